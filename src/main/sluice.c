@@ -1,0 +1,5 @@
+/* sluice: the program's entry. */
+int main(void)
+{
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* os/http: the HTTP/1.1 server all HTTP doors share.
+ *
+ * Keep-alive, pipelining, bodies by length or chunked, chunked answers, server-sent events, HEAD,
+ * 100-continue; limits on line, header, body, time and connections. A handler answers at once, or
+ * keeps the request and answers later from the same loop.
+ */
+#pragma once
+#include "os/net.h"
+
+struct http_server;
+struct http_request; /* lives until it is answered, or its connection closes */
+
+typedef void (*http_handler)(void *door, struct http_request *r);
+
+struct http_options {
+    const char *address; /* or an absolute path for a Unix socket */
+    uint16_t port;
+    struct tls *tls;
+    http_handler handler;
+    void *door;
+    uint32_t conns_max;      /* 0 takes the default in each of these: 1,024 */
+    uint32_t header_max;     /* 16 KiB */
+    uint32_t body_max;       /* 8 MiB */
+    int64_t idle_timeout_ms; /* 60 s between requests; a request must arrive whole within 30 s */
+};
+
+MUST_CHECK err_t http_open(struct loop *l, const struct http_options *o, struct http_server **out, struct diag *d);
+void http_close(struct http_server *s);
+uint16_t http_port(const struct http_server *s);
+
+struct slice http_method(const struct http_request *r);
+struct slice http_path(const struct http_request *r);  /* decoded, without the query; "/" at least */
+struct slice http_query(const struct http_request *r); /* raw, after '?' */
+struct slice http_header(const struct http_request *r, const char *name); /* {0} when absent; any case */
+struct slice http_body(const struct http_request *r);
+const char *http_peer(const struct http_request *r);
+struct arena *http_arena(struct http_request *r);      /* lives as long as the request */
+/* One parameter of the query (or of a form body), percent-decoded; false when absent. */
+bool http_param(struct http_request *r, const char *name, struct slice *out);
+
+/* Extra header lines for the answer, before http_reply or http_stream_start. */
+void http_reply_header(struct http_request *r, const char *name, const char *value);
+/* The whole answer. Ends the request. */
+void http_reply(struct http_request *r, int status, const char *content_type, struct slice body);
+void http_reply_text(struct http_request *r, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* A streamed answer: chunked, or server-sent events when content_type is text/event-stream.
+ * `gone` is called when the peer leaves before http_stream_end; after it the request is dead. */
+void http_stream_start(struct http_request *r, int status, const char *content_type, void (*gone)(void *arg), void *arg);
+void http_stream_send(struct http_request *r, struct slice bytes);
+size_t http_stream_queued(const struct http_request *r);
+void http_stream_end(struct http_request *r);
+const char *http_status_text(int status);
