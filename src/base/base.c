@@ -8,17 +8,21 @@
 void invariant_broken(const char *cond, const char *file, int line, const char *func)
 {
     char text[512];
-    int n = snprintf(text, sizeof(text),
-                     "level=fatal msg=\"a promise inside the program is broken\" cond=\"%s\" at=%s:%d "
-                     "func=%s\n",
-                     cond, file, line, func);
+    int n =
+        snprintf(text, sizeof(text),
+                 "level=fatal msg=\"a promise inside the program is broken\" cond=\"%s\" at=%s:%d "
+                 "func=%s\n",
+                 cond, file, line, func);
     size_t len = n < 0 ? 0 : MIN((size_t)n, sizeof(text) - 1);
     ssize_t written = write(STDERR_FILENO, text, len);
     (void)written; /* there is no one left to tell */
     abort();
 }
 
-static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c; }
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
 
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
@@ -42,7 +46,10 @@ bool slice_starts(struct slice s, const char *prefix)
     return s.len >= n && memcmp(s.at, prefix, n) == 0;
 }
 
-static bool is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 struct slice slice_trim(struct slice s)
 {

@@ -7,11 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define COUNT_OF(a)            (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)              ((a) < (b) ? (a) : (b))
+#define MAX(a, b)              ((a) > (b) ? (a) : (b))
 
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
@@ -19,8 +19,7 @@
 
 /* A broken promise inside the program: say where and stop, in release builds too. A bad peer, a
  * full disk or a wrong configuration is never a reason for this; those are err_t values. */
-#define INVARIANT(cond)                                                                            \
-    ((cond) ? (void)0 : invariant_broken(#cond, __FILE__, __LINE__, __func__))
+#define INVARIANT(cond) ((cond) ? (void)0 : invariant_broken(#cond, __FILE__, __LINE__, __func__))
 _Noreturn void invariant_broken(const char *cond, const char *file, int line, const char *func);
 
 /* A borrowed view of bytes. Never owns; never outlives the buffer it points into. */

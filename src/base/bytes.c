@@ -114,7 +114,10 @@ void buf_uvarint(struct buf *b, uint64_t v)
     buf_put(b, bytes, n);
 }
 
-void buf_varint(struct buf *b, int64_t v) { buf_uvarint(b, (uint64_t)v << 1 ^ (uint64_t)(v >> 63)); }
+void buf_varint(struct buf *b, int64_t v)
+{
+    buf_uvarint(b, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+}
 
 void buf_set_be(struct buf *b, size_t at, uint64_t v, int bytes)
 {

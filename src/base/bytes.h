@@ -15,13 +15,28 @@ static inline struct cursor cursor_of(struct slice s)
 {
     return (struct cursor){s.at, s.at + s.len, ERR_OK};
 }
-static inline size_t cursor_left(const struct cursor *c) { return (size_t)(c->end - c->at); }
+static inline size_t cursor_left(const struct cursor *c)
+{
+    return (size_t)(c->end - c->at);
+}
 uint64_t cursor_be(struct cursor *c, int bytes);
 uint64_t cursor_le(struct cursor *c, int bytes);
-static inline int8_t cursor_i8(struct cursor *c) { return (int8_t)cursor_be(c, 1); }
-static inline int16_t cursor_i16(struct cursor *c) { return (int16_t)cursor_be(c, 2); }
-static inline int32_t cursor_i32(struct cursor *c) { return (int32_t)cursor_be(c, 4); }
-static inline int64_t cursor_i64(struct cursor *c) { return (int64_t)cursor_be(c, 8); }
+static inline int8_t cursor_i8(struct cursor *c)
+{
+    return (int8_t)cursor_be(c, 1);
+}
+static inline int16_t cursor_i16(struct cursor *c)
+{
+    return (int16_t)cursor_be(c, 2);
+}
+static inline int32_t cursor_i32(struct cursor *c)
+{
+    return (int32_t)cursor_be(c, 4);
+}
+static inline int64_t cursor_i64(struct cursor *c)
+{
+    return (int64_t)cursor_be(c, 8);
+}
 uint64_t cursor_uvarint(struct cursor *c); /* LEB128 as Protobuf and Kafka write it */
 int64_t cursor_varint(struct cursor *c);   /* zigzag */
 struct slice cursor_slice(struct cursor *c, uint64_t len);
@@ -34,26 +49,45 @@ struct buf {
     bool borrowed; /* `at` belongs to the caller: never grown, never freed */
 };
 
-static inline struct buf buf_make(size_t limit) { return (struct buf){.limit = limit}; }
+static inline struct buf buf_make(size_t limit)
+{
+    return (struct buf){.limit = limit};
+}
 static inline struct buf buf_over(void *memory, size_t size) /* writes into the caller's memory */
 {
     return (struct buf){.at = (uint8_t *)memory, .cap = size, .limit = size, .borrowed = true};
 }
-void buf_done(struct buf *b);                  /* gives the memory back */
-static inline void buf_reset(struct buf *b) { b->len = 0; b->err = ERR_OK; }
+void buf_done(struct buf *b); /* gives the memory back */
+static inline void buf_reset(struct buf *b)
+{
+    b->len = 0;
+    b->err = ERR_OK;
+}
 bool buf_reserve(struct buf *b, size_t more);  /* room for `more`; false sets err */
 uint8_t *buf_grow(struct buf *b, size_t more); /* len += more; the new bytes, or NULL */
 void buf_put(struct buf *b, const void *bytes, size_t len);
 void buf_be(struct buf *b, uint64_t v, int bytes);
 void buf_le(struct buf *b, uint64_t v, int bytes);
 void buf_uvarint(struct buf *b, uint64_t v);
-void buf_varint(struct buf *b, int64_t v); /* zigzag */
+void buf_varint(struct buf *b, int64_t v);                        /* zigzag */
 void buf_set_be(struct buf *b, size_t at, uint64_t v, int bytes); /* patch what was written */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list args);
-static inline void buf_char(struct buf *b, char c) { buf_put(b, &c, 1); }
-static inline void buf_text(struct buf *b, const char *text) { buf_put(b, text, strlen(text)); }
-static inline void buf_slice(struct buf *b, struct slice s) { buf_put(b, s.at, s.len); }
-static inline struct slice buf_view(const struct buf *b) { return slice_make(b->at, b->len); }
+static inline void buf_char(struct buf *b, char c)
+{
+    buf_put(b, &c, 1);
+}
+static inline void buf_text(struct buf *b, const char *text)
+{
+    buf_put(b, text, strlen(text));
+}
+static inline void buf_slice(struct buf *b, struct slice s)
+{
+    buf_put(b, s.at, s.len);
+}
+static inline struct slice buf_view(const struct buf *b)
+{
+    return slice_make(b->at, b->len);
+}
 const char *buf_cstr(struct buf *b); /* NUL-terminated view; "" when it failed */
 int uvarint_size(uint64_t v);

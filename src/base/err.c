@@ -14,13 +14,34 @@ static const struct {
 #undef ERR
 };
 
-const char *err_name(err_t e) { return errs[e].name; }
-const char *err_text(err_t e) { return errs[e].text; }
-const char *err_hint(err_t e) { return errs[e].hint; }
-int16_t err_kafka(err_t e) { return errs[e].kafka; }
-int32_t err_cql(err_t e) { return errs[e].cql; }
-const char *err_sqlstate(err_t e) { return errs[e].sqlstate; }
-int err_http(err_t e) { return errs[e].http; }
+const char *err_name(err_t e)
+{
+    return errs[e].name;
+}
+const char *err_text(err_t e)
+{
+    return errs[e].text;
+}
+const char *err_hint(err_t e)
+{
+    return errs[e].hint;
+}
+int16_t err_kafka(err_t e)
+{
+    return errs[e].kafka;
+}
+int32_t err_cql(err_t e)
+{
+    return errs[e].cql;
+}
+const char *err_sqlstate(err_t e)
+{
+    return errs[e].sqlstate;
+}
+int err_http(err_t e)
+{
+    return errs[e].http;
+}
 
 err_t err_from_errno(int error)
 {
@@ -84,9 +105,18 @@ err_t diag_errno(struct diag *d, int error, const char *what, ...)
     va_end(args);                                                                                  \
     return d->err
 
-err_t diag_where(struct diag *d, const char *where, ...) { DIAG_PART(where); }
-err_t diag_why(struct diag *d, const char *why, ...) { DIAG_PART(why); }
-err_t diag_hint(struct diag *d, const char *hint, ...) { DIAG_PART(hint); }
+err_t diag_where(struct diag *d, const char *where, ...)
+{
+    DIAG_PART(where);
+}
+err_t diag_why(struct diag *d, const char *why, ...)
+{
+    DIAG_PART(why);
+}
+err_t diag_hint(struct diag *d, const char *hint, ...)
+{
+    DIAG_PART(hint);
+}
 
 void diag_format(const struct diag *d, char *out, size_t cap)
 {
@@ -94,7 +124,8 @@ void diag_format(const struct diag *d, char *out, size_t cap)
     const char *what = d->what[0] ? d->what : err_text(d->err);
     const struct {
         const char *head, *text;
-    } parts[] = {{"error: ", what}, {"\n  at ", d->where}, {"\n  because ", d->why}, {"\n  hint: ", hint}};
+    } parts[] = {
+        {"error: ", what}, {"\n  at ", d->where}, {"\n  because ", d->why}, {"\n  hint: ", hint}};
     size_t len = 0;
     out[0] = 0;
     for (size_t i = 0; i < COUNT_OF(parts) && len < cap - 1; i++) {

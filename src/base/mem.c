@@ -8,10 +8,22 @@
 static atomic_size_t held, limit;
 static atomic_uint_fast64_t calls, fail_call;
 
-size_t mem_held(void) { return atomic_load_explicit(&held, memory_order_relaxed); }
-void mem_limit_set(size_t bytes) { atomic_store(&limit, bytes); }
-uint64_t mem_calls(void) { return atomic_load(&calls); }
-void mem_fail_at(uint64_t nth) { atomic_store(&fail_call, nth ? atomic_load(&calls) + nth : 0); }
+size_t mem_held(void)
+{
+    return atomic_load_explicit(&held, memory_order_relaxed);
+}
+void mem_limit_set(size_t bytes)
+{
+    atomic_store(&limit, bytes);
+}
+uint64_t mem_calls(void)
+{
+    return atomic_load(&calls);
+}
+void mem_fail_at(uint64_t nth)
+{
+    atomic_store(&fail_call, nth ? atomic_load(&calls) + nth : 0);
+}
 
 static bool refused(size_t size)
 {
@@ -27,8 +39,14 @@ static void *counted(void *block)
     return block;
 }
 
-void *mem_take(size_t size) { return refused(size) ? NULL : counted(calloc(1, MAX(size, (size_t)1))); }
-void *mem_take_raw(size_t size) { return refused(size) ? NULL : counted(malloc(MAX(size, (size_t)1))); }
+void *mem_take(size_t size)
+{
+    return refused(size) ? NULL : counted(calloc(1, MAX(size, (size_t)1)));
+}
+void *mem_take_raw(size_t size)
+{
+    return refused(size) ? NULL : counted(malloc(MAX(size, (size_t)1)));
+}
 
 void *mem_resize(void *old, size_t new_size)
 {
@@ -56,7 +74,8 @@ char *mem_text(struct slice s)
     return text;
 }
 
-/* --- arena ------------------------------------------------------------------------------------- */
+/* --- arena -------------------------------------------------------------------------------------
+ */
 
 enum { ALIGN = 16, CHUNK_FIRST = 4096, CHUNK_MAX = 1 << 20 };
 
@@ -106,8 +125,10 @@ static struct chunk *chunk_for(struct arena *a, size_t size)
     struct chunk *c = mem_take_raw(sizeof(*c) + MAX(grown, size));
     if (!c) return NULL;
     *c = (struct chunk){.size = MAX(grown, size)};
-    if (a->now) a->now->next = c;
-    else a->first = c;
+    if (a->now)
+        a->now->next = c;
+    else
+        a->first = c;
     return a->now = c;
 }
 
@@ -130,7 +151,10 @@ void *arena_take(struct arena *a, size_t size)
     return p ? memset(p, 0, size) : NULL;
 }
 
-size_t arena_used(const struct arena *a) { return a->used; }
+size_t arena_used(const struct arena *a)
+{
+    return a->used;
+}
 
 char *arena_text(struct arena *a, struct slice s)
 {
@@ -160,7 +184,8 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     return text;
 }
 
-/* --- pool -------------------------------------------------------------------------------------- */
+/* --- pool --------------------------------------------------------------------------------------
+ */
 
 struct pool_slot {
     struct pool_slot *next;
@@ -212,4 +237,7 @@ void pool_give(struct pool *p, void *object)
     p->out--;
 }
 
-size_t pool_out(const struct pool *p) { return p->out; }
+size_t pool_out(const struct pool *p)
+{
+    return p->out;
+}

@@ -21,17 +21,18 @@ uint64_t mem_calls(void);         /* tests: how many calls so far */
 /* --- arena: one owner, one lifetime, one free ------------------------------------------------- *
  * Grows by chunks up to `limit`; arena_reset keeps the first chunks for the next round. */
 struct arena;
-struct arena *arena_new(size_t limit);             /* caller owns; NULL when out of memory */
-void arena_free(struct arena *a);                  /* NULL is fine */
-void arena_reset(struct arena *a);                 /* everything handed out is gone */
-void *arena_take(struct arena *a, size_t size);    /* zeroed, 16-byte aligned; NULL past the limit */
-void *arena_take_raw(struct arena *a, size_t size);/* the same, not zeroed */
+struct arena *arena_new(size_t limit);          /* caller owns; NULL when out of memory */
+void arena_free(struct arena *a);               /* NULL is fine */
+void arena_reset(struct arena *a);              /* everything handed out is gone */
+void *arena_take(struct arena *a, size_t size); /* zeroed, 16-byte aligned; NULL past the limit */
+void *arena_take_raw(struct arena *a, size_t size); /* the same, not zeroed */
 size_t arena_used(const struct arena *a);
-char *arena_text(struct arena *a, struct slice s); /* NUL-terminated copy */
+char *arena_text(struct arena *a, struct slice s);         /* NUL-terminated copy */
 struct slice arena_slice(struct arena *a, struct slice s); /* copy; {0} past the limit */
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* --- pool: many objects of one size, with a cap ------------------------------------------------ */
+/* --- pool: many objects of one size, with a cap ------------------------------------------------
+ */
 struct pool;
 struct pool *pool_new(size_t object_size, size_t count_max);
 void pool_free(struct pool *p);

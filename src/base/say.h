@@ -11,19 +11,30 @@
 
 enum say_level { SAY_DEBUG, SAY_INFO, SAY_WARN, SAY_ERROR, SAY_OFF };
 enum say_room {
-    SAY_MAIN, SAY_OS, SAY_DATA, SAY_LOG, SAY_STORE, SAY_SQL, SAY_FLOW, SAY_CONNECT, SAY_SCHED, SAY_DOOR, SAY_ROOMS
+    SAY_MAIN,
+    SAY_OS,
+    SAY_DATA,
+    SAY_LOG,
+    SAY_STORE,
+    SAY_SQL,
+    SAY_FLOW,
+    SAY_CONNECT,
+    SAY_SCHED,
+    SAY_DOOR,
+    SAY_ROOMS
 };
 enum { SAY_RING = 4096, SAY_LINE_MAX = 1024 };
 
 extern uint8_t say_levels[SAY_ROOMS]; /* read by the macros; set with say_level_set */
-void say_line(enum say_room room, enum say_level level, const char *msg, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void say_line(enum say_room room, enum say_level level, const char *msg, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 #define say_at(room, level, ...)                                                                   \
     do {                                                                                           \
         if ((level) >= say_levels[room]) say_line(room, level, __VA_ARGS__);                       \
     } while (0)
 #define say_debug(room, ...) say_at(room, SAY_DEBUG, __VA_ARGS__)
-#define say_info(room, ...) say_at(room, SAY_INFO, __VA_ARGS__)
-#define say_warn(room, ...) say_at(room, SAY_WARN, __VA_ARGS__)
+#define say_info(room, ...)  say_at(room, SAY_INFO, __VA_ARGS__)
+#define say_warn(room, ...)  say_at(room, SAY_WARN, __VA_ARGS__)
 #define say_error(room, ...) say_at(room, SAY_ERROR, __VA_ARGS__)
 /* A failure with its story: err=… what=… where=… why=… hint=… */
 void say_diag(enum say_room room, enum say_level level, const char *msg, const struct diag *d);

@@ -37,7 +37,8 @@ void vec_remove(struct vec *v, size_t i)
     v->count--;
 }
 
-/* --- map: entries in a dense array, an open-addressed table of 1-based indices into it ---------- */
+/* --- map: entries in a dense array, an open-addressed table of 1-based indices into it ----------
+ */
 
 struct entry {
     uint8_t *key; /* owned */
@@ -48,7 +49,7 @@ struct entry {
 
 struct map {
     struct vec entries;
-    uint32_t *slots; /* 0: empty, otherwise the entry's index + 1 */
+    uint32_t *slots;   /* 0: empty, otherwise the entry's index + 1 */
     size_t slot_count; /* a power of two, at least twice the entries */
 };
 
@@ -62,13 +63,17 @@ struct map *map_new(size_t count_max)
 void map_free(struct map *m)
 {
     if (!m) return;
-    for (size_t i = 0; i < m->entries.count; i++) mem_give(((struct entry *)vec_at(&m->entries, i))->key);
+    for (size_t i = 0; i < m->entries.count; i++)
+        mem_give(((struct entry *)vec_at(&m->entries, i))->key);
     vec_done(&m->entries);
     mem_give(m->slots);
     mem_give(m);
 }
 
-static uint32_t hash_of(struct slice key) { return (uint32_t)XXH3_64bits(key.len ? (const void *)key.at : "", key.len); }
+static uint32_t hash_of(struct slice key)
+{
+    return (uint32_t)XXH3_64bits(key.len ? (const void *)key.at : "", key.len);
+}
 
 /* The slot where `key` is, or the empty one where it would go. */
 static size_t slot_of(const struct map *m, struct slice key, uint32_t hash)
@@ -166,7 +171,10 @@ void *map_remove(struct map *m, struct slice key)
     return value;
 }
 
-size_t map_count(const struct map *m) { return m->entries.count; }
+size_t map_count(const struct map *m)
+{
+    return m->entries.count;
+}
 
 bool map_next(const struct map *m, size_t *at, struct slice *key, void **value)
 {

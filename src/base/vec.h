@@ -15,7 +15,7 @@ static inline struct vec vec_make(size_t item_size, size_t count_max)
     return (struct vec){.item_size = item_size, .count_max = count_max};
 }
 void vec_done(struct vec *v);
-void *vec_add(struct vec *v);                          /* a zeroed new last item; NULL past the limit */
+void *vec_add(struct vec *v); /* a zeroed new last item; NULL past the limit */
 MUST_CHECK err_t vec_push(struct vec *v, const void *item);
 static inline void *vec_at(const struct vec *v, size_t i)
 {
@@ -23,7 +23,10 @@ static inline void *vec_at(const struct vec *v, size_t i)
     return v->items + i * v->item_size;
 }
 void vec_remove(struct vec *v, size_t i); /* keeps the order */
-static inline void vec_clear(struct vec *v) { v->count = 0; }
+static inline void vec_clear(struct vec *v)
+{
+    v->count = 0;
+}
 
 /* Bytes -> pointer. Keys are copied; values are the caller's. Iteration is in insertion order
  * unless something was removed. */

@@ -32,16 +32,20 @@ struct column_batch {
     struct column *columns;
     struct row_fault *faults; /* by growing row */
     uint32_t fault_count, fault_cap;
-    struct arena *arena;      /* everything of this batch; reset when the batch is done */
+    struct arena *arena; /* everything of this batch; reset when the batch is done */
 };
 
-MUST_CHECK err_t column_init(struct column *c, const struct type *t, uint32_t rows, struct arena *a); /* all null */
-MUST_CHECK err_t batch_init(struct column_batch *b, const struct type *const *types, uint32_t column_count, uint32_t rows, struct arena *a);
+MUST_CHECK err_t column_init(struct column *c, const struct type *t, uint32_t rows,
+                             struct arena *a); /* all null */
+MUST_CHECK err_t batch_init(struct column_batch *b, const struct type *const *types,
+                            uint32_t column_count, uint32_t rows, struct arena *a);
 void column_get(const struct column *c, uint32_t row, struct value *out);
-MUST_CHECK err_t column_set(struct column *c, uint32_t row, const struct value *v); /* bytes are borrowed */
+MUST_CHECK err_t column_set(struct column *c, uint32_t row,
+                            const struct value *v); /* bytes are borrowed */
 /* The binary form of one row's value, without a copy where the form is the same: `scratch` holds
  * the fixed kinds. Valid rows only. */
 struct slice column_binary(const struct column *c, uint32_t row, uint8_t scratch[16]);
 /* Adds a fault and marks the row of `c` (NULL: only the fault) as ERROR_VALUE. */
-void batch_fault(struct column_batch *b, struct column *c, uint32_t row, err_t e, const char *fmt, ...) PRINTF_LIKE(5, 6);
+void batch_fault(struct column_batch *b, struct column *c, uint32_t row, err_t e, const char *fmt,
+                 ...) PRINTF_LIKE(5, 6);
 const struct row_fault *batch_fault_of(const struct column_batch *b, uint32_t row); /* NULL: none */

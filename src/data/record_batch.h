@@ -15,7 +15,8 @@ struct record_batch { /* the head, and where the records are */
     int32_t length; /* of what follows this field: the whole batch is length + 12 */
     int32_t leader_epoch;
     uint32_t crc;
-    int16_t attributes; /* low three bits: codec; 8: log append time; 16: transactional; 32: control */
+    int16_t
+        attributes; /* low three bits: codec; 8: log append time; 16: transactional; 32: control */
     int32_t last_offset_delta;
     int64_t first_timestamp, max_timestamp;
     int64_t producer_id;
@@ -42,19 +43,26 @@ struct record {
 /* The first batch in `bytes`: ERR_SHORT when more bytes are needed, ERR_MALFORMED, ERR_VERSION for
  * magic 0 and 1, ERR_CORRUPT when check_crc and the CRC does not fit. */
 MUST_CHECK err_t record_batch_read(struct slice bytes, bool check_crc, struct record_batch *out);
-static inline size_t record_batch_size(const struct record_batch *b) { return (size_t)b->length + 12; }
-void record_batch_set_base(uint8_t *batch, int64_t base_offset, int32_t leader_epoch); /* in place, outside the CRC */
-void record_batch_set_append_time(uint8_t *batch, int64_t now_ms); /* LogAppendTime: inside the CRC, which is made anew */
+static inline size_t record_batch_size(const struct record_batch *b)
+{
+    return (size_t)b->length + 12;
+}
+void record_batch_set_base(uint8_t *batch, int64_t base_offset,
+                           int32_t leader_epoch); /* in place, outside the CRC */
+void record_batch_set_append_time(
+    uint8_t *batch, int64_t now_ms); /* LogAppendTime: inside the CRC, which is made anew */
 
-/* Walks the records; the opened form lives in `a` (padded by RECORD_PADDING), or is the batch itself
- * when it is not compressed. Borrowed until the arena is reset. */
+/* Walks the records; the opened form lives in `a` (padded by RECORD_PADDING), or is the batch
+ * itself when it is not compressed. Borrowed until the arena is reset. */
 struct record_reader {
     struct cursor at;
     const struct record_batch *batch;
     int32_t left;
 };
-MUST_CHECK err_t record_batch_open(const struct record_batch *b, struct arena *a, size_t opened_max, struct record_reader *out);
-MUST_CHECK err_t record_next(struct record_reader *r, struct record *out); /* ERR_NOT_FOUND after the last */
+MUST_CHECK err_t record_batch_open(const struct record_batch *b, struct arena *a, size_t opened_max,
+                                   struct record_reader *out);
+MUST_CHECK err_t record_next(struct record_reader *r,
+                             struct record *out); /* ERR_NOT_FOUND after the last */
 MUST_CHECK err_t record_header_next(struct cursor *headers, struct record_header *out);
 
 /* Builds one batch. */
@@ -67,18 +75,23 @@ struct record_builder record_builder_make(size_t limit);
 void record_builder_done(struct record_builder *b);
 void record_builder_reset(struct record_builder *b);
 /* Sticky: a failure shows in record_builder_finish. `key` or `value` with at == NULL: null. */
-void record_builder_add(struct record_builder *b, int64_t timestamp, struct slice key, struct slice value, const struct record_header *headers, int32_t header_count);
+void record_builder_add(struct record_builder *b, int64_t timestamp, struct slice key,
+                        struct slice value, const struct record_header *headers,
+                        int32_t header_count);
 struct record_batch_options {
     enum codec codec;
-    int64_t producer_id; /* -1: none */
+    int64_t producer_id;    /* -1: none */
     int16_t producer_epoch; /* -1 */
     int32_t base_sequence;  /* -1 */
     bool transactional, control;
 };
 /* Appends the finished batch (base offset 0) to `out`. */
-MUST_CHECK err_t record_builder_finish(struct record_builder *b, const struct record_batch_options *o, struct buf *out);
+MUST_CHECK err_t record_builder_finish(struct record_builder *b,
+                                       const struct record_batch_options *o, struct buf *out);
 
-/* The codecs alone, bounded. Snappy reads both xerial's framing and raw blocks, writes xerial's as Java does. */
+/* The codecs alone, bounded. Snappy reads both xerial's framing and raw blocks, writes xerial's as
+ * Java does. */
 MUST_CHECK err_t codec_pack(enum codec c, struct slice in, struct buf *out);
-MUST_CHECK err_t codec_open(enum codec c, struct slice in, size_t opened_max, struct arena *a, struct slice *out);
+MUST_CHECK err_t codec_open(enum codec c, struct slice in, size_t opened_max, struct arena *a,
+                            struct slice *out);
 const char *codec_name(enum codec c);

@@ -33,5 +33,6 @@ bool type_is_integer(const struct type *t); /* tinyint … bigint, counter, vari
 bool type_is_text(const struct type *t);    /* ascii, text */
 
 /* "list<frozen<map<text, int>>>", "struct<a int, b text>", any case, varchar = text. */
-MUST_CHECK err_t type_parse(struct slice text, struct arena *a, const struct type **out, struct diag *d);
+MUST_CHECK err_t type_parse(struct slice text, struct arena *a, const struct type **out,
+                            struct diag *d);
 void type_print(const struct type *t, struct buf *out);

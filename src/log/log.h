@@ -15,14 +15,16 @@ struct log_partition;
 
 struct log_options {
     const char *dir;
-    uint32_t partitions_max;   /* 0: 10,000 */
-    uint64_t segment_bytes;    /* 0: 1 GiB */
-    int64_t segment_ms;        /* 0: 7 days */
-    uint64_t disk_keep_free;   /* below this much free space appends answer ERR_DISK_FULL; 0: 256 MiB */
-    bool mutant_answer_before_sync; /* the crash tests' checker must catch this; never set elsewhere */
+    uint32_t partitions_max; /* 0: 10,000 */
+    uint64_t segment_bytes;  /* 0: 1 GiB */
+    int64_t segment_ms;      /* 0: 7 days */
+    uint64_t
+        disk_keep_free; /* below this much free space appends answer ERR_DISK_FULL; 0: 256 MiB */
+    bool mutant_answer_before_sync; /* the crash tests' checker must catch this; never set elsewhere
+                                     */
 };
 
-struct log_topic_config { /* Kafka's names in the table log/config.def */
+struct log_topic_config {      /* Kafka's names in the table log/config.def */
     int64_t retention_ms;      /* -1: for ever */
     int64_t retention_bytes;   /* a partition; -1: no limit */
     uint64_t segment_bytes;    /* 0: the log's */
@@ -31,25 +33,30 @@ struct log_topic_config { /* Kafka's names in the table log/config.def */
     bool append_time;          /* message.timestamp.type */
 };
 
-MUST_CHECK err_t log_open(const struct log_options *o, int64_t now_ms, struct log **out, struct diag *d);
+MUST_CHECK err_t log_open(const struct log_options *o, int64_t now_ms, struct log **out,
+                          struct diag *d);
 /* Answers what waits, syncs, stops the writer. Safe to call once on any opened log. */
 void log_close(struct log *l);
 
 struct log_topic_config log_topic_defaults(void);
-MUST_CHECK err_t log_topic_create(struct log *l, struct slice name, int32_t partitions, const struct log_topic_config *c, struct log_topic **out, struct diag *d); /* durable; ERR_EXISTS */
+MUST_CHECK err_t log_topic_create(struct log *l, struct slice name, int32_t partitions,
+                                  const struct log_topic_config *c, struct log_topic **out,
+                                  struct diag *d); /* durable; ERR_EXISTS */
 MUST_CHECK err_t log_topic_delete(struct log *l, struct slice name, struct diag *d);
 struct log_topic *log_topic_find(struct log *l, struct slice name); /* NULL: none */
 /* Calls each topic in name order until `each` answers an error. */
-MUST_CHECK err_t log_topics(struct log *l, err_t (*each)(void *ctx, struct log_topic *t), void *ctx);
+MUST_CHECK err_t log_topics(struct log *l, err_t (*each)(void *ctx, struct log_topic *t),
+                            void *ctx);
 struct slice log_topic_name(const struct log_topic *t);
-const uint8_t *log_topic_id(const struct log_topic *t); /* 16 bytes: a recreated topic has another */
+const uint8_t *log_topic_id(
+    const struct log_topic *t); /* 16 bytes: a recreated topic has another */
 int32_t log_topic_partitions(const struct log_topic *t);
 struct log_topic_config log_topic_config(const struct log_topic *t);
 struct log_partition *log_partition(struct log_topic *t, int32_t index); /* NULL: none */
 int32_t log_partition_index(const struct log_partition *p);
 
-/* An append: the caller keeps it, and `batches` (one or more whole batches, patched in place), until
- * `done` is called on the writer thread: after the bytes are on disk, or have failed. */
+/* An append: the caller keeps it, and `batches` (one or more whole batches, patched in place),
+ * until `done` is called on the writer thread: after the bytes are on disk, or have failed. */
 struct log_append {
     struct log_partition *partition;
     uint8_t *batches;
@@ -66,22 +73,27 @@ struct log_append {
  * sequence answers ERR_FENCED for an old epoch, ERR_OFFSET_RANGE for a gap. */
 void log_append(struct log *l, struct log_append *a, int64_t now_ms);
 /* The same, waited for. */
-MUST_CHECK err_t log_append_wait(struct log *l, struct log_partition *p, uint8_t *batches, size_t size, int64_t now_ms, int64_t *base_offset, struct diag *d);
+MUST_CHECK err_t log_append_wait(struct log *l, struct log_partition *p, uint8_t *batches,
+                                 size_t size, int64_t now_ms, int64_t *base_offset, struct diag *d);
 
 int64_t log_start_offset(const struct log_partition *p);
-int64_t log_end_offset(const struct log_partition *p); /* durable end: the next offset a reader will see */
+int64_t log_end_offset(
+    const struct log_partition *p); /* durable end: the next offset a reader will see */
 uint64_t log_partition_bytes(const struct log_partition *p);
 
 /* Whole batches from the one that holds `offset`, up to max_bytes but at least one, into `into`
  * (reset by the caller; padded by RECORD_PADDING). Nothing at the durable end.
  * ERR_OFFSET_RANGE below the start or beyond the end. */
-MUST_CHECK err_t log_read(struct log_partition *p, int64_t offset, size_t max_bytes, struct buf *into, struct diag *d);
+MUST_CHECK err_t log_read(struct log_partition *p, int64_t offset, size_t max_bytes,
+                          struct buf *into, struct diag *d);
 /* The first offset whose batch has a timestamp >= ms; the end offset when there is none. */
-MUST_CHECK err_t log_offset_at(struct log_partition *p, int64_t timestamp_ms, int64_t *offset, struct diag *d);
+MUST_CHECK err_t log_offset_at(struct log_partition *p, int64_t timestamp_ms, int64_t *offset,
+                               struct diag *d);
 /* Calls back once, from the writer thread, when the durable end passes `offset` (at once when it is
  * past already). `*waiter` forgets it: after log_unwait returns, fn will not be called. */
 struct log_waiter;
-MUST_CHECK err_t log_wait(struct log_partition *p, int64_t offset, void (*fn)(void *arg), void *arg, struct log_waiter **waiter);
+MUST_CHECK err_t log_wait(struct log_partition *p, int64_t offset, void (*fn)(void *arg), void *arg,
+                          struct log_waiter **waiter);
 void log_unwait(struct log_waiter *w);
 
 /* A named internal producer's id, the same after each restart (durable before it is answered). */
@@ -92,11 +104,16 @@ struct log_producer {
     int64_t last_offset;   /* base offset of its last batch; -1: none */
 };
 /* What a partition remembers of a producer; ERR_NOT_FOUND when nothing. Survives restarts. */
-MUST_CHECK err_t log_producer_state(struct log_partition *p, int64_t producer_id, struct log_producer *out);
+MUST_CHECK err_t log_producer_state(struct log_partition *p, int64_t producer_id,
+                                    struct log_producer *out);
 
 /* Retention: removes whole old segments by time and size, never at or past `keep_from` (the lowest
- * durable cursor of a local stream; INT64_MAX: none). Records removed unread are the caller's to count. */
-MUST_CHECK err_t log_retain(struct log_partition *p, int64_t now_ms, int64_t keep_from, struct diag *d);
+ * durable cursor of a local stream; INT64_MAX: none). Records removed unread are the caller's to
+ * count. */
+MUST_CHECK err_t log_retain(struct log_partition *p, int64_t now_ms, int64_t keep_from,
+                            struct diag *d);
 /* What opening found: how many batches were cut off a torn tail, for `status` and the log. */
-struct log_recovery { uint64_t partitions, segments_scanned, bytes_scanned, bytes_cut; };
+struct log_recovery {
+    uint64_t partitions, segments_scanned, bytes_scanned, bytes_cut;
+};
 struct log_recovery log_recovery(const struct log *l);

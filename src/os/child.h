@@ -10,7 +10,8 @@ struct child_options {
 };
 MUST_CHECK err_t child_start(const struct child_options *o, int *pid, struct diag *d);
 /* Runs `serve(arg)` in a child; restarts it when it dies of a signal or a non-zero exit, after
- * 0.1, 0.2, 0.4 … 10 s; passes SIGTERM, SIGINT and SIGHUP on; keeps its last words (standard error's end) in
- * `last_words_path`. A clean exit, or `give_up` failed starts without a minute of life between, ends it: returns the exit code.
- * The child learns of its parent's death by a signal. */
+ * 0.1, 0.2, 0.4 … 10 s; passes SIGTERM, SIGINT and SIGHUP on; keeps its last words (standard
+ * error's end) in `last_words_path`. A clean exit, or `give_up` failed starts without a minute of
+ * life between, ends it: returns the exit code. The child learns of its parent's death by a signal.
+ */
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up);

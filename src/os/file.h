@@ -7,30 +7,42 @@
 #pragma once
 #include "base/vec.h"
 
-enum file_mode { FILE_READ, FILE_WRITE /* create, read and write */, FILE_APPEND, FILE_NEW /* fails when it exists */ };
+enum file_mode {
+    FILE_READ,
+    FILE_WRITE /* create, read and write */,
+    FILE_APPEND,
+    FILE_NEW /* fails when it exists */
+};
 
 MUST_CHECK err_t file_open(const char *path, enum file_mode mode, int *fd, struct diag *d);
 void file_close(int fd);
-MUST_CHECK err_t file_pread(int fd, void *to, size_t size, uint64_t at, size_t *got, struct diag *d); /* *got < size at the end of the file */
+MUST_CHECK err_t file_pread(int fd, void *to, size_t size, uint64_t at, size_t *got,
+                            struct diag *d); /* *got < size at the end of the file */
 MUST_CHECK err_t file_pwrite(int fd, const void *from, size_t size, uint64_t at, struct diag *d);
 struct iovec;
-MUST_CHECK err_t file_pwritev(int fd, struct iovec *parts, int count, uint64_t at, struct diag *d); /* may change `parts` */
-MUST_CHECK err_t file_sync(int fd, struct diag *d);   /* fdatasync */
+MUST_CHECK err_t file_pwritev(int fd, struct iovec *parts, int count, uint64_t at,
+                              struct diag *d);      /* may change `parts` */
+MUST_CHECK err_t file_sync(int fd, struct diag *d); /* fdatasync */
 MUST_CHECK err_t file_truncate(int fd, uint64_t size, struct diag *d);
 MUST_CHECK err_t file_preallocate(int fd, uint64_t size, struct diag *d);
 MUST_CHECK err_t file_size(int fd, uint64_t *size, struct diag *d);
 MUST_CHECK err_t file_rename(const char *from, const char *to, struct diag *d);
 MUST_CHECK err_t file_remove(const char *path, struct diag *d); /* fine when absent */
 bool file_exists(const char *path);
-MUST_CHECK err_t dir_make(const char *path, struct diag *d);    /* with parents; fine when there; synced */
-MUST_CHECK err_t dir_sync(const char *path, struct diag *d);    /* makes creations, renames, removals durable */
+MUST_CHECK err_t dir_make(const char *path,
+                          struct diag *d); /* with parents; fine when there; synced */
+MUST_CHECK err_t dir_sync(const char *path,
+                          struct diag *d); /* makes creations, renames, removals durable */
 MUST_CHECK err_t dir_remove_all(const char *path, struct diag *d);
 /* Calls `each` for every entry but "." and "..", in name order; stops at the first error. */
-MUST_CHECK err_t dir_list(const char *path, err_t (*each)(void *ctx, const char *name), void *ctx, struct diag *d);
+MUST_CHECK err_t dir_list(const char *path, err_t (*each)(void *ctx, const char *name), void *ctx,
+                          struct diag *d);
 /* The whole file in mem_ memory, NUL-terminated; ERR_TOO_BIG past `limit`. Caller owns. */
 MUST_CHECK err_t file_load(const char *path, size_t limit, struct slice *out, struct diag *d);
 /* Writes beside, syncs, renames, syncs the directory: after a crash the old or the new, whole. */
 MUST_CHECK err_t file_store(const char *path, struct slice content, struct diag *d);
-/* An exclusive advisory lock held until the process ends. ERR_IN_USE names the holder's pid in why. */
+/* An exclusive advisory lock held until the process ends. ERR_IN_USE names the holder's pid in why.
+ */
 MUST_CHECK err_t file_lock(const char *path, int *fd, struct diag *d);
-MUST_CHECK err_t disk_free(const char *path, uint64_t *free_bytes, uint64_t *total_bytes, struct diag *d);
+MUST_CHECK err_t disk_free(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
+                           struct diag *d);

@@ -24,17 +24,19 @@ struct http_options {
     int64_t idle_timeout_ms; /* 60 s between requests; a request must arrive whole within 30 s */
 };
 
-MUST_CHECK err_t http_open(struct loop *l, const struct http_options *o, struct http_server **out, struct diag *d);
+MUST_CHECK err_t http_open(struct loop *l, const struct http_options *o, struct http_server **out,
+                           struct diag *d);
 void http_close(struct http_server *s);
 uint16_t http_port(const struct http_server *s);
 
 struct slice http_method(const struct http_request *r);
-struct slice http_path(const struct http_request *r);  /* decoded, without the query; "/" at least */
+struct slice http_path(const struct http_request *r); /* decoded, without the query; "/" at least */
 struct slice http_query(const struct http_request *r); /* raw, after '?' */
-struct slice http_header(const struct http_request *r, const char *name); /* {0} when absent; any case */
+struct slice http_header(const struct http_request *r,
+                         const char *name); /* {0} when absent; any case */
 struct slice http_body(const struct http_request *r);
 const char *http_peer(const struct http_request *r);
-struct arena *http_arena(struct http_request *r);      /* lives as long as the request */
+struct arena *http_arena(struct http_request *r); /* lives as long as the request */
 /* One parameter of the query (or of a form body), percent-decoded; false when absent. */
 bool http_param(struct http_request *r, const char *name, struct slice *out);
 
@@ -46,7 +48,8 @@ void http_reply_text(struct http_request *r, int status, const char *fmt, ...) P
 
 /* A streamed answer: chunked, or server-sent events when content_type is text/event-stream.
  * `gone` is called when the peer leaves before http_stream_end; after it the request is dead. */
-void http_stream_start(struct http_request *r, int status, const char *content_type, void (*gone)(void *arg), void *arg);
+void http_stream_start(struct http_request *r, int status, const char *content_type,
+                       void (*gone)(void *arg), void *arg);
 void http_stream_send(struct http_request *r, struct slice bytes);
 size_t http_stream_queued(const struct http_request *r);
 void http_stream_end(struct http_request *r);

@@ -19,13 +19,15 @@ MUST_CHECK err_t loop_post(struct loop *l, void (*fn)(void *), void *arg);
 bool loop_here(const struct loop *l); /* is this the loop's thread? for assertions */
 
 /* Calls back after delay_ms, then every repeat_ms (0: once). */
-MUST_CHECK err_t loop_timer_new(struct loop *l, int64_t delay_ms, int64_t repeat_ms, void (*fn)(void *), void *arg, struct loop_timer **out);
+MUST_CHECK err_t loop_timer_new(struct loop *l, int64_t delay_ms, int64_t repeat_ms,
+                                void (*fn)(void *), void *arg, struct loop_timer **out);
 void loop_timer_free(struct loop_timer *t); /* NULL is fine; also from its own callback */
 /* Calls back on the loop for SIGTERM, SIGINT … */
 MUST_CHECK err_t loop_signal(struct loop *l, int signal, void (*fn)(void *, int), void *arg);
 /* Watches a file descriptor (a child's pipe). fn gets what is ready: 1 readable, 2 writable. */
 struct loop_watch;
-MUST_CHECK err_t loop_watch_new(struct loop *l, int fd, int wanted, void (*fn)(void *, int ready), void *arg, struct loop_watch **out);
+MUST_CHECK err_t loop_watch_new(struct loop *l, int fd, int wanted, void (*fn)(void *, int ready),
+                                void *arg, struct loop_watch **out);
 void loop_watch_free(struct loop_watch *w);
 
 struct event_base;

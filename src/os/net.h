@@ -8,12 +8,13 @@
 #pragma once
 #include "os/loop.h"
 
-struct tls;      /* a server's certificate and rules, see os/tls.h */
+struct tls; /* a server's certificate and rules, see os/tls.h */
 struct listener;
 struct conn;
 
 struct conn_handler {
-    /* A new connection; returns the door's own state for it (kept in conn_state), NULL to refuse. */
+    /* A new connection; returns the door's own state for it (kept in conn_state), NULL to refuse.
+     */
     void *(*open)(void *door, struct conn *c);
     /* `in`: all bytes not yet consumed. Returns how many are consumed now. */
     size_t (*data)(void *state, struct conn *c, struct slice in);
@@ -29,11 +30,12 @@ struct listener_options {
     void *door;
     uint32_t conns_max;
     uint32_t input_max, output_high, output_max; /* bytes */
-    int64_t idle_timeout_ms;   /* 0: none */
+    int64_t idle_timeout_ms;                     /* 0: none */
 };
 
 /* A port in use: ERR_IN_USE, and `why` names the process that holds it when that can be seen. */
-MUST_CHECK err_t listener_open(struct loop *l, const struct listener_options *o, struct listener **out, struct diag *d);
+MUST_CHECK err_t listener_open(struct loop *l, const struct listener_options *o,
+                               struct listener **out, struct diag *d);
 void listener_close(struct listener *l); /* also closes its connections */
 uint16_t listener_port(const struct listener *l);
 uint32_t listener_conns(const struct listener *l);
@@ -47,11 +49,12 @@ MUST_CHECK err_t conn_write_file(struct conn *c, int fd, uint64_t at, size_t siz
 size_t conn_queued(const struct conn *c);
 void conn_pause(struct conn *c);  /* stop handing over data … */
 void conn_resume(struct conn *c); /* … and go on, starting with what is already here */
-void conn_close(struct conn *c);         /* after what is queued has been sent */
+void conn_close(struct conn *c);  /* after what is queued has been sent */
 void conn_close_now(struct conn *c);
 void conn_timeout(struct conn *c, int64_t idle_timeout_ms);
 const char *conn_peer(const struct conn *c); /* "127.0.0.1:51234" */
-void conn_local(const struct conn *c, char *address, size_t cap, uint16_t *port); /* what the client dialled */
+void conn_local(const struct conn *c, char *address, size_t cap,
+                uint16_t *port); /* what the client dialled */
 
 /* Who listens on this TCP port of this machine: "pid 4242 (java)"; false when nobody or unknown. */
 bool net_port_holder(uint16_t port, char *out, size_t cap);

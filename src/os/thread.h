@@ -9,7 +9,8 @@ struct thread {
     pthread_t id;
     bool started;
 };
-MUST_CHECK err_t thread_start(struct thread *t, const char *name, void (*run)(void *), void *arg, struct diag *d);
+MUST_CHECK err_t thread_start(struct thread *t, const char *name, void (*run)(void *), void *arg,
+                              struct diag *d);
 void thread_join(struct thread *t); /* fine when never started */
 int thread_cores(void);             /* processors this process may use */
 
@@ -21,6 +22,6 @@ void gate_init(struct gate *g);
 void gate_done(struct gate *g);
 void gate_enter(struct gate *g);
 void gate_leave(struct gate *g);
-void gate_wait(struct gate *g);                           /* inside; spurious wake-ups happen */
-bool gate_wait_ms(struct gate *g, int64_t timeout_ms);    /* false when the time is over */
-void gate_wake(struct gate *g);                           /* everyone who waits */
+void gate_wait(struct gate *g);                        /* inside; spurious wake-ups happen */
+bool gate_wait_ms(struct gate *g, int64_t timeout_ms); /* false when the time is over */
+void gate_wake(struct gate *g);                        /* everyone who waits */

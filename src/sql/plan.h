@@ -4,7 +4,8 @@
 #pragma once
 #include "data/json.h"
 
-/* --- the catalog port: who knows which names exist (declared here, given by the caller) ------------ */
+/* --- the catalog port: who knows which names exist (declared here, given by the caller)
+ * ------------ */
 
 enum relation_kind { RELATION_TOPIC, RELATION_TABLE, RELATION_VIEW };
 
@@ -22,15 +23,26 @@ struct sql_relation {
 };
 struct sql_catalog {
     void *ctx;
-    /* keyspace.at == NULL: as written without one (a topic, or a table of the session's keyspace) */
+    /* keyspace.at == NULL: as written without one (a topic, or a table of the session's keyspace)
+     */
     const struct sql_relation *(*find)(void *ctx, struct slice keyspace, struct slice name);
     /* All names, for "did you mean"; fills out[max], answers how many. */
     size_t (*names)(void *ctx, const char **out, size_t max);
 };
 
-/* --- what a plan reads -------------------------------------------------------------------------------- */
+/* --- what a plan reads
+ * -------------------------------------------------------------------------------- */
 
-enum input_kind { INPUT_PATH, INPUT_KEY, INPUT_VALUE, INPUT_TIMESTAMP, INPUT_OFFSET, INPUT_PARTITION, INPUT_TOPIC, INPUT_COLUMN };
+enum input_kind {
+    INPUT_PATH,
+    INPUT_KEY,
+    INPUT_VALUE,
+    INPUT_TIMESTAMP,
+    INPUT_OFFSET,
+    INPUT_PARTITION,
+    INPUT_TOPIC,
+    INPUT_COLUMN
+};
 
 struct plan_input { /* one column of the batch that expressions see, at its own index */
     enum input_kind kind;
@@ -40,25 +52,29 @@ struct plan_input { /* one column of the batch that expressions see, at its own 
     struct slice text; /* as written, for messages: "location.postcode" */
 };
 
-/* --- expressions --------------------------------------------------------------------------------------- */
+/* --- expressions
+ * --------------------------------------------------------------------------------------- */
 
 struct expr; /* bound, typed, immutable */
 const struct type *expr_type(const struct expr *e);
 void expr_print(const struct expr *e, struct buf *out);
 
 struct eval_context { /* what is given, never taken: the same inputs give the same outputs */
-    int64_t now_ms;    /* the epoch's recorded time */
-    uint64_t epoch;    /* uuid() derives from stream, epoch, partition, offset */
+    int64_t now_ms;   /* the epoch's recorded time */
+    uint64_t epoch;   /* uuid() derives from stream, epoch, partition, offset */
     uint32_t stream;
-    const int64_t *offsets;     /* a row; NULL in bounded queries */
+    const int64_t *offsets; /* a row; NULL in bounded queries */
     const int32_t *partitions;
     struct slice topic;
 };
 /* Evaluates over all rows of `in` (its columns are the plan's inputs). `out` lives in in->arena. A
  * row that fails gets ERROR_VALUE and a fault in `in`; the others go on. A condition is boolean. */
-MUST_CHECK err_t expr_eval(const struct expr *e, const struct eval_context *x, struct column_batch *in, struct column *out);
+MUST_CHECK err_t expr_eval(const struct expr *e, const struct eval_context *x,
+                           struct column_batch *in, struct column *out);
 
-/* --- plans ------------------------------------------------------------------------------------------------ */
+/* --- plans
+ * ------------------------------------------------------------------------------------------------
+ */
 
 enum check_action { CHECK_DEAD_LETTER, CHECK_SKIP, CHECK_FAIL, CHECK_NULL };
 struct plan_check {
@@ -88,7 +104,8 @@ struct plan_stream { /* CREATE STREAM name INTO table AS SELECT … FROM topic [
     struct slice text;    /* as written */
 };
 
-struct plan_select { /* a bounded query: SELECT … FROM table|topic [WHERE] [GROUP BY] [ORDER BY] [LIMIT] */
+struct plan_select { /* a bounded query: SELECT … FROM table|topic [WHERE] [GROUP BY] [ORDER BY]
+                        [LIMIT] */
     const struct sql_relation *from; /* NULL: no FROM */
     const struct plan_input *inputs;
     uint32_t input_count;

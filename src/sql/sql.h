@@ -10,12 +10,24 @@ enum { SQL_TEXT_MAX = 4 << 20, SQL_DEPTH_MAX = 200 };
 enum sql_dialect { DIALECT_SLUICE, DIALECT_CQL, DIALECT_PG };
 
 enum statement_kind {
-    STATEMENT_CREATE_SOURCE, STATEMENT_CREATE_TOPIC, STATEMENT_CREATE_KEYSPACE, STATEMENT_CREATE_TABLE,
-    STATEMENT_CREATE_STREAM, STATEMENT_DROP, STATEMENT_TRUNCATE, STATEMENT_USE, STATEMENT_SELECT, STATEMENT_INSERT,
-    STATEMENT_UPDATE, STATEMENT_DELETE, STATEMENT_DESCRIBE, STATEMENT_SHOW,
+    STATEMENT_CREATE_SOURCE,
+    STATEMENT_CREATE_TOPIC,
+    STATEMENT_CREATE_KEYSPACE,
+    STATEMENT_CREATE_TABLE,
+    STATEMENT_CREATE_STREAM,
+    STATEMENT_DROP,
+    STATEMENT_TRUNCATE,
+    STATEMENT_USE,
+    STATEMENT_SELECT,
+    STATEMENT_INSERT,
+    STATEMENT_UPDATE,
+    STATEMENT_DELETE,
+    STATEMENT_DESCRIBE,
+    STATEMENT_SHOW,
 };
 
-struct sql_option { /* WITH (name = value, …): the value as text, typed later by its owner's table */
+struct sql_option { /* WITH (name = value, …): the value as text, typed later by its owner's table
+                     */
     struct slice name, value;
     uint32_t line, column; /* where it stands, for errors */
 };
@@ -23,7 +35,9 @@ struct sql_options {
     const struct sql_option *items;
     uint32_t count;
 };
-struct sql_name { struct slice keyspace, name; /* keyspace.at NULL: not written */ };
+struct sql_name {
+    struct slice keyspace, name; /* keyspace.at NULL: not written */
+};
 
 struct statement {
     enum statement_kind kind;
@@ -31,7 +45,8 @@ struct statement {
     uint32_t line, column;
     struct sql_name name; /* created, dropped, used, described, written to */
     bool if_not_exists, if_exists;
-    struct {                   /* CREATE SOURCE name [(columns)] FROM KIND 'address' WITH (…) WATERMARK … INTO TOPIC t WITH (…) */
+    struct { /* CREATE SOURCE name [(columns)] FROM KIND 'address' WITH (…) WATERMARK … INTO TOPIC t
+                WITH (…) */
         struct slice kind, address;
         struct sql_options options;
         struct slice topic;
@@ -41,7 +56,7 @@ struct statement {
     } source;
     const struct sql_column *columns; /* CREATE TABLE, declared columns of a source or topic */
     uint32_t column_count;
-    struct sql_options options; /* CREATE TOPIC, TABLE, KEYSPACE */
+    struct sql_options options;       /* CREATE TOPIC, TABLE, KEYSPACE */
     const struct select_tree *select; /* SELECT, CREATE STREAM: opaque, for the binder */
     const struct insert_tree *insert;
     struct slice what; /* DROP TABLE|STREAM…, SHOW what, DESCRIBE what: the upper-case word */
@@ -51,13 +66,19 @@ struct script {
     struct statement *statements;
     uint32_t count;
 };
-/* `file` is the name for errors ("pipeline.sql"); where becomes file:line:column, why shows the line
- * with a mark under the place. */
-MUST_CHECK err_t sql_parse(struct slice text, const char *file, enum sql_dialect dialect, struct arena *a, struct script *out, struct diag *d);
+/* `file` is the name for errors ("pipeline.sql"); where becomes file:line:column, why shows the
+ * line with a mark under the place. */
+MUST_CHECK err_t sql_parse(struct slice text, const char *file, enum sql_dialect dialect,
+                           struct arena *a, struct script *out, struct diag *d);
 
-MUST_CHECK err_t sql_bind_stream(const struct statement *s, const struct sql_catalog *c, const char *file, struct arena *a, struct plan_stream *out, struct diag *d);
-MUST_CHECK err_t sql_bind_select(const struct statement *s, const struct sql_catalog *c, enum sql_dialect dialect, struct arena *a, struct plan_select *out, struct diag *d);
-/* INSERT INTO table (columns) VALUES (…) [USING TTL n AND TIMESTAMP n]: constant values by column. */
+MUST_CHECK err_t sql_bind_stream(const struct statement *s, const struct sql_catalog *c,
+                                 const char *file, struct arena *a, struct plan_stream *out,
+                                 struct diag *d);
+MUST_CHECK err_t sql_bind_select(const struct statement *s, const struct sql_catalog *c,
+                                 enum sql_dialect dialect, struct arena *a, struct plan_select *out,
+                                 struct diag *d);
+/* INSERT INTO table (columns) VALUES (…) [USING TTL n AND TIMESTAMP n]: constant values by column.
+ */
 struct plan_insert {
     const struct sql_relation *into;
     const uint32_t *columns; /* indices into the relation's columns */
@@ -67,7 +88,9 @@ struct plan_insert {
     uint32_t ttl;
     bool if_not_exists;
 };
-MUST_CHECK err_t sql_bind_insert(const struct statement *s, const struct sql_catalog *c, const struct eval_context *x, struct arena *a, struct plan_insert *out, struct diag *d);
+MUST_CHECK err_t sql_bind_insert(const struct statement *s, const struct sql_catalog *c,
+                                 const struct eval_context *x, struct arena *a,
+                                 struct plan_insert *out, struct diag *d);
 /* An option's value by name; {0} when not given. */
 struct slice sql_option(const struct sql_options *o, const char *name);
 /* Reserved words, keywords and function names, for completion. */

@@ -17,7 +17,8 @@ struct store;
 
 struct store_options {
     const char *dir;
-    size_t cache_bytes, write_buffer_bytes; /* 0: 32 MiB, 4 x 32 MiB in total; the write buffers are charged to the process budget */
+    size_t cache_bytes, write_buffer_bytes; /* 0: 32 MiB, 4 x 32 MiB in total; the write buffers are
+                                               charged to the process budget */
     uint32_t row_bytes_max;                 /* 0: 16 MiB */
     bool read_only;                         /* another process may be serving */
     bool mutant_cursor_before_rows;         /* the crash tests' checker must catch this */
@@ -25,7 +26,8 @@ struct store_options {
 MUST_CHECK err_t store_open(const struct store_options *o, struct store **out, struct diag *d);
 void store_close(struct store *s);
 
-/* --- tables ------------------------------------------------------------------------------------- */
+/* --- tables -------------------------------------------------------------------------------------
+ */
 
 enum column_role { COLUMN_REGULAR, COLUMN_PARTITION, COLUMN_CLUSTERING, COLUMN_STATIC };
 
@@ -42,66 +44,101 @@ struct store_table {
     struct slice keyspace, name;
     struct store_column *columns; /* partition keys, clustering keys, then the others by name */
     uint32_t column_count;
-    uint32_t prefix;    /* changed by TRUNCATE and DROP */
+    uint32_t prefix; /* changed by TRUNCATE and DROP */
     uint8_t id[16];
     uint32_t default_ttl; /* seconds; 0: none */
     uint64_t version;     /* the schema's, grows with each change */
     struct slice options; /* other table options, as text, kept and shown */
 };
 
-/* Tables are immutable values; a change makes a new one. The pointer stays good until store_close. */
-MUST_CHECK err_t store_keyspace_create(struct store *s, struct slice name, struct slice replication, struct diag *d); /* ERR_EXISTS */
+/* Tables are immutable values; a change makes a new one. The pointer stays good until store_close.
+ */
+MUST_CHECK err_t store_keyspace_create(struct store *s, struct slice name, struct slice replication,
+                                       struct diag *d); /* ERR_EXISTS */
 bool store_keyspace_exists(struct store *s, struct slice name);
-MUST_CHECK err_t store_table_create(struct store *s, const struct store_table *wanted, const struct store_table **out, struct diag *d); /* ERR_EXISTS */
-MUST_CHECK err_t store_table_drop(struct store *s, struct slice keyspace, struct slice name, struct diag *d);
-MUST_CHECK err_t store_table_truncate(struct store *s, struct slice keyspace, struct slice name, struct diag *d);
-const struct store_table *store_table_find(struct store *s, struct slice keyspace, struct slice name); /* NULL: none */
+MUST_CHECK err_t store_table_create(struct store *s, const struct store_table *wanted,
+                                    const struct store_table **out,
+                                    struct diag *d); /* ERR_EXISTS */
+MUST_CHECK err_t store_table_drop(struct store *s, struct slice keyspace, struct slice name,
+                                  struct diag *d);
+MUST_CHECK err_t store_table_truncate(struct store *s, struct slice keyspace, struct slice name,
+                                      struct diag *d);
+const struct store_table *store_table_find(struct store *s, struct slice keyspace,
+                                           struct slice name); /* NULL: none */
 const struct store_column *store_column_find(const struct store_table *t, struct slice name);
-MUST_CHECK err_t store_tables(struct store *s, err_t (*each)(void *ctx, const struct store_table *t), void *ctx);
+MUST_CHECK err_t store_tables(struct store *s,
+                              err_t (*each)(void *ctx, const struct store_table *t), void *ctx);
 
-/* --- writing: one epoch, one atomic write --------------------------------------------------------- */
+/* --- writing: one epoch, one atomic write
+ * --------------------------------------------------------- */
 
 enum store_form {
     STORE_LIVE,    /* a sorted write batch, synced: small epochs, milliseconds */
-    STORE_CATCHUP, /* a sorted file with everything of the epoch inside, taken in by one ingestion */
+    STORE_CATCHUP, /* a sorted file with everything of the epoch inside, taken in by one ingestion
+                    */
 };
 struct store_write;
-MUST_CHECK err_t store_write_begin(struct store *s, enum store_form form, size_t bytes_max, struct store_write **out, struct diag *d);
+MUST_CHECK err_t store_write_begin(struct store *s, enum store_form form, size_t bytes_max,
+                                   struct store_write **out, struct diag *d);
 void store_write_abort(struct store_write *w); /* NULL is fine */
 
 struct store_rows {
     const struct store_table *table;
-    const struct column *columns;      /* values to write … */
-    const uint16_t *column_ids;        /* … and which column of the table each is */
+    const struct column *columns; /* values to write … */
+    const uint16_t *column_ids;   /* … and which column of the table each is */
     uint32_t column_count;
-    const uint32_t *rows;              /* which rows of the columns; NULL: 0 … count-1 */
+    const uint32_t *rows; /* which rows of the columns; NULL: 0 … count-1 */
     uint32_t count;
-    int64_t timestamp_us;              /* the cells' write time … */
-    const int64_t *timestamps_us;      /* … or one a row (same index as the columns' rows) */
-    uint32_t ttl;                      /* seconds; 0: the table's default */
-    int64_t now_ms;                    /* expiry is counted from here */
-    bool replace;                      /* sole writer that writes every column: Put instead of Merge */
+    int64_t timestamp_us;         /* the cells' write time … */
+    const int64_t *timestamps_us; /* … or one a row (same index as the columns' rows) */
+    uint32_t ttl;                 /* seconds; 0: the table's default */
+    int64_t now_ms;               /* expiry is counted from here */
+    bool replace;                 /* sole writer that writes every column: Put instead of Merge */
     const struct store_lineage *lineage; /* one a row, may be NULL */
 };
-struct store_lineage { uint32_t stream; uint32_t partition; int64_t offset; uint64_t epoch; }; /* where a row came from */
-/* A row with a null or empty partition key column is refused: ERR_CONSTRAINT, *bad_row says which. */
-MUST_CHECK err_t store_write_rows(struct store_write *w, const struct store_rows *r, uint32_t *bad_row, struct diag *d);
+struct store_lineage {
+    uint32_t stream;
+    uint32_t partition;
+    int64_t offset;
+    uint64_t epoch;
+}; /* where a row came from */
+/* A row with a null or empty partition key column is refused: ERR_CONSTRAINT, *bad_row says which.
+ */
+MUST_CHECK err_t store_write_rows(struct store_write *w, const struct store_rows *r,
+                                  uint32_t *bad_row, struct diag *d);
 /* One of flow's records: `space` is one of the small prefixes. value.at NULL deletes. */
-enum store_space { STORE_CATALOG = 1, STORE_CURSOR, STORE_EPOCH, STORE_LEDGER, STORE_DEAD, STORE_OUTBOX, STORE_STATE, STORE_META, STORE_SPACES = 0x100 };
-MUST_CHECK err_t store_write_record(struct store_write *w, enum store_space space, struct slice key, struct slice value);
+enum store_space {
+    STORE_CATALOG = 1,
+    STORE_CURSOR,
+    STORE_EPOCH,
+    STORE_LEDGER,
+    STORE_DEAD,
+    STORE_OUTBOX,
+    STORE_STATE,
+    STORE_META,
+    STORE_SPACES = 0x100
+};
+MUST_CHECK err_t store_write_record(struct store_write *w, enum store_space space, struct slice key,
+                                    struct slice value);
 size_t store_write_bytes(const struct store_write *w);
 /* Durable and visible when it answers OK; nothing of it otherwise. Frees the write either way. */
 MUST_CHECK err_t store_write_commit(struct store_write *w, struct diag *d);
 
-/* --- reading ---------------------------------------------------------------------------------------- */
+/* --- reading
+ * ---------------------------------------------------------------------------------------- */
 
 struct store_snapshot;
 struct store_snapshot *store_snapshot(struct store *s);
 void store_snapshot_free(struct store_snapshot *n);
 /* One of flow's records, copied into the arena; ERR_NOT_FOUND. snapshot NULL: the newest. */
-MUST_CHECK err_t store_record(struct store *s, const struct store_snapshot *n, enum store_space space, struct slice key, struct arena *a, struct slice *value, struct diag *d);
+MUST_CHECK err_t store_record(struct store *s, const struct store_snapshot *n,
+                              enum store_space space, struct slice key, struct arena *a,
+                              struct slice *value, struct diag *d);
 /* Records whose key starts with `prefix`, in order, after `after` (at NULL: from the start). */
-MUST_CHECK err_t store_records(struct store *s, const struct store_snapshot *n, enum store_space space, struct slice prefix, struct slice after, err_t (*each)(void *ctx, struct slice key, struct slice value), void *ctx, struct diag *d);
+MUST_CHECK err_t store_records(struct store *s, const struct store_snapshot *n,
+                               enum store_space space, struct slice prefix, struct slice after,
+                               err_t (*each)(void *ctx, struct slice key, struct slice value),
+                               void *ctx, struct diag *d);
 
 /* Rows of one table as column batches: the key's row, a partition, a token range, or all.
  * A cursor holds its snapshot; its batches live until the next call. */
@@ -109,20 +146,30 @@ struct store_scan_options {
     const struct store_table *table;
     const uint16_t *column_ids; /* wanted, in this order */
     uint32_t column_count;
-    const struct value *key;    /* leading key columns given by value: partition keys, then clustering */
-    uint32_t key_count;         /* 0: the whole table */
-    int64_t now_ms;             /* expired cells are not seen */
+    const struct value
+        *key;           /* leading key columns given by value: partition keys, then clustering */
+    uint32_t key_count; /* 0: the whole table */
+    int64_t now_ms;     /* expired cells are not seen */
     bool with_lineage, with_writetime;
 };
 struct store_scan;
-MUST_CHECK err_t store_scan_open(struct store *s, const struct store_snapshot *n, const struct store_scan_options *o, struct store_scan **out, struct diag *d);
+MUST_CHECK err_t store_scan_open(struct store *s, const struct store_snapshot *n,
+                                 const struct store_scan_options *o, struct store_scan **out,
+                                 struct diag *d);
 /* Up to `rows_max` rows into b (its columns are made here, in b->arena). b->rows == 0: the end. */
-MUST_CHECK err_t store_scan_next(struct store_scan *c, uint32_t rows_max, struct column_batch *b, struct store_lineage *lineage /* rows_max of them, or NULL */, struct diag *d);
+MUST_CHECK err_t store_scan_next(struct store_scan *c, uint32_t rows_max, struct column_batch *b,
+                                 struct store_lineage *lineage /* rows_max of them, or NULL */,
+                                 struct diag *d);
 void store_scan_close(struct store_scan *c);
 
-/* --- upkeep ------------------------------------------------------------------------------------------ */
+/* --- upkeep
+ * ------------------------------------------------------------------------------------------ */
 MUST_CHECK err_t store_flush(struct store *s, struct diag *d);
 MUST_CHECK err_t store_compact(struct store *s, struct diag *d);
-MUST_CHECK err_t store_settle(struct store *s, struct diag *d); /* waits until background work is done: benchmarks */
-struct store_stats { uint64_t rows_estimate, disk_bytes, memtable_bytes, cache_bytes, compactions_running, pending_compaction_bytes; };
+MUST_CHECK err_t store_settle(struct store *s,
+                              struct diag *d); /* waits until background work is done: benchmarks */
+struct store_stats {
+    uint64_t rows_estimate, disk_bytes, memtable_bytes, cache_bytes, compactions_running,
+        pending_compaction_bytes;
+};
 struct store_stats store_stats(struct store *s);

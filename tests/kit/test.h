@@ -60,7 +60,8 @@ uint64_t test_random(uint64_t *state); /* the same numbers each run: start from 
     do {                                                                                           \
         err_t err_ = (call);                                                                       \
         if (err_ != (want))                                                                        \
-            test_failed(__FILE__, __LINE__, "%s answers %s, not %s", #call, err_name(err_), #want);\
+            test_failed(__FILE__, __LINE__, "%s answers %s, not %s", #call, err_name(err_),        \
+                        #want);                                                                    \
     } while (0)
 
 #include "base/err.h"
