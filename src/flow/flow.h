@@ -1,0 +1,144 @@
+/* flow: runs plans. Sources into topics, topics through streams into tables; epochs, ledger, dead
+ * letters, lineage; and bounded queries.
+ *
+ * Loop: a thread a source, a thread a lane (a set of partitions of one stream) from cursor to
+ * commit. Memory: arenas a batch, bounded by options. Limit: options. Knows neither where bytes
+ * come from (port.h) nor protocols. Exactly once is one atomic write of the store: rows, cursor,
+ * epoch, ledger, lineage, dead letters.
+ */
+#pragma once
+#include "flow/port.h"
+#include "log/log.h"
+#include "sql/sql.h"
+#include "store/store.h"
+
+struct flow;
+
+struct flow_options {
+    struct log *log;
+    struct store *store;
+    const char *dir;    /* flow's own files: the journals of answers that can't be fetched again */
+    uint32_t lanes_max; /* a stream; 0: the processors, at least 1 */
+    uint32_t epoch_rows_live;    /* 0: 10,000 */
+    int64_t epoch_ms_live;       /* a record waits at most this long for its epoch; 0: 20 */
+    uint32_t epoch_rows_catchup; /* 0: 400,000 */
+    uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
+    size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
+    enum { FLOW_FORM_AUTO, FLOW_FORM_LIVE, FLOW_FORM_CATCHUP } form; /* AUTO but in benchmarks */
+    enum {
+        FLOW_MUTANT_NONE,
+        FLOW_MUTANT_CURSOR_FIRST,
+        FLOW_MUTANT_SKIP_COUNT
+    } mutant;             /* crash tests only */
+    uint32_t mutant_term; /* which ledger term FLOW_MUTANT_SKIP_COUNT does not count */
+};
+MUST_CHECK err_t flow_open(const struct flow_options *o, struct flow **out, struct diag *d);
+void flow_close(struct flow *f); /* after flow_stop */
+
+struct flow_source_options {
+    struct slice name, topic; /* the topic exists */
+    struct source_port port;  /* taken over: closed by flow */
+    struct slice key_path;    /* 'login.uuid'; empty: no key (partitions in turn) */
+    struct slice time_path;   /* the record's timestamp from the item; empty: the time of arrival */
+    int64_t every_ms;         /* between fetches; 0: at once */
+    uint64_t answers_max;     /* stop after so many answers with items; 0: never */
+    uint64_t records_max;     /* stop after so many records; 0: never */
+    enum codec codec;
+};
+MUST_CHECK err_t flow_source_add(struct flow *f, const struct flow_source_options *o,
+                                 struct diag *d);
+/* The plan stays the caller's and lives as long as flow. Table and topic exist. */
+MUST_CHECK err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d);
+
+MUST_CHECK err_t flow_start(struct flow *f, struct diag *d);
+void flow_stop(struct flow *f); /* ends the epoch at hand, commits it, joins all threads */
+MUST_CHECK err_t flow_pause(struct flow *f, struct slice name, struct diag *d);
+MUST_CHECK err_t flow_resume(struct flow *f, struct slice name, struct diag *d);
+/* Stops the stream or source, starts it anew from its durable cursor. */
+MUST_CHECK err_t flow_restart(struct flow *f, struct slice name, struct diag *d);
+/* Waits until no source will bring more and every stream has committed all there is, or timeout. */
+MUST_CHECK err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d);
+
+/* The ledger: for each stage `in = applied + filtered + deduplicated + late + dead + expired +
+ * held`, each term counted where it happens; none is computed from the others. */
+struct ledger {
+    uint64_t in, applied, filtered, deduplicated, late, dead, expired, held;
+    uint64_t rows_out; /* fan-out, apart */
+};
+bool ledger_balanced(const struct ledger *l);
+
+struct flow_status { /* of one source or stream */
+    struct slice name, from, into;
+    bool is_source;
+    const char *state;    /* "running", "paused", "waiting", "retrying", "failed", "ended" */
+    char trouble[512];    /* what the last failure said; "" when all is well */
+    char note[256];       /* "falling back to the generator: …" */
+    struct ledger ledger; /* durable */
+    bool balanced;
+    uint64_t lag; /* records behind the topic's end */
+    uint64_t epochs;
+    double rows_per_second; /* over the last seconds */
+    int64_t since_ms, last_commit_ms;
+    const char *form; /* "live", "catching up" */
+    uint32_t lanes;
+    uint64_t cpu_ns; /* of its threads */
+    size_t memory;
+};
+/* Calls each source, then each stream, in the order they were added. Any thread. */
+MUST_CHECK err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_status *s),
+                           void *ctx);
+/* The lowest durable cursor of all streams on a partition; INT64_MAX: no stream reads it. */
+int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition);
+
+/* Dead letters: of one stage or all (name empty), newest last. */
+struct dead_letter {
+    struct slice stage, topic;
+    int32_t partition;
+    int64_t offset, time_ms;
+    uint64_t epoch;
+    err_t err;
+    struct slice reason, expression, key, raw;
+};
+MUST_CHECK err_t dead_letters(struct store *s, struct slice stage,
+                              err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx,
+                              struct diag *d);
+/* The durable ledger, cursors and epochs as the store holds them: what `status` shows of a project
+ * that is not running. */
+MUST_CHECK err_t ledger_load(struct store *s, struct slice stage, struct ledger *out,
+                             struct diag *d);
+/* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning.
+ * One atomic write. */
+MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);
+
+/* --- bounded queries
+ * ------------------------------------------------------------------------------- */
+struct query_result {
+    void *ctx;
+    /* Once, before rows. */
+    err_t (*head)(void *ctx, const struct slice *names, const struct type *const *types,
+                  uint32_t count);
+    /* Each batch: `columns` of `rows` rows, borrowed until it returns. */
+    err_t (*rows)(void *ctx, const struct column *columns, uint32_t column_count, uint32_t rows);
+};
+struct query_limits {
+    size_t memory_max; /* 0: 256 MiB */
+    int64_t now_ms;
+    bool (*stopping)(void *ctx);
+    void *stop_ctx;
+};
+MUST_CHECK err_t query_select(struct store *s, struct log *l, const struct plan_select *p,
+                              const struct query_limits *limits, const struct query_result *into,
+                              struct diag *d);
+MUST_CHECK err_t query_insert(struct store *s, const struct plan_insert *p, int64_t now_us,
+                              struct diag *d);
+/* Runs records (one JSON value each) through a stream's plan without log or store: fixtures,
+ * previews. */
+struct trial {
+    void *ctx;
+    err_t (*row)(void *ctx, const struct column *outputs, uint32_t count, uint32_t row,
+                 uint32_t record);
+    err_t (*dead)(void *ctx, uint32_t record, struct slice reason, struct slice expression);
+};
+MUST_CHECK err_t stream_trial(const struct plan_stream *p, const struct slice *records,
+                              uint32_t count, int64_t now_ms, const struct trial *into,
+                              struct ledger *ledger, struct diag *d);
