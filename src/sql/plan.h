@@ -12,7 +12,10 @@ enum relation_kind { RELATION_TOPIC, RELATION_TABLE, RELATION_VIEW };
 struct sql_column {
     struct slice name;
     const struct type *type;
-    uint8_t key; /* 0 no, 1 partition key, 2 clustering */
+    uint8_t key;       /* 0 no, 1 partition key, 2 clustering */
+    uint16_t position; /* within the partition key, or the clustering columns: from 0 */
+    bool descending;   /* CLUSTERING ORDER BY (… DESC) */
+    bool is_static;
 };
 struct sql_relation {
     enum relation_kind kind;
