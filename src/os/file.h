@@ -24,6 +24,7 @@ MUST_CHECK err_t file_pwritev(int fd, struct iovec *parts, int count, uint64_t a
                               struct diag *d);      /* may change `parts` */
 MUST_CHECK err_t file_sync(int fd, struct diag *d); /* fdatasync */
 MUST_CHECK err_t file_truncate(int fd, uint64_t size, struct diag *d);
+/* Reserves the space; the size stays as it is. Fine where the file system can not. */
 MUST_CHECK err_t file_preallocate(int fd, uint64_t size, struct diag *d);
 MUST_CHECK err_t file_size(int fd, uint64_t *size, struct diag *d);
 MUST_CHECK err_t file_rename(const char *from, const char *to, struct diag *d);
