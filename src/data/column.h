@@ -1,4 +1,9 @@
-/* data/column: a batch of rows, held by columns in an arena. */
+/* data/column: a batch of rows, held by columns in an arena.
+ *
+ * A fixed kind stands in host byte order as value.h holds it (a date as its unsigned days in i32's
+ * bits); null rows hold zeros. Never checks a value: what is put here has been checked by
+ * value_from_*, the JSON decoder or an expression. Loop: one batch, one thread. Limit: the arena's.
+ */
 #pragma once
 #include "data/value.h"
 
@@ -26,13 +31,16 @@ struct row_fault {
     const char *text; /* in the arena: "location.postcode: 18511 is a number, text was wanted" */
 };
 
+/* Faults have a place a row from the start, so that telling one can not fail and costs the same in
+ * any order: read them with batch_fault_of, or all by growing row with batch_fault_next. */
 struct column_batch {
     uint32_t rows;
     uint32_t column_count;
     struct column *columns;
-    struct row_fault *faults; /* by growing row */
-    uint32_t fault_count, fault_cap;
-    struct arena *arena; /* everything of this batch; reset when the batch is done */
+    uint8_t *bad;               /* a row: 1 when it has a fault */
+    struct row_fault *fault_at; /* a row: set where `bad` is */
+    uint32_t fault_count;       /* rows that have one */
+    struct arena *arena;        /* everything of this batch; reset when the batch is done */
 };
 
 MUST_CHECK err_t column_init(struct column *c, const struct type *t, uint32_t rows,
@@ -45,7 +53,12 @@ MUST_CHECK err_t column_set(struct column *c, uint32_t row,
 /* The binary form of one row's value, without a copy where the form is the same: `scratch` holds
  * the fixed kinds. Valid rows only. */
 struct slice column_binary(const struct column *c, uint32_t row, uint8_t scratch[16]);
-/* Adds a fault and marks the row of `c` (NULL: only the fault) as ERROR_VALUE. */
+/* Adds a fault and marks the row of `c` (NULL: only the fault) as ERROR_VALUE. Text past
+ * FAULT_TEXT_MAX is cut, at a character of UTF-8. */
+enum { FAULT_TEXT_MAX = 512 };
 void batch_fault(struct column_batch *b, struct column *c, uint32_t row, err_t e, const char *fmt,
                  ...) PRINTF_LIKE(5, 6);
 const struct row_fault *batch_fault_of(const struct column_batch *b, uint32_t row); /* NULL: none */
+/* The first fault at `from` or later, NULL when there is none:
+ *     for (f = batch_fault_next(b, 0); f; f = batch_fault_next(b, f->row + 1)) … */
+const struct row_fault *batch_fault_next(const struct column_batch *b, uint32_t from);
