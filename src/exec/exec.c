@@ -1,0 +1,222 @@
+#include "exec/exec_int.h"
+
+#include "base/hash.h"
+#include "base/say.h"
+#include "os/clock.h"
+
+#include <stdio.h>
+
+enum { STATEMENT_BYTES_MAX = 64 << 20 };
+
+void exec_note(struct exec_call *x, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    if (!x->sink->note) return;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    x->sink->note(x->sink->result.ctx, text);
+}
+
+struct slice exec_keyspace(const struct exec_call *x, struct sql_name n)
+{
+    return n.keyspace.at ? n.keyspace : slice_of(x->session->keyspace);
+}
+
+const struct store_table *exec_table(const struct exec_call *x, struct sql_name n)
+{
+    return store_table_find(x->world->store, exec_keyspace(x, n), n.name);
+}
+
+static err_t no_keyspace(struct slice name, struct diag *d)
+{
+    (void)diag_fail(d, ERR_UNKNOWN_NAME, "keyspace '%.*s' does not exist", SLICE_ARG(name));
+    return diag_hint(d, "sluice query 'SHOW KEYSPACES' lists those that do");
+}
+
+static err_t no_table(const struct exec_call *x, struct sql_name n, struct diag *d)
+{
+    const char *names[256];
+    struct catalog_view view = {x->world->catalog, slice_of(x->session->keyspace)};
+    struct sql_catalog port = catalog_port(&view);
+    char full[300];
+    struct slice keyspace = exec_keyspace(x, n);
+    snprintf(full, sizeof(full), "%.*s%s%.*s", SLICE_ARG(keyspace), keyspace.len ? "." : "",
+             SLICE_ARG(n.name));
+    const char *near =
+        nearest_word(slice_of(full), names, port.names(port.ctx, names, COUNT_OF(names)));
+    (void)diag_fail(d, ERR_UNKNOWN_TABLE, "table %s does not exist", full);
+    return near ? diag_hint(d, "did you mean %s?", near)
+                : diag_hint(d, "sluice query 'SHOW TABLES' lists those that do");
+}
+
+/* Who writes this table while a project runs: it may not be dropped under a stream's feet. */
+struct writer_search {
+    char table[300], stream[256];
+};
+
+static err_t look_for_writer(void *ctx, const struct flow_status *s)
+{
+    struct writer_search *w = ctx;
+    if (!s->is_source && slice_is(s->into, w->table))
+        slice_to_cstr(s->name, w->stream, sizeof(w->stream));
+    return ERR_OK;
+}
+
+static err_t not_in_use(const struct exec_call *x, const struct store_table *t, const char *verb,
+                        struct diag *d)
+{
+    struct writer_search w = {.stream = ""};
+    if (!x->world->flow) return ERR_OK;
+    snprintf(w.table, sizeof(w.table), "%.*s.%.*s", SLICE_ARG(t->keyspace), SLICE_ARG(t->name));
+    err_t e = flow_each(x->world->flow, look_for_writer, &w);
+    if (e || !w.stream[0]) return e;
+    (void)diag_fail(d, ERR_IN_USE, "stream %s writes into %s", w.stream, w.table);
+    return diag_hint(d, "stop the project, take the stream out of pipeline.sql, then %s the table",
+                     verb);
+}
+
+/* --- one function a kind of statement
+ * ------------------------------------------------------------------ */
+
+static err_t run_create_keyspace(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    struct slice replication = sql_option(&s->options, "replication");
+    err_t e = store_keyspace_create(x->world->store, s->name.name, replication, d);
+    if (e == ERR_EXISTS && s->if_not_exists) e = ERR_OK;
+    if (!e) exec_note(x, "keyspace %.*s is there", SLICE_ARG(s->name.name));
+    return e;
+}
+
+static err_t run_create_table(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    struct store_table wanted;
+    const struct store_table *made = exec_table(x, s->name);
+    if (made && s->if_not_exists) return ERR_OK;
+    err_t e = table_of_statement(s, slice_of(x->session->keyspace), x->arena, &wanted, d);
+    if (e) return e;
+    if (!store_keyspace_exists(x->world->store, wanted.keyspace))
+        return no_keyspace(wanted.keyspace, d);
+    e = store_table_create(x->world->store, &wanted, &made, d);
+    if (!e)
+        exec_note(x, "table %.*s.%.*s is there", SLICE_ARG(wanted.keyspace),
+                  SLICE_ARG(wanted.name));
+    return e;
+}
+
+static err_t run_create_topic(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    int32_t partitions = 1;
+    struct log_topic_config config;
+    struct log_topic *made = NULL;
+    err_t e = topic_options(&s->options, "statement", &partitions, &config, d);
+    if (e) return e;
+    e = log_topic_create(x->world->log, s->name.name, partitions, &config, &made, d);
+    if (e == ERR_EXISTS && s->if_not_exists) return ERR_OK;
+    if (!e && s->column_count)
+        e = catalog_declare(x->world->catalog, RELATION_TOPIC, s->name, s->columns,
+                            s->column_count);
+    if (!e)
+        exec_note(x, "topic %.*s is there, with %d partitions", SLICE_ARG(s->name.name),
+                  partitions);
+    return e;
+}
+
+static err_t run_in_project(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    (void)x, (void)s;
+    (void)diag_fail(d, ERR_UNSUPPORTED,
+                    "sources and streams are part of a project, not of a query");
+    return diag_hint(d, "write it into pipeline.sql; the next `sluice up` makes it");
+}
+
+static err_t run_drop(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    if (slice_is(s->what, "TOPIC")) {
+        err_t e = log_topic_delete(x->world->log, s->name.name, d);
+        return e == ERR_UNKNOWN_TOPIC && s->if_exists ? ERR_OK : e;
+    }
+    if (!slice_is(s->what, "TABLE")) {
+        (void)diag_fail(d, ERR_UNSUPPORTED, "DROP %.*s is not available here", SLICE_ARG(s->what));
+        return diag_hint(d, "DROP TABLE and DROP TOPIC are; streams and sources end by taking them "
+                            "out of pipeline.sql");
+    }
+    const struct store_table *t = exec_table(x, s->name);
+    if (!t) return s->if_exists ? ERR_OK : no_table(x, s->name, d);
+    err_t e = not_in_use(x, t, "drop", d);
+    return e ? e : store_table_drop(x->world->store, t->keyspace, t->name, d);
+}
+
+static err_t run_truncate(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    const struct store_table *t = exec_table(x, s->name);
+    if (!t) return no_table(x, s->name, d);
+    err_t e = not_in_use(x, t, "truncate", d);
+    return e ? e : store_table_truncate(x->world->store, t->keyspace, t->name, d);
+}
+
+static err_t run_use(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    if (!store_keyspace_exists(x->world->store, s->name.name)) return no_keyspace(s->name.name, d);
+    if (!slice_to_cstr(s->name.name, x->session->keyspace, sizeof(x->session->keyspace)))
+        return diag_fail(d, ERR_TOO_BIG, "keyspace names have at most %zu bytes",
+                         sizeof(x->session->keyspace) - 1);
+    return ERR_OK;
+}
+
+static err_t run_select(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    struct catalog_view view = {x->world->catalog, slice_of(x->session->keyspace)};
+    struct sql_catalog port = catalog_port(&view);
+    struct plan_select plan;
+    err_t e = sql_bind_select(s, &port, x->session->dialect, x->arena, &plan, d);
+    return e ? e
+             : query_select(x->world->store, x->world->log, &plan, x->limits, &x->sink->result, d);
+}
+
+static err_t run_insert(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    struct catalog_view view = {x->world->catalog, slice_of(x->session->keyspace)};
+    struct sql_catalog port = catalog_port(&view);
+    struct eval_context context = {.now_ms = x->limits->now_ms, .epoch = (uint64_t)clock_wall_us()};
+    struct plan_insert plan;
+    err_t e = sql_bind_insert(s, &port, &context, x->arena, &plan, d);
+    return e ? e : query_insert(x->world->store, &plan, clock_wall_us(), d);
+}
+
+static err_t (*const runners[])(struct exec_call *, const struct statement *, struct diag *) = {
+    [STATEMENT_CREATE_SOURCE] = run_in_project,
+    [STATEMENT_CREATE_TOPIC] = run_create_topic,
+    [STATEMENT_CREATE_KEYSPACE] = run_create_keyspace,
+    [STATEMENT_CREATE_TABLE] = run_create_table,
+    [STATEMENT_CREATE_STREAM] = run_in_project,
+    [STATEMENT_DROP] = run_drop,
+    [STATEMENT_TRUNCATE] = run_truncate,
+    [STATEMENT_USE] = run_use,
+    [STATEMENT_SELECT] = run_select,
+    [STATEMENT_INSERT] = run_insert,
+    [STATEMENT_DESCRIBE] = exec_describe,
+    [STATEMENT_SHOW] = exec_show,
+};
+
+static err_t run_one(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    if ((size_t)s->kind < COUNT_OF(runners) && runners[s->kind]) return runners[s->kind](x, s, d);
+    (void)diag_fail(d, ERR_UNSUPPORTED, "this statement is not available yet: %.*s",
+                    (int)MIN(s->text.len, 60u), (const char *)s->text.at);
+    return diag_hint(d, "UPDATE and DELETE come with the CQL door");
+}
+
+err_t exec_run(struct exec_session *session, struct slice text, const struct query_limits *limits,
+               const struct exec_sink *sink, struct diag *d)
+{
+    struct script script = {0};
+    struct arena *arena = arena_new(STATEMENT_BYTES_MAX);
+    if (!arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the statement");
+    struct exec_call call = {session, session->world, limits, sink, arena};
+    err_t e = sql_parse(text, "statement", session->dialect, arena, &script, d);
+    for (uint32_t i = 0; !e && i < script.count; i++) e = run_one(&call, &script.statements[i], d);
+    arena_free(arena);
+    return e;
+}

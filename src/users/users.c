@@ -1,0 +1,370 @@
+#include "users/users.h"
+
+#include "base/hash.h"
+#include "base/vec.h"
+#include "os/file.h"
+#include "os/thread.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+
+enum { FILE_MAX = 16 << 20 };
+static const char head[] = "sluice-users 1\n";
+
+struct users {
+    struct gate gate;
+    char path[4096];
+    struct vec list; /* of struct user, by name */
+};
+
+static const char *const roles[] = {"viewer", "user", "op", "admin"};
+
+const char *role_name(enum user_role r)
+{
+    return roles[r];
+}
+
+bool role_parse(struct slice text, enum user_role *out)
+{
+    for (size_t i = 0; i < COUNT_OF(roles); i++) {
+        if (!slice_equal_nocase(text, slice_of(roles[i]))) continue;
+        *out = (enum user_role)i;
+        return true;
+    }
+    return false;
+}
+
+/* --- verifiers (RFC 5802, RFC 7677)
+ * ------------------------------------------------------------------- */
+
+static const EVP_MD *digest_of(enum scram kind)
+{
+    return kind == SCRAM_SHA_256 ? EVP_sha256() : EVP_sha512();
+}
+
+/* Fills stored_key and server_key from the password, the salt and the iterations already there. */
+static err_t scram_derive(enum scram kind, struct slice password, struct scram_verifier *v)
+{
+    uint8_t salted[SCRAM_KEY_MAX], client[SCRAM_KEY_MAX];
+    unsigned int len = (unsigned int)scram_key_size(kind);
+    const EVP_MD *md = digest_of(kind);
+    bool fine = PKCS5_PBKDF2_HMAC((const char *)password.at, (int)password.len, v->salt, SCRAM_SALT,
+                                  (int)v->iterations, md, (int)len, salted) == 1 &&
+                HMAC(md, salted, (int)len, (const uint8_t *)"Client Key", 10, client, NULL) &&
+                EVP_Digest(client, len, v->stored_key, NULL, md, NULL) == 1 &&
+                HMAC(md, salted, (int)len, (const uint8_t *)"Server Key", 10, v->server_key, NULL);
+    OPENSSL_cleanse(salted, sizeof(salted));
+    OPENSSL_cleanse(client, sizeof(client));
+    return fine ? ERR_OK : ERR_INTERNAL;
+}
+
+static err_t scram_make(struct user *user, struct slice password)
+{
+    for (enum scram k = 0; k < SCRAM_KINDS; k++) {
+        struct scram_verifier *v = &user->scram[k];
+        *v = (struct scram_verifier){.iterations = USERS_ITERATIONS};
+        if (RAND_bytes(v->salt, SCRAM_SALT) != 1) return ERR_INTERNAL;
+        err_t e = scram_derive(k, password, v);
+        if (e) return e;
+    }
+    return ERR_OK;
+}
+
+/* --- the file: a head line, then a line a user
+ * ---------------------------------------------------------- * NAME ROLE FLAGS  then for each SCRAM
+ * kind  ITERATIONS SALT STORED SERVER, all in hex */
+
+static void put_user(struct buf *out, const struct user *u)
+{
+    buf_printf(out, "%s %s %s", u->name, role_name(u->role), u->well_known ? "well-known" : "-");
+    for (enum scram k = 0; k < SCRAM_KINDS; k++) {
+        const struct scram_verifier *v = &u->scram[k];
+        buf_printf(out, " %u ", v->iterations);
+        put_hex(out, v->salt, SCRAM_SALT);
+        buf_char(out, ' ');
+        put_hex(out, v->stored_key, scram_key_size(k));
+        buf_char(out, ' ');
+        put_hex(out, v->server_key, scram_key_size(k));
+    }
+    buf_char(out, '\n');
+}
+
+static err_t save(struct users *u, struct diag *d)
+{
+    struct buf text = buf_make(FILE_MAX);
+    buf_text(&text, head);
+    for (size_t i = 0; i < u->list.count; i++) put_user(&text, vec_at(&u->list, i));
+    err_t e = text.err ? diag_fail(d, text.err, "the user table is too large")
+                       : file_store(u->path, buf_view(&text), d);
+    buf_done(&text);
+    return e;
+}
+
+static struct slice next_word(struct slice *line)
+{
+    uint32_t n = 0;
+    while (n < line->len && line->at[n] != ' ') n++;
+    struct slice word = slice_make(line->at, n);
+    n += n < line->len;
+    *line = slice_make(line->at + n, line->len - n);
+    return word;
+}
+
+static bool parse_verifier(enum scram kind, struct slice *line, struct scram_verifier *v)
+{
+    uint64_t iterations = 0;
+    size_t key = scram_key_size(kind);
+    if (!slice_to_u64(next_word(line), &iterations) || iterations < 1 || iterations > 10000000)
+        return false;
+    v->iterations = (uint32_t)iterations;
+    return parse_hex(next_word(line), v->salt, SCRAM_SALT) &&
+           parse_hex(next_word(line), v->stored_key, key) &&
+           parse_hex(next_word(line), v->server_key, key);
+}
+
+static bool parse_user(struct slice line, struct user *u)
+{
+    if (!slice_to_cstr(next_word(&line), u->name, sizeof(u->name)) || !u->name[0]) return false;
+    if (!role_parse(next_word(&line), &u->role)) return false;
+    u->well_known = slice_is(next_word(&line), "well-known");
+    for (enum scram k = 0; k < SCRAM_KINDS; k++)
+        if (!parse_verifier(k, &line, &u->scram[k])) return false;
+    return line.len == 0;
+}
+
+static err_t load(struct users *u, struct slice text, struct diag *d)
+{
+    if (!slice_starts(text, head)) {
+        (void)diag_fail(d, ERR_VERSION, "the user table has a format this version does not know");
+        return diag_where(d, "%s", u->path);
+    }
+    size_t line_number = 1;
+    for (const uint8_t *at = text.at + sizeof(head) - 1, *end = text.at + text.len; at < end;) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        struct user user = {.name = ""};
+        line_number++;
+        if (!newline || !parse_user(slice_make(at, (size_t)(newline - at)), &user)) {
+            (void)diag_fail(d, ERR_CORRUPT, "the user table is damaged");
+            (void)diag_hint(
+                d, "put back a copy of the file, or remove it to start with admin/admin again");
+            return diag_where(d, "%s:%zu", u->path, line_number);
+        }
+        err_t e = vec_push(&u->list, &user);
+        if (e) return diag_fail(d, e, "the user table has more than %d users", USERS_MAX);
+        at = newline + 1;
+    }
+    return ERR_OK;
+}
+
+static err_t first_users(struct users *u, struct diag *d)
+{
+    static const char *const well_known[] = {"admin", "cassandra"};
+    for (size_t i = 0; i < COUNT_OF(well_known); i++) {
+        struct user user = {.role = ROLE_ADMIN, .well_known = true};
+        strcpy(user.name, well_known[i]);
+        err_t e = scram_make(&user, slice_of(well_known[i]));
+        if (!e) e = vec_push(&u->list, &user);
+        if (e) return diag_fail(d, e, "the first users can not be made");
+    }
+    return save(u, d);
+}
+
+err_t users_open(const char *path, struct users **out, struct diag *d)
+{
+    struct users *u = mem_take(sizeof(*u));
+    struct slice text = {0};
+    if (!u) return diag_fail(d, ERR_NO_MEMORY, "no memory for the user table");
+    gate_init(&u->gate);
+    u->list = vec_make(sizeof(struct user), USERS_MAX);
+    bool fits = slice_to_cstr(slice_of(path), u->path, sizeof(u->path));
+    err_t e = !fits ? diag_fail(d, ERR_TOO_BIG, "the path of the user table is too long") : ERR_OK;
+    if (!e && !file_exists(path)) {
+        e = first_users(u, d);
+    } else if (!e) {
+        e = file_load(path, FILE_MAX, &text, d);
+        if (!e) e = load(u, text, d);
+        mem_give((void *)(uintptr_t)text.at);
+    }
+    if (e)
+        users_close(u);
+    else
+        *out = u;
+    return e;
+}
+
+void users_close(struct users *u)
+{
+    if (!u) return;
+    if (u->list.items) OPENSSL_cleanse(u->list.items, u->list.cap * u->list.item_size);
+    vec_done(&u->list);
+    gate_done(&u->gate);
+    mem_give(u);
+}
+
+/* --- asking
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static struct user *find(struct users *u, struct slice name)
+{
+    for (size_t i = 0; i < u->list.count; i++) {
+        struct user *user = vec_at(&u->list, i);
+        if (slice_is(name, user->name)) return user;
+    }
+    return NULL;
+}
+
+err_t users_find(struct users *u, struct slice name, struct user *out)
+{
+    gate_enter(&u->gate);
+    const struct user *user = find(u, name);
+    if (user) *out = *user;
+    gate_leave(&u->gate);
+    return user ? ERR_OK : ERR_NOT_FOUND;
+}
+
+err_t users_check(struct users *u, struct slice name, struct slice password, struct user *out)
+{
+    struct user user = {.scram[SCRAM_SHA_256].iterations = USERS_ITERATIONS};
+    bool known = users_find(u, name, &user) == ERR_OK;
+    struct scram_verifier tried = user.scram[SCRAM_SHA_256];
+    if (password.len > USERS_PASSWORD_MAX || scram_derive(SCRAM_SHA_256, password, &tried))
+        return ERR_LOGIN;
+    bool same = CRYPTO_memcmp(tried.stored_key, user.scram[SCRAM_SHA_256].stored_key,
+                              scram_key_size(SCRAM_SHA_256)) == 0;
+    if (!known || !same) return ERR_LOGIN;
+    *out = user;
+    return ERR_OK;
+}
+
+err_t users_each(struct users *u, err_t (*each)(void *ctx, const struct user *user), void *ctx)
+{
+    err_t e = ERR_OK;
+    for (size_t i = 0; !e; i++) {
+        struct user user;
+        gate_enter(&u->gate);
+        bool more = i < u->list.count;
+        if (more) user = *(struct user *)vec_at(&u->list, i);
+        gate_leave(&u->gate);
+        if (!more) break;
+        e = each(ctx, &user);
+    }
+    return e;
+}
+
+bool users_any_well_known(struct users *u)
+{
+    bool any = false;
+    gate_enter(&u->gate);
+    for (size_t i = 0; i < u->list.count; i++)
+        any |= ((struct user *)vec_at(&u->list, i))->well_known;
+    gate_leave(&u->gate);
+    return any;
+}
+
+/* --- changing
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool name_is_fine(struct slice name)
+{
+    if (name.len == 0 || name.len > USERS_NAME_MAX) return false;
+    for (uint32_t i = 0; i < name.len; i++)
+        if (name.at[i] <= ' ' || name.at[i] == 0x7f) return false;
+    return true;
+}
+
+static size_t admins(const struct users *u)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < u->list.count; i++)
+        n += ((struct user *)vec_at(&u->list, i))->role == ROLE_ADMIN;
+    return n;
+}
+
+/* Puts `user` in the table (added, or in the place of the one of its name) and on disk; on a
+ * failure the table in memory is what it was. */
+static err_t put_durably(struct users *u, const struct user *user, struct diag *d)
+{
+    struct user *there = find(u, slice_of(user->name)), before;
+    if (there) {
+        before = *there;
+        *there = *user;
+    } else {
+        err_t e = vec_push(&u->list, user);
+        if (e)
+            return diag_fail(d, e, "there is no room for another user: %d is the most", USERS_MAX);
+    }
+    err_t e = save(u, d);
+    if (e && there)
+        *there = before;
+    else if (e)
+        vec_remove(&u->list, u->list.count - 1);
+    return e;
+}
+
+err_t users_set(struct users *u, struct slice name, struct slice password, enum user_role role,
+                struct diag *d)
+{
+    struct user user = {.role = role};
+    if (!name_is_fine(name))
+        return diag_fail(d, ERR_USAGE, "a user's name has 1 to %d bytes and no spaces",
+                         USERS_NAME_MAX);
+    if (password.len < 1 || password.len > USERS_PASSWORD_MAX)
+        return diag_fail(d, ERR_USAGE, "a password has 1 to %d bytes", USERS_PASSWORD_MAX);
+    (void)slice_to_cstr(name, user.name, sizeof(user.name));
+    user.well_known = slice_equal(name, password);
+    if (scram_make(&user, password))
+        return diag_fail(d, ERR_INTERNAL, "the password can not be hashed");
+    gate_enter(&u->gate);
+    const struct user *there = find(u, name);
+    bool last = there && there->role == ROLE_ADMIN && role != ROLE_ADMIN && admins(u) == 1;
+    err_t e = last ? diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", user.name)
+                   : put_durably(u, &user, d);
+    gate_leave(&u->gate);
+    return e;
+}
+
+err_t users_set_role(struct users *u, struct slice name, enum user_role role, struct diag *d)
+{
+    err_t e = ERR_OK;
+    gate_enter(&u->gate);
+    const struct user *there = find(u, name);
+    if (!there)
+        e = diag_fail(d, ERR_NOT_FOUND, "there is no user '%.*s'", SLICE_ARG(name));
+    else if (there->role == ROLE_ADMIN && role != ROLE_ADMIN && admins(u) == 1)
+        e = diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", there->name);
+    if (!e) {
+        struct user changed = *there;
+        changed.role = role;
+        e = put_durably(u, &changed, d);
+    }
+    gate_leave(&u->gate);
+    return e;
+}
+
+err_t users_remove(struct users *u, struct slice name, struct diag *d)
+{
+    err_t e = ERR_OK;
+    gate_enter(&u->gate);
+    struct user *there = find(u, name);
+    if (!there)
+        e = diag_fail(d, ERR_NOT_FOUND, "there is no user '%.*s'", SLICE_ARG(name));
+    else if (there->role == ROLE_ADMIN && admins(u) == 1)
+        e = diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", there->name);
+    if (!e) {
+        struct user gone = *there;
+        size_t at = (size_t)((uint8_t *)there - u->list.items) / u->list.item_size;
+        vec_remove(&u->list, at);
+        e = save(u, d);
+        if (e) { /* the file still has it: so does the table (there is room: it was just here) */
+            struct user *back = vec_add(&u->list);
+            INVARIANT(back != NULL);
+            *back = gone;
+        }
+    }
+    gate_leave(&u->gate);
+    return e;
+}

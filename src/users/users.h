@@ -1,0 +1,57 @@
+/* users: who may come in, for all doors. One table in one file; passwords are kept as SCRAM
+ * verifiers only, from which no password can be read back.
+ *
+ * Loop: any thread (one lock inside). Memory: users_max small records. Limit: USERS_MAX people,
+ * USERS_NAME_MAX and USERS_PASSWORD_MAX bytes. Never logs a password.
+ */
+#pragma once
+#include "base/bytes.h"
+
+enum { USERS_MAX = 10000, USERS_NAME_MAX = 64, USERS_PASSWORD_MAX = 512, USERS_ITERATIONS = 4096 };
+enum user_role {
+    ROLE_VIEWER,
+    ROLE_USER,
+    ROLE_OP,
+    ROLE_ADMIN
+}; /* each may do what those before may */
+
+enum scram { SCRAM_SHA_256, SCRAM_SHA_512, SCRAM_KINDS };
+enum { SCRAM_SALT = 16, SCRAM_KEY_MAX = 64 };
+struct scram_verifier {
+    uint32_t iterations;
+    uint8_t salt[SCRAM_SALT], stored_key[SCRAM_KEY_MAX], server_key[SCRAM_KEY_MAX];
+};
+static inline size_t scram_key_size(enum scram kind)
+{
+    return kind == SCRAM_SHA_256 ? 32 : 64;
+}
+
+struct user {
+    char name[USERS_NAME_MAX + 1];
+    enum user_role role;
+    bool well_known; /* still has the password of the tutorials: loopback only */
+    struct scram_verifier scram[SCRAM_KINDS];
+};
+
+struct users;
+/* Reads the file; a missing one becomes a table with admin/admin (admin) and cassandra/cassandra
+ * (admin), as tutorials expect, marked well_known. */
+MUST_CHECK err_t users_open(const char *path, struct users **out, struct diag *d);
+void users_close(struct users *u);
+MUST_CHECK err_t users_find(struct users *u, struct slice name,
+                            struct user *out); /* ERR_NOT_FOUND */
+/* Is this the password? Costs the same for a name that does not exist. */
+MUST_CHECK err_t users_check(struct users *u, struct slice name, struct slice password,
+                             struct user *out); /* ERR_LOGIN */
+/* Adds, or changes what is there; durable when it answers OK. */
+MUST_CHECK err_t users_set(struct users *u, struct slice name, struct slice password,
+                           enum user_role role, struct diag *d);
+MUST_CHECK err_t users_set_role(struct users *u, struct slice name, enum user_role role,
+                                struct diag *d);
+MUST_CHECK err_t users_remove(struct users *u, struct slice name,
+                              struct diag *d); /* never the last admin */
+MUST_CHECK err_t users_each(struct users *u, err_t (*each)(void *ctx, const struct user *user),
+                            void *ctx);
+bool users_any_well_known(struct users *u); /* a listener beyond loopback refuses to start then */
+const char *role_name(enum user_role r);
+bool role_parse(struct slice text, enum user_role *out);
