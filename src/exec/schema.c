@@ -1,7 +1,7 @@
 /* What a declaration asks for: tables and topics, checked before anything is made. */
 #include "exec/exec.h"
 
-#include "base/hash.h"
+#include "base/unit.h"
 
 #include <stdio.h>
 
@@ -147,31 +147,10 @@ static const struct topic_option {
     {"message.timestamp.type", UNIT_TIME_TYPE, 0, 0, 0},
 };
 
-static const struct {
-    const char *name;
-    int64_t factor;
-} time_units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                  {"h", 3600000}, {"d", 86400000}, {"w", 604800000}},
-  byte_units[] = {{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},   {"TiB", (int64_t)1 << 40},
-                  {"kB", 1000},     {"MB", 1000000},  {"GB", 1000000000}, {"B", 1}};
-
-/* "7d", "1GiB", "-1": a whole number with one of the unit's names behind it, or none. */
 static bool quantity(struct slice text, enum topic_unit unit, int64_t *out)
 {
-    uint32_t digits = 0;
-    while (digits < text.len &&
-           (text.at[digits] == '-' || (text.at[digits] >= '0' && text.at[digits] <= '9')))
-        digits++;
-    struct slice name = slice_trim(slice_make(text.at + digits, text.len - digits));
-    if (!slice_to_i64(slice_make(text.at, digits), out)) return false;
-    if (name.len == 0) return true;
-    for (size_t i = 0; unit == UNIT_MS && i < COUNT_OF(time_units); i++)
-        if (slice_is(name, time_units[i].name))
-            return !__builtin_mul_overflow(*out, time_units[i].factor, out);
-    for (size_t i = 0; unit == UNIT_BYTES && i < COUNT_OF(byte_units); i++)
-        if (slice_is(name, byte_units[i].name))
-            return !__builtin_mul_overflow(*out, byte_units[i].factor, out);
-    return false;
+    if (unit == UNIT_MS) return unit_parse_ms(text, out);
+    return unit == UNIT_BYTES ? unit_parse_bytes(text, out) : slice_to_i64(text, out);
 }
 
 static bool topic_number(const struct topic_option *row, struct slice value, int32_t *partitions,

@@ -1,0 +1,291 @@
+#include "main/config.h"
+
+#include "base/say.h"
+#include "base/unit.h"
+#include "os/file.h"
+
+#include <stdio.h>
+#include <yaml.h>
+
+enum {
+    CONFIG_FILE_MAX = 1 << 20,
+    CONFIG_BYTES_MAX = 4 << 20,
+    CONFIG_DEPTH_MAX = 8,
+    CONFIG_KEY_MAX = 128
+};
+
+const struct config_row config_rows[] = {
+#define START CONFIG_START
+#define LIVE  CONFIG_LIVE
+#define CONFIG(key, field, kind, fallback, min, max, when, about)                                  \
+    {key, fallback, about, CONFIG_##kind, when, min, max},
+#include "main/config.def"
+#undef CONFIG
+#undef START
+#undef LIVE
+};
+const size_t config_row_count = COUNT_OF(config_rows);
+
+static bool parse_bool(struct slice text, int64_t *out)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!slice_equal_nocase(text, slice_of(words[i]))) continue;
+        *out = (int64_t)(i & 1);
+        return true;
+    }
+    return false;
+}
+
+static bool parse_level(struct slice text, int64_t *out)
+{
+    enum say_level level;
+    if (!say_level_parse(text, &level)) return false;
+    *out = level;
+    return true;
+}
+
+static bool parse_address(struct slice text)
+{
+    bool colon = false;
+    if (text.len == 0 || text.len > 45) return false;
+    for (uint32_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        colon |= c == ':';
+        if (!(c == '.' || c == ':' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+              (c >= 'A' && c <= 'F')))
+            return false;
+    }
+    return colon || memchr(text.at, '.', text.len);
+}
+
+/* What a kind takes, in words, for the error. */
+static const char *const kind_wants[] = {
+    [CONFIG_TEXT] = "a word",
+    [CONFIG_ADDRESS] = "an IP address, for example 127.0.0.1",
+    [CONFIG_PORT] = "a port from 0 to 65535, or -1 for off",
+    [CONFIG_BOOL] = "true or false",
+    [CONFIG_INT] = "a whole number",
+    [CONFIG_BYTES] = "a size, for example 64MiB",
+    [CONFIG_MS] = "a time, for example 500ms, 10s or 7d",
+    [CONFIG_LEVEL] = "debug, info, warn, error or off",
+};
+
+static bool parse_value(const struct config_row *row, struct slice text, int64_t *out)
+{
+    *out = 0;
+    switch (row->kind) {
+    case CONFIG_TEXT: return text.len > 0;
+    case CONFIG_ADDRESS: return parse_address(text);
+    case CONFIG_BOOL: return parse_bool(text, out);
+    case CONFIG_LEVEL: return parse_level(text, out);
+    case CONFIG_PORT:
+    case CONFIG_INT: return slice_to_i64(text, out);
+    case CONFIG_BYTES: return unit_parse_bytes(text, out);
+    case CONFIG_MS: return unit_parse_ms(text, out);
+    }
+    return false;
+}
+
+static err_t unknown_key(struct slice key, struct diag *d)
+{
+    const char *names[CONFIG_ROWS];
+    for (size_t i = 0; i < CONFIG_ROWS; i++) names[i] = config_rows[i].key;
+    const char *near = nearest_word(key, names, CONFIG_ROWS);
+    (void)diag_fail(d, ERR_CONFIG, "there is no setting '%.*s'", SLICE_ARG(key));
+    if (near) return diag_hint(d, "did you mean '%s'? `sluice help settings` lists all", near);
+    return diag_hint(d, "`sluice help settings` lists all");
+}
+
+/* The row of a key, or CONFIG_ROWS with the story told. */
+static size_t row_of(struct slice key, struct diag *d)
+{
+    size_t id = 0;
+    while (id < CONFIG_ROWS && !slice_is(key, config_rows[id].key)) id++;
+    if (id == CONFIG_ROWS) (void)unknown_key(key, d);
+    return id;
+}
+
+static bool has_range(enum config_kind kind)
+{
+    return kind == CONFIG_PORT || kind == CONFIG_INT || kind == CONFIG_BYTES || kind == CONFIG_MS;
+}
+
+static err_t assign(struct config *c, size_t id, struct slice text, const char *source,
+                    struct diag *d)
+{
+    const struct config_row *row = &config_rows[id];
+    struct config_value v = {.number = 0};
+    if (!parse_value(row, text, &v.number)) {
+        (void)diag_fail(d, ERR_CONFIG, "%s can not be '%.*s'", row->key, SLICE_ARG(text));
+        return diag_hint(d, "it takes %s; the default is %s", kind_wants[row->kind], row->fallback);
+    }
+    if (has_range(row->kind) && (v.number < row->min || v.number > row->max)) {
+        (void)diag_fail(d, ERR_RANGE, "%s can not be %.*s", row->key, SLICE_ARG(text));
+        return diag_hint(d, "it takes %s, from %lld to %lld; the default is %s",
+                         kind_wants[row->kind], (long long)row->min, (long long)row->max,
+                         row->fallback);
+    }
+    v.text = arena_text(c->arena, text);
+    if (!v.text) return diag_fail(d, ERR_NO_MEMORY, "the configuration is too large");
+    snprintf(v.source, sizeof(v.source), "%s", source);
+    c->values[id] = v;
+    return ERR_OK;
+}
+
+err_t config_init(struct config *c, struct diag *d)
+{
+    err_t e = ERR_OK;
+    c->arena = arena_new(CONFIG_BYTES_MAX);
+    if (!c->arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the configuration");
+    for (size_t i = 0; i < CONFIG_ROWS && !e; i++)
+        e = assign(c, i, slice_of(config_rows[i].fallback), "default", d);
+    return e;
+}
+
+void config_done(struct config *c)
+{
+    arena_free(c->arena);
+    *c = (struct config){0};
+}
+
+err_t config_set(struct config *c, const char *assignment, struct diag *d)
+{
+    const char *equals = strchr(assignment, '=');
+    if (!equals) {
+        (void)diag_fail(d, ERR_USAGE, "--set takes key=value, not '%s'", assignment);
+        return diag_hint(d, "for example --set api.port=8001");
+    }
+    size_t id = row_of(slice_make(assignment, (size_t)(equals - assignment)), d);
+    return id == CONFIG_ROWS ? ERR_CONFIG : assign(c, id, slice_of(equals + 1), "--set", d);
+}
+
+/* --- sluice.yaml: nested maps become dotted keys
+ * --------------------------------------------------------- */
+
+struct yaml_walk {
+    struct config *config;
+    yaml_document_t *document;
+    const char *file; /* for errors: the name alone */
+};
+
+static err_t at_mark(struct yaml_walk *w, yaml_mark_t mark, struct diag *d)
+{
+    return diag_where(d, "%s:%zu:%zu", w->file, mark.line + 1, mark.column + 1);
+}
+
+static err_t walk_map(struct yaml_walk *w, yaml_node_t *map, const char *prefix, int depth,
+                      struct diag *d);
+
+static err_t walk_pair(struct yaml_walk *w, yaml_node_t *key, yaml_node_t *value,
+                       const char *prefix, int depth, struct diag *d)
+{
+    char full[CONFIG_KEY_MAX], source[64];
+    int n = snprintf(full, sizeof(full), "%s%s%.*s", prefix, prefix[0] ? "." : "",
+                     (int)key->data.scalar.length, (const char *)key->data.scalar.value);
+    if (key->type != YAML_SCALAR_NODE || n >= (int)sizeof(full)) {
+        (void)diag_fail(d, ERR_CONFIG, "a setting's name is a short word");
+        return at_mark(w, key->start_mark, d);
+    }
+    if (value->type == YAML_MAPPING_NODE) return walk_map(w, value, full, depth + 1, d);
+    if (value->type != YAML_SCALAR_NODE) {
+        (void)diag_fail(d, ERR_CONFIG, "%s takes one value, not a list", full);
+        return at_mark(w, value->start_mark, d);
+    }
+    snprintf(source, sizeof(source), "%s:%zu", w->file, key->start_mark.line + 1);
+    size_t id = row_of(slice_make(full, (size_t)n), d);
+    if (id == CONFIG_ROWS) return at_mark(w, key->start_mark, d);
+    struct slice text = slice_make(value->data.scalar.value, value->data.scalar.length);
+    return assign(w->config, id, text, source, d) ? at_mark(w, value->start_mark, d) : ERR_OK;
+}
+
+static err_t walk_map(struct yaml_walk *w, yaml_node_t *map, const char *prefix, int depth,
+                      struct diag *d)
+{
+    if (depth > CONFIG_DEPTH_MAX) {
+        (void)diag_fail(d, ERR_TOO_DEEP, "the configuration is nested deeper than %d levels",
+                        CONFIG_DEPTH_MAX);
+        return at_mark(w, map->start_mark, d);
+    }
+    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
+         p++) {
+        yaml_node_t *key = yaml_document_get_node(w->document, p->key);
+        yaml_node_t *value = yaml_document_get_node(w->document, p->value);
+        if (key->type != YAML_SCALAR_NODE) {
+            (void)diag_fail(d, ERR_CONFIG, "a setting's name is a short word");
+            return at_mark(w, key->start_mark, d);
+        }
+        err_t e = walk_pair(w, key, value, prefix, depth, d);
+        if (e) return e;
+    }
+    return ERR_OK;
+}
+
+static err_t load_text(struct config *c, const char *file, struct slice text, struct diag *d)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    err_t e = ERR_OK;
+    if (!yaml_parser_initialize(&parser))
+        return diag_fail(d, ERR_NO_MEMORY, "no memory to read %s", file);
+    yaml_parser_set_input_string(&parser, text.at, text.len);
+    if (!yaml_parser_load(&parser, &document)) {
+        (void)diag_fail(d, ERR_CONFIG, "%s is not YAML", file);
+        (void)diag_why(d, "%s", parser.problem ? parser.problem : "it can not be read");
+        e = diag_where(d, "%s:%zu:%zu", file, parser.problem_mark.line + 1,
+                       parser.problem_mark.column + 1);
+        yaml_parser_delete(&parser);
+        return e;
+    }
+    struct yaml_walk w = {c, &document, file};
+    yaml_node_t *root = yaml_document_get_root_node(&document);
+    bool empty = !root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0);
+    if (!empty && root->type != YAML_MAPPING_NODE) {
+        (void)diag_fail(d, ERR_CONFIG, "%s holds settings as 'key: value' lines", file);
+        e = at_mark(&w, root->start_mark, d);
+    } else if (!empty) {
+        e = walk_map(&w, root, "", 0, d);
+    }
+    yaml_document_delete(&document);
+    yaml_parser_delete(&parser);
+    return e;
+}
+
+err_t config_load(struct config *c, const char *path, struct diag *d)
+{
+    struct slice text = {0};
+    const char *slash = strrchr(path, '/');
+    if (!file_exists(path)) return ERR_OK;
+    err_t e = file_load(path, CONFIG_FILE_MAX, &text, d);
+    if (!e) e = load_text(c, slash ? slash + 1 : path, text, d);
+    mem_give((void *)(uintptr_t)text.at);
+    return e;
+}
+
+/* --- the rows as text
+ * --------------------------------------------------------------------------------------- */
+
+void config_help(struct buf *out)
+{
+    buf_text(out, "Settings, in sluice.yaml or with --set key=value:\n\n");
+    for (size_t i = 0; i < config_row_count; i++)
+        buf_printf(out, "  %-24s %s\n  %-24s default %s\n", config_rows[i].key,
+                   config_rows[i].about, "", config_rows[i].fallback);
+}
+
+void config_markdown(struct buf *out)
+{
+    buf_text(
+        out,
+        "# Settings\n\n"
+        "Made from `src/main/config.def` by `sluice help settings --markdown`. They stand in a "
+        "project's `sluice.yaml` "
+        "(nested, or with dots) or after `--set`; later ones win: default, `sluice.yaml`, "
+        "`--set`.\n\n"
+        "| setting | takes | default | takes effect | what it does |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < config_row_count; i++) {
+        const struct config_row *r = &config_rows[i];
+        buf_printf(out, "| `%s` | %s | `%s` | %s | %s |\n", r->key, kind_wants[r->kind],
+                   r->fallback, r->when == CONFIG_LIVE ? "at once" : "at the next start", r->about);
+    }
+}
