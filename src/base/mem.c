@@ -93,7 +93,7 @@ struct arena {
 struct arena *arena_new(size_t most)
 {
     struct arena *a = mem_take(sizeof(*a));
-    if (a) a->limit = most;
+    if (a) a->limit = MIN(most, SIZE_MAX / 2); /* so that no size can wrap round */
     return a;
 }
 
