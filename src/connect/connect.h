@@ -45,11 +45,20 @@ struct connect_kind {
 extern const struct connect_kind *const connect_kinds[];
 extern const size_t connect_kind_count;
 const struct connect_kind *connect_kind_find(struct slice name); /* any case; NULL: none */
-/* Checks names, values and ranges against the kind's table: `where` gets file:line:column. */
+/* What every source may be given besides its kind's own options: for whoever runs it, not for the
+ * kind. Declared in connect_common_options: key, time, every, answers ("stop after so many"),
+ * records, codec (none, gzip, snappy, lz4, zstd). */
+struct connect_common {
+    struct slice key, time;
+    int64_t every_ms;
+    uint64_t answers_max, records_max;
+    int codec; /* data's enum codec, by its number: none 0, gzip 1, snappy 2, lz4 3, zstd 4 */
+};
+extern const struct connect_option connect_common_options[];
+extern const size_t connect_common_option_count;
+/* Checks names, values and ranges against both tables: `where` gets file:line:column, the hint the
+ * nearest name. *out has one setting a row of the kind's own table. */
 MUST_CHECK err_t connect_settings(const struct connect_kind *k, const struct connect_given *given,
                                   size_t count, const char *file, struct arena *a,
-                                  struct connect_setting **out, struct diag *d);
-/* Flow's own options of a source, the same for every kind: key, every, results and so on stand in
- * connect_common; a kind's table holds the rest. */
-extern const struct connect_option connect_common[];
-extern const size_t connect_common_count;
+                                  struct connect_setting **out, struct connect_common *common,
+                                  struct diag *d);

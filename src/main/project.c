@@ -1,0 +1,305 @@
+#include "main/project.h"
+
+#include "base/say.h"
+#include "os/file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PROJECT_BYTES_MAX = 256 << 20, STREAMS_MAX = 1000 };
+
+static const char pipeline_name[] = "pipeline.sql";
+
+static err_t join(const char *dir, const char *name, char *out, struct diag *d)
+{
+    int n = snprintf(out, PROJECT_PATH_MAX, "%s/%s", dir, name);
+    return n < PROJECT_PATH_MAX
+               ? ERR_OK
+               : diag_fail(d, ERR_TOO_BIG, "the path %s/%s is too long", dir, name);
+}
+
+err_t project_data_path(const struct project *p, const char *name, char *out, struct diag *d)
+{
+    return join(p->data, name, out, d);
+}
+
+static err_t find_folder(const struct project_options *o, struct project *p, struct diag *d)
+{
+    const char *asked = o->dir ? o->dir : ".";
+    char resolved[PATH_MAX];
+    if (!realpath(asked, resolved)) {
+        (void)diag_fail(d, ERR_NOT_FOUND, "there is no project folder %s", asked);
+        return diag_hint(
+            d, "a project is a folder with a pipeline.sql; examples/ has five to start from");
+    }
+    snprintf(p->dir, sizeof(p->dir), "%s", resolved);
+    const char *slash = strrchr(resolved, '/');
+    snprintf(p->name, sizeof(p->name), "%s", slash && slash[1] ? slash + 1 : resolved);
+    if (!o->data) return join(p->dir, ".sluice", p->data, d);
+    if (snprintf(p->data, sizeof(p->data), "%s", o->data) >= (int)sizeof(p->data))
+        return diag_fail(d, ERR_TOO_BIG, "the path after --data is too long");
+    return ERR_OK;
+}
+
+static err_t load_config(const struct project_options *o, struct project *p, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    err_t e = config_init(&p->config, d);
+    if (!e) e = join(p->dir, "sluice.yaml", path, d);
+    if (!e) e = config_load(&p->config, path, d);
+    for (size_t i = 0; i < o->set_count && !e; i++) e = config_set(&p->config, o->sets[i], d);
+    return e;
+}
+
+static err_t load_pipeline(struct project *p, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    struct slice text = {0};
+    err_t e = join(p->dir, pipeline_name, path, d);
+    if (e) return e;
+    if (!file_exists(path)) {
+        (void)diag_fail(d, ERR_NOT_FOUND, "%s has no pipeline.sql", p->dir);
+        return diag_hint(
+            d, "a project is a folder with a pipeline.sql; examples/ has five to start from");
+    }
+    e = file_load(path, SQL_TEXT_MAX, &text, d);
+    if (!e) p->pipeline = arena_slice(p->arena, text);
+    mem_give((void *)(uintptr_t)text.at);
+    if (!e && !p->pipeline.at)
+        e = diag_fail(d, ERR_NO_MEMORY, "pipeline.sql does not fit in memory");
+    return e ? e : sql_parse(p->pipeline, pipeline_name, DIALECT_SLUICE, p->arena, &p->script, d);
+}
+
+err_t project_open(const struct project_options *o, struct project *out, struct diag *d)
+{
+    *out = (struct project){.streams = vec_make(sizeof(struct project_stream), STREAMS_MAX)};
+    out->arena = arena_new(PROJECT_BYTES_MAX);
+    if (!out->arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the project");
+    err_t e = find_folder(o, out, d);
+    if (!e) e = load_config(o, out, d);
+    if (!e) e = load_pipeline(out, d);
+    if (e) project_close(out);
+    return e;
+}
+
+void project_close(struct project *p)
+{
+    vec_done(&p->streams);
+    config_done(&p->config);
+    arena_free(p->arena);
+    p->arena = NULL;
+}
+
+/* --- what the statements ask for
+ * --------------------------------------------------------------------------- */
+
+static err_t at(const struct statement *s, struct diag *d)
+{
+    if (d && d->where[0]) return d->err; /* somebody knew the place better */
+    return diag_where(d, "%s:%u:%u", pipeline_name, s->line, s->column);
+}
+
+err_t project_topic_of(const struct statement *s, struct slice *name, int32_t *partitions,
+                       struct log_topic_config *config, struct diag *d)
+{
+    bool source = s->kind == STATEMENT_CREATE_SOURCE;
+    *name = source ? s->source.topic : s->name.name;
+    return topic_options(source ? &s->source.topic_options : &s->options, pipeline_name, partitions,
+                         config, d);
+}
+
+static err_t check_table(struct project *p, const struct statement *s, struct catalog *c,
+                         struct diag *d)
+{
+    struct store_table wanted;
+    err_t e = table_of_statement(s, (struct slice){0}, p->arena, &wanted, d);
+    return e ? e : catalog_declare(c, RELATION_TABLE, s->name, s->columns, s->column_count);
+}
+
+static err_t check_topic(const struct statement *s, struct catalog *c, struct diag *d)
+{
+    struct slice name;
+    int32_t partitions;
+    struct log_topic_config config;
+    err_t e = project_topic_of(s, &name, &partitions, &config, d);
+    if (e) return e;
+    return catalog_declare(c, RELATION_TOPIC, (struct sql_name){.name = name}, s->columns,
+                           s->column_count);
+}
+
+/* What WITH gives, for the kind of source it is. */
+static err_t source_settings(struct project *p, const struct statement *s,
+                             const struct connect_kind **kind, struct connect_setting **settings,
+                             struct connect_common *common, struct diag *d)
+{
+    const struct sql_options *o = &s->source.options;
+    struct connect_given *given = arena_take(p->arena, MAX(o->count, 1u) * sizeof(*given));
+    if (!given) return diag_fail(d, ERR_NO_MEMORY, "the project is too large");
+    for (uint32_t i = 0; i < o->count; i++)
+        given[i] = (struct connect_given){o->items[i].name, o->items[i].value, o->items[i].line,
+                                          o->items[i].column};
+    *kind = connect_kind_find(s->source.kind);
+    if (!*kind) {
+        const char *names[64];
+        size_t count = MIN(connect_kind_count, COUNT_OF(names));
+        for (size_t i = 0; i < count; i++) names[i] = connect_kinds[i]->name;
+        const char *near = nearest_word(s->source.kind, names, count);
+        (void)diag_fail(d, ERR_UNSUPPORTED, "there is no kind of source '%.*s'",
+                        SLICE_ARG(s->source.kind));
+        if (near) return diag_hint(d, "did you mean %s?", near);
+        return diag_hint(d, "`sluice help sources` lists the kinds there are");
+    }
+    return connect_settings(*kind, given, o->count, pipeline_name, p->arena, settings, common, d);
+}
+
+static err_t check_source(struct project *p, const struct statement *s, struct catalog *c,
+                          struct diag *d)
+{
+    const struct connect_kind *kind;
+    struct connect_setting *settings;
+    struct connect_common common;
+    err_t e = source_settings(p, s, &kind, &settings, &common, d);
+    return e ? e : check_topic(s, c, d);
+}
+
+static err_t check_names(struct project *p, const struct statement *s, struct catalog *c,
+                         struct diag *d)
+{
+    switch (s->kind) {
+    case STATEMENT_CREATE_KEYSPACE:
+    case STATEMENT_CREATE_STREAM: return ERR_OK;
+    case STATEMENT_CREATE_TABLE: return check_table(p, s, c, d);
+    case STATEMENT_CREATE_TOPIC: return check_topic(s, c, d);
+    case STATEMENT_CREATE_SOURCE: return check_source(p, s, c, d);
+    default:
+        (void)diag_fail(d, ERR_UNSUPPORTED, "this does not belong into pipeline.sql: %.*s",
+                        (int)MIN(s->text.len, 40u), (const char *)s->text.at);
+        return diag_hint(d, "pipeline.sql declares what exists: CREATE SOURCE, TOPIC, KEYSPACE, "
+                            "TABLE, STREAM; run other statements with `sluice query`");
+    }
+}
+
+static err_t check_stream(struct project *p, const struct statement *s, struct catalog *c,
+                          struct diag *d)
+{
+    struct catalog_view view = {c, {0}};
+    struct sql_catalog port = catalog_port(&view);
+    struct project_stream *stream = vec_add(&p->streams);
+    if (!stream) return diag_fail(d, ERR_TOO_BIG, "a project has at most %d streams", STREAMS_MAX);
+    stream->statement = s;
+    for (size_t i = 0; i + 1 < p->streams.count; i++) {
+        const struct project_stream *other = vec_at(&p->streams, i);
+        if (slice_equal(other->statement->name.name, s->name.name))
+            return diag_fail(d, ERR_EXISTS, "stream %.*s is declared twice",
+                             SLICE_ARG(s->name.name));
+    }
+    return sql_bind_stream(s, &port, pipeline_name, p->arena, &stream->plan, d);
+}
+
+err_t project_check(struct project *p, struct catalog *c, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < p->script.count && !e; i++) {
+        e = check_names(p, &p->script.statements[i], c, d);
+        if (e) e = at(&p->script.statements[i], d);
+    }
+    for (uint32_t i = 0; i < p->script.count && !e; i++) {
+        const struct statement *s = &p->script.statements[i];
+        if (s->kind == STATEMENT_CREATE_STREAM && (e = check_stream(p, s, c, d))) e = at(s, d);
+    }
+    return e;
+}
+
+/* --- making it
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static err_t make_keyspace(const struct exec_world *w, struct slice name, struct slice replication,
+                           struct diag *d)
+{
+    if (store_keyspace_exists(w->store, name)) return ERR_OK;
+    if (!replication.at)
+        replication = SLICE("{'class': 'SimpleStrategy', 'replication_factor': '1'}");
+    return store_keyspace_create(w->store, name, replication, d);
+}
+
+static err_t make_table(struct project *p, const struct exec_world *w, const struct statement *s,
+                        struct diag *d)
+{
+    struct store_table wanted;
+    err_t e = table_of_statement(s, (struct slice){0}, p->arena, &wanted, d);
+    const struct store_table *have =
+        e ? NULL : store_table_find(w->store, wanted.keyspace, wanted.name);
+    if (e) return e;
+    if (have) return table_is_same(have, &wanted, d);
+    e = make_keyspace(w, wanted.keyspace, (struct slice){0}, d);
+    return e ? e : store_table_create(w->store, &wanted, &have, d);
+}
+
+static err_t make_topic(const struct exec_world *w, const struct statement *s, struct diag *d)
+{
+    struct slice name;
+    int32_t partitions;
+    struct log_topic_config config;
+    err_t e = project_topic_of(s, &name, &partitions, &config, d);
+    if (e) return e;
+    struct log_topic *have = log_topic_find(w->log, name);
+    if (!have) return log_topic_create(w->log, name, partitions, &config, &have, d);
+    if (log_topic_partitions(have) == partitions) return ERR_OK;
+    (void)diag_fail(d, ERR_EXISTS, "topic %.*s exists with %d partitions, not %d", SLICE_ARG(name),
+                    log_topic_partitions(have), partitions);
+    return diag_hint(d,
+                     "keys would move between partitions; write partitions = %d, or start over "
+                     "with `sluice reset`",
+                     log_topic_partitions(have));
+}
+
+err_t project_make(struct project *p, const struct exec_world *w, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < p->script.count && !e; i++) {
+        const struct statement *s = &p->script.statements[i];
+        if (s->kind == STATEMENT_CREATE_KEYSPACE)
+            e = make_keyspace(w, s->name.name, sql_option(&s->options, "replication"), d);
+        else if (s->kind == STATEMENT_CREATE_TABLE)
+            e = make_table(p, w, s, d);
+        else if (s->kind == STATEMENT_CREATE_TOPIC || s->kind == STATEMENT_CREATE_SOURCE)
+            e = make_topic(w, s, d);
+        if (e) e = at(s, d);
+    }
+    return e;
+}
+
+static err_t wire_source(struct project *p, const struct exec_world *w, const struct statement *s,
+                         struct diag *d)
+{
+    const struct connect_kind *kind;
+    struct connect_setting *settings;
+    struct connect_common common;
+    struct flow_source_options o = {.name = s->name.name, .topic = s->source.topic};
+    err_t e = source_settings(p, s, &kind, &settings, &common, d);
+    if (!e) e = kind->open(s->source.address, settings, &o.port, d);
+    if (e) return e;
+    o.key_path = common.key;
+    o.time_path = common.time;
+    o.every_ms = common.every_ms;
+    o.answers_max = common.answers_max;
+    o.records_max = common.records_max;
+    o.codec = (enum codec)common.codec;
+    return flow_source_add(w->flow, &o, d);
+}
+
+err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (size_t i = 0; i < p->streams.count && !e; i++) {
+        const struct project_stream *stream = vec_at(&p->streams, i);
+        if ((e = flow_stream_add(w->flow, &stream->plan, d))) e = at(stream->statement, d);
+    }
+    for (uint32_t i = 0; i < p->script.count && !e; i++) {
+        const struct statement *s = &p->script.statements[i];
+        if (s->kind == STATEMENT_CREATE_SOURCE && (e = wire_source(p, w, s, d))) e = at(s, d);
+    }
+    return e;
+}

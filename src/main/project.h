@@ -1,0 +1,50 @@
+/* project: a folder with sluice.yaml and pipeline.sql, read and checked; and made real.
+ *
+ * project_open reads and parses; project_check resolves every name and type without touching data;
+ * project_make creates what is declared and hands sources and streams to flow. The texts, trees and
+ * plans live in the project's arena, as long as the project.
+ */
+#pragma once
+#include "connect/connect.h"
+#include "exec/exec.h"
+#include "main/config.h"
+
+enum { PROJECT_PATH_MAX = 4096 };
+
+struct project_options {
+    const char *dir;  /* NULL: the current directory */
+    const char *data; /* NULL: DIR/.sluice */
+    const char *const *sets;
+    size_t set_count;
+};
+
+struct project_stream {
+    const struct statement *statement;
+    struct plan_stream plan;
+};
+
+struct project {
+    char dir[PROJECT_PATH_MAX], data[PROJECT_PATH_MAX], name[128];
+    struct config config;
+    struct arena *arena;
+    struct slice pipeline; /* the text of pipeline.sql; empty when there is none */
+    struct script script;
+    struct vec streams; /* of struct project_stream, by project_check */
+};
+
+MUST_CHECK err_t project_open(const struct project_options *o, struct project *out, struct diag *d);
+void project_close(struct project *p);
+/* A path inside the data directory; `out` has PROJECT_PATH_MAX bytes. */
+MUST_CHECK err_t project_data_path(const struct project *p, const char *name, char *out,
+                                   struct diag *d);
+
+/* Declares everything in the catalog, checks options, binds every stream. No data needed. */
+MUST_CHECK err_t project_check(struct project *p, struct catalog *c, struct diag *d);
+/* Makes keyspaces, tables and topics that are missing. */
+MUST_CHECK err_t project_make(struct project *p, const struct exec_world *w, struct diag *d);
+/* Opens the sources' connections and gives sources and streams to flow. After check and make. */
+MUST_CHECK err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d);
+/* A topic's partition count and options as declared by source or topic statement. */
+MUST_CHECK err_t project_topic_of(const struct statement *s, struct slice *name,
+                                  int32_t *partitions, struct log_topic_config *config,
+                                  struct diag *d);
