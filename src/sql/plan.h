@@ -20,7 +20,7 @@ struct sql_column {
 struct sql_relation {
     enum relation_kind kind;
     struct slice keyspace, name;
-    const struct sql_column *columns;
+    const struct sql_column *columns; /* a table's: key columns first, in the key's order */
     uint32_t column_count;
     bool open; /* a topic of undeclared JSON: every other name is a path of type json */
 };

@@ -41,9 +41,12 @@ struct sql_name {
 
 struct statement {
     enum statement_kind kind;
-    struct slice text; /* as written */
+    struct slice text;   /* as written, without the ';' */
+    struct slice script; /* the whole text it stands in, for messages */
+    const char *file;    /* its name */
     uint32_t line, column;
     struct sql_name name; /* created, dropped, used, described, written to */
+    struct sql_name into; /* CREATE STREAM s INTO [ks.]t */
     bool if_not_exists, if_exists;
     struct { /* CREATE SOURCE name [(columns)] FROM KIND 'address' WITH (…) WATERMARK … INTO TOPIC t
                 WITH (…) */
@@ -54,12 +57,15 @@ struct statement {
         struct slice watermark_column;
         int64_t watermark_delay_ms; /* -1: none */
     } source;
-    const struct sql_column *columns; /* CREATE TABLE, declared columns of a source or topic */
+    /* CREATE TABLE: partition keys in the key's order, clustering keys, then the others as written;
+     * declared columns of a source or topic as written. */
+    const struct sql_column *columns;
     uint32_t column_count;
     struct sql_options options;       /* CREATE TOPIC, TABLE, KEYSPACE */
     const struct select_tree *select; /* SELECT, CREATE STREAM: opaque, for the binder */
     const struct insert_tree *insert;
-    struct slice what; /* DROP TABLE|STREAM…, SHOW what, DESCRIBE what: the upper-case word */
+    struct slice
+        what; /* DROP TABLE|STREAM…, SHOW what, DESCRIBE what: the upper-case word; {0} none */
 };
 
 struct script {

@@ -1,0 +1,367 @@
+#include "sql/parse.h"
+#include "sql/text.h"
+#include <ctype.h>
+#include <stdio.h>
+
+/* --- tokens -------------------------------------------------------------------------------------
+ */
+
+const struct token *peek(struct parser *p, uint32_t n)
+{
+    static const struct token end = {.kind = TOKEN_END};
+    while (p->ahead_count <= n && !p->err) {
+        p->err = lex_next(&p->lex, &p->ahead[p->ahead_count]);
+        if (!p->err) p->ahead_count++;
+    }
+    return p->err ? &end : &p->ahead[n];
+}
+
+struct token take(struct parser *p)
+{
+    struct token t = *peek(p, 0);
+    if (p->err) return t;
+    if (t.kind != TOKEN_END) p->last_end = t.text.at + t.text.len;
+    p->ahead_count--;
+    memmove(p->ahead, p->ahead + 1, p->ahead_count * sizeof(p->ahead[0]));
+    return t;
+}
+
+bool is_word(const struct token *t, const char *word)
+{
+    return t->kind == TOKEN_WORD && slice_equal_nocase(t->value, slice_of(word));
+}
+bool is_op(const struct token *t, const char *op)
+{
+    return t->kind == TOKEN_OP && slice_is(t->value, op);
+}
+bool at_word(struct parser *p, const char *word)
+{
+    return is_word(peek(p, 0), word);
+}
+bool at_op(struct parser *p, const char *op)
+{
+    return is_op(peek(p, 0), op);
+}
+bool accept_word(struct parser *p, const char *word)
+{
+    bool yes = at_word(p, word);
+    if (yes) (void)take(p);
+    return yes;
+}
+bool accept_op(struct parser *p, const char *op)
+{
+    bool yes = at_op(p, op);
+    if (yes) (void)take(p);
+    return yes;
+}
+void expect_word(struct parser *p, const char *word)
+{
+    if (!accept_word(p, word)) parse_expected(p, word, &word, 1);
+}
+void expect_op(struct parser *p, const char *op)
+{
+    char what[16];
+    snprintf(what, sizeof(what), "'%s'", op);
+    if (!accept_op(p, op)) parse_expected(p, what, NULL, 0);
+}
+
+bool is_reserved(const struct parser *p, const struct token *t)
+{
+    const struct word *w = t->kind == TOKEN_WORD ? word_find(t->value) : NULL;
+    return w && w->reserved[p->dialect];
+}
+
+struct slice text_since(const struct parser *p, const uint8_t *start)
+{
+    bool some = start && p->last_end > start;
+    return slice_make(start, some ? (size_t)(p->last_end - start) : 0);
+}
+
+/* --- mistakes -----------------------------------------------------------------------------------
+ */
+
+void parse_fail(struct parser *p, const uint8_t *at, err_t e, const char *fmt, ...)
+{
+    p->told = !p->err; /* the first one is the cause of the rest */
+    if (p->err) return;
+    char what[200];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    p->err = diag_fail(p->d, e, "%s", what);
+    (void)sql_place(p->d, p->lex.text, at ? at : p->lex.text.at + p->lex.text.len, p->lex.file);
+}
+
+void parse_hint(struct parser *p, const char *fmt, ...)
+{
+    if (!p->told) return;
+    char hint[200];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(hint, sizeof(hint), fmt, args);
+    va_end(args);
+    (void)diag_hint(p->d, "%s", hint);
+}
+
+/* FORM for FROM: the same letters in another order. */
+static bool same_letters(struct slice a, const char *b)
+{
+    int counts[256] = {0};
+    if (a.len != strlen(b)) return false;
+    for (uint32_t i = 0; i < a.len; i++) {
+        counts[toupper(a.at[i])]++;
+        counts[toupper((uint8_t)b[i])]--;
+    }
+    for (int i = 0; i < 256; i++)
+        if (counts[i]) return false;
+    return true;
+}
+
+static const char *word_near(struct slice word, const char *const *words, size_t count)
+{
+    char upper[64];
+    uint32_t n = MIN(word.len, (uint32_t)sizeof(upper));
+    for (uint32_t i = 0; i < n; i++) upper[i] = (char)toupper(word.at[i]);
+    for (size_t i = 0; i < count; i++)
+        if (same_letters(word, words[i])) return words[i];
+    return nearest_word(slice_make(upper, n), words, count);
+}
+
+void parse_expected(struct parser *p, const char *what, const char *const *words, size_t count)
+{
+    struct token t = *peek(p, 0);
+    if (p->err) return;
+    if (t.kind == TOKEN_END) {
+        const uint8_t *end = p->last_end ? p->last_end : p->lex.text.at;
+        parse_fail(p, end, ERR_SYNTAX, "expected %s here, but the text ends", what);
+        return;
+    }
+    struct slice shown = t.text;
+    shown.len = MIN(shown.len, 40u);
+    shown.len = utf8_bad_at(shown); /* never half a letter */
+    const char *quote = t.kind == TOKEN_STRING || t.kind == TOKEN_QUOTED ? "" : "'";
+    parse_fail(p, t.text.at, ERR_SYNTAX, "expected %s here, got %s%.*s%s%s", what, quote,
+               SLICE_ARG(shown), shown.len < t.text.len ? "…" : "", quote);
+    const char *near = t.kind == TOKEN_WORD ? word_near(t.value, words, count) : NULL;
+    if (near) parse_hint(p, "did you mean %s?", near);
+}
+
+void parse_unsupported(struct parser *p, const uint8_t *at, const char *what)
+{
+    parse_fail(p, at, ERR_UNSUPPORTED, "%s: not available in this version", what);
+}
+
+void *parse_take(struct parser *p, size_t size)
+{
+    void *memory = p->err ? NULL : arena_take(p->arena, size);
+    if (!memory)
+        parse_fail(p, p->last_end, ERR_NO_MEMORY, "this text does not fit into the memory");
+    return memory;
+}
+
+void *list_add(struct parser *p, struct list *l, size_t item_size)
+{
+    if (l->count == l->cap) {
+        uint32_t cap = l->cap ? l->cap * 2 : 4;
+        uint8_t *items = parse_take(p, cap * item_size);
+        if (!items) return NULL;
+        if (l->count) memcpy(items, l->items, l->count * item_size);
+        l->items = items;
+        l->cap = cap;
+    }
+    return l->items + l->count++ * item_size;
+}
+
+/* --- pieces -------------------------------------------------------------------------------------
+ */
+
+struct slice parse_name(struct parser *p, const char *what)
+{
+    const struct token *t = peek(p, 0);
+    if (t->kind == TOKEN_QUOTED || (t->kind == TOKEN_WORD && !is_reserved(p, t)))
+        return take(p).value;
+    bool reserved = t->kind == TOKEN_WORD;
+    struct slice word = t->text;
+    parse_expected(p, what, NULL, 0);
+    if (reserved)
+        parse_hint(p, "%.*s is a reserved word: as a name write it in quotes, \"%.*s\"",
+                   SLICE_ARG(word), SLICE_ARG(word));
+    return (struct slice){0};
+}
+
+struct sql_name parse_qualified(struct parser *p, const char *what)
+{
+    struct sql_name n = {.name = parse_name(p, what)};
+    if (!accept_op(p, ".")) return n;
+    n.keyspace = n.name;
+    n.name = parse_name(p, what);
+    return n;
+}
+
+int64_t parse_integer(struct parser *p, const char *what)
+{
+    int64_t v = 0;
+    const struct token *t = peek(p, 0);
+    if (t->kind == TOKEN_PARAM) parse_unsupported(p, t->text.at, "a placeholder here");
+    if (t->kind != TOKEN_INTEGER) {
+        parse_expected(p, what, NULL, 0);
+        return 0;
+    }
+    if (!slice_to_i64(t->value, &v))
+        parse_fail(p, t->text.at, ERR_RANGE, "%.*s does not fit bigint", SLICE_ARG(t->value));
+    (void)take(p);
+    return v;
+}
+
+struct slice parse_string(struct parser *p, const char *what)
+{
+    if (peek(p, 0)->kind != TOKEN_STRING) {
+        parse_expected(p, what, NULL, 0);
+        return (struct slice){0};
+    }
+    return take(p).value;
+}
+
+static struct slice type_word(struct slice word)
+{
+    static const struct {
+        const char *from, *to;
+    } others[] = {/* other houses' words for our types */
+                  {"string", "text"},
+                  {"varchar", "text"},
+                  {"character", "text"},
+                  {"char", "text"},
+                  {"integer", "int"},
+                  {"int4", "int"},
+                  {"long", "bigint"},
+                  {"int8", "bigint"},
+                  {"int2", "smallint"},
+                  {"short", "smallint"},
+                  {"byte", "tinyint"},
+                  {"bool", "boolean"},
+                  {"real", "float"},
+                  {"float4", "float"},
+                  {"float8", "double"},
+                  {"numeric", "decimal"},
+                  {"bytea", "blob"},
+                  {"binary", "blob"},
+                  {"timestamptz", "timestamp"},
+                  {"jsonb", "json"},
+                  {"interval", "duration"}};
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (slice_is(word, others[i].from)) return slice_of(others[i].to);
+    return word;
+}
+
+/* The tokens of a type, its words translated; the type's own parser reads the result. */
+static void type_text(struct parser *p, struct buf *out)
+{
+    const struct token *t = peek(p, 0);
+    if (t->kind == TOKEN_QUOTED) {
+        buf_slice(out, take(p).text);
+        return;
+    }
+    if (t->kind != TOKEN_WORD) {
+        parse_expected(p, "a type", NULL, 0);
+        return;
+    }
+    struct token word = take(p);
+    buf_slice(out, type_word(word.value));
+    if (is_word(&word, "double")) (void)accept_word(p, "precision");
+    if (at_op(p, "(") && !is_word(&word, "decimal") && !is_word(&word, "numeric"))
+        parse_unsupported(p, peek(p, 0)->text.at, "a length limit on a type");
+    if (at_op(p, "("))
+        parse_unsupported(p, peek(p, 0)->text.at, "precision and scale of a decimal");
+    if (!at_op(p, "<")) return;
+    for (int open = 0; !p->err;) {
+        struct token in = take(p);
+        if (in.kind == TOKEN_END) {
+            parse_expected(p, "'>'", NULL, 0);
+            return;
+        }
+        buf_slice(out, in.kind == TOKEN_WORD ? type_word(in.value) : in.text);
+        if (peek(p, 0)->kind == TOKEN_WORD && in.kind == TOKEN_WORD) buf_char(out, ' ');
+        open += is_op(&in, "<") - is_op(&in, ">");
+        if (open == 0) return;
+    }
+}
+
+const struct type *parse_type(struct parser *p)
+{
+    char memory[2048];
+    struct buf text = buf_over(memory, sizeof(memory));
+    const uint8_t *at = peek(p, 0)->text.at;
+    type_text(p, &text);
+    if (!p->err && text.err)
+        parse_fail(p, at, ERR_TOO_BIG, "this type is longer than %zu bytes", sizeof(memory));
+    if (p->err) return NULL;
+    struct diag story = {0};
+    const struct type *type = NULL;
+    struct slice kept = arena_slice(p->arena, buf_view(&text)); /* names point into it */
+    err_t e = kept.at ? type_parse(kept, p->arena, &type, &story) : ERR_NO_MEMORY;
+    if (!e) return type;
+    parse_fail(p, at, e, "%s", story.what[0] ? story.what : err_text(e));
+    if (story.hint[0]) parse_hint(p, "%s", story.hint);
+    return NULL;
+}
+
+/* --- the text -----------------------------------------------------------------------------------
+ */
+
+static void parse_script(struct parser *p, struct script *out)
+{
+    struct list statements = {0};
+    while (!p->err) {
+        while (accept_op(p, ";")) {
+        }
+        const struct token *t = peek(p, 0);
+        if (t->kind == TOKEN_END) break;
+        const uint8_t *start = t->text.at;
+        struct statement *s = list_add(p, &statements, sizeof(*s));
+        if (!s) break;
+        sql_line_column(p->lex.text, start, &s->line, &s->column);
+        s->script = p->lex.text;
+        s->file = p->lex.file;
+        s->source.watermark_delay_ms = -1;
+        parse_statement(p, s);
+        s->text = text_since(p, start);
+        if (!p->err && !at_op(p, ";") && peek(p, 0)->kind != TOKEN_END) {
+            static const char *const next[] = {"WHERE", "GROUP", "HAVING", "ORDER",
+                                               "LIMIT", "ALLOW", "OFFSET", "CHECK",
+                                               "WITH",  "USING", "IF"};
+            parse_expected(p, "the end of the statement", next, COUNT_OF(next));
+        }
+    }
+    *out = (struct script){(struct statement *)(void *)statements.items, statements.count};
+}
+
+err_t sql_parse(struct slice text, const char *file, enum sql_dialect dialect, struct arena *a,
+                struct script *out, struct diag *d)
+{
+    *out = (struct script){0};
+    if (text.len > SQL_TEXT_MAX) {
+        (void)diag_fail(d, ERR_TOO_BIG, "the text is %u bytes, more than %u", text.len,
+                        (unsigned)SQL_TEXT_MAX);
+        (void)diag_where(d, "%s", file);
+        return ERR_TOO_BIG;
+    }
+    struct parser p = {.arena = a, .d = d, .dialect = dialect};
+    struct slice own = arena_slice(a, text);
+    char *own_file = arena_text(a, slice_of(file));
+    if (!own.at || !own_file) return diag_fail(d, ERR_NO_MEMORY, "the text does not fit");
+    p.lex = (struct lexer){
+        .text = own, .dialect = &dialects[dialect], .arena = a, .d = d, .file = own_file};
+    uint32_t bad = utf8_bad_at(own);
+    if (bad < own.len) parse_fail(&p, own.at + bad, ERR_BAD_UTF8, "this is no valid UTF-8");
+    if (!p.err) parse_script(&p, out);
+    if (p.err) *out = (struct script){0};
+    return p.err;
+}
+
+struct slice sql_option(const struct sql_options *o, const char *name)
+{
+    for (uint32_t i = 0; i < o->count; i++)
+        if (slice_equal_nocase(o->items[i].name, slice_of(name))) return o->items[i].value;
+    return (struct slice){0};
+}

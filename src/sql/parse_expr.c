@@ -1,0 +1,579 @@
+/* Expressions: a Pratt parser. Chains of AND, OR and || become one node of many arguments, so that
+ * only true nesting costs depth. */
+#include "sql/parse.h"
+
+enum {
+    BIND_OR = 1,
+    BIND_AND,
+    BIND_NOT,
+    BIND_COMPARE,
+    BIND_CONCAT,
+    BIND_ADD,
+    BIND_MULTIPLY,
+    BIND_ARROW,
+    BIND_CAST
+};
+
+static const struct tree *parse_at(struct parser *p, int least);
+
+static struct tree *node(struct parser *p, enum tree_kind kind, const uint8_t *start)
+{
+    struct tree *t = parse_take(p, sizeof(*t));
+    if (!t) return NULL;
+    t->kind = kind;
+    t->depth = 1;
+    t->text = text_since(p, start);
+    return t;
+}
+
+static void too_deep(struct parser *p, const uint8_t *at)
+{
+    parse_fail(p, at, ERR_TOO_DEEP, "expressions nest at most %d levels", (int)SQL_DEPTH_MAX);
+}
+
+/* Gives `t` its arguments, which may hold NULL where CASE leaves something out. */
+static struct tree *with_args(struct parser *p, struct tree *t, const struct list *args)
+{
+    if (!t || p->err) return NULL;
+    t->args = (const struct tree **)(void *)args->items;
+    t->count = args->count;
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->args[i]) t->depth = MAX(t->depth, (uint16_t)(t->args[i]->depth + 1));
+    if (t->depth <= SQL_DEPTH_MAX) return t;
+    too_deep(p, t->text.at);
+    return NULL;
+}
+
+static void add(struct parser *p, struct list *l, const struct tree *t)
+{
+    const struct tree **place = list_add(p, l, sizeof(t));
+    if (place) *place = t;
+}
+
+static struct tree *join(struct parser *p, enum tree_kind kind, enum tree_op op,
+                         const uint8_t *start, const struct tree *a, const struct tree *b)
+{
+    struct list args = {0};
+    add(p, &args, a);
+    if (b) add(p, &args, b);
+    struct tree *t = node(p, kind, start);
+    if (t) t->op = op;
+    return with_args(p, t, &args);
+}
+
+/* a AND b AND c: one node. */
+static const struct tree *chain(struct parser *p, enum tree_kind kind, int binding,
+                                const char *word, const struct tree *first)
+{
+    struct list args = {0};
+    add(p, &args, first);
+    while (kind == TREE_CONCAT ? accept_op(p, word) : accept_word(p, word))
+        add(p, &args, parse_at(p, binding + 1));
+    return p->err ? NULL : with_args(p, node(p, kind, first->text.at), &args);
+}
+
+static const struct tree *literal(struct parser *p, enum tree_kind kind)
+{
+    struct token t = take(p);
+    struct tree *n = node(p, kind, t.text.at);
+    if (n) n->value = t.value;
+    return n;
+}
+
+static const struct tree *constant_word(struct parser *p, enum tree_kind kind, const char *value)
+{
+    struct token t = take(p);
+    struct tree *n = node(p, kind, t.text.at);
+    if (n) n->value = slice_of(value);
+    return n;
+}
+
+/* The list up to `close`, which is taken. */
+static struct list arguments(struct parser *p, const char *close)
+{
+    struct list args = {0};
+    if (accept_op(p, close)) return args;
+    do add(p, &args, parse_expr(p));
+    while (accept_op(p, ","));
+    expect_op(p, close);
+    return args;
+}
+
+static const struct tree *parse_case(struct parser *p)
+{
+    const uint8_t *start = take(p).text.at;
+    struct list args = {0};
+    add(p, &args, at_word(p, "when") ? NULL : parse_expr(p));
+    if (!at_word(p, "when")) expect_word(p, "WHEN");
+    while (accept_word(p, "when")) {
+        add(p, &args, parse_expr(p));
+        expect_word(p, "THEN");
+        add(p, &args, parse_expr(p));
+    }
+    add(p, &args, accept_word(p, "else") ? parse_expr(p) : NULL);
+    expect_word(p, "END");
+    return with_args(p, node(p, TREE_CASE, start), &args);
+}
+
+static const struct tree *parse_cast(struct parser *p, bool try)
+{
+    const uint8_t *start = take(p).text.at;
+    expect_op(p, "(");
+    const struct tree *value = parse_expr(p);
+    expect_word(p, "AS");
+    const struct type *type = parse_type(p);
+    expect_op(p, ")");
+    struct tree *t = join(p, TREE_CAST, try ? OP_TRY : OP_NONE, start, value, NULL);
+    if (t) t->type = type;
+    return t;
+}
+
+/* INTERVAL '1' MINUTE, INTERVAL '1 day 2 hours', INTERVAL '10s', INTERVAL 5 SECOND. */
+static const struct tree *parse_interval(struct parser *p)
+{
+    static const struct {
+        const char *word, *unit;
+    } units[] = {{"year", "y"},  {"month", "mo"},  {"week", "w"},    {"day", "d"},
+                 {"hour", "h"},  {"minute", "m"},  {"second", "s"},  {"millisecond", "ms"},
+                 {"years", "y"}, {"months", "mo"}, {"weeks", "w"},   {"days", "d"},
+                 {"hours", "h"}, {"minutes", "m"}, {"seconds", "s"}, {"milliseconds", "ms"}};
+    const uint8_t *start = take(p).text.at;
+    struct token number = take(p);
+    struct buf out = buf_make(512);
+    struct lexer words = p->lex; /* the words inside the quotes are read by the same rules */
+    words.text = number.value;
+    words.at = 0;
+    words.d = NULL;
+    struct token t = {0};
+    bool bad = false;
+    while (!bad && !lex_next(&words, &t) && t.kind != TOKEN_END) {
+        size_t u = 0;
+        while (u < COUNT_OF(units) && !is_word(&t, units[u].word)) u++;
+        bad = t.kind == TOKEN_WORD ? u == COUNT_OF(units)
+                                   : t.kind != TOKEN_INTEGER && t.kind != TOKEN_DURATION;
+        if (!bad && t.kind == TOKEN_WORD)
+            buf_text(&out, units[u].unit);
+        else
+            buf_slice(&out, t.value);
+    }
+    bad = bad || words.at < words.text.len;
+    for (size_t u = 0; u < COUNT_OF(units); u++) {
+        if (!accept_word(p, units[u].word)) continue;
+        buf_text(&out, units[u].unit);
+        break;
+    }
+    struct slice value = arena_slice(p->arena, buf_view(&out));
+    bad = bad || out.err || value.len == 0 ||
+          (value.at[value.len - 1] >= '0' && value.at[value.len - 1] <= '9');
+    buf_done(&out);
+    if (bad) {
+        parse_fail(p, start, ERR_SYNTAX, "this is no interval");
+        parse_hint(p, "write INTERVAL '1' MINUTE, INTERVAL '1 day 2 hours' or INTERVAL '10s'");
+    }
+    struct tree *n = node(p, TREE_DURATION, start);
+    if (n) n->value = value;
+    return n;
+}
+
+/* EXTRACT(YEAR FROM ts) is extract('year', ts). */
+static const struct tree *parse_extract(struct parser *p)
+{
+    struct token name = take(p);
+    (void)take(p); /* ( */
+    struct list args = {0};
+    const struct tree *unit = NULL;
+    if (is_word(peek(p, 1), "from")) {
+        unit = literal(p, TREE_STRING);
+        (void)take(p);
+    } else {
+        unit = parse_expr(p);
+        expect_op(p, ",");
+    }
+    add(p, &args, unit);
+    add(p, &args, parse_expr(p));
+    expect_op(p, ")");
+    struct tree *t = node(p, TREE_CALL, name.text.at);
+    if (t) t->value = name.value;
+    return with_args(p, t, &args);
+}
+
+static const struct tree *parse_call(struct parser *p)
+{
+    struct token name = take(p);
+    (void)take(p); /* ( */
+    bool distinct = accept_word(p, "distinct");
+    struct list args = {0};
+    if (at_op(p, "*") && is_op(peek(p, 1), ")")) {
+        add(p, &args, literal(p, TREE_STAR));
+        (void)take(p);
+    } else {
+        args = arguments(p, ")");
+    }
+    if (at_word(p, "over")) parse_unsupported(p, peek(p, 0)->text.at, "window functions (OVER)");
+    if (at_word(p, "filter") && is_op(peek(p, 1), "("))
+        parse_unsupported(p, peek(p, 0)->text.at, "FILTER after an aggregate");
+    struct tree *t = node(p, TREE_CALL, name.text.at);
+    if (!t) return NULL;
+    t->value = name.value;
+    t->distinct = distinct;
+    return with_args(p, t, &args);
+}
+
+static void add_step(struct parser *p, struct list *steps, struct slice name, int64_t index)
+{
+    struct json_step *s = list_add(p, steps, sizeof(*s));
+    if (s) *s = (struct json_step){name, index};
+}
+
+static void index_step(struct parser *p, struct list *steps)
+{
+    if (peek(p, 0)->kind == TOKEN_STRING) {
+        add_step(p, steps, take(p).value, 0);
+    } else {
+        bool negative = accept_op(p, "-");
+        int64_t index = parse_integer(p, "an element's number or a field's name in quotes");
+        add_step(p, steps, (struct slice){0}, negative ? -index : index);
+    }
+    expect_op(p, "]");
+}
+
+/* login.uuid, tags[0].name, items[-1], a['odd name'] */
+static const struct tree *parse_path(struct parser *p)
+{
+    const uint8_t *start = peek(p, 0)->text.at;
+    struct list steps = {0};
+    add_step(p, &steps, take(p).value, 0);
+    while (!p->err) {
+        if (accept_op(p, "[")) {
+            index_step(p, &steps);
+        } else if (at_op(p, ".") && is_op(peek(p, 1), "*")) {
+            (void)take(p);
+            (void)take(p);
+            parse_unsupported(p, start, "'.*' after a name");
+        } else if (accept_op(p, ".")) {
+            const struct token *t = peek(p, 0);
+            if (t->kind != TOKEN_WORD && t->kind != TOKEN_QUOTED)
+                parse_expected(p, "a field's name", NULL, 0);
+            else
+                add_step(p, &steps, take(p).value, 0); /* reserved words are fine after a dot */
+        } else {
+            break;
+        }
+        if (steps.count > JSON_DEPTH_MAX)
+            parse_fail(p, start, ERR_TOO_DEEP, "a path has at most %d steps", (int)JSON_DEPTH_MAX);
+    }
+    struct tree *t = node(p, TREE_NAME, start);
+    if (!t) return NULL;
+    t->steps = (const struct json_step *)(const void *)steps.items;
+    t->step_count = steps.count;
+    return t;
+}
+
+/* DATE '2026-11-21': a literal of that type. */
+static const struct tree *typed_literal(struct parser *p)
+{
+    const uint8_t *start = peek(p, 0)->text.at;
+    const struct type *type = parse_type(p);
+    struct tree *t = join(p, TREE_CAST, OP_NONE, start, literal(p, TREE_STRING), NULL);
+    if (t) t->type = type;
+    return t;
+}
+
+static const struct tree *parse_word(struct parser *p)
+{
+    const struct token *t = peek(p, 0), *next = peek(p, 1);
+    bool call = is_op(next, "("), operand = next->kind != TOKEN_OP && next->kind != TOKEN_END;
+    if (is_word(t, "null")) return literal(p, TREE_NULL);
+    if (is_word(t, "true")) return constant_word(p, TREE_BOOLEAN, "true");
+    if (is_word(t, "false")) return constant_word(p, TREE_BOOLEAN, "false");
+    if (is_word(t, "case") && (operand || call || is_op(next, "-"))) return parse_case(p);
+    if (is_word(t, "cast") && call) return parse_cast(p, false);
+    if (is_word(t, "try_cast") && call) return parse_cast(p, true);
+    if (is_word(t, "extract") && call) return parse_extract(p);
+    if (is_word(t, "exists") && call) parse_unsupported(p, t->text.at, "sub-selects (EXISTS)");
+    if (is_word(t, "interval") &&
+        (next->kind == TOKEN_STRING || next->kind == TOKEN_INTEGER || next->kind == TOKEN_DURATION))
+        return parse_interval(p);
+    if (next->kind == TOKEN_STRING &&
+        (is_word(t, "date") || is_word(t, "timestamp") || is_word(t, "time") || is_word(t, "uuid")))
+        return typed_literal(p);
+    bool bare = is_word(t, "current_timestamp") || is_word(t, "current_date");
+    if (bare && !call) {
+        struct token name = take(p);
+        struct tree *n = node(p, TREE_CALL, name.text.at);
+        if (n) n->value = name.value;
+        return n;
+    }
+    if (call && (!is_reserved(p, t) || bare || is_word(t, "left") || is_word(t, "right") ||
+                 is_word(t, "token") || is_word(t, "replace") || is_word(t, "if")))
+        return parse_call(p);
+    if (!is_reserved(p, t)) return parse_path(p);
+    struct slice word = t->text;
+    parse_expected(p, "an expression", NULL, 0);
+    parse_hint(p, "%.*s is a reserved word: as a name write it in quotes, \"%.*s\"",
+               SLICE_ARG(word), SLICE_ARG(word));
+    return NULL;
+}
+
+static const struct tree *parse_braces(struct parser *p)
+{
+    const uint8_t *start = take(p).text.at;
+    struct list args = {0};
+    bool map = false;
+    while (!p->err && !at_op(p, "}")) {
+        add(p, &args, parse_expr(p));
+        if (args.count == 1) map = at_op(p, ":");
+        if (map) {
+            expect_op(p, ":");
+            add(p, &args, parse_expr(p));
+        }
+        if (!accept_op(p, ",")) break;
+    }
+    expect_op(p, "}");
+    return with_args(p, node(p, map ? TREE_MAP : TREE_SET, start), &args);
+}
+
+static const struct tree *parse_parens(struct parser *p)
+{
+    const uint8_t *start = take(p).text.at;
+    if (at_word(p, "select")) parse_unsupported(p, start, "sub-selects");
+    struct list args = arguments(p, ")");
+    if (p->err) return NULL;
+    if (args.count == 1) return *(const struct tree **)(void *)args.items;
+    return with_args(p, node(p, TREE_TUPLE, start), &args);
+}
+
+static const struct tree *parse_minus(struct parser *p)
+{
+    const uint8_t *start = take(p).text.at;
+    const struct tree *value = parse_at(p, BIND_ARROW);
+    if (!value) return NULL;
+    bool number = value->kind == TREE_INTEGER || value->kind == TREE_NUMBER;
+    if (!number || value->value.at[0] == '-') return join(p, TREE_NEGATE, 0, start, value, NULL);
+    struct tree *t = node(p, value->kind, start); /* -9223372036854775808 is one literal */
+    char *text = arena_printf(p->arena, "-%.*s", SLICE_ARG(value->value));
+    if (t && text) t->value = slice_of(text);
+    return t;
+}
+
+static const struct tree *prefix(struct parser *p)
+{
+    const struct token *t = peek(p, 0);
+    switch (t->kind) {
+    case TOKEN_STRING: return literal(p, TREE_STRING);
+    case TOKEN_INTEGER: return literal(p, TREE_INTEGER);
+    case TOKEN_NUMBER: return literal(p, TREE_NUMBER);
+    case TOKEN_BLOB: return literal(p, TREE_BLOB);
+    case TOKEN_UUID: return literal(p, TREE_UUID);
+    case TOKEN_DURATION: return literal(p, TREE_DURATION);
+    case TOKEN_PARAM: return literal(p, TREE_PARAM);
+    case TOKEN_QUOTED: return parse_path(p);
+    case TOKEN_WORD:
+        if (is_word(t, "not")) {
+            const uint8_t *start = take(p).text.at;
+            return join(p, TREE_NOT, OP_NONE, start, parse_at(p, BIND_NOT), NULL);
+        }
+        return parse_word(p);
+    case TOKEN_OP:
+        if (is_op(t, "(")) return parse_parens(p);
+        if (is_op(t, "-")) return parse_minus(p);
+        if (is_op(t, "+")) {
+            (void)take(p);
+            return parse_at(p, BIND_ARROW);
+        }
+        if (is_op(t, "[")) {
+            const uint8_t *start = take(p).text.at;
+            struct list args = arguments(p, "]");
+            return with_args(p, node(p, TREE_LIST, start), &args);
+        }
+        if (is_op(t, "{")) return parse_braces(p);
+        break;
+    case TOKEN_END: break;
+    }
+    parse_expected(p, "an expression", NULL, 0);
+    return NULL;
+}
+
+/* --- what can follow --- */
+
+static const struct tree *after_is(struct parser *p, const struct tree *left)
+{
+    (void)take(p);
+    bool negated = accept_word(p, "not");
+    struct list args = {0};
+    add(p, &args, left);
+    enum tree_op op = OP_NONE;
+    if (accept_word(p, "null"))
+        op = OP_NULL;
+    else if (accept_word(p, "true"))
+        op = OP_TRUE;
+    else if (accept_word(p, "false"))
+        op = OP_FALSE;
+    else if (accept_word(p, "distinct")) {
+        expect_word(p, "FROM");
+        op = OP_DISTINCT;
+        add(p, &args, parse_at(p, BIND_COMPARE + 1));
+    } else {
+        static const char *const words[] = {"NULL", "NOT", "TRUE", "FALSE", "DISTINCT"};
+        parse_expected(p, "NULL, TRUE, FALSE or DISTINCT FROM", words, COUNT_OF(words));
+    }
+    struct tree *t = node(p, TREE_IS, left->text.at);
+    if (!t) return NULL;
+    t->op = op;
+    t->negated = negated;
+    return with_args(p, t, &args);
+}
+
+static const struct tree *after_in(struct parser *p, const struct tree *left, bool negated)
+{
+    (void)take(p);
+    expect_op(p, "(");
+    if (at_word(p, "select")) parse_unsupported(p, peek(p, 0)->text.at, "sub-selects");
+    if (at_op(p, ")")) parse_expected(p, "a list of values", NULL, 0);
+    struct list args = {0};
+    add(p, &args, left);
+    do add(p, &args, parse_expr(p));
+    while (accept_op(p, ","));
+    expect_op(p, ")");
+    struct tree *t = node(p, TREE_IN, left->text.at);
+    if (t) t->negated = negated;
+    return with_args(p, t, &args);
+}
+
+static const struct tree *after_between(struct parser *p, const struct tree *left, bool negated)
+{
+    (void)take(p);
+    struct list args = {0};
+    add(p, &args, left);
+    add(p, &args, parse_at(p, BIND_COMPARE + 1));
+    expect_word(p, "AND");
+    add(p, &args, parse_at(p, BIND_COMPARE + 1));
+    struct tree *t = node(p, TREE_BETWEEN, left->text.at);
+    if (t) t->negated = negated;
+    return with_args(p, t, &args);
+}
+
+static enum tree_op like_op(const struct token *t)
+{
+    if (is_word(t, "like")) return OP_LIKE;
+    if (is_word(t, "ilike")) return OP_ILIKE;
+    if (is_word(t, "rlike") || is_word(t, "regexp") || is_op(t, "~") || is_op(t, "!~"))
+        return OP_RLIKE;
+    return is_op(t, "~*") || is_op(t, "!~*") ? OP_IRLIKE : OP_NONE;
+}
+
+static const struct tree *after_like(struct parser *p, const struct tree *left, bool negated)
+{
+    struct token word = take(p);
+    if (word.kind == TOKEN_OP && word.value.at[0] == '!') negated = true;
+    const struct tree *pattern = parse_at(p, BIND_COMPARE + 1);
+    if (at_word(p, "escape"))
+        parse_unsupported(p, peek(p, 0)->text.at, "ESCAPE with another character than '\\'");
+    struct tree *t = join(p, TREE_LIKE, like_op(&word), left->text.at, left, pattern);
+    if (t) t->negated = negated;
+    return t;
+}
+
+static const struct tree *after_arrow(struct parser *p, const struct tree *left, const char *name)
+{
+    (void)take(p);
+    struct tree *t = join(p, TREE_CALL, OP_NONE, left->text.at, left, parse_at(p, BIND_ARROW + 1));
+    if (t) t->value = slice_of(name);
+    return t;
+}
+
+static const struct tree *after_cast(struct parser *p, const struct tree *left)
+{
+    (void)take(p);
+    const struct type *type = parse_type(p);
+    struct tree *t = join(p, TREE_CAST, OP_NONE, left->text.at, left, NULL);
+    if (t) t->type = type;
+    return t;
+}
+
+static const struct {
+    const char *text;
+    enum tree_kind kind;
+    enum tree_op op;
+    int binding;
+} infix[] = {
+    {"=", TREE_COMPARE, OP_EQ, BIND_COMPARE},  {"<>", TREE_COMPARE, OP_NE, BIND_COMPARE},
+    {"!=", TREE_COMPARE, OP_NE, BIND_COMPARE}, {"<", TREE_COMPARE, OP_LT, BIND_COMPARE},
+    {"<=", TREE_COMPARE, OP_LE, BIND_COMPARE}, {">", TREE_COMPARE, OP_GT, BIND_COMPARE},
+    {">=", TREE_COMPARE, OP_GE, BIND_COMPARE}, {"+", TREE_ARITH, OP_ADD, BIND_ADD},
+    {"-", TREE_ARITH, OP_SUB, BIND_ADD},       {"*", TREE_ARITH, OP_MUL, BIND_MULTIPLY},
+    {"/", TREE_ARITH, OP_DIV, BIND_MULTIPLY},  {"%", TREE_ARITH, OP_MOD, BIND_MULTIPLY},
+};
+
+const char *op_text(enum tree_op op)
+{
+    static const char *const words[] = {[OP_LIKE] = "LIKE",   [OP_ILIKE] = "ILIKE",
+                                        [OP_RLIKE] = "~",     [OP_IRLIKE] = "~*",
+                                        [OP_NULL] = "NULL",   [OP_TRUE] = "TRUE",
+                                        [OP_FALSE] = "FALSE", [OP_DISTINCT] = "DISTINCT FROM"};
+    for (size_t i = 0; i < COUNT_OF(infix); i++)
+        if (infix[i].op == op) return infix[i].text;
+    return (size_t)op < COUNT_OF(words) && words[op] ? words[op] : "";
+}
+
+/* Words after an expression: IS, IN, BETWEEN, LIKE, each perhaps after NOT. NULL: none. */
+static const struct tree *after_word(struct parser *p, const struct tree *left, int least)
+{
+    if (least > BIND_COMPARE) return NULL;
+    if (at_word(p, "is")) return after_is(p, left);
+    const struct token *t = peek(p, 0);
+    bool negated = is_word(t, "not");
+    const struct token *word = negated ? peek(p, 1) : t;
+    bool in = is_word(word, "in"), between = is_word(word, "between");
+    if (!in && !between && !like_op(word)) return NULL;
+    if (negated) (void)take(p);
+    if (in) return after_in(p, left, negated);
+    return between ? after_between(p, left, negated) : after_like(p, left, negated);
+}
+
+/* One more operator after `left`; NULL when nothing binds tightly enough. */
+static const struct tree *after(struct parser *p, const struct tree *left, int least)
+{
+    if (least <= BIND_OR && at_word(p, "or")) return chain(p, TREE_OR, BIND_OR, "or", left);
+    if (least <= BIND_AND && at_word(p, "and")) return chain(p, TREE_AND, BIND_AND, "and", left);
+    if (least <= BIND_CONCAT && at_op(p, "||"))
+        return chain(p, TREE_CONCAT, BIND_CONCAT, "||", left);
+    if (at_op(p, "::")) return after_cast(p, left);
+    if (least <= BIND_ARROW && at_op(p, "->")) return after_arrow(p, left, "json_get");
+    if (least <= BIND_ARROW && at_op(p, "->>")) return after_arrow(p, left, "json_text");
+    const struct token *t = peek(p, 0);
+    for (size_t i = 0; i < COUNT_OF(infix); i++) {
+        if (infix[i].binding < least || !is_op(t, infix[i].text)) continue;
+        (void)take(p);
+        const struct tree *right = parse_at(p, infix[i].binding + 1);
+        return join(p, infix[i].kind, infix[i].op, left->text.at, left, right);
+    }
+    return after_word(p, left, least);
+}
+
+static const struct tree *parse_at(struct parser *p, int least)
+{
+    if (p->depth >= SQL_DEPTH_MAX) {
+        too_deep(p, peek(p, 0)->text.at);
+        return NULL;
+    }
+    p->depth++;
+    const struct tree *left = prefix(p);
+    while (left && !p->err) {
+        const struct tree *more = after(p, left, least);
+        if (!more) break;
+        left = more;
+    }
+    p->depth--;
+    return p->err ? NULL : left;
+}
+
+const struct tree *parse_expr(struct parser *p)
+{
+    return parse_at(p, BIND_OR);
+}
+
+const struct tree *parse_operand(struct parser *p)
+{
+    return parse_at(p, BIND_CONCAT);
+}

@@ -1,0 +1,212 @@
+/* Which statement it is; the short ones whole. */
+#include "sql/parse.h"
+#include <ctype.h>
+#include <stdio.h>
+
+/* --- INSERT -------------------------------------------------------------------------------------
+ */
+
+static void insert_columns(struct parser *p, struct insert_tree *in)
+{
+    struct list names = {0};
+    do {
+        struct slice name = parse_name(p, "a column's name");
+        struct slice *place = list_add(p, &names, sizeof(name));
+        if (place) *place = name;
+    } while (accept_op(p, ",") && !p->err);
+    expect_op(p, ")");
+    in->columns = (struct slice *)(void *)names.items;
+    in->column_count = names.count;
+}
+
+static void insert_values(struct parser *p, struct insert_tree *in)
+{
+    struct list values = {0};
+    expect_op(p, "(");
+    do {
+        const struct tree *t = parse_expr(p);
+        const struct tree **place = list_add(p, &values, sizeof(t));
+        if (place) *place = t;
+    } while (accept_op(p, ",") && !p->err);
+    expect_op(p, ")");
+    if (at_op(p, ",")) parse_unsupported(p, peek(p, 0)->text.at, "several rows in one INSERT");
+    in->values = (const struct tree **)(void *)values.items;
+    in->value_count = values.count;
+}
+
+/* USING TTL 60 AND TIMESTAMP 1 */
+static void insert_using(struct parser *p, struct insert_tree *in)
+{
+    do {
+        if (accept_word(p, "ttl")) {
+            in->ttl = parse_operand(p);
+        } else if (accept_word(p, "timestamp")) {
+            in->timestamp = parse_operand(p);
+        } else {
+            static const char *const words[] = {"TTL", "TIMESTAMP"};
+            parse_expected(p, "TTL or TIMESTAMP", words, COUNT_OF(words));
+        }
+    } while (accept_word(p, "and") && !p->err);
+}
+
+void parse_insert(struct parser *p, struct statement *s)
+{
+    s->kind = STATEMENT_INSERT;
+    (void)take(p);
+    expect_word(p, "INTO");
+    s->name = parse_qualified(p, "a table's name");
+    struct insert_tree *in = parse_take(p, sizeof(*in));
+    if (!in) return;
+    s->insert = in;
+    if (at_word(p, "json")) parse_unsupported(p, peek(p, 0)->text.at, "INSERT … JSON");
+    if (accept_op(p, "(")) insert_columns(p, in);
+    if (at_word(p, "select")) parse_unsupported(p, peek(p, 0)->text.at, "INSERT … SELECT");
+    expect_word(p, "VALUES");
+    insert_values(p, in);
+    if (accept_word(p, "if")) {
+        expect_word(p, "NOT");
+        expect_word(p, "EXISTS");
+        s->if_not_exists = true;
+    }
+    if (at_word(p, "on")) parse_unsupported(p, peek(p, 0)->text.at, "INSERT … ON CONFLICT");
+    if (at_word(p, "returning")) parse_unsupported(p, peek(p, 0)->text.at, "RETURNING");
+    if (accept_word(p, "using")) insert_using(p, in);
+}
+
+/* --- the short ones -----------------------------------------------------------------------------
+ */
+
+static struct slice upper(struct parser *p, struct slice word)
+{
+    uint8_t *out = parse_take(p, word.len + 1u);
+    for (uint32_t i = 0; out && i < word.len; i++) out[i] = (uint8_t)toupper(word.at[i]);
+    return slice_make(out, out ? word.len : 0);
+}
+
+/* One of `words`, else the mistake; the answer is in upper case. */
+static struct slice one_of(struct parser *p, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (accept_word(p, words[i])) return slice_of(words[i]);
+    char list[160];
+    size_t n = 0;
+    list[0] = 0;
+    for (size_t i = 0; i < count && n < sizeof(list); i++) {
+        const char *join = i == 0 ? "" : i + 1 == count ? " or " : ", ";
+        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", join, words[i]);
+    }
+    parse_expected(p, list, words, count);
+    return (struct slice){0};
+}
+
+static void parse_drop(struct parser *p, struct statement *s)
+{
+    static const char *const kinds[] = {"SOURCE", "TOPIC", "KEYSPACE", "TABLE", "STREAM"};
+    static const char *const later[] = {"MATERIALIZED", "VIEW", "SINK", "FUNCTION",
+                                        "INDEX",        "TYPE", "ROLE", "USER"};
+    s->kind = STATEMENT_DROP;
+    const uint8_t *start = take(p).text.at;
+    for (size_t i = 0; i < COUNT_OF(later); i++) {
+        char what[64];
+        snprintf(what, sizeof(what), "DROP %s", later[i]);
+        if (at_word(p, later[i])) parse_unsupported(p, start, what);
+    }
+    s->what = one_of(p, kinds, COUNT_OF(kinds));
+    if (accept_word(p, "if")) {
+        expect_word(p, "EXISTS");
+        s->if_exists = true;
+    }
+    s->name = parse_qualified(p, "a name");
+}
+
+static void parse_truncate(struct parser *p, struct statement *s)
+{
+    s->kind = STATEMENT_TRUNCATE;
+    (void)take(p);
+    (void)accept_word(p, "table");
+    s->name = parse_qualified(p, "a table's name");
+}
+
+static void parse_use(struct parser *p, struct statement *s)
+{
+    s->kind = STATEMENT_USE;
+    (void)take(p);
+    s->name.name = parse_name(p, "a keyspace's name");
+}
+
+/* DESCRIBE t; DESCRIBE TABLE t; DESCRIBE TABLES; DESCRIBE KEYSPACE ks … */
+static void parse_describe(struct parser *p, struct statement *s)
+{
+    static const char *const kinds[] = {"TABLE",  "TABLES",  "KEYSPACE", "KEYSPACES", "TOPIC",
+                                        "TOPICS", "STREAM",  "STREAMS",  "SOURCE",    "SOURCES",
+                                        "SCHEMA", "CLUSTER", "FUNCTION", "FUNCTIONS", "TYPES"};
+    s->kind = STATEMENT_DESCRIBE;
+    (void)take(p);
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        const struct token *t = peek(p, 0), *next = peek(p, 1);
+        bool ends = next->kind == TOKEN_END || is_op(next, ";");
+        bool plural = kinds[i][strlen(kinds[i]) - 1] == 'S' || strcmp(kinds[i], "SCHEMA") == 0 ||
+                      strcmp(kinds[i], "CLUSTER") == 0;
+        if (!is_word(t, kinds[i]) || is_op(next, ".")) continue;
+        if (ends && !plural && strcmp(kinds[i], "KEYSPACE") != 0) continue; /* a table named so */
+        s->what = upper(p, take(p).value);
+        break;
+    }
+    const struct token *t = peek(p, 0);
+    if (s->what.len && (t->kind == TOKEN_END || is_op(t, ";"))) return;
+    s->name = parse_qualified(p, "a name");
+}
+
+static void parse_show(struct parser *p, struct statement *s)
+{
+    static const char *const kinds[] = {"TABLES", "STREAMS",   "TOPICS",  "SOURCES", "KEYSPACES",
+                                        "VIEWS",  "FUNCTIONS", "COLUMNS", "VERSION"};
+    s->kind = STATEMENT_SHOW;
+    (void)take(p);
+    s->what = one_of(p, kinds, COUNT_OF(kinds));
+    if (!p->err && slice_is(s->what, "COLUMNS"))
+        expect_word(p, "FROM");
+    else if (!accept_word(p, "from") && !accept_word(p, "in"))
+        return;
+    s->name = parse_qualified(p, "a name");
+}
+
+static void parse_query(struct parser *p, struct statement *s)
+{
+    s->kind = STATEMENT_SELECT;
+    s->select = parse_select(p, false);
+}
+
+static const struct {
+    const char *word;
+    void (*parse)(struct parser *p, struct statement *s);
+} statements[] = {
+    {"CREATE", parse_create},     {"SELECT", parse_query},      {"INSERT", parse_insert},
+    {"DROP", parse_drop},         {"TRUNCATE", parse_truncate}, {"USE", parse_use},
+    {"DESCRIBE", parse_describe}, {"DESC", parse_describe},     {"SHOW", parse_show},
+    {"WITH", parse_query},
+};
+
+/* Known, and not there yet. */
+static const char *const later[] = {"UPDATE", "DELETE",  "ALTER",   "BEGIN",   "BATCH",   "APPLY",
+                                    "GRANT",  "REVOKE",  "LIST",    "EXPLAIN", "COPY",    "COMMIT",
+                                    "SET",    "EXECUTE", "DECLARE", "FETCH",   "ROLLBACK"};
+
+void parse_statement(struct parser *p, struct statement *s)
+{
+    const struct token *t = peek(p, 0);
+    for (size_t i = 0; i < COUNT_OF(statements); i++) {
+        if (!is_word(t, statements[i].word)) continue;
+        statements[i].parse(p, s);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(later); i++) {
+        if (!is_word(t, later[i])) continue;
+        s->kind = i == 0 ? STATEMENT_UPDATE : i == 1 ? STATEMENT_DELETE : STATEMENT_SHOW;
+        parse_unsupported(p, t->text.at, later[i]);
+        return;
+    }
+    const char *words[COUNT_OF(statements)];
+    for (size_t i = 0; i < COUNT_OF(statements); i++) words[i] = statements[i].word;
+    parse_expected(p, "a statement", words, COUNT_OF(words));
+}
