@@ -132,10 +132,15 @@ static struct chunk *chunk_for(struct arena *a, size_t size)
     return a->now = c;
 }
 
+static size_t padded_size(size_t size)
+{
+    return (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
 void *arena_take_raw(struct arena *a, size_t size)
 {
     if (size > a->limit || a->used > a->limit - size) return NULL;
-    size_t padded = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    size_t padded = padded_size(size);
     struct chunk *c = a->now;
     if (!c || c->size - c->used < padded) c = chunk_for(a, padded);
     if (!c) return NULL;
@@ -149,6 +154,25 @@ void *arena_take(struct arena *a, size_t size)
 {
     void *p = arena_take_raw(a, size);
     return p ? memset(p, 0, size) : NULL;
+}
+
+void *arena_resize(struct arena *a, void *old, size_t old_size, size_t new_size)
+{
+    struct chunk *c = a->now;
+    if (new_size > a->limit) return NULL;
+    size_t before = padded_size(old_size), after = padded_size(new_size);
+    bool newest = old && c && (uint8_t *)old + before == c->mem + c->used;
+    size_t spare = newest ? c->size - c->used : 0;
+    if (newest && (after <= before || (after - before <= spare &&
+                                       after - before <= a->limit - MIN(a->used, a->limit)))) {
+        c->used += after - before; /* wraps to a subtraction when the block is trimmed */
+        a->used += after - before;
+        return old;
+    }
+    if (after <= before && old) return old;
+    void *p = arena_take_raw(a, new_size);
+    if (p && old_size) memcpy(p, old, MIN(old_size, new_size));
+    return p;
 }
 
 size_t arena_used(const struct arena *a)

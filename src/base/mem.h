@@ -26,6 +26,9 @@ void arena_free(struct arena *a);               /* NULL is fine */
 void arena_reset(struct arena *a);              /* everything handed out is gone */
 void *arena_take(struct arena *a, size_t size); /* zeroed, 16-byte aligned; NULL past the limit */
 void *arena_take_raw(struct arena *a, size_t size); /* the same, not zeroed */
+/* Grows or trims a block, keeping what fits: in place when `old` is the newest block and its chunk
+ * has room, else as a copy. NULL past the limit; `old` stays valid then. Not zeroed. */
+void *arena_resize(struct arena *a, void *old, size_t old_size, size_t new_size);
 size_t arena_used(const struct arena *a);
 char *arena_text(struct arena *a, struct slice s);         /* NUL-terminated copy */
 struct slice arena_slice(struct arena *a, struct slice s); /* copy; {0} past the limit */

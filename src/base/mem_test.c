@@ -103,6 +103,32 @@ TEST(a_reset_arena_uses_its_chunks_again)
     arena_free(a);
 }
 
+TEST(the_newest_block_of_an_arena_grows_and_shrinks_in_place)
+{
+    struct arena *a = arena_new(10000);
+    char *first = arena_text(a, SLICE("first"));
+    char *p = arena_take(a, 100);
+    memcpy(p, "second", 7);
+    CHECK(arena_resize(a, p, 100, 1000) == p);
+    CHECK(arena_resize(a, p, 1000, 16) == p);
+    size_t used = arena_used(a);
+    char *next = arena_take(a, 16);
+    CHECK(next == p + 16 && arena_used(a) == used + 16);
+    char *moved = arena_resize(a, p, 16, 64); /* no longer the newest */
+    CHECK(moved != p);
+    CHECK_TEXT(moved, "second");
+    CHECK_TEXT(first, "first");
+    CHECK(arena_resize(a, next, 16, 8) == next);  /* an older block is not trimmed, only kept */
+    char *big = arena_resize(a, moved, 64, 6000); /* into another chunk */
+    CHECK(big && big != moved);
+    CHECK_TEXT(big, "second");
+    CHECK(arena_resize(a, big, 6000, 9999) == NULL);
+    CHECK(arena_resize(a, big, 6000, SIZE_MAX) == NULL);
+    CHECK_TEXT(big, "second");
+    CHECK(arena_resize(a, NULL, 0, 10) != NULL);
+    arena_free(a);
+}
+
 TEST(arena_texts_are_copies_that_end)
 {
     struct arena *a = arena_new(1000);

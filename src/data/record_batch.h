@@ -3,12 +3,20 @@
  * Offsets and leader epoch stand outside the CRC and are patched in place; nothing else is ever
  * re-encoded. Opening is bounded: counts, lengths and the decompressed size are checked against
  * what is there before anything is allocated.
+ *
+ * Loop: any thread; the codecs keep their contexts (about 300 KiB once used) a thread. Memory:
+ * opened records in the caller's arena. Limit: RECORD_BATCH_MAX, RECORD_BATCH_OPENED_MAX.
  */
 #pragma once
 #include "base/bytes.h"
 
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD, CODECS };
-enum { RECORD_BATCH_HEAD = 61, RECORD_BATCH_MAX = 64 << 20, RECORD_PADDING = 64 };
+enum {
+    RECORD_BATCH_HEAD = 61,
+    RECORD_BATCH_MAX = 64 << 20,
+    RECORD_BATCH_OPENED_MAX = 256 << 20, /* whatever opened_max says */
+    RECORD_PADDING = 64
+};
 
 struct record_batch { /* the head, and where the records are */
     int64_t base_offset;
@@ -52,12 +60,15 @@ void record_batch_set_base(uint8_t *batch, int64_t base_offset,
 void record_batch_set_append_time(
     uint8_t *batch, int64_t now_ms); /* LogAppendTime: inside the CRC, which is made anew */
 
-/* Walks the records; the opened form lives in `a` (padded by RECORD_PADDING), or is the batch
- * itself when it is not compressed. Borrowed until the arena is reset. */
+/* Walks the records (every field is checked, headers too; offsets must grow, and the records must
+ * fill the batch: a batch that ends in ERR_NOT_FOUND is whole); the opened form lives in `a`
+ * (padded by RECORD_PADDING), or is the batch itself when it is not compressed. Borrowed until the
+ * arena is reset. */
 struct record_reader {
     struct cursor at;
     const struct record_batch *batch;
     int32_t left;
+    int32_t last_delta; /* offsets must grow */
 };
 MUST_CHECK err_t record_batch_open(const struct record_batch *b, struct arena *a, size_t opened_max,
                                    struct record_reader *out);
@@ -90,7 +101,7 @@ MUST_CHECK err_t record_builder_finish(struct record_builder *b,
                                        const struct record_batch_options *o, struct buf *out);
 
 /* The codecs alone, bounded. Snappy reads both xerial's framing and raw blocks, writes xerial's as
- * Java does. */
+ * Java does. Packing needs room in `out` for the worst case (about len + len / 6 + 1 KiB). */
 MUST_CHECK err_t codec_pack(enum codec c, struct slice in, struct buf *out);
 MUST_CHECK err_t codec_open(enum codec c, struct slice in, size_t opened_max, struct arena *a,
                             struct slice *out);
