@@ -62,3 +62,7 @@ MUST_CHECK err_t connect_settings(const struct connect_kind *k, const struct con
                                   size_t count, const char *file, struct arena *a,
                                   struct connect_setting **out, struct connect_common *common,
                                   struct diag *d);
+
+/* The kinds and all options, made from the tables: for `sluice help sources` and docs/sources.md.
+ */
+void connect_help(struct buf *out, bool markdown);

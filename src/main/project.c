@@ -35,7 +35,8 @@ static err_t find_folder(const struct project_options *o, struct project *p, str
     }
     snprintf(p->dir, sizeof(p->dir), "%s", resolved);
     const char *slash = strrchr(resolved, '/');
-    snprintf(p->name, sizeof(p->name), "%s", slash && slash[1] ? slash + 1 : resolved);
+    (void)slice_to_cstr(slice_of(slash && slash[1] ? slash + 1 : resolved), p->name,
+                        sizeof(p->name));
     if (!o->data) return join(p->dir, ".sluice", p->data, d);
     if (snprintf(p->data, sizeof(p->data), "%s", o->data) >= (int)sizeof(p->data))
         return diag_fail(d, ERR_TOO_BIG, "the path after --data is too long");

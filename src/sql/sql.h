@@ -103,3 +103,5 @@ struct slice sql_option(const struct sql_options *o, const char *name);
 size_t sql_words(const char **out, size_t max);
 /* Prints the plan for `sluice plan`: typed inputs, filter, checks, outputs. */
 void plan_stream_print(const struct plan_stream *p, struct buf *out);
+/* The functions by name with sentence and example: for `sluice help functions` and docs/sql.md. */
+void sql_functions_help(struct buf *out, bool markdown);

@@ -1,0 +1,28 @@
+/* door/control: how the command line talks to a running server: HTTP on a Unix socket in the data
+ * directory, which only its owner can open.
+ *
+ *   GET  /status[?json=1]        503 when something is wrong, with the same body
+ *   POST /sql?format=&keyspace=  the body's statements; rows stream back as text
+ *   GET  /logs?room=&level=&follow=1
+ *   POST /level?room=&level=     POST /act?name=&what=pause|resume|restart
+ *   GET  /dead?stage=&json=1     GET /top
+ * A failure answers its story as text, with the HTTP status of err.def.
+ *
+ * Loop: the one it is opened on; a query runs on a thread of its own, at most QUERIES_MAX at once.
+ */
+#pragma once
+#include "exec/exec.h"
+#include "exec/report.h"
+#include "os/http.h"
+
+enum { CONTROL_QUERIES_MAX = 8 };
+struct control;
+struct control_options {
+    const char *socket_path;
+    struct exec_world *world;
+    void (*facts)(void *ctx, struct report_facts *out); /* filled anew for each answer */
+    void *ctx;
+};
+MUST_CHECK err_t control_open(struct loop *l, const struct control_options *o, struct control **out,
+                              struct diag *d);
+void control_close(struct control *c); /* waits for running queries to stop */

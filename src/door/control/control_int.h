@@ -1,0 +1,21 @@
+/* door/control, inside. */
+#pragma once
+#include "door/control/control.h"
+#include "os/thread.h"
+#include <stdatomic.h>
+
+enum { CONTROL_FAILURE_MARK = 0x1e }; /* ASCII's record separator; no text of ours holds it */
+
+struct query;
+struct control {
+    struct control_options o;
+    struct loop *loop;
+    struct http_server *http;
+    struct query *queries; /* the loop's */
+    uint32_t query_count;
+    atomic_bool closing;
+};
+
+void control_query(struct control *c, struct http_request *r);
+void control_queries_stop(struct control *c);
+void control_logs(struct control *c, struct http_request *r);

@@ -1,0 +1,241 @@
+/* A person's statements, run on a thread of their own and streamed back. */
+#include "door/control/control_int.h"
+
+#include "exec/render.h"
+#include "os/clock.h"
+
+enum { INFLIGHT_MAX = 1 << 20, QUEUED_MAX = 4 << 20, ACK_MS = 5, CHUNKS_RETRY_MS = 1 };
+
+struct query {
+    struct control *control;
+    struct http_request *request; /* the loop's; NULL when the peer has gone */
+    struct thread thread;
+    struct slice text;
+    char keyspace[64];
+    enum render_format format;
+    struct gate gate;
+    size_t
+        inflight; /* bytes handed to the loop and not taken by the peer's queue; under the gate */
+    atomic_bool gone; /* the peer has left, or the door closes */
+    struct loop_timer *ack;
+    size_t unacked; /* the loop's: sent while the peer's queue was too long */
+    struct query *next;
+};
+
+struct chunk { /* worker -> loop */
+    struct query *query;
+    bool end;
+    size_t len;
+    uint8_t bytes[];
+};
+
+static void query_free(struct query *q)
+{
+    thread_join(&q->thread);
+    loop_timer_free(q->ack);
+    gate_done(&q->gate);
+    mem_give((void *)(uintptr_t)q->text.at);
+    mem_give(q);
+}
+
+static void unlink_query(struct query *q)
+{
+    struct query **at = &q->control->queries;
+    while (*at && *at != q) at = &(*at)->next;
+    if (*at) *at = q->next;
+    q->control->query_count--;
+}
+
+/* --- on the loop
+ * ----------------------------------------------------------------------------------------- */
+
+static void acknowledge(struct query *q)
+{
+    gate_enter(&q->gate);
+    q->inflight -= q->unacked;
+    gate_wake(&q->gate);
+    gate_leave(&q->gate);
+    q->unacked = 0;
+}
+
+static void on_ack_timer(void *arg)
+{
+    struct query *q = arg;
+    if (q->request && http_stream_queued(q->request) > QUEUED_MAX) return;
+    acknowledge(q);
+    loop_timer_free(q->ack);
+    q->ack = NULL;
+}
+
+static void on_chunk(void *arg)
+{
+    struct chunk *c = arg;
+    struct query *q = c->query;
+    if (q->request && c->len) http_stream_send(q->request, slice_make(c->bytes, c->len));
+    if (c->end) {
+        if (q->request) http_stream_end(q->request);
+        unlink_query(q);
+        query_free(q);
+        mem_give(c);
+        return;
+    }
+    q->unacked += c->len;
+    bool slow = q->request && http_stream_queued(q->request) > QUEUED_MAX;
+    if (!slow ||
+        (!q->ack && loop_timer_new(q->control->loop, ACK_MS, ACK_MS, on_ack_timer, q, &q->ack)))
+        acknowledge(q);
+    mem_give(c);
+}
+
+static void on_gone(void *arg)
+{
+    struct query *q = arg;
+    q->request = NULL;
+    atomic_store(&q->gone, true);
+    gate_enter(&q->gate);
+    gate_wake(&q->gate);
+    gate_leave(&q->gate);
+}
+
+/* --- on the worker
+ * ---------------------------------------------------------------------------------------- */
+
+static bool query_stopping(void *ctx)
+{
+    return atomic_load(&((struct query *)ctx)->gone);
+}
+
+static err_t send_chunk(struct query *q, struct slice bytes, bool end)
+{
+    struct chunk *c = mem_take_raw(sizeof(*c) + bytes.len);
+    if (!c) return ERR_NO_MEMORY;
+    *c = (struct chunk){q, end, bytes.len};
+    if (bytes.len) memcpy(c->bytes, bytes.at, bytes.len);
+    gate_enter(&q->gate);
+    while (q->inflight > INFLIGHT_MAX && !atomic_load(&q->gone)) gate_wait(&q->gate);
+    q->inflight += bytes.len;
+    while (loop_post(q->control->loop, on_chunk,
+                     c)) { /* the loop's queue is full: it is busy, not gone */
+        if (atomic_load(&q->control->closing)) {
+            mem_give(c);
+            break;
+        }
+        (void)gate_wait_ms(&q->gate, CHUNKS_RETRY_MS);
+    }
+    gate_leave(&q->gate);
+    return atomic_load(&q->gone) && !end ? ERR_STOPPED : ERR_OK;
+}
+
+static err_t put_text(void *ctx, struct slice text)
+{
+    return send_chunk(ctx, text, false);
+}
+
+static err_t run_text(struct query *q, struct diag *d)
+{
+    struct exec_session session = {.world = q->control->o.world, .dialect = DIALECT_SLUICE};
+    struct query_limits limits = {
+        .now_ms = clock_wall_ms(), .stopping = query_stopping, .stop_ctx = q};
+    struct render render;
+    memcpy(session.keyspace, q->keyspace, sizeof(session.keyspace));
+    err_t e = render_init(&render, q->format, put_text, q);
+    struct exec_sink sink = render_sink(&render);
+    if (!e) e = exec_run(&session, q->text, &limits, &sink, d);
+    if (!e) e = render_end(&render);
+    render_done(&render);
+    return e;
+}
+
+/* The stream's status was sent before the outcome was known: a failure is told behind this byte. */
+static const char failure_mark = CONTROL_FAILURE_MARK;
+
+static void query_run(void *arg)
+{
+    struct query *q = arg;
+    struct diag d = {.err = ERR_OK};
+    char story[1600];
+    size_t len = 0;
+    err_t e = run_text(q, &d);
+    if (e) {
+        if (d.err != e) (void)diag_fail(&d, e, "%s", err_text(e));
+        story[len++] = failure_mark;
+        diag_format(&d, story + len, sizeof(story) - len);
+        len = strlen(story);
+    }
+    /* The end must arrive: without memory for it nothing else would work either. */
+    INVARIANT(send_chunk(q, slice_make(story, len), true) == ERR_OK);
+}
+
+/* --- starting and stopping
+ * ----------------------------------------------------------------------------------- */
+
+void control_query(struct control *c, struct http_request *r)
+{
+    struct slice format = SLICE("table"), keyspace = {0};
+    struct diag d;
+    if (c->query_count >= CONTROL_QUERIES_MAX) {
+        http_reply_text(r, 503,
+                        "error: %d statements run already\n  hint: try again when one is done\n",
+                        CONTROL_QUERIES_MAX);
+        return;
+    }
+    struct query *q = mem_take(sizeof(*q));
+    char *text = q ? mem_text(http_body(r)) : NULL;
+    if (!text) {
+        mem_give(q);
+        http_reply_text(r, 503, "error: %s\n", err_text(ERR_NO_MEMORY));
+        return;
+    }
+    *q = (struct query){.control = c, .request = r, .text = slice_make(text, http_body(r).len)};
+    gate_init(&q->gate);
+    (void)http_param(r, "format", &format);
+    if (http_param(r, "keyspace", &keyspace))
+        (void)slice_to_cstr(keyspace, q->keyspace, sizeof(q->keyspace));
+    if (!render_format_parse(format, &q->format)) {
+        q->request = NULL;
+        query_free(q);
+        http_reply_text(r, 400,
+                        "error: there is no format '%.*s'\n  hint: table, json, csv or expand\n",
+                        SLICE_ARG(format));
+        return;
+    }
+    q->next = c->queries;
+    c->queries = q;
+    c->query_count++;
+    http_stream_start(r, 200, "text/plain; charset=utf-8", on_gone, q);
+    if (thread_start(&q->thread, "query", query_run, q, &d)) {
+        static const char story[] = {CONTROL_FAILURE_MARK,
+                                     'e',
+                                     'r',
+                                     'r',
+                                     'o',
+                                     'r',
+                                     ':',
+                                     ' ',
+                                     'n',
+                                     'o',
+                                     ' ',
+                                     't',
+                                     'h',
+                                     'r',
+                                     'e',
+                                     'a',
+                                     'd',
+                                     '\n'};
+        http_stream_send(r, slice_make(story, sizeof(story)));
+        http_stream_end(r);
+        unlink_query(q);
+        query_free(q);
+    }
+}
+
+void control_queries_stop(struct control *c)
+{
+    atomic_store(&c->closing, true);
+    while (c->queries) {
+        struct query *q = c->queries;
+        on_gone(q);
+        unlink_query(q);
+        query_free(q);
+    }
+}

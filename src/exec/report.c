@@ -1,0 +1,227 @@
+#include "exec/report.h"
+
+#include "base/unit.h"
+
+#include <inttypes.h>
+
+void report_ledger(struct buf *out, const struct ledger *l)
+{
+    const struct {
+        const char *name;
+        uint64_t n;
+    } terms[] = {
+        {"applied", l->applied}, {"filtered", l->filtered}, {"deduplicated", l->deduplicated},
+        {"late", l->late},       {"dead", l->dead},         {"expired", l->expired},
+        {"held", l->held}};
+    buf_text(out, "in ");
+    unit_put_count(out, l->in);
+    for (size_t i = 0; i < COUNT_OF(terms); i++) {
+        if (i && !terms[i].n) continue;
+        buf_printf(out, " %s %s ", i ? "+" : "=", terms[i].name);
+        unit_put_count(out, terms[i].n);
+    }
+}
+
+struct status_walk {
+    const struct report_facts *facts;
+    struct buf *out;
+    uint32_t count;
+    bool fine;
+};
+
+static bool stage_is_fine(const struct flow_status *s)
+{
+    return s->balanced && strcmp(s->state, "failed") != 0;
+}
+
+static err_t status_stage(void *ctx, const struct flow_status *s)
+{
+    struct status_walk *w = ctx;
+    struct buf *out = w->out;
+    buf_printf(out, "  %s  %-20.*s %.*s -> %.*s  %s", s->is_source ? "source" : "stream",
+               SLICE_ARG(s->name), SLICE_ARG(s->from), SLICE_ARG(s->into), s->state);
+    if (!s->is_source) {
+        buf_printf(out, ", %s, lag ", s->form);
+        unit_put_count(out, s->lag);
+    }
+    buf_printf(out, ", %.0f/s\n          ", s->rows_per_second);
+    report_ledger(out, &s->ledger);
+    buf_printf(out, "  %s\n", s->balanced ? "balanced" : "DOES NOT BALANCE");
+    if (s->trouble[0]) buf_printf(out, "          trouble: %s\n", s->trouble);
+    if (s->note[0]) buf_printf(out, "          note: %s\n", s->note);
+    w->fine &= stage_is_fine(s);
+    w->count++;
+    return ERR_OK;
+}
+
+bool report_status(const struct exec_world *world, const struct report_facts *f, struct buf *out)
+{
+    struct status_walk w = {f, out, 0, true};
+    buf_printf(out, "sluice %s  %s  pid %d  up ", f->version, f->project, f->pid);
+    unit_put_ms(out, f->now_ms - f->started_ms);
+    buf_text(out, "  memory ");
+    unit_put_bytes(out, f->memory_bytes);
+    buf_char(out, '\n');
+    if (world->flow && flow_each(world->flow, status_stage, &w)) w.fine = false;
+    if (!w.count) buf_text(out, "  nothing runs: pipeline.sql declares no source and no stream\n");
+    buf_text(out, w.fine ? "healthy\n"
+                         : "NOT healthy: see the stages above, and `sluice logs --level warn`\n");
+    return w.fine;
+}
+
+static void json_field(struct buf *out, const char *name, struct slice text)
+{
+    buf_printf(out, "\"%s\": ", name);
+    json_put_text(out, text);
+}
+
+static err_t status_stage_json(void *ctx, const struct flow_status *s)
+{
+    struct status_walk *w = ctx;
+    struct buf *out = w->out;
+    const struct ledger *l = &s->ledger;
+    buf_text(out, w->count++ ? ",\n    {" : "\n    {");
+    json_field(out, "name", s->name);
+    buf_printf(out, ", \"kind\": \"%s\", ", s->is_source ? "source" : "stream");
+    json_field(out, "from", s->from);
+    buf_text(out, ", ");
+    json_field(out, "into", s->into);
+    buf_printf(out,
+               ", \"state\": \"%s\", \"form\": \"%s\", \"lag\": %" PRIu64 ", \"epochs\": %" PRIu64
+               ", \"rowsPerSecond\": %.1f, \"lanes\": %u, \"cpuNs\": %" PRIu64
+               ", \"memory\": %zu,\n     ",
+               s->state, s->form ? s->form : "", s->lag, s->epochs, s->rows_per_second, s->lanes,
+               s->cpu_ns, s->memory);
+    buf_printf(out,
+               "\"ledger\": {\"in\": %" PRIu64 ", \"applied\": %" PRIu64 ", \"filtered\": %" PRIu64
+               ", \"deduplicated\": %" PRIu64 ", \"late\": %" PRIu64 ", \"dead\": %" PRIu64
+               ", \"expired\": %" PRIu64 ", \"held\": %" PRIu64 ", \"rowsOut\": %" PRIu64
+               "}, \"balanced\": %s, ",
+               l->in, l->applied, l->filtered, l->deduplicated, l->late, l->dead, l->expired,
+               l->held, l->rows_out, s->balanced ? "true" : "false");
+    json_field(out, "trouble", slice_of(s->trouble));
+    buf_text(out, ", ");
+    json_field(out, "note", slice_of(s->note));
+    buf_char(out, '}');
+    w->fine &= stage_is_fine(s);
+    return ERR_OK;
+}
+
+bool report_status_json(const struct exec_world *world, const struct report_facts *f,
+                        struct buf *out)
+{
+    struct status_walk w = {f, out, 0, true};
+    buf_printf(out, "{\"version\": \"%s\", ", f->version);
+    json_field(out, "project", slice_of(f->project));
+    buf_printf(out,
+               ", \"pid\": %d, \"startedMs\": %" PRId64 ", \"uptimeMs\": %" PRId64
+               ", \"memory\": %" PRIu64 ", \"memoryBudget\": %" PRIu64 ", \"cpuNs\": %" PRId64
+               ",\n  \"stages\": [",
+               f->pid, f->started_ms, f->now_ms - f->started_ms, f->memory_bytes, f->memory_budget,
+               f->cpu_ns);
+    if (world->flow && flow_each(world->flow, status_stage_json, &w)) w.fine = false;
+    buf_printf(out, "],\n  \"healthy\": %s}\n", w.fine ? "true" : "false");
+    return w.fine;
+}
+
+/* --- top
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static err_t top_stage(void *ctx, const struct flow_status *s)
+{
+    struct status_walk *w = ctx;
+    double share = w->facts->cpu_ns > 0 ? 100.0 * (double)s->cpu_ns / (double)w->facts->cpu_ns : 0;
+    buf_printf(w->out, "  %-7s %-24.*s %9.1f s  %5.1f %%  ", s->is_source ? "source" : "stream",
+               SLICE_ARG(s->name), (double)s->cpu_ns / 1e9, share);
+    unit_put_bytes(w->out, s->memory);
+    buf_char(w->out, '\n');
+    return ERR_OK;
+}
+
+void report_top(const struct exec_world *world, const struct report_facts *f, struct buf *out)
+{
+    struct status_walk w = {f, out, 0, true};
+    struct store_stats stats = store_stats(world->store);
+    buf_printf(out, "process %d: %.1f s of processor time, ", f->pid, (double)f->cpu_ns / 1e9);
+    unit_put_bytes(out, f->memory_bytes);
+    buf_text(out, " of a budget of ");
+    unit_put_bytes(out, f->memory_budget);
+    buf_text(out, "\n\n  stage                                processor   share    memory\n");
+    if (world->flow && flow_each(world->flow, top_stage, &w))
+        buf_text(out, "  (the stages can not be read just now)\n");
+    buf_text(out, "\n  tables: fresh rows ");
+    unit_put_bytes(out, stats.memtable_bytes);
+    buf_text(out, ", block cache ");
+    unit_put_bytes(out, stats.cache_bytes);
+    buf_text(out, ", on disk ");
+    unit_put_bytes(out, stats.disk_bytes);
+    buf_printf(out, ", %" PRIu64 " compactions running, ", stats.compactions_running);
+    unit_put_bytes(out, stats.pending_compaction_bytes);
+    buf_text(out, " to compact\n  containers and buffers of ours: ");
+    unit_put_bytes(out, mem_held());
+    buf_char(out, '\n');
+}
+
+/* --- dead letters
+ * -------------------------------------------------------------------------------------------- */
+
+struct dead_walk {
+    struct buf *out;
+    bool json;
+    uint64_t count;
+};
+
+enum { DEAD_SHOWN = 300 }; /* bytes of the raw record in the text form */
+
+static void dead_text(struct buf *out, const struct dead_letter *l)
+{
+    struct value when = value_i64(TYPE_TIMESTAMP, l->time_ms);
+    value_to_text(&when, out);
+    buf_printf(out, "  %.*s  %.*s-%d@%" PRId64 "  %s\n    reason: %.*s\n", SLICE_ARG(l->stage),
+               SLICE_ARG(l->topic), l->partition, l->offset, err_name(l->err),
+               SLICE_ARG(l->reason));
+    if (l->expression.len) buf_printf(out, "    check:  %.*s\n", SLICE_ARG(l->expression));
+    buf_text(out, "    record: ");
+    for (uint32_t i = 0; i < MIN(l->raw.len, (uint32_t)DEAD_SHOWN); i++)
+        buf_char(out, l->raw.at[i] < ' ' ? ' ' : (char)l->raw.at[i]);
+    buf_printf(out, "%s\n", l->raw.len > DEAD_SHOWN ? "…" : "");
+}
+
+static void dead_json(struct buf *out, const struct dead_letter *l)
+{
+    buf_char(out, '{');
+    json_field(out, "stage", l->stage);
+    buf_text(out, ", ");
+    json_field(out, "topic", l->topic);
+    buf_printf(out,
+               ", \"partition\": %d, \"offset\": %" PRId64 ", \"timeMs\": %" PRId64
+               ", \"epoch\": %" PRIu64 ", \"error\": \"%s\", ",
+               l->partition, l->offset, l->time_ms, l->epoch, err_name(l->err));
+    json_field(out, "reason", l->reason);
+    buf_text(out, ", ");
+    json_field(out, "expression", l->expression);
+    buf_text(out, ", ");
+    json_field(out, "key", l->key);
+    buf_text(out, ", ");
+    json_field(out, "record", l->raw);
+    buf_text(out, "}\n");
+}
+
+static err_t dead_one(void *ctx, const struct dead_letter *l)
+{
+    struct dead_walk *w = ctx;
+    (w->json ? dead_json : dead_text)(w->out, l);
+    w->count++;
+    return w->out->err;
+}
+
+err_t report_dead(const struct exec_world *w, struct slice stage, bool json, struct buf *out,
+                  struct diag *d)
+{
+    struct dead_walk walk = {out, json, 0};
+    err_t e = dead_letters(w->store, stage, dead_one, &walk, d);
+    if (!e && !json)
+        buf_printf(out, "(%" PRIu64 " dead letter%s)\n", walk.count, walk.count == 1 ? "" : "s");
+    return e;
+}

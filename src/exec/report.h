@@ -1,0 +1,25 @@
+/* report: how a running project is, as text for people and JSON for scripts. The display, `sluice
+ * status`, `top` and later the console show the same facts in the same words.
+ */
+#pragma once
+#include "exec/exec.h"
+
+struct report_facts { /* what exec can not know by itself */
+    const char *version, *project;
+    int64_t started_ms, now_ms;
+    int pid;
+    uint64_t memory_bytes; /* PSS, or RSS where that can not be read */
+    uint64_t memory_budget;
+    int64_t cpu_ns;
+};
+
+/* The ledger's sum as people read it: "in 120 = applied 100 + filtered 20"; terms of 0 are left out
+ * but applied. */
+void report_ledger(struct buf *out, const struct ledger *l);
+/* Answers false when something is wrong: a stage failed, a ledger does not balance. */
+bool report_status(const struct exec_world *w, const struct report_facts *f, struct buf *out);
+bool report_status_json(const struct exec_world *w, const struct report_facts *f, struct buf *out);
+void report_top(const struct exec_world *w, const struct report_facts *f, struct buf *out);
+/* Dead letters, newest last; `stage` empty: of all. */
+MUST_CHECK err_t report_dead(const struct exec_world *w, struct slice stage, bool json,
+                             struct buf *out, struct diag *d);

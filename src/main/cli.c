@@ -1,0 +1,254 @@
+#include "main/cli.h"
+
+#include "os/file.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RUNNING_MAX = 64 };
+
+static const struct cli_option help_option = {"--help", NULL, "how this command is used"};
+
+const struct cli_option project_options[] = {
+    {"--project", "DIR", "the project's folder; without it: the current one, or the one that runs"},
+    {"--data", "PATH", "where its data lie; without it: DIR/.sluice"},
+    {"--set", "KEY=VALUE", "a setting, as in sluice.yaml; may be given several times"},
+    {NULL, NULL, NULL},
+};
+
+const char *args_value(const struct args *a, const char *option)
+{
+    for (int i = a->given_count - 1; i >= 0; i--)
+        if (strcmp(a->given[i].option->name, option) == 0) return a->given[i].value;
+    return NULL;
+}
+
+int cli_fail(const struct diag *d)
+{
+    char story[1600];
+    diag_format(d, story, sizeof(story));
+    fprintf(stderr, "%s\n", story);
+    return 1;
+}
+
+int cli_usage(const struct verb *v, const char *problem)
+{
+    fprintf(stderr, "error: %s\nusage: sluice %s %s\n  hint: sluice %s --help tells more\n",
+            problem, v->name, v->usage, v->name);
+    return 2;
+}
+
+/* --- which project
+ * ------------------------------------------------------------------------------------------- */
+
+static void running_dir(char out[256])
+{
+    const char *base = getenv("XDG_RUNTIME_DIR");
+    snprintf(out, 256, "%s/sluice-%u", base && *base ? base : "/tmp", (unsigned)getuid());
+}
+
+static void running_path(int pid, char out[300])
+{
+    char dir[256];
+    running_dir(dir);
+    snprintf(out, 300, "%s/%d", dir, pid);
+}
+
+/* A convenience only: when it can not be written, commands need --project, and nothing else is
+ * lost. */
+void running_announce(const struct project *p)
+{
+    char dir[256], path[300];
+    running_dir(dir);
+    running_path((int)getpid(), path);
+    (void)mkdir(dir, 0700);
+    FILE *f = fopen(path, "we");
+    if (!f) return;
+    fprintf(f, "%s\n%s\n", p->dir, p->data);
+    fclose(f);
+}
+
+void running_forget(void)
+{
+    char path[300];
+    running_path((int)getpid(), path);
+    (void)unlink(path);
+}
+
+struct running {
+    char dir[PROJECT_PATH_MAX], data[PROJECT_PATH_MAX];
+    int count;
+};
+
+static void read_running(const char *name, struct running *r)
+{
+    char path[300], dir[PROJECT_PATH_MAX], data[PROJECT_PATH_MAX];
+    int pid = atoi(name);
+    if (pid <= 0) return;
+    running_path(pid, path);
+    if (kill(pid, 0) != 0) {
+        (void)unlink(path);
+        return;
+    }
+    FILE *f = fopen(path, "re");
+    if (!f) return;
+    if (fgets(dir, sizeof(dir), f) && fgets(data, sizeof(data), f)) {
+        dir[strcspn(dir, "\n")] = data[strcspn(data, "\n")] = 0;
+        if (r->count++ == 0) {
+            memcpy(r->dir, dir, sizeof(dir));
+            memcpy(r->data, data, sizeof(data));
+        }
+    }
+    fclose(f);
+}
+
+static void find_running(struct running *r)
+{
+    char dir[256];
+    running_dir(dir);
+    DIR *d = opendir(dir);
+    r->count = 0;
+    for (const struct dirent *e; d && (e = readdir(d)) && r->count < RUNNING_MAX;)
+        read_running(e->d_name, r);
+    if (d) closedir(d);
+}
+
+err_t cli_project(const struct args *a, const char *dir, struct project *p, struct diag *d)
+{
+    const char *sets[ARGS_MAX];
+    struct project_options o = {.dir = dir ? dir : args_value(a, "--project"),
+                                .data = args_value(a, "--data"),
+                                .sets = sets};
+    static struct running running; /* large, and lives as long as the options point into it */
+    for (int i = 0; i < a->given_count; i++)
+        if (strcmp(a->given[i].option->name, "--set") == 0) sets[o.set_count++] = a->given[i].value;
+    if (!o.dir && !file_exists("pipeline.sql")) {
+        find_running(&running);
+        if (running.count == 0) {
+            (void)diag_fail(
+                d, ERR_NOT_FOUND,
+                "no project here: the current folder has no pipeline.sql, and no sluice runs");
+            return diag_hint(d, "name one with --project DIR, or start one: sluice up DIR");
+        }
+        if (running.count > 1 && !o.data) {
+            (void)diag_fail(d, ERR_USAGE, "%d sluices run", running.count);
+            return diag_hint(d, "say which one with --project DIR");
+        }
+        o.dir = running.dir;
+        if (!o.data) o.data = running.data;
+    }
+    return project_open(&o, p, d);
+}
+
+/* --- parsing
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static const struct cli_option *find_in(const struct cli_option *list, struct slice name)
+{
+    for (; list && list->name; list++)
+        if (slice_is(name, list->name)) return list;
+    return NULL;
+}
+
+static const struct cli_option *find_option(const struct verb *v, struct slice name)
+{
+    const struct cli_option *o = find_in(v->options, name);
+    if (!o && v->project) o = find_in(project_options, name);
+    return o ? o : slice_is(name, "--help") || slice_is(name, "-h") ? &help_option : NULL;
+}
+
+static size_t option_names(const struct verb *v, const char **out, size_t max)
+{
+    const struct cli_option *lists[] = {v->options, v->project ? project_options : NULL};
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (const struct cli_option *o = lists[i]; o && o->name && count < max; o++)
+            out[count++] = o->name;
+    return count;
+}
+
+static int unknown_option(const struct verb *v, const char *given)
+{
+    const char *names[ARGS_MAX];
+    char problem[512];
+    const char *near =
+        nearest_word(slice_of(given), names, option_names(v, names, COUNT_OF(names)));
+    snprintf(problem, sizeof(problem), "'sluice %s' has no option %s%s%s%s", v->name, given,
+             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return cli_usage(v, problem);
+}
+
+/* Answers 0, or the exit code of a wrong usage. */
+static int parse_args(const struct verb *v, int argc, char **argv, struct args *a)
+{
+    bool words_only = false;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i], *equals = strchr(word, '=');
+        if (a->word_count == ARGS_MAX || a->given_count == ARGS_MAX)
+            return cli_usage(v, "too many words");
+        if (words_only || word[0] != '-' || !word[1]) {
+            a->words[a->word_count++] = word;
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            words_only = true;
+            continue;
+        }
+        struct slice name = slice_make(word, equals ? (size_t)(equals - word) : strlen(word));
+        const struct cli_option *o = find_option(v, name);
+        if (!o) return unknown_option(v, word);
+        const char *value = "";
+        if (o->value) value = equals ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (!value) {
+            char problem[128];
+            snprintf(problem, sizeof(problem), "%s needs its %s", o->name, o->value);
+            return cli_usage(v, problem);
+        }
+        a->given[a->given_count].option = o;
+        a->given[a->given_count++].value = value;
+    }
+    return 0;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < verb_count; i++)
+        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[64];
+    for (size_t i = 0; i < verb_count; i++) names[i] = verbs[i].name;
+    const char *near = nearest_word(slice_of(name), names, verb_count);
+    fprintf(stderr,
+            "error: sluice has no command '%s'\n  hint: %s%s%s`sluice help` lists them all\n", name,
+            near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
+    return 2;
+}
+
+int cli_main(int argc, char **argv)
+{
+    static const struct {
+        const char *flag, *verb;
+    } flags[] = {{"--help", "help"}, {"-h", "help"}, {"--version", "version"}, {"-V", "version"}};
+    const char *name = argc > 1 ? argv[1] : "help";
+    struct args a = {.word_count = 0};
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if (strcmp(name, flags[i].flag) == 0) name = flags[i].verb;
+    const struct verb *v = find_verb(name);
+    if (!v) return unknown_verb(name);
+    int code = parse_args(v, MAX(argc - 2, 0), argv + 2, &a);
+    if (code) return code;
+    if (args_has(&a, "--help")) {
+        a = (struct args){.words = {v->name}, .word_count = 1};
+        v = find_verb("help");
+    }
+    return v->run(v, &a);
+}

@@ -1,0 +1,70 @@
+/* cli: the command line. A verb is a row of verbs[]: from it come parsing, `--help`, `sluice help`,
+ * the man page and the shell's completion.
+ */
+#pragma once
+#include "main/client.h"
+
+enum { ARGS_MAX = 64 };
+
+struct cli_option {
+    const char *name;  /* "--data" */
+    const char *value; /* "PATH"; NULL: a switch */
+    const char *about;
+};
+
+struct args {
+    const char *words[ARGS_MAX]; /* what is no option, in order */
+    int word_count;
+    struct {
+        const struct cli_option *option;
+        const char *value;
+    } given[ARGS_MAX];
+    int given_count;
+};
+
+struct verb {
+    const char *name;
+    const char *usage;                /* what stands behind the name: "[DIR] [options]" */
+    const char *about;                /* one line for the list */
+    const char *more;                 /* a paragraph for --help; "" */
+    const struct cli_option *options; /* ends with a NULL name; --help is always there */
+    bool project;                     /* takes the options of a project: --project, --data, --set */
+    int (*run)(const struct verb *v, const struct args *a);
+};
+extern const struct verb verbs[];
+extern const size_t verb_count;
+
+extern const struct cli_option project_options[]; /* ends with a NULL name */
+
+const char *args_value(const struct args *a, const char *option); /* NULL: not given */
+static inline bool args_has(const struct args *a, const char *option)
+{
+    return args_value(a, option) != NULL;
+}
+int cli_fail(const struct diag *d);                       /* prints the story, answers 1 */
+int cli_usage(const struct verb *v, const char *problem); /* prints how it is used, answers 2 */
+/* The project a verb means: `dir` if given, --project, the current folder, or the only server that
+ * runs. */
+MUST_CHECK err_t cli_project(const struct args *a, const char *dir, struct project *p,
+                             struct diag *d);
+int cli_main(int argc, char **argv);
+
+/* Who runs: a file a server in the user's runtime directory, so that commands find it from
+ * anywhere. */
+void running_announce(const struct project *p);
+void running_forget(void);
+
+int verb_up(const struct verb *v, const struct args *a);
+int verb_plan(const struct verb *v, const struct args *a);
+int verb_test(const struct verb *v, const struct args *a);
+int verb_query(const struct verb *v, const struct args *a);
+int verb_look(const struct verb *v, const struct args *a); /* status, top, dead */
+int verb_logs(const struct verb *v, const struct args *a);
+int verb_act(const struct verb *v, const struct args *a); /* pause, resume, restart */
+int verb_reset(const struct verb *v, const struct args *a);
+int verb_users(const struct verb *v, const struct args *a);
+int verb_doctor(const struct verb *v, const struct args *a);
+int verb_api(const struct verb *v, const struct args *a);
+int verb_help(const struct verb *v, const struct args *a);
+int verb_version(const struct verb *v, const struct args *a);
+int verb_completion(const struct verb *v, const struct args *a);

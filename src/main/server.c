@@ -1,0 +1,302 @@
+#include "main/server.h"
+
+#include "base/say.h"
+#include "main/version.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000 };
+
+/* --- the data, with or without a server
+ * ---------------------------------------------------------------------- */
+
+err_t data_lock(struct project *p, int *fd, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    err_t e = dir_make(p->data, d);
+    if (e) {
+        if (d) d->hint[0] = 0;
+        return diag_hint(d, "keep the data elsewhere: --data PATH");
+    }
+    e = project_data_path(p, "lock", path, d);
+    if (!e) e = file_lock(path, fd, d);
+    if (e != ERR_IN_USE) return e;
+    char why[sizeof(d->why)] = "";
+    if (d) memcpy(why, d->why, sizeof(why));
+    (void)diag_fail(d, ERR_IN_USE, "another sluice works on %s", p->data);
+    (void)diag_why(d, "%s", why);
+    return diag_hint(
+        d, "look at it with `sluice status`, end it with SIGTERM, or use other data: --data PATH");
+}
+
+static err_t open_log(struct project *p, struct exec_world *w, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    err_t e = project_data_path(p, "log", path, d);
+    if (e) return e;
+    struct log_options o = {
+        .dir = path,
+        .segment_bytes = (uint64_t)config_number(&p->config, CONFIG_log_segment),
+        .disk_keep_free = (uint64_t)config_number(&p->config, CONFIG_log_keep_free),
+        .mutant_answer_before_sync = getenv("SLUICE_MUTANT_ANSWER_FIRST") != NULL,
+    };
+    return log_open(&o, clock_wall_ms(), &w->log, d);
+}
+
+static err_t open_store(struct project *p, struct exec_world *w, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    err_t e = project_data_path(p, "store", path, d);
+    if (e) return e;
+    struct store_options o = {
+        .dir = path,
+        .cache_bytes = (size_t)config_number(&p->config, CONFIG_store_cache),
+        .write_buffer_bytes = (size_t)config_number(&p->config, CONFIG_store_write_buffer),
+        .mutant_cursor_before_rows = getenv("SLUICE_MUTANT_CURSOR_FIRST") != NULL,
+    };
+    return store_open(&o, &w->store, d);
+}
+
+/* flow.form's words, in the order of the enum. */
+static err_t flow_form_of(const struct project *p, struct flow_options *o, struct diag *d)
+{
+    static const char *const forms[] = {"auto", "live", "catchup"};
+    const char *asked = config_text(&p->config, CONFIG_flow_form);
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        if (strcmp(asked, forms[i]) != 0) continue;
+        memcpy(&o->form, &(int){(int)i}, sizeof(o->form));
+        return ERR_OK;
+    }
+    (void)diag_fail(d, ERR_CONFIG, "flow.form can not be '%s'", asked);
+    return diag_hint(d, "auto, live or catchup");
+}
+
+static err_t open_flow(struct project *p, struct exec_world *w, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    const char *term = getenv("SLUICE_MUTANT_SKIP_COUNT");
+    err_t e = project_data_path(p, "flow", path, d);
+    if (e) return e;
+    struct flow_options o = {
+        .log = w->log,
+        .store = w->store,
+        .dir = path,
+        .lanes_max = (uint32_t)config_number(&p->config, CONFIG_flow_lanes),
+        .epoch_rows_live = (uint32_t)config_number(&p->config, CONFIG_flow_epoch_rows),
+        .epoch_ms_live = config_number(&p->config, CONFIG_flow_epoch_time),
+        .epoch_rows_catchup = (uint32_t)config_number(&p->config, CONFIG_flow_catchup_rows),
+        .catchup_lag =
+            (uint32_t)MIN(config_number(&p->config, CONFIG_flow_catchup_lag), (int64_t)UINT32_MAX),
+        .memory_max = (size_t)config_number(&p->config, CONFIG_memory_budget) / 2,
+        .mutant = term ? FLOW_MUTANT_SKIP_COUNT : FLOW_MUTANT_NONE,
+        .mutant_term = term ? (uint32_t)strtoul(term, NULL, 10) : 0,
+    };
+    e = flow_form_of(p, &o, d);
+    return e ? e : flow_open(&o, &w->flow, d);
+}
+
+err_t world_open(struct project *p, bool with_flow, struct exec_world *w, struct diag *d)
+{
+    *w = (struct exec_world){0};
+    err_t e = open_log(p, w, d);
+    if (!e) e = open_store(p, w, d);
+    if (!e && with_flow) e = open_flow(p, w, d);
+    if (!e && catalog_new(w->store, w->log, &w->catalog))
+        e = diag_fail(d, ERR_NO_MEMORY, "no memory for the catalog");
+    if (e) world_close(w);
+    return e;
+}
+
+void world_close(struct exec_world *w)
+{
+    if (w->flow) flow_close(w->flow);
+    catalog_free(w->catalog);
+    if (w->store) store_close(w->store);
+    if (w->log) log_close(w->log);
+    *w = (struct exec_world){0};
+}
+
+/* --- facts
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/* PSS from the kernel's sums; the figure people compare. Reading it costs some 0.1 ms. */
+static uint64_t memory_now(void)
+{
+    char line[256];
+    uint64_t kib = 0;
+    FILE *f = fopen("/proc/self/smaps_rollup", "re");
+    if (!f) return 0;
+    while (fgets(line, sizeof(line), f))
+        if (sscanf(line, "Pss: %" SCNu64, &kib) == 1) break;
+    fclose(f);
+    return kib * 1024;
+}
+
+void server_facts(void *ctx, struct report_facts *out)
+{
+    struct server *s = ctx;
+    int64_t now = clock_mono_ns();
+    if (now - s->memory_at_ns >= MEMORY_EVERY_NS) {
+        s->memory_bytes = memory_now();
+        s->memory_at_ns = now;
+    }
+    *out = (struct report_facts){
+        .version = SLUICE_VERSION,
+        .project = s->project->name,
+        .started_ms = s->started_ms,
+        .now_ms = clock_wall_ms(),
+        .pid = (int)getpid(),
+        .memory_bytes = s->memory_bytes,
+        .memory_budget = (uint64_t)config_number(&s->project->config, CONFIG_memory_budget),
+        .cpu_ns = clock_cpu_ns(),
+    };
+}
+
+/* --- doors
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+/* A listener on another address refuses to start with the passwords of the tutorials. */
+static err_t check_exposure(struct server *s, struct diag *d)
+{
+    const char *address = config_text(&s->project->config, CONFIG_listen_address);
+    if (is_loopback(address) || !users_any_well_known(s->users)) return ERR_OK;
+    (void)diag_fail(d, ERR_FORBIDDEN,
+                    "listen.address is %s, and a user still has a well-known password", address);
+    return diag_hint(
+        d, "sluice users passwd admin; sluice users remove cassandra; or stay on 127.0.0.1");
+}
+
+/* What moves a port that is taken. */
+static err_t name_setting(err_t e, const char *setting, struct diag *d)
+{
+    if (e != ERR_IN_USE) return e;
+    return diag_hint(d, "end that program, or use another port: --set %s=0 takes a free one",
+                     setting);
+}
+
+static err_t open_doors(struct server *s, struct diag *d)
+{
+    const struct config *c = &s->project->config;
+    const char *address = config_text(c, CONFIG_listen_address);
+    int64_t api = config_number(c, CONFIG_api_port),
+            metrics = config_number(c, CONFIG_metrics_port);
+    err_t e = check_exposure(s, d);
+    if (!e && api >= 0) {
+        struct randomuser_options o = {.address = address,
+                                       .port = (uint16_t)api,
+                                       .rate_limit = config_number(c, CONFIG_api_rate_limit) != 0};
+        e = name_setting(randomuser_open(s->loop, &o, &s->api, d), "api.port", d);
+    }
+    if (!e && metrics >= 0) {
+        struct metrics_options o = {address, (uint16_t)metrics, &s->world, server_facts, s};
+        e = name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
+    }
+    return e;
+}
+
+static err_t open_control(struct server *s, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    err_t e = project_data_path(s->project, "control.sock", path, d);
+    if (!e) e = file_remove(path, d); /* of a server that was killed: we hold the lock */
+    if (e) return e;
+    struct control_options o = {path, &s->world, server_facts, s};
+    return control_open(s->loop, &o, &s->control, d);
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_signal(void *arg, int signal)
+{
+    struct server *s = arg;
+    say_info(SAY_MAIN, "asked to end", "signal=%d", signal);
+    if (++s->signals == 1)
+        loop_stop(s->loop);
+    else
+        _exit(130); /* asked twice: at once; the next start recovers what was under way */
+}
+
+static err_t retain_topic(void *ctx, struct log_topic *t)
+{
+    struct server *s = ctx;
+    for (int32_t i = 0; i < log_topic_partitions(t); i++) {
+        struct log_partition *p = log_partition(t, i);
+        struct diag d;
+        if (log_retain(p, clock_wall_ms(), flow_keep_from(s->world.flow, log_topic_name(t), i), &d))
+            say_diag(SAY_LOG, SAY_WARN, "retention failed; it is tried again", &d);
+    }
+    return ERR_OK;
+}
+
+static void on_retention(void *arg)
+{
+    struct server *s = arg;
+    if (log_topics(s->world.log, retain_topic, s))
+        say_warn(SAY_LOG, "topics can not be listed for retention", "err=%d", 1);
+}
+
+static err_t start(struct server *s, struct diag *d)
+{
+    struct project *p = s->project;
+    struct loop_timer *retention;
+    char path[PROJECT_PATH_MAX];
+    int64_t every = config_number(&p->config, CONFIG_log_retention_check);
+    mem_limit_set((size_t)config_number(&p->config, CONFIG_memory_budget));
+    err_t e = data_lock(p, &s->lock_fd, d);
+    if (!e) e = loop_new("main", POSTS_MAX, &s->loop, d);
+    if (!e) e = world_open(p, true, &s->world, d);
+    if (!e) e = project_data_path(p, "users", path, d);
+    if (!e) e = users_open(path, &s->users, d);
+    if (!e) e = project_check(p, s->world.catalog, d);
+    if (!e) e = project_make(p, &s->world, d);
+    if (!e) e = open_doors(s, d); /* before the sources: theirs may be our own API */
+    if (!e) e = open_control(s, d);
+    if (!e) e = project_wire(p, &s->world, d);
+    if (!e) e = flow_start(s->world.flow, d);
+    if (!e && (loop_signal(s->loop, SIGTERM, on_signal, s) ||
+               loop_signal(s->loop, SIGINT, on_signal, s) ||
+               loop_timer_new(s->loop, every, every, on_retention, s, &retention)))
+        e = diag_fail(d, ERR_NO_MEMORY, "no memory for the main loop");
+    return e;
+}
+
+err_t server_open(struct project *p, struct server *s, struct diag *d)
+{
+    *s = (struct server){
+        .project = p, .lock_fd = -1, .started_ms = clock_wall_ms(), .started_ns = clock_mono_ns()};
+    err_t e = start(s, d);
+    if (e) server_close(s);
+    return e;
+}
+
+void server_run(struct server *s)
+{
+    loop_run(s->loop);
+}
+
+void server_close(struct server *s)
+{
+    if (s->world.flow) flow_stop(s->world.flow);
+    control_close(s->control);
+    metrics_close(s->metrics);
+    randomuser_close(s->api);
+    world_close(&s->world);
+    users_close(s->users);
+    if (s->loop) loop_free(s->loop);
+    if (s->lock_fd >= 0) file_close(s->lock_fd);
+    s->loop = NULL;
+}

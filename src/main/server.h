@@ -1,0 +1,38 @@
+/* server: a project that runs. Opens log, store and users under one lock on the data directory,
+ * makes what the project declares, starts flow and the doors, and ends them in the reverse order.
+ *
+ * Loop: one, for all doors. Memory: mem_limit of memory.budget.
+ */
+#pragma once
+#include "door/control/control.h"
+#include "door/metrics/metrics.h"
+#include "door/randomuser/randomuser.h"
+#include "main/project.h"
+#include "users/users.h"
+
+struct server {
+    struct project *project;
+    struct exec_world world;
+    struct users *users;
+    struct loop *loop;
+    struct control *control;
+    struct metrics_door *metrics;
+    struct randomuser_door *api;
+    int lock_fd;
+    int64_t started_ms, started_ns;
+    uint64_t memory_bytes; /* as last measured */
+    int64_t memory_at_ns;
+    int signals; /* how many asked it to end */
+};
+
+/* What holds data without a server: for the commands that work offline. The lock says who else is
+ * there. */
+MUST_CHECK err_t world_open(struct project *p, bool with_flow, struct exec_world *w,
+                            struct diag *d);
+void world_close(struct exec_world *w);
+MUST_CHECK err_t data_lock(struct project *p, int *fd, struct diag *d); /* makes the directory */
+
+MUST_CHECK err_t server_open(struct project *p, struct server *s, struct diag *d);
+void server_run(struct server *s); /* until a signal */
+void server_close(struct server *s);
+void server_facts(void *ctx, struct report_facts *out);

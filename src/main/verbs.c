@@ -1,0 +1,93 @@
+/* Every command of sluice, a row each. */
+#include "main/cli.h"
+
+#define OPTIONS(...)                                                                               \
+    (const struct cli_option[])                                                                    \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, NULL, NULL                                                                       \
+        }                                                                                          \
+    }
+#define JSON_OPTION                                                                                \
+    {                                                                                              \
+        "--json", NULL, "JSON for scripts"                                                         \
+    }
+
+const struct verb verbs[] = {
+    {"up", "[DIR] [--data PATH] [--set KEY=VALUE …]",
+     "run a project: everything, with a live display",
+     "Runs the project in DIR (the current folder) until Ctrl-C or SIGTERM, which end it cleanly; "
+     "the next start goes on where it was. "
+     "On a terminal a live display shows stages, rates, lag, dead letters and memory; otherwise "
+     "plain log lines come on standard error.",
+     OPTIONS({"--plain", NULL, "log lines instead of the display"},
+             {"--drain", NULL, "end when the sources have ended and every stream has caught up"}),
+     true, verb_up},
+    {"plan", "[DIR]", "check a project end to end, and say what starting it would change",
+     "Resolves every name and type of pipeline.sql without starting anything. Exit code 1 when "
+     "something is wrong.",
+     NULL, true, verb_plan},
+    {"test", "[DIR] [NAME]", "run the project's fixtures",
+     "Each tests/*.yaml names a stream, records, and the rows and dead letters they must give. "
+     "Exit code 1 when one differs.",
+     NULL, true, verb_test},
+    {"query", "['SQL']",
+     "run statements; without one, read them from standard input or ask for them",
+     "Talks to the running server of the project, or opens its data when none runs. Rows come as a "
+     "table; --format changes that.",
+     OPTIONS({"--format", "FORMAT", "table, json, csv or expand"}, JSON_OPTION,
+             {"--keyspace", "NAME", "as after USE NAME"}),
+     true, verb_query},
+    {"status", "", "what runs, since when, healthy or not and why",
+     "Exit code 0: healthy, 1: something is wrong, 3: nothing runs (what is on disk is shown).",
+     OPTIONS(JSON_OPTION), true, verb_look},
+    {"top", "", "what uses the memory and the processor, by stage", "", NULL, true, verb_look},
+    {"dead", "[STAGE]", "the dead letters: records that could not be used, and why",
+     "A record is set aside with the reason, the check it failed and its bytes; its neighbours go "
+     "on.",
+     OPTIONS(JSON_OPTION), true, verb_look},
+    {"logs", "[ROOM]", "the log, by room and level",
+     "Shows the running server's last lines; of a stopped one, the file the display wrote.",
+     OPTIONS({"--follow", NULL, "and those that come"},
+             {"--level", "LEVEL",
+              "debug, info, warn or error; ROOM=LEVEL changes what the server logs"}),
+     true, verb_logs},
+    {"pause", "STAGE", "stop a stream or source for a while", "", NULL, true, verb_act},
+    {"resume", "STAGE", "let it go on", "", NULL, true, verb_act},
+    {"restart", "STAGE", "stop it and start it anew from its last commit", "", NULL, true,
+     verb_act},
+    {"reset", "[DIR]",
+     "start over: removes tables, topics and cursors of a project that does not run",
+     "Shows what goes, in numbers, and asks. Users stay.",
+     OPTIONS({"--keep-topics", NULL, "keep the topics: the streams read them again from the start"},
+             {"--yes", NULL, "do not ask"}),
+     true, verb_reset},
+    {"users", "[list | add NAME | passwd NAME | role NAME ROLE | remove NAME]",
+     "people, roles, passwords, for all doors",
+     "The password is read from the terminal, or as one line from standard input. Roles: admin, "
+     "op, user, viewer.",
+     OPTIONS({"--role", "ROLE", "for add: admin, op, user or viewer (viewer)"}, JSON_OPTION), true,
+     verb_users},
+    {"doctor", "[DIR]", "what is wrong with this machine, project or running server, with the fix",
+     "Exit code 1 when something needs a person.",
+     OPTIONS({"--bundle", "FILE",
+              "write a support file: versions, settings, status and log, secrets left out"}),
+     true, verb_doctor},
+    {"api", "[--port PORT]", "the RandomUser-compatible API alone",
+     "The same people for the same seed, offline.",
+     OPTIONS(
+         {"--port", "PORT", "8000; 0 takes a free one"}, {"--address", "ADDRESS", "127.0.0.1"},
+         {"--rate-limit", NULL, "429 past 20,000 users in five minutes, as the public site"},
+         {"--fault", "FAULT",
+          "answer every request with a fault of the real site; `sluice help faults` lists them"}),
+     false, verb_api},
+    {"help", "[COMMAND | settings | functions | sources | faults]",
+     "this list, or one command's help", "",
+     OPTIONS({"--markdown", NULL, "as a page of docs/"}, {"--man", NULL, "the manual page"}), false,
+     verb_help},
+    {"version", "", "the version, and what it was built with", "", NULL, false, verb_version},
+    {"completion", "bash | zsh", "completion for your shell",
+     "bash: source <(sluice completion bash)", NULL, false, verb_completion},
+};
+const size_t verb_count = COUNT_OF(verbs);
