@@ -14,4 +14,7 @@ MUST_CHECK err_t child_start(const struct child_options *o, int *pid, struct dia
  * error's end) in `last_words_path`. A clean exit, or `give_up` failed starts without a minute of
  * life between, ends it: returns the exit code. The child learns of its parent's death by a signal.
  */
+/* `last_words_path`'s directory may not exist yet. An exit with SUPERVISE_GIVE_UP ends it at once:
+ * no restart makes a wrong configuration right. */
+enum { SUPERVISE_GIVE_UP = 78 };
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up);

@@ -3,6 +3,7 @@
  * A connection hands over the bytes that have arrived and says how many of them it may keep; what
  * is not consumed stays for next time, up to `input_max`. Writes queue up to `output_max`; past
  * `output_high` reading from that peer stops until the queue is drained (back pressure).
+ * Calls back never from inside one of its own verbs, except `done` of borrowed bytes.
  * TLS is a property of the listener; nobody above it sees a difference.
  */
 #pragma once
@@ -20,6 +21,11 @@ struct conn_handler {
     size_t (*data)(void *state, struct conn *c, struct slice in);
     void (*drained)(void *state, struct conn *c); /* the output queue is empty again; may be NULL */
     void (*closed)(void *state, struct conn *c);  /* last call; free the state here */
+    /* Silent for idle_timeout_ms, or conn_deadline has come. NULL: the connection is closed. */
+    void (*expired)(void *state, struct conn *c);
+    /* The peer has closed its side while its input is paused; noticed within a second. NULL: what
+     * is pending is answered. */
+    void (*left)(void *state, struct conn *c);
 };
 
 struct listener_options {
@@ -28,15 +34,18 @@ struct listener_options {
     struct tls *tls;     /* NULL: plain */
     const struct conn_handler *handler;
     void *door;
-    uint32_t conns_max;
-    uint32_t input_max, output_high, output_max; /* bytes */
-    int64_t idle_timeout_ms;                     /* 0: none */
+    uint32_t conns_max;   /* 0 takes the default in each of these: 1,024 */
+    uint32_t input_max;   /* bytes kept unconsumed, 1 MiB; a longer message ends the connection */
+    uint32_t output_high; /* 1 MiB */
+    uint32_t output_max;  /* 64 MiB; a peer that lets more pile up is closed */
+    int64_t idle_timeout_ms; /* 0: none; queued output that nobody takes for 60 s always closes */
 };
 
 /* A port in use: ERR_IN_USE, and `why` names the process that holds it when that can be seen. */
 MUST_CHECK err_t listener_open(struct loop *l, const struct listener_options *o,
                                struct listener **out, struct diag *d);
-void listener_close(struct listener *l); /* also closes its connections */
+/* Also closes its connections, at once. Not from inside one of their callbacks. */
+void listener_close(struct listener *l);
 uint16_t listener_port(const struct listener *l);
 uint32_t listener_conns(const struct listener *l);
 
@@ -51,10 +60,14 @@ void conn_pause(struct conn *c);  /* stop handing over data … */
 void conn_resume(struct conn *c); /* … and go on, starting with what is already here */
 void conn_close(struct conn *c);  /* after what is queued has been sent */
 void conn_close_now(struct conn *c);
-void conn_timeout(struct conn *c, int64_t idle_timeout_ms);
-const char *conn_peer(const struct conn *c); /* "127.0.0.1:51234" */
+void conn_timeout(struct conn *c, int64_t idle_timeout_ms); /* 0: none */
+void conn_deadline(struct conn *c, int64_t delay_ms); /* `expired` once, whatever comes; 0: none */
+const char *conn_peer(const struct conn *c);          /* "127.0.0.1:51234" */
 void conn_local(const struct conn *c, char *address, size_t cap,
                 uint16_t *port); /* what the client dialled */
+
+/* The checked client certificate's subject, RFC 2253 ("CN=alice,O=sales"); false without one. */
+bool conn_peer_name(const struct conn *c, char *out, size_t cap);
 
 /* Who listens on this TCP port of this machine: "pid 4242 (java)"; false when nobody or unknown. */
 bool net_port_holder(uint16_t port, char *out, size_t cap);
