@@ -102,7 +102,9 @@ struct store_lineage {
     int64_t offset;
     uint64_t epoch;
 }; /* where a row came from */
-/* A row with a null or empty partition key column is refused: ERR_CONSTRAINT, *bad_row says which.
+/* A row with a null key column, or an empty one that is the whole partition key, is refused:
+ * ERR_CONSTRAINT, *bad_row says which (UINT32_MAX: it is not about one row). A call that fails adds
+ * nothing: leave that row out and call again. Timestamps and lineage are indexed like the columns.
  */
 MUST_CHECK err_t store_write_rows(struct store_write *w, const struct store_rows *r,
                                   uint32_t *bad_row, struct diag *d);
@@ -121,7 +123,8 @@ enum store_space {
 MUST_CHECK err_t store_write_record(struct store_write *w, enum store_space space, struct slice key,
                                     struct slice value);
 size_t store_write_bytes(const struct store_write *w);
-/* Durable and visible when it answers OK; nothing of it otherwise. Frees the write either way. */
+/* Durable and visible when it answers OK; not visible otherwise. Frees the write either way. A
+ * table that was dropped or truncated since: ERR_UNKNOWN_TABLE. */
 MUST_CHECK err_t store_write_commit(struct store_write *w, struct diag *d);
 
 /* --- reading
@@ -150,13 +153,18 @@ struct store_scan_options {
         *key;           /* leading key columns given by value: partition keys, then clustering */
     uint32_t key_count; /* 0: the whole table */
     int64_t now_ms;     /* expired cells are not seen */
+    bool by_token; /* without keys: only tokens from token_first to token_last, both included */
+    int64_t token_first, token_last;
+    /* with_writetime: behind the wanted columns one bigint column for each of them follows, its
+     * cells' write time in microseconds; null where there is no cell, and for key columns. */
     bool with_lineage, with_writetime;
 };
 struct store_scan;
 MUST_CHECK err_t store_scan_open(struct store *s, const struct store_snapshot *n,
                                  const struct store_scan_options *o, struct store_scan **out,
                                  struct diag *d);
-/* Up to `rows_max` rows into b (its columns are made here, in b->arena). b->rows == 0: the end. */
+/* Up to `rows_max` rows into b (its columns are made here, in b->arena, which is the caller's to
+ * reset). Less come when the arena is full. b->rows == 0: the end. */
 MUST_CHECK err_t store_scan_next(struct store_scan *c, uint32_t rows_max, struct column_batch *b,
                                  struct store_lineage *lineage /* rows_max of them, or NULL */,
                                  struct diag *d);

@@ -1,0 +1,44 @@
+/* RocksDB's messages -> our errors. Its C face gives text only; the text starts with the kind. */
+#include "store/store_int.h"
+
+static const struct {
+    const char *word;
+    err_t err;
+    const char *hint;
+} kinds[] = {
+    /* the first that occurs decides */
+    {"lock hold by current process", ERR_IN_USE, "this process has it open already"},
+    {"While lock file", ERR_IN_USE, "stop the other one, or give this one its own --data PATH"},
+    {"No space left on device", ERR_DISK_FULL, ""},
+    {"Disk quota exceeded", ERR_DISK_FULL, ""},
+    {"Permission denied", ERR_FORBIDDEN, "make the data directory writable for this user"},
+    {"Read-only file system", ERR_FORBIDDEN, "move the data with --data PATH"},
+    {"Corruption:", ERR_CORRUPT, ""},
+    {"does not exist", ERR_NOT_FOUND, ""},
+    {"Shutdown in progress", ERR_STOPPED, ""},
+    {"Not implemented", ERR_UNSUPPORTED, ""},
+    {"Cannot allocate memory", ERR_NO_MEMORY, ""},
+    {"", ERR_IO, ""},
+};
+
+/* "…: /data/db/000012.sst: …": the file, for `doctor`. */
+static void tell_file(const struct store *s, const char *message, struct diag *d)
+{
+    const char *at = strstr(message, s->db_dir);
+    if (!at) return;
+    size_t dir = strlen(s->db_dir), len = dir + strcspn(at + dir, " :,;\n");
+    diag_where(d, "%.*s", (int)len, at);
+}
+
+err_t rocks_failed(const struct store *s, char *message, struct diag *d, const char *what)
+{
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(kinds) && !strstr(message, kinds[i].word)) i++;
+    err_t e = kinds[i].err;
+    diag_fail(d, e, "%s", what);
+    diag_why(d, "%s", message);
+    if (*kinds[i].hint) diag_hint(d, "%s", kinds[i].hint);
+    tell_file(s, message, d);
+    rocksdb_free(message);
+    return e;
+}

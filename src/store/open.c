@@ -1,0 +1,229 @@
+/* Opening and closing; RocksDB's options, with the reasons in docs/store.md. */
+#include "os/file.h"
+#include "store/store_int.h"
+#include <stdio.h>
+
+enum {
+    CACHE_BYTES = 32 << 20,
+    CACHE_SHARD_BITS = 4,
+    WRITE_BUFFERS = 4,
+    WRITE_BUFFER_BYTES = 32 << 20,
+    ROW_BYTES_MAX = 16 << 20,
+    BLOCK_BYTES = 16 << 10,
+    BLOOM_BITS = 10,
+    CHECKSUM_XXH3 = 4,
+    TABLE_FORMAT = 5,
+    OPEN_FILES_MAX = 256,
+    LEVEL0_FILES = 8,
+    MERGE_WIDTH_MIN = 4,
+    INFO_LOG_BYTES = 256 << 10,
+    INFO_WARNINGS = 2,
+    SYNC_EVERY_BYTES = 1 << 20,
+    READAHEAD_BYTES = 2 << 20,
+    SPARE_CATCHUP_MAX = 256 << 20,
+    CLOSE_FLUSH_BYTES = 4 << 20
+};
+
+static void options_table(struct store *s, rocksdb_options_t *o, size_t cache_bytes)
+{
+    rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
+    rocksdb_lru_cache_options_t *c = rocksdb_lru_cache_options_create();
+    rocksdb_lru_cache_options_set_capacity(c, cache_bytes);
+    rocksdb_lru_cache_options_set_num_shard_bits(c, CACHE_SHARD_BITS);
+    s->cache = rocksdb_cache_create_lru_opts(c);
+    rocksdb_lru_cache_options_destroy(c);
+    rocksdb_block_based_options_set_block_cache(t, s->cache);
+    rocksdb_block_based_options_set_block_size(t, BLOCK_BYTES);
+    rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom(BLOOM_BITS));
+    rocksdb_block_based_options_set_whole_key_filtering(t, 1);
+    rocksdb_block_based_options_set_checksum(t, CHECKSUM_XXH3);
+    rocksdb_block_based_options_set_format_version(t, TABLE_FORMAT);
+    /* index and filters inside the cache: its size bounds them, and opening reads none of them */
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
+    rocksdb_options_set_block_based_table_factory(o, t);
+    rocksdb_block_based_options_destroy(t);
+}
+
+static void options_compaction(rocksdb_options_t *o)
+{
+    rocksdb_universal_compaction_options_t *u = rocksdb_universal_compaction_options_create();
+    rocksdb_universal_compaction_options_set_min_merge_width(u, MERGE_WIDTH_MIN);
+    rocksdb_options_set_universal_compaction_options(o, u);
+    rocksdb_universal_compaction_options_destroy(u);
+    rocksdb_options_set_compaction_style(o, rocksdb_universal_compaction);
+    rocksdb_options_set_level0_file_num_compaction_trigger(o, LEVEL0_FILES);
+    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    rocksdb_options_set_max_background_jobs(o, 2);
+    rocksdb_options_compaction_readahead_size(o, READAHEAD_BYTES);
+    rocksdb_options_set_bytes_per_sync(o, SYNC_EVERY_BYTES);
+}
+
+/* What the C face has no function for goes by its text form. */
+static char *options_by_text(struct store *s)
+{
+    char *message = NULL;
+    rocksdb_options_t *o = rocksdb_options_create();
+    rocksdb_get_options_from_string(s->options, "avoid_flush_during_recovery=true", o, &message);
+    rocksdb_options_destroy(s->options);
+    s->options = o;
+    return message;
+}
+
+static char *options_make(struct store *s, const struct store_options *wanted)
+{
+    rocksdb_options_t *o = s->options = rocksdb_options_create();
+    size_t buffers = wanted->write_buffer_bytes ? wanted->write_buffer_bytes
+                                                : (size_t)WRITE_BUFFERS * WRITE_BUFFER_BYTES;
+    s->write_buffer_bytes = buffers;
+    rocksdb_options_set_create_if_missing(o, 1);
+    rocksdb_options_set_write_buffer_size(o, buffers / WRITE_BUFFERS);
+    rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
+    rocksdb_options_set_allow_concurrent_memtable_write(o, 0);
+    rocksdb_options_set_max_open_files(o, OPEN_FILES_MAX);
+    rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
+    rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(o, 1);
+    rocksdb_options_set_stats_dump_period_sec(o, 0);
+    rocksdb_options_set_stats_persist_period_sec(o, 0);
+    rocksdb_options_set_info_log_level(o, INFO_WARNINGS);
+    rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
+    rocksdb_options_set_keep_log_file_num(o, 2);
+    rocksdb_options_set_merge_operator(o, merge_operator_new());
+    options_compaction(o);
+    options_table(s, o, wanted->cache_bytes ? wanted->cache_bytes : (size_t)CACHE_BYTES);
+    s->write_synced = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(s->write_synced, 1);
+    s->read_newest = rocksdb_readoptions_create();
+    s->env_options = rocksdb_envoptions_create();
+    s->ingest_options = rocksdb_ingestexternalfileoptions_create();
+    rocksdb_ingestexternalfileoptions_set_move_files(s->ingest_options, 1);
+    return options_by_text(s);
+}
+
+static char *path_under(const char *dir, const char *name)
+{
+    size_t size = strlen(dir) + strlen(name) + 2;
+    char *path = mem_take(size);
+    if (path) snprintf(path, size, "%s%s%s", dir, *name ? "/" : "", name);
+    return path;
+}
+
+/* The directory's own version, written with its first commit. */
+static err_t format_check(struct store *s, struct diag *d)
+{
+    uint8_t memory[64];
+    struct slice format = SLICE("format");
+    struct arena *a = arena_new(KIB(4));
+    struct slice value;
+    err_t e = a ? store_record(s, NULL, STORE_META, format, a, &value, d) : ERR_NO_MEMORY;
+    if (e == ERR_NOT_FOUND && !s->read_only) {
+        struct store_write *w;
+        struct buf b = buf_over(memory, sizeof memory);
+        buf_be(&b, FORMAT_VERSION, 4);
+        e = store_write_begin(s, STORE_LIVE, 0, &w, d);
+        if (!e) {
+            e = store_write_record(w, STORE_META, format, buf_view(&b));
+            if (e)
+                store_write_abort(w);
+            else
+                e = store_write_commit(w, d);
+        }
+    } else if (!e) {
+        struct cursor c = cursor_of(value);
+        uint32_t version = (uint32_t)cursor_be(&c, 4);
+        if (version > FORMAT_VERSION)
+            e = diag_fail(d, ERR_VERSION, "the store in %s has format %u, this program knows %d",
+                          s->dir, version, FORMAT_VERSION);
+    }
+    arena_free(a);
+    return e;
+}
+
+static err_t db_open(struct store *s, const struct store_options *o, struct diag *d)
+{
+    err_t e = ERR_OK;
+    char current[4096];
+    int n = snprintf(current, sizeof current, "%s/CURRENT", s->db_dir);
+    if (n < 0 || (size_t)n >= sizeof current)
+        return diag_fail(d, ERR_TOO_BIG, "the path %s is too long", s->dir);
+    if (s->read_only && !file_exists(current))
+        return diag_fail(d, ERR_NOT_FOUND, "there is no store in %s", s->dir);
+    if (!s->read_only) e = dir_make(s->db_dir, d);
+    /* a lock of our own before RocksDB's, because it can name who holds it */
+    if (!e && !s->read_only) e = file_lock(s->lock_path, &s->lock_fd, d);
+    if (e) return e;
+    char *message = options_make(s, o);
+    if (!message)
+        s->db = s->read_only ? rocksdb_open_for_read_only(s->options, s->db_dir, 0, &message)
+                             : rocksdb_open(s->options, s->db_dir, &message);
+    if (message) return rocks_failed(s, message, d, "the store can not be opened");
+    if (!s->read_only) e = ingest_clear(s, d);
+    return e;
+}
+
+err_t store_open(const struct store_options *o, struct store **out, struct diag *d)
+{
+    *out = NULL;
+    struct store *s = mem_take(sizeof *s);
+    if (!s) return diag_fail(d, ERR_NO_MEMORY, "no memory for the store");
+    gate_init(&s->gate);
+    s->dir = path_under(o->dir, "");
+    s->db_dir = path_under(o->dir, "db");
+    s->ingest_dir = path_under(o->dir, "ingest");
+    s->lock_path = path_under(o->dir, "lock");
+    s->lock_fd = -1;
+    s->read_only = o->read_only;
+    s->mutant_cursor_before_rows = o->mutant_cursor_before_rows;
+    s->row_bytes_max = MIN(o->row_bytes_max ? o->row_bytes_max : ROW_BYTES_MAX, RECORD_MAX);
+    s->spare_max = SPARE_CATCHUP_MAX;
+    s->next_prefix = STORE_SPACES;
+    err_t e = s->dir && s->db_dir && s->ingest_dir && s->lock_path
+                  ? db_open(s, o, d)
+                  : diag_fail(d, ERR_NO_MEMORY, "no memory for the store");
+    if (!e) e = format_check(s, d);
+    if (!e) e = catalog_load(s, d);
+    if (e) {
+        store_close(s);
+        return e;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+/* A log of much that is only in memory makes the next start slow: better written out now. If that
+ * fails, the log still has it. */
+static void flush_much(struct store *s)
+{
+    struct diag ignored;
+    if (s->db && !s->read_only && store_stats(s).memtable_bytes > CLOSE_FLUSH_BYTES)
+        if (store_flush(s, &ignored)) return;
+}
+
+void store_close(struct store *s)
+{
+    if (!s) return;
+    flush_much(s);
+    if (s->spare_batch) rocksdb_writebatch_destroy(s->spare_batch);
+    if (s->db) rocksdb_close(s->db);
+    if (s->ingest_options) rocksdb_ingestexternalfileoptions_destroy(s->ingest_options);
+    if (s->env_options) rocksdb_envoptions_destroy(s->env_options);
+    if (s->read_newest) rocksdb_readoptions_destroy(s->read_newest);
+    if (s->write_synced) rocksdb_writeoptions_destroy(s->write_synced);
+    if (s->options) rocksdb_options_destroy(s->options);
+    if (s->cache) rocksdb_cache_destroy(s->cache);
+    if (s->lock_fd >= 0) file_close(s->lock_fd);
+    while (s->spare_chunks) {
+        struct chunk *c = s->spare_chunks;
+        s->spare_chunks = c->next;
+        mem_give(c);
+    }
+    map_free(s->tables);
+    map_free(s->keyspaces);
+    arena_free(s->catalog);
+    gate_done(&s->gate);
+    mem_give(s->lock_path);
+    mem_give(s->ingest_dir);
+    mem_give(s->db_dir);
+    mem_give(s->dir);
+    mem_give(s);
+}
