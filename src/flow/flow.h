@@ -106,6 +106,9 @@ MUST_CHECK err_t dead_letters(struct store *s, struct slice stage,
  * that is not running. */
 MUST_CHECK err_t ledger_load(struct store *s, struct slice stage, struct ledger *out,
                              struct diag *d);
+/* The sql_version of a stream's last epoch; ERR_NOT_FOUND before the first. */
+MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *version,
+                                struct diag *d);
 /* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning.
  * One atomic write. */
 MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);

@@ -2,10 +2,9 @@
 
 #include "base/say.h"
 #include "base/unit.h"
-#include "os/file.h"
+#include "main/yaml.h"
 
 #include <stdio.h>
-#include <yaml.h>
 
 enum {
     CONFIG_FILE_MAX = 1 << 20,
@@ -161,104 +160,60 @@ err_t config_set(struct config *c, const char *assignment, struct diag *d)
 }
 
 /* --- sluice.yaml: nested maps become dotted keys
- * --------------------------------------------------------- */
+ * -------------------------------------------------- */
 
-struct yaml_walk {
-    struct config *config;
-    yaml_document_t *document;
-    const char *file; /* for errors: the name alone */
-};
+static err_t load_map(struct config *c, struct yaml *y, const yaml_node_t *map, const char *prefix,
+                      int depth, struct diag *d);
 
-static err_t at_mark(struct yaml_walk *w, yaml_mark_t mark, struct diag *d)
-{
-    return diag_where(d, "%s:%zu:%zu", w->file, mark.line + 1, mark.column + 1);
-}
-
-static err_t walk_map(struct yaml_walk *w, yaml_node_t *map, const char *prefix, int depth,
-                      struct diag *d);
-
-static err_t walk_pair(struct yaml_walk *w, yaml_node_t *key, yaml_node_t *value,
-                       const char *prefix, int depth, struct diag *d)
+static err_t load_pair(struct config *c, struct yaml *y, const yaml_node_t *key,
+                       const yaml_node_t *value, const char *prefix, int depth, struct diag *d)
 {
     char full[CONFIG_KEY_MAX], source[64];
-    int n = snprintf(full, sizeof(full), "%s%s%.*s", prefix, prefix[0] ? "." : "",
-                     (int)key->data.scalar.length, (const char *)key->data.scalar.value);
+    struct slice name = yaml_text(key);
+    int n = snprintf(full, sizeof(full), "%s%s%.*s", prefix, prefix[0] ? "." : "", SLICE_ARG(name));
     if (key->type != YAML_SCALAR_NODE || n >= (int)sizeof(full)) {
         (void)diag_fail(d, ERR_CONFIG, "a setting's name is a short word");
-        return at_mark(w, key->start_mark, d);
+        return yaml_where(y, key, d);
     }
-    if (value->type == YAML_MAPPING_NODE) return walk_map(w, value, full, depth + 1, d);
+    if (value->type == YAML_MAPPING_NODE) return load_map(c, y, value, full, depth + 1, d);
+    size_t id = row_of(slice_make(full, (size_t)n), d);
+    if (id == CONFIG_ROWS) return yaml_where(y, key, d);
     if (value->type != YAML_SCALAR_NODE) {
         (void)diag_fail(d, ERR_CONFIG, "%s takes one value, not a list", full);
-        return at_mark(w, value->start_mark, d);
+        return yaml_where(y, value, d);
     }
-    snprintf(source, sizeof(source), "%s:%zu", w->file, key->start_mark.line + 1);
-    size_t id = row_of(slice_make(full, (size_t)n), d);
-    if (id == CONFIG_ROWS) return at_mark(w, key->start_mark, d);
-    struct slice text = slice_make(value->data.scalar.value, value->data.scalar.length);
-    return assign(w->config, id, text, source, d) ? at_mark(w, value->start_mark, d) : ERR_OK;
+    snprintf(source, sizeof(source), "%s:%zu", y->file, key->start_mark.line + 1);
+    return assign(c, id, yaml_text(value), source, d) ? yaml_where(y, value, d) : ERR_OK;
 }
 
-static err_t walk_map(struct yaml_walk *w, yaml_node_t *map, const char *prefix, int depth,
-                      struct diag *d)
+static err_t load_map(struct config *c, struct yaml *y, const yaml_node_t *map, const char *prefix,
+                      int depth, struct diag *d)
 {
     if (depth > CONFIG_DEPTH_MAX) {
         (void)diag_fail(d, ERR_TOO_DEEP, "the configuration is nested deeper than %d levels",
                         CONFIG_DEPTH_MAX);
-        return at_mark(w, map->start_mark, d);
+        return yaml_where(y, map, d);
     }
-    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
+    for (const yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
          p++) {
-        yaml_node_t *key = yaml_document_get_node(w->document, p->key);
-        yaml_node_t *value = yaml_document_get_node(w->document, p->value);
-        if (key->type != YAML_SCALAR_NODE) {
-            (void)diag_fail(d, ERR_CONFIG, "a setting's name is a short word");
-            return at_mark(w, key->start_mark, d);
-        }
-        err_t e = walk_pair(w, key, value, prefix, depth, d);
+        err_t e = load_pair(c, y, yaml_node(y, p->key), yaml_node(y, p->value), prefix, depth, d);
         if (e) return e;
     }
     return ERR_OK;
 }
 
-static err_t load_text(struct config *c, const char *file, struct slice text, struct diag *d)
-{
-    yaml_parser_t parser;
-    yaml_document_t document;
-    err_t e = ERR_OK;
-    if (!yaml_parser_initialize(&parser))
-        return diag_fail(d, ERR_NO_MEMORY, "no memory to read %s", file);
-    yaml_parser_set_input_string(&parser, text.at, text.len);
-    if (!yaml_parser_load(&parser, &document)) {
-        (void)diag_fail(d, ERR_CONFIG, "%s is not YAML", file);
-        (void)diag_why(d, "%s", parser.problem ? parser.problem : "it can not be read");
-        e = diag_where(d, "%s:%zu:%zu", file, parser.problem_mark.line + 1,
-                       parser.problem_mark.column + 1);
-        yaml_parser_delete(&parser);
-        return e;
-    }
-    struct yaml_walk w = {c, &document, file};
-    yaml_node_t *root = yaml_document_get_root_node(&document);
-    bool empty = !root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0);
-    if (!empty && root->type != YAML_MAPPING_NODE) {
-        (void)diag_fail(d, ERR_CONFIG, "%s holds settings as 'key: value' lines", file);
-        e = at_mark(&w, root->start_mark, d);
-    } else if (!empty) {
-        e = walk_map(&w, root, "", 0, d);
-    }
-    yaml_document_delete(&document);
-    yaml_parser_delete(&parser);
-    return e;
-}
-
 err_t config_load(struct config *c, const char *path, struct diag *d)
 {
-    struct slice text = {0};
-    const char *slash = strrchr(path, '/');
-    if (!file_exists(path)) return ERR_OK;
-    err_t e = file_load(path, CONFIG_FILE_MAX, &text, d);
-    if (!e) e = load_text(c, slash ? slash + 1 : path, text, d);
-    mem_give((void *)(uintptr_t)text.at);
+    struct yaml y;
+    err_t e = yaml_open(path, CONFIG_FILE_MAX, &y, d);
+    const yaml_node_t *root = e ? NULL : yaml_root(&y);
+    if (root && root->type != YAML_MAPPING_NODE) {
+        (void)diag_fail(d, ERR_CONFIG, "%s holds settings as 'key: value' lines", y.file);
+        e = yaml_where(&y, root, d);
+    } else if (root) {
+        e = load_map(c, &y, root, "", 0, d);
+    }
+    yaml_close(&y);
     return e;
 }
 

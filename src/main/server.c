@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000 };

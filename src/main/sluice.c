@@ -1,5 +1,7 @@
 /* sluice: the program's entry. */
-int main(void)
+#include "main/cli.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return cli_main(argc, argv);
 }

@@ -1,0 +1,287 @@
+/* test: the project's fixtures. tests/NAME.yaml:
+ *
+ *     stream: load_users
+ *     records:                       # what stands in the topic: JSON texts, or maps that become
+ * JSON
+ *       - '{"login": {"uuid": "8e7f…"}, "name": {"first": "Elaine"}}'
+ *     rows:                          # what must be in the table, in the records' order
+ *       - {id: 8e7f…, first_name: Elaine, postcode: null}
+ *     dead:                          # which records die (from 0), and a part of the reason
+ *       - {record: 1, reason: no valid JSON}
+ *     filtered: 0                    # how many WHERE and CHECK … SKIP leave out; may be left out
+ */
+#include "main/cli.h"
+
+#include "exec/report.h"
+#include "main/server.h"
+#include "main/yaml.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <stdio.h>
+
+enum { FIXTURE_RECORDS_MAX = 10000, FIXTURE_BYTES_MAX = 64 << 20 };
+
+struct fixture {
+    struct yaml yaml;
+    struct arena *arena;
+    const struct plan_stream *plan;
+    const yaml_node_t *rows, *dead;
+    uint32_t rows_seen, dead_seen;
+    struct buf wrong; /* what differs, for the person */
+};
+
+struct run {
+    struct project *project;
+    const char *wanted; /* one fixture's name; NULL: all */
+    char dir[PROJECT_PATH_MAX];
+    uint32_t passed, failed;
+};
+
+static uint32_t items(const yaml_node_t *list)
+{
+    if (!list || list->type != YAML_SEQUENCE_NODE) return 0;
+    return (uint32_t)(list->data.sequence.items.top - list->data.sequence.items.start);
+}
+
+static yaml_node_t *item(struct fixture *f, const yaml_node_t *list, uint32_t i)
+{
+    return yaml_node(&f->yaml, list->data.sequence.items.start[i]);
+}
+
+/* --- records: JSON from YAML
+ * --------------------------------------------------------------------------------------- */
+
+static bool is_plain(const yaml_node_t *n)
+{
+    return n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+static void put_scalar(const yaml_node_t *n, struct buf *out)
+{
+    struct slice text = yaml_text(n);
+    double number;
+    bool word = slice_is(text, "null") || slice_is(text, "true") || slice_is(text, "false");
+    if (is_plain(n) && (word || slice_to_f64(text, &number)))
+        buf_slice(out, text);
+    else
+        json_put_text(out, text);
+}
+
+static void put_json(struct fixture *f, const yaml_node_t *n, int depth, struct buf *out)
+{
+    if (depth > JSON_DEPTH_MAX) {
+        out->err = ERR_TOO_DEEP;
+    } else if (n->type == YAML_SCALAR_NODE) {
+        put_scalar(n, out);
+    } else if (n->type == YAML_SEQUENCE_NODE) {
+        buf_char(out, '[');
+        for (uint32_t i = 0; i < items(n); i++) {
+            if (i) buf_char(out, ',');
+            put_json(f, item(f, n, i), depth + 1, out);
+        }
+        buf_char(out, ']');
+    } else {
+        buf_char(out, '{');
+        for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+             p++) {
+            if (p > n->data.mapping.pairs.start) buf_char(out, ',');
+            json_put_text(out, yaml_text(yaml_node(&f->yaml, p->key)));
+            buf_char(out, ':');
+            put_json(f, yaml_node(&f->yaml, p->value), depth + 1, out);
+        }
+        buf_char(out, '}');
+    }
+}
+
+/* A text is the record as it is, so that a fixture can hold what is no JSON; anything else becomes
+ * JSON. */
+static err_t record_text(struct fixture *f, const yaml_node_t *n, struct slice *out)
+{
+    struct buf text = buf_make(FIXTURE_BYTES_MAX);
+    if (n->type == YAML_SCALAR_NODE)
+        buf_slice(&text, yaml_text(n));
+    else
+        put_json(f, n, 0, &text);
+    size_t len = text.len;
+    for (int i = 0; i < JSON_PADDING; i++) buf_char(&text, 0);
+    err_t e = text.err;
+    *out = e ? (struct slice){0} : arena_slice(f->arena, buf_view(&text));
+    out->len = (uint32_t)len;
+    buf_done(&text);
+    return e ? e : out->at ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* --- comparing
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void check_cell(struct fixture *f, uint32_t row, struct slice name,
+                       const yaml_node_t *wanted, const struct column *outputs)
+{
+    struct buf got = buf_make(FIXTURE_BYTES_MAX);
+    struct value v = {.state = NULL_VALUE};
+    struct slice text = yaml_text(wanted);
+    uint32_t c = 0;
+    while (c < f->plan->output_count && !slice_equal(f->plan->outputs[c].name, name)) c++;
+    if (c < f->plan->output_count) column_get(&outputs[c], row, &v);
+    if (v.state == VALID_VALUE)
+        value_to_text(&v, &got);
+    else
+        buf_text(&got, "null");
+    if (c == f->plan->output_count)
+        buf_printf(&f->wrong, "    row %u: the stream writes no column %.*s\n", f->rows_seen,
+                   SLICE_ARG(name));
+    else if (!slice_equal(buf_view(&got), text))
+        buf_printf(&f->wrong, "    row %u: %.*s is %s, not %.*s\n", f->rows_seen, SLICE_ARG(name),
+                   buf_cstr(&got), SLICE_ARG(text));
+    buf_done(&got);
+}
+
+static err_t on_row(void *ctx, const struct column *outputs, uint32_t count, uint32_t row,
+                    uint32_t record)
+{
+    struct fixture *f = ctx;
+    (void)count;
+    if (f->rows_seen >= items(f->rows)) {
+        buf_printf(&f->wrong, "    record %u gives a row that is not expected\n", record);
+    } else {
+        const yaml_node_t *wanted = item(f, f->rows, f->rows_seen);
+        for (const yaml_node_pair_t *p = wanted->data.mapping.pairs.start;
+             wanted->type == YAML_MAPPING_NODE && p < wanted->data.mapping.pairs.top; p++)
+            check_cell(f, row, yaml_text(yaml_node(&f->yaml, p->key)),
+                       yaml_node(&f->yaml, p->value), outputs);
+    }
+    f->rows_seen++;
+    return ERR_OK;
+}
+
+static err_t on_dead(void *ctx, uint32_t record, struct slice reason, struct slice expression)
+{
+    struct fixture *f = ctx;
+    uint64_t number = UINT64_MAX;
+    const yaml_node_t *wanted =
+        f->dead_seen < items(f->dead) ? item(f, f->dead, f->dead_seen) : NULL;
+    struct slice part = yaml_text(yaml_get(&f->yaml, wanted, "reason"));
+    char *text = arena_printf(f->arena, "%.*s %.*s", SLICE_ARG(reason), SLICE_ARG(expression)),
+         *word = arena_text(f->arena, part);
+    f->dead_seen++;
+    if (!text || !word) return ERR_NO_MEMORY;
+    if (!wanted || !slice_to_u64(yaml_text(yaml_get(&f->yaml, wanted, "record")), &number) ||
+        number != record)
+        buf_printf(&f->wrong, "    record %u dies, which is not expected: %s\n", record, text);
+    else if (!strstr(text, word))
+        buf_printf(&f->wrong, "    record %u dies because of '%s', not '%s'\n", record, text, word);
+    return ERR_OK;
+}
+
+static void check_counts(struct fixture *f, const struct ledger *l)
+{
+    uint64_t filtered = 0;
+    yaml_node_t *wanted = yaml_get(&f->yaml, yaml_root(&f->yaml), "filtered");
+    if (f->rows_seen < items(f->rows))
+        buf_printf(&f->wrong, "    %u rows, not %u\n", f->rows_seen, items(f->rows));
+    if (f->dead_seen < items(f->dead))
+        buf_printf(&f->wrong, "    %u records died, not %u\n", f->dead_seen, items(f->dead));
+    if (wanted && (!slice_to_u64(yaml_text(wanted), &filtered) || filtered != l->filtered))
+        buf_printf(&f->wrong, "    %llu records were filtered, not %.*s\n",
+                   (unsigned long long)l->filtered, SLICE_ARG(yaml_text(wanted)));
+    if (ledger_balanced(l)) return;
+    buf_text(&f->wrong, "    the ledger does not balance: ");
+    report_ledger(&f->wrong, l);
+    buf_char(&f->wrong, '\n');
+}
+
+static const struct plan_stream *find_plan(const struct project *p, struct slice name)
+{
+    for (size_t i = 0; i < p->streams.count; i++) {
+        const struct project_stream *s = vec_at(&p->streams, i);
+        if (slice_equal(s->plan.name, name)) return &s->plan;
+    }
+    return NULL;
+}
+
+static err_t run_records(struct fixture *f, const yaml_node_t *root, struct diag *d)
+{
+    const yaml_node_t *records = yaml_get(&f->yaml, root, "records");
+    uint32_t count = items(records);
+    struct ledger ledger = {0};
+    struct trial trial = {f, on_row, on_dead};
+    if (count == 0 || count > FIXTURE_RECORDS_MAX) {
+        (void)diag_fail(d, ERR_CONFIG, "a fixture has 1 to %d records", FIXTURE_RECORDS_MAX);
+        return yaml_where(&f->yaml, root, d);
+    }
+    struct slice *texts = arena_take(f->arena, count * sizeof(*texts));
+    err_t e = texts ? ERR_OK : ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < count && !e; i++) e = record_text(f, item(f, records, i), &texts[i]);
+    if (e) return diag_fail(d, e, "the fixture's records are too large");
+    e = stream_trial(f->plan, texts, count, clock_wall_ms(), &trial, &ledger, d);
+    if (!e) check_counts(f, &ledger);
+    return e;
+}
+
+static err_t run_fixture(struct run *run, struct fixture *f, struct diag *d)
+{
+    yaml_node_t *root = yaml_root(&f->yaml), *stream = yaml_get(&f->yaml, root, "stream");
+    if (!root || !stream)
+        return diag_fail(d, ERR_CONFIG, "a fixture names its stream: 'stream: NAME'");
+    f->plan = find_plan(run->project, yaml_text(stream));
+    if (!f->plan) {
+        (void)diag_fail(d, ERR_UNKNOWN_STREAM, "pipeline.sql has no stream '%.*s'",
+                        SLICE_ARG(yaml_text(stream)));
+        return yaml_where(&f->yaml, stream, d);
+    }
+    f->rows = yaml_get(&f->yaml, root, "rows");
+    f->dead = yaml_get(&f->yaml, root, "dead");
+    return run_records(f, root, d);
+}
+
+static err_t on_file(void *ctx, const char *name)
+{
+    struct run *run = ctx;
+    struct diag d = {.err = ERR_OK};
+    struct fixture f = {.wrong = buf_make(MIB(1)), .arena = arena_new(FIXTURE_BYTES_MAX)};
+    char path[PROJECT_PATH_MAX + 256];
+    const char *dot = strrchr(name, '.');
+    size_t stem = dot ? (size_t)(dot - name) : strlen(name);
+    if (!dot || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0)) return ERR_OK;
+    if (run->wanted && (strlen(run->wanted) != stem || strncmp(run->wanted, name, stem) != 0))
+        return ERR_OK;
+    snprintf(path, sizeof(path), "%s/%s", run->dir, name);
+    err_t e = f.arena ? yaml_open(path, YAML_BYTES_MAX, &f.yaml, &d)
+                      : diag_fail(&d, ERR_NO_MEMORY, "no memory for %s", name);
+    if (!e) e = run_fixture(run, &f, &d);
+    bool fine = !e && !f.wrong.len;
+    printf("%s %.*s\n%s", fine ? "passed" : "FAILED", (int)stem, name, e ? "" : buf_cstr(&f.wrong));
+    if (e) cli_fail(&d);
+    fine ? run->passed++ : run->failed++;
+    yaml_close(&f.yaml);
+    buf_done(&f.wrong);
+    arena_free(f.arena);
+    return ERR_OK;
+}
+
+int verb_test(const struct verb *v, const struct args *a)
+{
+    struct project p;
+    struct catalog *catalog = NULL;
+    struct run run = {.project = &p, .wanted = a->word_count > 1 ? a->words[1] : NULL};
+    struct diag d;
+    if (a->word_count > 2) return cli_usage(v, "one project, and one fixture's name");
+    if (cli_project(a, a->word_count ? a->words[0] : NULL, &p, &d)) return cli_fail(&d);
+    err_t e = catalog_new(NULL, NULL, &catalog);
+    if (e) (void)diag_fail(&d, e, "no memory for the catalog");
+    if (!e) e = project_check(&p, catalog, &d);
+    snprintf(run.dir, sizeof(run.dir), "%.*s/tests", PROJECT_PATH_MAX - 10, p.dir);
+    if (!e && !file_exists(run.dir)) {
+        e = diag_fail(&d, ERR_NOT_FOUND, "%s has no folder tests", p.dir);
+        (void)diag_hint(
+            &d, "a fixture is tests/NAME.yaml with stream, records, rows and dead; see examples/");
+    }
+    if (!e) e = dir_list(run.dir, on_file, &run, &d);
+    int code = e ? cli_fail(&d) : run.failed || !run.passed;
+    if (!e) printf("%u passed, %u failed\n", run.passed, run.failed);
+    catalog_free(catalog);
+    project_close(&p);
+    return code;
+}

@@ -1,0 +1,85 @@
+/* up: the server under its supervisor, with the display. */
+#include "main/cli.h"
+
+#include "base/say.h"
+#include "main/display.h"
+#include "main/version.h"
+#include "os/child.h"
+#include "os/clock.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { GIVE_UP_AFTER = 5, DRAIN_POLL_MS = 20 };
+
+struct upping {
+    struct project *project;
+    bool plain, drain;
+    int64_t asked_ns; /* when the command was given: what "up in" counts from */
+    struct server server;
+};
+
+/* --drain: ends the server when there is nothing more to come. */
+static void on_drain(void *arg)
+{
+    struct upping *u = arg;
+    struct diag d;
+    if (flow_drain(u->server.world.flow, 0, &d) == ERR_OK) loop_stop(u->server.loop);
+}
+
+static int serve(void *arg)
+{
+    struct upping *u = arg;
+    struct display *display = NULL;
+    struct loop_timer *drain;
+    struct diag d;
+    for (int i = 0; i < SAY_ROOMS; i++)
+        say_level_set((enum say_room)i,
+                      (enum say_level)config_number(&u->project->config, CONFIG_logs_level));
+    err_t e = server_open(u->project, &u->server, &d);
+    if (e) {
+        /* Wrong usage does not get better by trying again; the supervisor is told by the code. */
+        cli_fail(&d);
+        return e == ERR_IO || e == ERR_NO_MEMORY || e == ERR_INTERNAL ? 1 : SUPERVISE_GIVE_UP;
+    }
+    running_announce(u->project);
+    e = display_start(&u->server, u->plain, &display, &d);
+    if (!e && u->drain)
+        e = loop_timer_new(u->server.loop, DRAIN_POLL_MS, DRAIN_POLL_MS, on_drain, u, &drain);
+    if (!e) {
+        struct log_recovery r = log_recovery(u->server.world.log);
+        say_info(SAY_MAIN, "up",
+                 "version=%s project=%s up_ms=%.1f api_port=%u metrics_port=%u cut_bytes=%llu",
+                 SLUICE_VERSION, u->project->name, (double)(clock_mono_ns() - u->asked_ns) / 1e6,
+                 u->server.api ? randomuser_port(u->server.api) : 0,
+                 u->server.metrics ? metrics_port(u->server.metrics) : 0,
+                 (unsigned long long)r.bytes_cut);
+        server_run(&u->server);
+        say_info(SAY_MAIN, "ending", "commit=last");
+    }
+    display_stop(display);
+    server_close(&u->server);
+    running_forget();
+    say_info(SAY_MAIN, "ended", "clean=yes");
+    return e ? cli_fail(&d) : 0;
+}
+
+int verb_up(const struct verb *v, const struct args *a)
+{
+    static struct project project;
+    char last_words[PROJECT_PATH_MAX];
+    struct upping u = {.project = &project,
+                       .plain = args_has(a, "--plain"),
+                       .drain = args_has(a, "--drain"),
+                       .asked_ns = clock_mono_ns()};
+    struct diag d;
+    if (a->word_count > 1) return cli_usage(v, "one project at a time");
+    say_clock(clock_wall_ms);
+    err_t e = cli_project(a, a->word_count ? a->words[0] : NULL, &project, &d);
+    if (!e) e = project_data_path(&project, "last-words", last_words, &d);
+    if (e) return cli_fail(&d);
+    bool restart = config_number(&project.config, CONFIG_server_restart) != 0;
+    int code = restart ? supervise(serve, &u, last_words, GIVE_UP_AFTER) : serve(&u);
+    project_close(&project);
+    return code == SUPERVISE_GIVE_UP ? 1 : code;
+}
