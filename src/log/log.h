@@ -56,7 +56,9 @@ struct log_partition *log_partition(struct log_topic *t, int32_t index); /* NULL
 int32_t log_partition_index(const struct log_partition *p);
 
 /* An append: the caller keeps it, and `batches` (one or more whole batches, patched in place),
- * until `done` is called on the writer thread: after the bytes are on disk, or have failed. */
+ * until `done` is called on the writer thread: after the bytes are on disk, or have failed. An
+ * append that can not even wait (ERR_STOPPED: closing, ERR_BUSY: the queue is full) is answered at
+ * once, on the caller's thread. `done` must not wait for the log; it may append. */
 struct log_append {
     struct log_partition *partition;
     uint8_t *batches;
@@ -67,10 +69,16 @@ struct log_append {
     err_t err;
     int64_t base_offset, append_time_ms; /* append time -1 unless LogAppendTime */
     struct diag diag;
-    struct log_append *next; /* the log's */
+    /* the log's */
+    int64_t now_ms;
+    struct log_append *next;
 };
-/* Duplicates of an idempotent producer's last five batches answer OK with the old offset; a gap in
- * sequence answers ERR_FENCED for an old epoch, ERR_OFFSET_RANGE for a gap. */
+/* All batches of an append are taken, or none. Duplicates of an idempotent producer's last five
+ * batches answer OK with the old offset (at the front of an append they are skipped and the rest is
+ * taken), older ones ERR_EXISTS: they are in the log, where is forgotten. ERR_FENCED for an old
+ * epoch, ERR_OFFSET_RANGE for a gap in sequence. A producer the partition does not know may begin
+ * with any sequence, a known one begins a newer epoch with 0: Kafka's rules. ERR_DISK_FULL leaves
+ * the partition going; any other failure to write stops it until the log is opened again. */
 void log_append(struct log *l, struct log_append *a, int64_t now_ms);
 /* The same, waited for. */
 MUST_CHECK err_t log_append_wait(struct log *l, struct log_partition *p, uint8_t *batches,
@@ -89,8 +97,10 @@ MUST_CHECK err_t log_read(struct log_partition *p, int64_t offset, size_t max_by
 /* The first offset whose batch has a timestamp >= ms; the end offset when there is none. */
 MUST_CHECK err_t log_offset_at(struct log_partition *p, int64_t timestamp_ms, int64_t *offset,
                                struct diag *d);
-/* Calls back once, from the writer thread, when the durable end passes `offset` (at once when it is
- * past already). `*waiter` forgets it: after log_unwait returns, fn will not be called. */
+/* Calls back once, from the writer thread, when the durable end passes `offset` (at once, from this
+ * thread, when it is past already), or the topic is deleted. `*waiter` is to be given to log_unwait
+ * exactly once, called or not, before the log is closed: after that fn will not be called. fn holds
+ * up the writer: it posts a message, and may call log_unwait for itself. */
 struct log_waiter;
 MUST_CHECK err_t log_wait(struct log_partition *p, int64_t offset, void (*fn)(void *arg), void *arg,
                           struct log_waiter **waiter);
@@ -107,9 +117,9 @@ struct log_producer {
 MUST_CHECK err_t log_producer_state(struct log_partition *p, int64_t producer_id,
                                     struct log_producer *out);
 
-/* Retention: removes whole old segments by time and size, never at or past `keep_from` (the lowest
- * durable cursor of a local stream; INT64_MAX: none). Records removed unread are the caller's to
- * count. */
+/* Waits for the writer. Retention: removes whole old segments by time and size, never at or past
+ * `keep_from` (the lowest durable cursor of a local stream; INT64_MAX: none). Records removed
+ * unread are the caller's to count. */
 MUST_CHECK err_t log_retain(struct log_partition *p, int64_t now_ms, int64_t keep_from,
                             struct diag *d);
 /* What opening found: how many batches were cut off a torn tail, for `status` and the log. */

@@ -1,0 +1,294 @@
+/* log_int: what the log's own files share. The numbers L1 … are the invariants of docs/log.md.
+ *
+ * Who owns what: the writer thread alone changes a partition's segments, tail and producers; it
+ * does so inside the partition's gate where readers look too. Readers hold a segment by `readers`.
+ */
+#pragma once
+#include "base/hash.h"
+#include "base/metric.h"
+#include "base/say.h"
+#include "log/log.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/thread.h"
+#include <stdatomic.h>
+
+enum {
+    PATH_SIZE = 4096,
+    TOPIC_NAME_MAX = 249,
+    BATCH_OVERHEAD = 12, /* base offset and length: what `length` does not count */
+    INDEX_EVERY = 4096,  /* bytes of log between two entries */
+    INDEX_PAGE = 4096,
+    INDEX_PAGE_ENTRIES = 255,
+    SEGMENTS_MAX = 1 << 20,  /* a partition */
+    OPEN_SEGMENTS_MAX = 256, /* descriptors kept for segments that only readers use, a log */
+    PRODUCERS_MAX = 16384,   /* a partition; past it the longest silent clients are forgotten */
+    PRODUCER_NAMES_MAX = 100000,
+    TOPICS_MAX = 1 << 20,
+    PRODUCER_BATCHES = 5,
+    RUN_APPENDS_MAX = 4096, /* one write, one sync */
+    QUEUE_APPENDS_MAX = 1 << 16,
+    HINTS = 4,
+    AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions */
+    AHEAD_MAX = 1 << 20,
+    CHECKPOINT_BYTES = 16 << 20, /* a crash leaves at most this, and one group, to scan */
+    IDLE_CHECKPOINT_BYTES = 256 << 10,
+    IDLE_CHECKPOINT_MS = 1000,
+    DISK_CHECK_MS = 100,
+    DISK_CHECK_BYTES = 8 << 20,
+};
+#define SEGMENT_BYTES_MAX ((uint64_t)INT32_MAX)
+#define QUEUE_BYTES_MAX   MIB(256)
+#define INTERNAL_PRODUCERS                                                                         \
+    (INT64_C(1) << 48) /* ids from here on are named, and never forgotten                          \
+                        */
+#define SEALED_MAX   MIB(256)
+#define NO_TIMESTAMP INT64_C(-1)
+
+/* --- sealed.c: a small whole file with kind, format version and checksum, replaced atomically. */
+struct sealed {
+    struct slice file; /* mem_: give back with sealed_done */
+    struct cursor body;
+    uint32_t version;
+};
+/* `kind`: 8 characters. A version newer than ours is ERR_VERSION, damage is ERR_CORRUPT. */
+MUST_CHECK err_t sealed_load(const char *path, const char *kind, uint32_t version_known,
+                             struct sealed *out, struct diag *d);
+void sealed_done(struct sealed *s);
+MUST_CHECK err_t sealed_store(const char *path, const char *kind, uint32_t version,
+                              const struct buf *body, struct diag *d);
+
+/* --- segment.c ------------------------------------------------------------------------------- */
+struct index_entry {
+    uint32_t relative;     /* the batch's base offset, less the segment's */
+    uint32_t position;     /* of that batch */
+    int64_t before_max_ms; /* the largest timestamp of all batches before it in the segment */
+};
+
+/* What one looks for: the last entry that lies before the place wanted. */
+enum index_by { BY_OFFSET, BY_TIME };
+
+struct segment {
+    int64_t base;     /* the first offset; names the files */
+    uint64_t size;    /* durable bytes; the file may be longer: zeroed ahead, or not yet synced */
+    int64_t max_ms;   /* largest timestamp */
+    int64_t first_ms; /* when it was begun: segment_ms counts from here */
+    uint32_t index_count;
+    uint8_t *index_page; /* the last, unfinished page: the active segment's only */
+    bool index_failed;   /* no more entries: reading goes on, more slowly */
+    int fd, index_fd;    /* -1: not open */
+    int readers;
+    bool doomed; /* removed when the last reader leaves */
+};
+
+struct batch_head { /* what the first bytes of a batch tell, without the batch */
+    int64_t base_offset, last_offset, max_ms;
+    uint64_t size;
+};
+enum { BATCH_HEAD_READ = 43 }; /* up to and with the max timestamp */
+/* False when these bytes can not begin a batch. */
+bool batch_head_parse(const uint8_t *bytes, struct batch_head *out);
+
+struct log_partition;
+struct segment *segment_new(int64_t base, int64_t first_ms); /* caller owns; NULL: no memory */
+void segment_free(struct segment *s);                        /* closes its files */
+MUST_CHECK err_t segment_open(const struct log_partition *p, struct segment *s, struct diag *d);
+void segment_close_files(struct segment *s);
+const char *segment_path(const struct log_partition *p, const struct segment *s,
+                         const char *extension, char out[PATH_SIZE]);
+/* The last batch head for which the walk from `position` has not reached the place wanted. */
+MUST_CHECK err_t segment_seek(const struct log_partition *p, const struct segment *s, uint64_t size,
+                              enum index_by by, int64_t wanted, uint64_t *position,
+                              struct batch_head *head, struct diag *d);
+err_t segment_corrupt(const struct log_partition *p, const struct segment *s, uint64_t position,
+                      const char *why, struct diag *d);
+
+/* --- index.c --------------------------------------------------------------------------------- */
+/* An entry for the active segment, inside the gate. Failing is not an error: it only slows reads.
+ */
+void index_add(const struct log_partition *p, struct segment *s, const struct index_entry *e);
+/* Brings the unfinished page to the file; what a checkpoint promises is synced. */
+MUST_CHECK err_t index_flush(struct segment *s, struct diag *d);
+/* Flushes and gives the page's memory back: no more entries until index_resume. */
+void index_close(const struct log_partition *p, struct segment *s);
+/* Makes ready for more entries, after opening: the unfinished page comes back to memory. */
+void index_resume(const struct log_partition *p, struct segment *s);
+/* What a reader takes with it out of the gate. */
+struct index_view {
+    int fd;
+    uint32_t pages;           /* whole pages in the file to search */
+    uint32_t count;           /* entries in them */
+    bool found;               /* in memory already: */
+    struct index_entry entry; /* the start of the segment when there is none */
+};
+struct index_view index_view(const struct segment *s, enum index_by by, int64_t wanted);
+/* False when a page is damaged: start from the segment's beginning. */
+bool index_search(const struct segment *s, struct index_view *v, enum index_by by, int64_t wanted);
+
+/* --- producer.c ------------------------------------------------------------------------------ */
+struct producer_batch {
+    int32_t first, last; /* sequences */
+    int64_t offset;
+};
+struct producer {
+    int64_t id;
+    int16_t epoch; /* -1: nothing known */
+    uint8_t count; /* of the last batches, oldest first */
+    bool touched;  /* by the run that is being written */
+    struct producer_batch batches[PRODUCER_BATCHES];
+    struct log_producer seen; /* the durable view: what others are told */
+};
+struct producer_undo {
+    struct producer *at, before;
+};
+struct producers {
+    struct map *by_id;
+};
+/* ERR_OK with *old_offset >= 0 for a duplicate, -1 for what comes next. */
+MUST_CHECK err_t producer_check(const struct producers *s, const struct record_batch *b,
+                                int64_t *old_offset, struct diag *d);
+/* Notes a batch at `offset`; with `undo` the way back is kept there. */
+MUST_CHECK err_t producer_note(struct producers *s, const struct record_batch *b, int64_t offset,
+                               struct vec *undo);
+void producer_take_back(struct vec *undo, size_t from);
+void producer_publish(struct vec *undo); /* inside the gate */
+void producers_done(struct producers *s);
+void producers_put(const struct producers *s, struct buf *out);
+MUST_CHECK err_t producers_get(struct producers *s, struct cursor *in);
+const struct producer *producer_find(const struct producers *s, int64_t id);
+
+/* --- partition.c ----------------------------------------------------------------------------- */
+struct read_hint {
+    int64_t offset, base; /* this offset's batch starts … */
+    uint64_t position;    /* … here, in the segment `base` */
+};
+
+struct log_partition {
+    struct log *log;
+    struct log_topic *topic;
+    int32_t index;
+    struct gate gate; /* guards segments, what they hold, hints, waiters, producers' durable view */
+    struct vec segments; /* struct segment *, by base; the last one is the tail */
+    _Atomic int64_t start_offset, end_offset;
+    _Atomic uint64_t bytes;
+    struct producers producers;
+    struct log_waiter *waiters;
+    struct read_hint hints[HINTS];
+    uint32_t hint_next;
+    /* the writer's own */
+    uint64_t file_end;         /* of the tail's file: L4: zeros from the durable end to here */
+    uint64_t since_checkpoint; /* bytes */
+    uint64_t since_index;
+    struct segment *held; /* the tail, open for appends */
+    err_t stopped;
+    struct diag *stopped_why;
+    struct log_append *group_first, *group_last;
+    struct log_partition *group_next;
+};
+
+void partition_init(struct log_partition *p, struct log_topic *t, int32_t index);
+void partition_done(struct log_partition *p);
+const char *partition_path(const struct log_partition *p, const char *file, char out[PATH_SIZE]);
+struct segment *partition_tail(const struct log_partition *p); /* NULL: none yet */
+/* The segment that holds `offset`, or the next one behind a hole; -1: none. */
+ptrdiff_t partition_segment_of(const struct log_partition *p, int64_t offset);
+void partition_count_bytes(struct log_partition *p);
+void partition_release(struct log_partition *p, struct segment *s); /* inside the gate */
+MUST_CHECK err_t partition_hold(struct log_partition *p, struct segment *s, struct diag *d);
+/* A new, empty, durable segment behind the others. */
+MUST_CHECK err_t partition_add_segment(struct log_partition *p, int64_t base, int64_t now_ms,
+                                       struct diag *d);
+/* Writes what a later open needs not scan, without the first `skip` segments. Writer only, between
+ * runs. */
+MUST_CHECK err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d);
+MUST_CHECK err_t partition_load_checkpoint(struct log_partition *p, int64_t *end, struct diag *d);
+/* retain.c: takes segments off the front; their files go with the last reader. Writer only. */
+void partition_drop_segments(struct log_partition *p, size_t count);
+/* recover.c */
+MUST_CHECK err_t partition_recover(struct log_partition *p, int64_t now_ms,
+                                   struct log_recovery *seen, struct diag *d);
+
+/* --- topic.c --------------------------------------------------------------------------------- */
+struct log_topic {
+    struct log *log;
+    char name[TOPIC_NAME_MAX + 1];
+    struct uuid id;
+    struct log_topic_config config;
+    int32_t partition_count;
+    struct log_partition *partitions;
+    _Atomic bool deleted; /* kept until the log is closed: others may still point at it */
+};
+MUST_CHECK err_t topics_open(struct log *l, int64_t now_ms, struct diag *d);
+void topics_close(struct log *l);
+/* The topics there are, without the gate held: none is freed before the log is closed. */
+MUST_CHECK err_t topics_copy(struct log *l, struct vec *out);
+
+/* --- wait.c ---------------------------------------------------------------------------------- */
+void waiters_fire(struct log_partition *p, int64_t end);
+
+/* --- writer.c -------------------------------------------------------------------------------- */
+struct run { /* appends of one partition that share one write and one sync */
+    struct log_append *first, *last;
+    struct segment *segment;
+    uint64_t bytes;
+    int64_t offset; /* the next to assign */
+    int64_t max_ms;
+    uint64_t since_index;
+    int64_t records, appends;
+};
+
+struct writer {
+    struct thread thread;
+    struct gate gate;
+    struct log_append *first, *last; /* waiting; L1: answered in this order */
+    size_t waiting_bytes, waiting_count;
+    _Atomic bool some; /* a hint for the writer that spins */
+    bool asleep, closing;
+    /* the writer's own */
+    struct vec undo;    /* struct producer_undo */
+    struct vec entries; /* struct index_entry */
+    struct vec parts;   /* struct iovec */
+    uint8_t *zeros;     /* AHEAD_MAX */
+    uint64_t since_disk_check, free_bytes;
+    int64_t disk_checked_ns;
+    bool disk_low;
+    int64_t busy_ns; /* when the last group came in */
+};
+bool writer_here(const struct log *l);     /* is this its thread? */
+void tail_finish(struct log_partition *p); /* cuts the zeros, lets the tail go. Writer only. */
+uint64_t log_segment_bytes(const struct log_partition *p);
+MUST_CHECK err_t writer_start(struct log *l, struct diag *d);
+void writer_stop(struct log *l); /* answers everything first */
+
+/* Work for the writer thread, between groups. Waits until it has run; ERR_STOPPED when closing. */
+struct job {
+    struct log_append in_queue; /* batches == NULL */
+    void (*run)(struct job *j);
+    void *arg;
+    struct log_partition *partition;
+    int64_t now_ms, keep_from;
+    err_t err;
+    struct diag *diag;
+    struct gate gate;
+    bool over;
+};
+MUST_CHECK err_t writer_run_job(struct log *l, struct job *j);
+
+/* --- log.c ----------------------------------------------------------------------------------- */
+struct log {
+    struct log_options options;
+    char dir[PATH_SIZE / 2];
+    int lock_fd;
+    struct gate change_gate; /* one change at a time: topics made and deleted, identity; with I/O */
+    struct gate topics_gate; /* inside it: guards topics, graveyard; never with I/O */
+    struct vec topics;       /* struct log_topic *, by name */
+    struct vec graveyard;    /* deleted ones */
+    uint32_t partition_count;
+    _Atomic int open_segments;
+    struct uuid id; /* of this log, made once */
+    uint64_t topics_made;
+    struct map *producer_names; /* name -> id - INTERNAL_PRODUCERS + 1, as a pointer */
+    struct writer writer;
+    struct log_recovery recovery;
+};
+MUST_CHECK err_t identity_store(struct log *l, struct diag *d); /* inside change_gate */
