@@ -1,0 +1,301 @@
+#include "flow/flow_int.h"
+#include "os/file.h"
+
+#include <stdio.h>
+
+/* --- opening ------------------------------------------------------------------------------------
+ */
+
+static void set_defaults(struct flow_options *o)
+{
+    if (!o->epoch_rows_live) o->epoch_rows_live = 10000;
+    if (!o->epoch_ms_live) o->epoch_ms_live = 20;
+    if (!o->epoch_rows_catchup) o->epoch_rows_catchup = 400000;
+    if (!o->catchup_lag) o->catchup_lag = 200000;
+    if (!o->memory_max) o->memory_max = MIB(512);
+}
+
+err_t flow_open(const struct flow_options *o, struct flow **out, struct diag *d)
+{
+    char sources[4096];
+    struct flow *f = mem_take(sizeof(*f));
+    if (!f) return diag_fail(d, ERR_NO_MEMORY, "no memory for flow");
+    f->o = *o;
+    set_defaults(&f->o);
+    gate_init(&f->gate);
+    gate_init(&f->control);
+    f->names = arena_new(MIB(64));
+    f->dir = f->names ? arena_text(f->names, slice_of(o->dir)) : NULL;
+    f->o.dir = f->dir;
+    err_t e = f->dir ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for flow");
+    snprintf(sources, sizeof(sources), "%s/sources", o->dir);
+    if (!e) e = dir_make(sources, d);
+    if (e) {
+        flow_close(f);
+        return e;
+    }
+    *out = f;
+    return ERR_OK;
+}
+
+void flow_close(struct flow *f)
+{
+    if (!f) return;
+    flow_stop(f);
+    for (uint32_t i = 0; i < f->stage_count; i++) {
+        source_free(f->stages[i]->source);
+        stream_free(f->stages[i]->stream);
+        mem_give(f->stages[i]);
+    }
+    arena_free(f->names);
+    gate_done(&f->gate);
+    gate_done(&f->control);
+    mem_give(f);
+}
+
+struct stage *flow_stage(struct flow *f, struct slice name)
+{
+    for (uint32_t i = 0; i < f->stage_count; i++)
+        if (slice_equal(f->stages[i]->name, name)) return f->stages[i];
+    return NULL;
+}
+
+err_t stage_new(struct flow *f, struct slice name, struct slice from, struct slice into,
+                struct stage **out, struct diag *d)
+{
+    if (!name.len || name.len > STAGE_NAME_MAX || memchr(name.at, 0, name.len))
+        return diag_fail(d, ERR_USAGE, "the name of a source or stream has 1 to %d bytes",
+                         STAGE_NAME_MAX);
+    if (flow_stage(f, name))
+        return diag_fail(d, ERR_EXISTS, "source or stream '%.*s'", SLICE_ARG(name));
+    if (f->stage_count == STAGES_MAX)
+        return diag_fail(d, ERR_TOO_BIG, "more than %d sources and streams", STAGES_MAX);
+    struct stage *s = mem_take(sizeof(*s));
+    if (s)
+        *s = (struct stage){.flow = f,
+                            .name = arena_slice(f->names, name),
+                            .from = arena_slice(f->names, from),
+                            .into = arena_slice(f->names, into)};
+    if (!s || !s->name.at || !s->from.at || !s->into.at) {
+        mem_give(s);
+        return diag_fail(d, ERR_NO_MEMORY, "no memory for '%.*s'", SLICE_ARG(name));
+    }
+    atomic_store(&s->stopping, true);
+    *out = s;
+    return ERR_OK;
+}
+
+/* A stage joins the list when it is whole, so that nobody meets a half-made one. */
+static err_t join_list(struct flow *f, struct stage *s, err_t e)
+{
+    if (!e) {
+        f->stages[f->stage_count++] = s;
+        return ERR_OK;
+    }
+    if (s) {
+        source_free(s->source);
+        stream_free(s->stream);
+        mem_give(s);
+    }
+    return e;
+}
+
+err_t flow_source_add(struct flow *f, const struct flow_source_options *o, struct diag *d)
+{
+    struct stage *s = NULL;
+    err_t e = stage_new(f, o->name, SLICE("source"), o->topic, &s, d);
+    if (!e) e = source_new(s, o, d);
+    return join_list(f, s, e);
+}
+
+err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d)
+{
+    struct stage *s = NULL;
+    err_t e = stage_new(f, plan->name, plan->from->name, plan->into->name, &s, d);
+    if (!e) e = stream_new(s, plan, d);
+    return join_list(f, s, e);
+}
+
+/* --- starting and stopping one stage; inside the control gate -----------------------------------
+ */
+
+static void wake_workers(struct stage *s)
+{
+    if (s->source) worker_wake(&s->source->worker);
+    for (uint32_t i = 0; s->stream && i < s->stream->lane_count; i++)
+        worker_wake(&s->stream->lanes[i].worker);
+}
+
+void stage_ask_to_stop(struct stage *s)
+{
+    atomic_store(&s->stopping, true);
+    wake_workers(s);
+}
+
+static void stage_join(struct stage *s)
+{
+    if (!s->started) return;
+    if (s->source) thread_join(&s->source->worker.thread);
+    for (uint32_t i = 0; s->stream && i < s->stream->lane_count; i++)
+        thread_join(&s->stream->lanes[i].worker.thread);
+    s->started = false;
+}
+
+struct others {
+    struct stream *stream;
+    size_t prefix;
+};
+
+/* Lanes that existed when there were more of them keep their share of the ledger. */
+static err_t add_other(void *ctx, struct slice key, struct slice value)
+{
+    struct others *o = ctx;
+    struct lane_ledger l;
+    struct cursor c = cursor_of(slice_make(key.at + o->prefix, key.len - o->prefix));
+    uint32_t lane = (uint32_t)cursor_be(&c, 4);
+    err_t e = c.err ? ERR_CORRUPT : lane_ledger_take(value, &l);
+    if (!e && lane >= o->stream->lane_count) ledger_add(&o->stream->others, &l.total);
+    return e;
+}
+
+static err_t load_others(struct stream *s, struct diag *d)
+{
+    struct stage_key k = stage_key(s->stage->name);
+    struct others o = {s, k.len};
+    s->others = (struct ledger){0};
+    return store_records(s->stage->flow->o.store, NULL, STORE_LEDGER, stage_key_slice(&k),
+                         (struct slice){0}, add_other, &o, d);
+}
+
+static err_t stage_start(struct stage *s, struct diag *d)
+{
+    err_t e = s->stream ? load_others(s->stream, d) : ERR_OK;
+    char name[64];
+    if (e) return e;
+    gate_enter(&s->flow->gate);
+    s->failure = ERR_OK;
+    s->red = false;
+    s->trouble[0] = 0;
+    s->since_ms = clock_wall_ms();
+    gate_leave(&s->flow->gate);
+    atomic_store(&s->stopping, false);
+    s->started = true;
+    snprintf(name, sizeof(name), "%.*s", (int)MIN(s->name.len, 12u), (const char *)s->name.at);
+    if (s->source) e = thread_start(&s->source->worker.thread, name, source_run, s->source, d);
+    for (uint32_t i = 0; !e && s->stream && i < s->stream->lane_count; i++) {
+        struct lane *l = &s->stream->lanes[i];
+        e = thread_start(&l->worker.thread, name, lane_run, l, d);
+    }
+    if (e) {
+        stage_ask_to_stop(s);
+        stage_join(s);
+    }
+    return e;
+}
+
+err_t flow_start(struct flow *f, struct diag *d)
+{
+    err_t e = ERR_OK;
+    gate_enter(&f->control);
+    f->running = true;
+    for (int sources = 0; !e && sources < 2; sources++) /* readers first */
+        for (uint32_t i = 0; !e && i < f->stage_count; i++)
+            if ((f->stages[i]->source != NULL) == (sources == 1) && !f->stages[i]->started &&
+                !f->stages[i]->paused)
+                e = stage_start(f->stages[i], d);
+    gate_leave(&f->control);
+    if (e) flow_stop(f);
+    return e;
+}
+
+void flow_stop(struct flow *f)
+{
+    gate_enter(&f->control);
+    for (uint32_t i = 0; i < f->stage_count; i++) stage_ask_to_stop(f->stages[i]);
+    for (uint32_t i = 0; i < f->stage_count; i++) stage_join(f->stages[i]);
+    f->running = false;
+    gate_leave(&f->control);
+}
+
+/* --- people's verbs ------------------------------------------------------------------------------
+ */
+
+enum verb { VERB_PAUSE, VERB_RESUME, VERB_RESTART };
+
+static err_t act(struct stage *s, enum verb verb, struct diag *d)
+{
+    bool stop = verb == VERB_PAUSE || verb == VERB_RESTART;
+    if (stop) {
+        stage_ask_to_stop(s);
+        stage_join(s);
+    }
+    if (verb == VERB_RESTART && s->source) s->source->recovered = s->source->ended = false;
+    gate_enter(&s->flow->gate);
+    if (verb != VERB_RESTART) s->paused = verb == VERB_PAUSE;
+    bool start = s->flow->running && !s->paused && !s->started;
+    gate_wake(&s->flow->gate);
+    gate_leave(&s->flow->gate);
+    return start ? stage_start(s, d) : ERR_OK;
+}
+
+static err_t act_on(struct flow *f, struct slice name, enum verb verb, struct diag *d)
+{
+    gate_enter(&f->control);
+    struct stage *s = flow_stage(f, name);
+    err_t e = s ? act(s, verb, d)
+                : diag_fail(d, ERR_UNKNOWN_STREAM, "no source or stream '%.*s'", SLICE_ARG(name));
+    gate_leave(&f->control);
+    return e;
+}
+
+err_t flow_pause(struct flow *f, struct slice name, struct diag *d)
+{
+    return act_on(f, name, VERB_PAUSE, d);
+}
+err_t flow_resume(struct flow *f, struct slice name, struct diag *d)
+{
+    return act_on(f, name, VERB_RESUME, d);
+}
+err_t flow_restart(struct flow *f, struct slice name, struct diag *d)
+{
+    return act_on(f, name, VERB_RESTART, d);
+}
+
+/* What keeps the flow from being drained; inside the flow's gate. */
+static bool drained(struct flow *f, struct stage **failed)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < f->stage_count; i++) {
+        struct stage *s = f->stages[i];
+        if (s->failure) *failed = s;
+        if (s->source) {
+            all = all && s->source->worker.state == STAGE_ENDED;
+            continue;
+        }
+        for (uint32_t k = 0; k < s->stream->lane_count; k++)
+            all = all && lane_lag(&s->stream->lanes[k]) == 0;
+    }
+    return all;
+}
+
+err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d)
+{
+    int64_t end_ns = clock_mono_ns() + timeout_ms * 1000000;
+    struct stage *failed = NULL;
+    bool done = false;
+    gate_enter(&f->gate);
+    while (!(done = drained(f, &failed)) && !failed) {
+        int64_t left_ms = (end_ns - clock_mono_ns()) / 1000000;
+        if (left_ms <= 0 || !gate_wait_ms(&f->gate, left_ms)) break;
+    }
+    done = done || drained(f, &failed);
+    char trouble[512] = "";
+    if (failed) memcpy(trouble, failed->trouble, sizeof(trouble));
+    gate_leave(&f->gate);
+    if (failed)
+        return diag_fail(d, failed->failure, "'%.*s' has failed: %s", SLICE_ARG(failed->name),
+                         trouble);
+    return done ? ERR_OK
+                : diag_fail(d, ERR_TIMEOUT, "records are still on their way after %lld ms",
+                            (long long)timeout_ms);
+}

@@ -1,0 +1,430 @@
+/* flow_int: what flow's files share and nobody else sees. docs/flow.md tells the mechanism and
+ * numbers its invariants; a comment "(F3)" in the code points there.
+ */
+#pragma once
+#include "base/hash.h"
+#include "base/metric.h"
+#include "base/say.h"
+#include "data/json.h"
+#include "flow/flow.h"
+#include "os/clock.h"
+#include "os/thread.h"
+#include <stdatomic.h>
+
+enum {
+    STAGE_NAME_MAX = 255,
+    STAGES_MAX = 1000,
+    STREAM_LANES_MAX = 256, /* an epoch's number carries its lane in the low byte */
+    CHUNK_ROWS = 4096,      /* rows decoded and evaluated at a time */
+    CHUNK_DEAD_MAX = CHUNK_ROWS + 64,
+    READ_BYTES = 1 << 20,
+    OPENED_MAX = 256 << 20, /* a compressed batch opened */
+    DEAD_RAW_MAX = 1 << 20, /* a dead letter's raw bytes; the record itself stays in its topic */
+    RETRY_FIRST_MS = 100,
+    RETRY_MAX_MS = 30000
+};
+
+/* --- ledger.c: the terms, and how the store keeps what flow remembers ------------------------- */
+
+enum ledger_term {
+    TERM_IN,
+    TERM_APPLIED,
+    TERM_FILTERED,
+    TERM_DEDUPLICATED,
+    TERM_LATE,
+    TERM_DEAD,
+    TERM_EXPIRED,
+    TERM_HELD,
+    TERM_ROWS_OUT,
+    TERMS
+};
+/* Counting happens through this alone, so that the crash tests' mutant can leave one term out. */
+struct counter {
+    struct ledger now;
+    int skip; /* a term; -1: none, as always but in tests */
+};
+uint64_t *ledger_term(struct ledger *l, enum ledger_term t);
+void count_term(struct counter *c, enum ledger_term t, uint64_t n);
+void ledger_add(struct ledger *sum, const struct ledger *more);
+void ledger_put(struct buf *out, const struct ledger *l);
+void ledger_take(struct cursor *c, struct ledger *out);
+
+err_t err_of_name(struct slice name); /* records keep errors by name: numbers change */
+static inline void bytes_put(struct buf *out, struct slice s)
+{
+    buf_uvarint(out, s.len);
+    buf_slice(out, s);
+}
+static inline struct slice bytes_take(struct cursor *c)
+{
+    return cursor_slice(c, cursor_uvarint(c));
+}
+
+struct stage_key { /* a store key: the stage's name, 0, then what tells its records apart */
+    uint8_t at[STAGE_NAME_MAX + 1 + 64];
+    uint32_t len;
+};
+struct stage_key stage_key(struct slice stage);
+void stage_key_be(struct stage_key *k, uint64_t v, int bytes);
+static inline struct slice stage_key_slice(const struct stage_key *k)
+{
+    return slice_make(k->at, k->len);
+}
+
+struct stream_cursor { /* STORE_CURSOR: stage, partition */
+    uint8_t topic_id[16];
+    int64_t next;
+    int64_t last_write_us; /* the last row's write time: the next one's is greater */
+};
+struct epoch_range {
+    int32_t partition;
+    int64_t from, to;
+};
+struct epoch_record { /* STORE_EPOCH: stage, epoch */
+    uint64_t epoch;
+    int64_t now_ms, watermark;
+    uint64_t sql_version;
+    enum store_form form;
+    struct ledger delta;
+    const struct epoch_range *ranges;
+    uint32_t range_count;
+};
+struct lane_ledger { /* STORE_LEDGER: stage, lane */
+    struct ledger total;
+    uint64_t epoch; /* the last one */
+    int64_t commit_ms;
+};
+void stream_cursor_put(struct buf *out, const struct stream_cursor *c);
+MUST_CHECK err_t stream_cursor_take(struct slice value, struct stream_cursor *out);
+void epoch_record_put(struct buf *out, const struct epoch_record *r);
+MUST_CHECK err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record *out);
+void lane_ledger_put(struct buf *out, const struct lane_ledger *l);
+MUST_CHECK err_t lane_ledger_take(struct slice value, struct lane_ledger *out);
+/* A small number that stands for the stream in each row's lineage, the same for ever. */
+MUST_CHECK err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct diag *d);
+/* How often a stage was reset: a source's producer name carries it. */
+MUST_CHECK err_t stage_generation(struct store *s, struct slice name, uint64_t *out,
+                                  struct diag *d);
+
+/* --- dead.c ------------------------------------------------------------------------------------
+ */
+
+struct dead_note {           /* one dead letter on its way into the store */
+    uint64_t major;          /* the record's time, or the answer's number … */
+    int32_t partition;       /* … */
+    int64_t minor;           /* … and offset, or the item's place: the letter's key */
+    int64_t offset, time_ms; /* offset -1: it never had one */
+    uint64_t epoch;
+    err_t err;
+    struct slice topic, reason, expression, key, raw;
+};
+MUST_CHECK err_t dead_write(struct store_write *w, struct slice stage, const struct dead_note *n,
+                            struct buf *scratch, struct diag *d);
+
+/* --- stage: what a source and a stream have in common ------------------------------------------
+ */
+
+enum stage_state {
+    STAGE_WAITING,
+    STAGE_RUNNING,
+    STAGE_PAUSED,
+    STAGE_RETRYING,
+    STAGE_FAILED,
+    STAGE_ENDED
+};
+struct worker { /* a thread and what wakes it */
+    struct thread thread;
+    struct gate gate; /* guards woken */
+    bool woken;
+    _Atomic uint64_t cpu_ns;
+    enum stage_state state; /* guarded by the flow's gate */
+};
+struct stage {
+    struct flow *flow;
+    struct slice name, from, into; /* in flow's memory */
+    struct source *source;         /* one of the two */
+    struct stream *stream;
+    atomic_bool stopping; /* asked of the stage's threads */
+    bool paused;          /* by a person; guarded by the flow's control gate */
+    bool started;
+    /* guarded by the flow's gate */
+    err_t failure; /* set once it has failed */
+    char trouble[512], note[256];
+    struct ledger ledger; /* of a source; a stream's stands in its lanes */
+    uint64_t epochs;
+    int64_t since_ms, last_commit_ms;
+    enum store_form form;
+    double rate;
+    int64_t rate_since_ns;
+    uint64_t rate_rows;
+    bool red; /* the ledger counts expired, or did not balance */
+};
+struct flow {
+    struct flow_options o;
+    char *dir;
+    struct arena *names; /* texts of options, for life */
+    struct gate gate;    /* guards what `status` shows */
+    struct gate control; /* one starts, stops, pauses at a time; never taken inside `gate` */
+    struct stage *stages[STAGES_MAX];
+    uint32_t stage_count;
+    uint32_t lane_count; /* of all streams: they share memory_max */
+    bool running;
+};
+void worker_init(struct worker *w);
+void worker_done(struct worker *w);
+void worker_wake(struct worker *w);
+/* Until woken or the time (-1: none) is over. */
+void worker_wait(struct worker *w, int64_t timeout_ms);
+void worker_state(struct stage *s, struct worker *w, enum stage_state state);
+void worker_cpu(struct worker *w); /* on the worker's thread: notes what it has used */
+static inline bool stage_stopping(const struct stage *s)
+{
+    return atomic_load_explicit(&s->stopping, memory_order_acquire);
+}
+void stage_trouble(struct stage *s, const struct diag *d); /* NULL: all is well again */
+void stage_fail(struct stage *s, struct worker *w, const struct diag *d);
+void stage_rate(struct stage *s, uint64_t rows);     /* inside the flow's gate */
+void stage_note(struct stage *s, struct slice note); /* said aloud when it changes */
+void stage_ask_to_stop(struct stage *s);
+/* Whether trying again can help: a full disk, yes; damaged data, no. */
+bool err_passes(err_t e);
+int64_t retry_delay(int64_t before_ms);
+struct stage *flow_stage(struct flow *f, struct slice name); /* NULL: none */
+MUST_CHECK err_t stage_new(struct flow *f, struct slice name, struct slice from, struct slice into,
+                           struct stage **out, struct diag *d);
+
+/* --- source.c, answer.c, journal.c --------------------------------------------------------------
+ */
+
+struct answer_item {
+    int32_t partition;
+    int64_t time_ms;
+    bool key_null;
+    struct slice key, value;
+};
+struct answer_dead {
+    uint64_t index; /* among the answer's items, then its rejects */
+    err_t err;
+    struct slice reason, expression, key, raw;
+};
+struct answer { /* what one fetch brought, ready to be published: one number, for ever the same */
+    uint64_t number;  /* from 1: of answers that held anything */
+    uint64_t answers; /* so far, of those with items */
+    int64_t now_ms;
+    struct slice cursor, provenance;
+    struct ledger ledger;      /* of the source, after this answer */
+    struct answer_item *items; /* by partition, then as they came */
+    uint32_t item_count;
+    struct answer_dead *dead;
+    uint32_t dead_count;
+    bool repeatable;
+};
+
+struct journal;
+struct journal_of { /* an entry counts for this topic and producer only */
+    uint8_t topic_id[16];
+    int64_t producer_id;
+};
+MUST_CHECK err_t journal_open(const char *path, struct journal **out, struct diag *d);
+void journal_close(struct journal *j);
+/* The last whole entry, into the arena; ERR_NOT_FOUND when there is none. */
+MUST_CHECK err_t journal_last(struct journal *j, struct arena *a, struct journal_of *of,
+                              struct answer *out, struct diag *d);
+/* On disk when it answers OK. */
+MUST_CHECK err_t journal_add(struct journal *j, const struct journal_of *of, const struct answer *a,
+                             struct diag *d);
+
+struct place {            /* what a partition holds of a source's answers: its last batch tells */
+    uint64_t number;      /* of the answer; 0: none */
+    uint32_t done, items; /* of the answer's items for this partition */
+    int32_t last_sequence;
+    int64_t last_offset;
+};
+struct source {
+    struct stage *stage;
+    struct flow_source_options o;
+    struct log_topic *topic;
+    int32_t partitions;
+    size_t batch_max; /* bytes of a batch before it is packed */
+    int64_t producer_id;
+    struct place *places;
+    _Atomic int64_t *pinned; /* a partition: its last batch's offset, which holds the cursor */
+    struct journal *journal;
+    struct worker worker;
+    uint64_t number, answers; /* of the last answer that is durable */
+    struct counter counter;   /* up to the answer at hand */
+    struct buf cursor;        /* the port's, after the last answer */
+    struct json_plan *paths;
+    uint32_t path_count;
+    const struct type *path_types[2];
+    struct json_decoder *decoder;
+    struct arena *arena; /* the answer at hand */
+    struct buf scratch;
+    struct answer pending; /* made, not yet settled: kept until it is */
+    bool is_pending, journalled;
+    bool recovered, ended;
+    struct gate settled; /* guards appends_left */
+    uint32_t appends_left;
+};
+MUST_CHECK err_t source_new(struct stage *stage, const struct flow_source_options *o,
+                            struct diag *d);
+void source_free(struct source *s);
+void source_run(void *source);
+/* answer.c: makes an answer of what the port brought … */
+MUST_CHECK err_t answer_make(struct source *s, const struct source_answer *got, int64_t now_ms,
+                             struct answer *out, struct diag *d);
+/* … and makes it durable: journal where needed, dead letters, then each partition's part that is
+ * not there yet. Called again after a failure or a crash it goes on where it was (F7). */
+MUST_CHECK err_t answer_settle(struct source *s, const struct answer *a, struct diag *d);
+bool answer_needs_journal(const struct source *s, const struct answer *a);
+/* place.c: what the log remembers of the source. */
+struct place_head { /* rides in the header `sluice.cursor` of a batch's last record */
+    uint64_t number, answers;
+    uint32_t parts; /* partitions that the answer falls into */
+    uint32_t items, done;
+    struct ledger ledger;
+    struct slice cursor;
+};
+void place_head_put(struct buf *out, const struct place_head *h);
+MUST_CHECK err_t place_head_take(struct slice value, struct place_head *out);
+MUST_CHECK err_t place_load(struct source *s, int32_t partition, struct arena *a,
+                            struct place_head *head, struct diag *d);
+MUST_CHECK err_t source_recover(struct source *s, struct diag *d);
+
+/* --- inputs.c: records into the columns that a plan's expressions see ---------------------------
+ */
+
+struct chunk_dead { /* a record that can not go on */
+    uint32_t row;   /* of the chunk; UINT32_MAX: it never became a row */
+    uint64_t count; /* records it stands for: 1 but for a batch that can't be opened */
+    int64_t offset, time_ms;
+    int32_t partition;
+    err_t err;
+    struct slice key, raw, reason, expression;
+};
+struct chunk { /* records on their way through a plan; the slices live until the next fill */
+    uint32_t rows;
+    struct slice values[CHUNK_ROWS], keys[CHUNK_ROWS]; /* at NULL: null */
+    int64_t offsets[CHUNK_ROWS], times[CHUNK_ROWS];
+    int32_t partitions[CHUNK_ROWS];
+    uint8_t gone[CHUNK_ROWS]; /* filtered, or dead */
+    uint32_t selected[CHUNK_ROWS], selected_count;
+    uint32_t dead_count;
+    struct chunk_dead dead[CHUNK_DEAD_MAX];
+};
+void chunk_reset(struct chunk *c);
+void chunk_kill(struct chunk *c, uint32_t row, err_t e, struct slice reason,
+                struct slice expression);
+
+struct inputs;
+MUST_CHECK err_t inputs_new(const struct plan_input *inputs, uint32_t count, struct inputs **out,
+                            struct diag *d);
+void inputs_free(struct inputs *in);
+bool inputs_read_value(const struct inputs *in); /* some input needs the record's value */
+/* Columns of all rows, in `b`'s arena. Records that are no JSON are dead in the chunk. */
+MUST_CHECK err_t inputs_decode(struct inputs *in, struct slice topic, struct chunk *c,
+                               struct column_batch *b, struct diag *d);
+
+/* --- reader.c: a partition's batches, record by record ------------------------------------------
+ */
+
+struct reader {
+    struct log_partition *partition; /* NULL: nothing at hand */
+    int64_t next;                    /* the offset to read on from */
+    bool wants_value;                /* a null value is a dead letter */
+    struct buf bytes;
+    size_t at;
+    struct record_batch batch;
+    struct record_reader records;
+    int32_t walked; /* of the open batch */
+    bool open;
+    struct arena *opened;
+    int64_t until; /* not beyond this offset; INT64_MAX */
+};
+MUST_CHECK err_t reader_init(struct reader *r);
+void reader_done(struct reader *r);
+void reader_aim(struct reader *r, struct log_partition *p, int64_t next);
+bool reader_spent(const struct reader *r); /* the next fill reads anew: a good moment to turn */
+/* Fills the chunk (which is empty) with what can be read now, at most `rows_max`; none: the durable
+ * end. Counts TERM_IN. ERR_OFFSET_RANGE when retention has passed `next`. */
+MUST_CHECK err_t reader_fill(struct reader *r, struct chunk *c, uint32_t rows_max,
+                             struct counter *counter, struct diag *d);
+
+/* --- stream.c: a plan over a chunk ---------------------------------------------------------------
+ */
+
+struct program;
+MUST_CHECK err_t program_new(const struct plan_stream *plan, struct program **out, struct diag *d);
+void program_free(struct program *p);
+struct inputs *program_inputs(struct program *p);
+/* WHERE, CHECKs, outputs. Afterwards the chunk's `selected` rows hold good outputs, the others are
+ * filtered (counted here) or dead (counted where the letter is written). ERR_CONSTRAINT: a CHECK …
+ * ELSE FAIL did. */
+MUST_CHECK err_t program_run(struct program *p, const struct eval_context *x, struct chunk *c,
+                             struct counter *counter, struct arena *a, struct column **outputs,
+                             struct diag *d);
+
+/* --- lane.c, epoch.c
+ * ------------------------------------------------------------------------------ */
+
+struct lane_partition {
+    struct lane *lane;
+    struct log_partition *log;
+    int32_t index;
+    struct stream_cursor durable; /* as the store has it */
+    bool has_cursor;
+    struct stream_cursor now; /* as the epoch at hand goes */
+    struct log_waiter *waiter;
+    _Atomic int64_t kept; /* durable.next, for retention */
+};
+struct epoch { /* what one atomic write will hold */
+    uint64_t number;
+    int64_t now_ms, started_ns;
+    enum store_form form;
+    struct store_write *write;
+    const struct store_table *table;
+    struct counter counter;
+    uint64_t rows_max;
+    bool dirty; /* there is something to commit */
+};
+struct lane {
+    struct stream *stream;
+    uint32_t index;
+    struct worker worker;
+    struct lane_partition *partitions;
+    uint32_t partition_count, turn;
+    struct program *program;
+    struct chunk *chunk;
+    struct reader reader;
+    struct arena *arena;
+    struct buf scratch;
+    struct epoch epoch;
+    int64_t *write_us;
+    struct store_lineage *lineage;
+    uint16_t *column_ids;
+    uint32_t rows_cap; /* shrunk when an epoch was too big; 0: as the options say */
+    bool loaded;
+    uint64_t last_epoch; /* the counter part, without the lane's byte */
+    uint64_t epochs_to_prune;
+    struct ledger total; /* durable; guarded by the flow's gate */
+};
+struct stream {
+    struct stage *stage;
+    const struct plan_stream *plan;
+    struct log_topic *topic;
+    uint32_t number; /* in lineage */
+    struct lane *lanes;
+    uint32_t lane_count;
+    struct ledger others; /* of lanes that existed when there were more */
+};
+MUST_CHECK err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct diag *d);
+void stream_free(struct stream *s);
+void lane_run(void *lane);
+/* Cursors, ledger, epoch number as the store has them. */
+MUST_CHECK err_t lane_load(struct lane *l, struct diag *d);
+MUST_CHECK err_t epoch_begin(struct lane *l, enum store_form form, struct diag *d);
+/* Evaluates the chunk and adds rows and dead letters to the epoch. */
+MUST_CHECK err_t epoch_take(struct lane *l, struct lane_partition *p, struct diag *d);
+MUST_CHECK err_t epoch_commit(struct lane *l, struct diag *d);
+void epoch_abort(struct lane *l);
+uint64_t lane_lag(const struct lane *l);

@@ -1,0 +1,294 @@
+#include "flow/flow_int.h"
+
+#include <stddef.h>
+
+enum { RECORD_VERSION = 1 }; /* of each of flow's records in the store: newer opens older */
+
+static const size_t term_offsets[TERMS] = {
+    [TERM_IN] = offsetof(struct ledger, in),
+    [TERM_APPLIED] = offsetof(struct ledger, applied),
+    [TERM_FILTERED] = offsetof(struct ledger, filtered),
+    [TERM_DEDUPLICATED] = offsetof(struct ledger, deduplicated),
+    [TERM_LATE] = offsetof(struct ledger, late),
+    [TERM_DEAD] = offsetof(struct ledger, dead),
+    [TERM_EXPIRED] = offsetof(struct ledger, expired),
+    [TERM_HELD] = offsetof(struct ledger, held),
+    [TERM_ROWS_OUT] = offsetof(struct ledger, rows_out),
+};
+
+uint64_t *ledger_term(struct ledger *l, enum ledger_term t)
+{
+    return (uint64_t *)((char *)l + term_offsets[t]);
+}
+
+void count_term(struct counter *c, enum ledger_term t, uint64_t n)
+{
+    if (c->skip != (int)t) *ledger_term(&c->now, t) += n;
+}
+
+bool ledger_balanced(const struct ledger *l)
+{
+    return l->in ==
+           l->applied + l->filtered + l->deduplicated + l->late + l->dead + l->expired + l->held;
+}
+
+void ledger_add(struct ledger *sum, const struct ledger *more)
+{
+    struct ledger m = *more;
+    for (int t = 0; t < TERMS; t++)
+        *ledger_term(sum, (enum ledger_term)t) += *ledger_term(&m, (enum ledger_term)t);
+}
+
+void ledger_put(struct buf *out, const struct ledger *l)
+{
+    struct ledger copy = *l;
+    for (int t = 0; t < TERMS; t++) buf_uvarint(out, *ledger_term(&copy, (enum ledger_term)t));
+}
+
+void ledger_take(struct cursor *c, struct ledger *out)
+{
+    for (int t = 0; t < TERMS; t++) *ledger_term(out, (enum ledger_term)t) = cursor_uvarint(c);
+}
+
+err_t err_of_name(struct slice name)
+{
+    for (int e = 0; e < ERR_COUNT; e++)
+        if (slice_is(name, err_name((err_t)e))) return (err_t)e;
+    return ERR_INTERNAL; /* a name of another version */
+}
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+struct stage_key stage_key(struct slice stage)
+{
+    struct stage_key k = {.len = stage.len + 1};
+    INVARIANT(stage.len > 0 && stage.len <= STAGE_NAME_MAX);
+    memcpy(k.at, stage.at, stage.len);
+    return k;
+}
+
+void stage_key_be(struct stage_key *k, uint64_t v, int bytes)
+{
+    INVARIANT(k->len + (uint32_t)bytes <= sizeof(k->at));
+    for (int i = bytes - 1; i >= 0; i--) k->at[k->len++] = (uint8_t)(v >> (8 * i));
+}
+
+/* --- records -----------------------------------------------------------------------------------
+ */
+
+static struct cursor record_cursor(struct slice value)
+{
+    struct cursor c = cursor_of(value);
+    if (cursor_be(&c, 1) > RECORD_VERSION && !c.err) c.err = ERR_VERSION;
+    return c;
+}
+
+void stream_cursor_put(struct buf *out, const struct stream_cursor *c)
+{
+    buf_be(out, RECORD_VERSION, 1);
+    buf_put(out, c->topic_id, sizeof(c->topic_id));
+    buf_be(out, (uint64_t)c->next, 8);
+    buf_be(out, (uint64_t)c->last_write_us, 8);
+}
+
+err_t stream_cursor_take(struct slice value, struct stream_cursor *out)
+{
+    struct cursor c = record_cursor(value);
+    struct slice id = cursor_slice(&c, sizeof(out->topic_id));
+    if (!c.err) memcpy(out->topic_id, id.at, sizeof(out->topic_id));
+    out->next = cursor_i64(&c);
+    out->last_write_us = cursor_i64(&c);
+    return c.err;
+}
+
+void epoch_record_put(struct buf *out, const struct epoch_record *r)
+{
+    buf_be(out, RECORD_VERSION, 1);
+    buf_be(out, r->epoch, 8);
+    buf_be(out, (uint64_t)r->now_ms, 8);
+    buf_be(out, (uint64_t)r->watermark, 8);
+    buf_be(out, r->sql_version, 8);
+    buf_be(out, r->form, 1);
+    ledger_put(out, &r->delta);
+    buf_uvarint(out, r->range_count);
+    for (uint32_t i = 0; i < r->range_count; i++) {
+        buf_uvarint(out, (uint64_t)r->ranges[i].partition);
+        buf_uvarint(out, (uint64_t)r->ranges[i].from);
+        buf_uvarint(out, (uint64_t)(r->ranges[i].to - r->ranges[i].from));
+    }
+}
+
+err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record *out)
+{
+    struct cursor c = record_cursor(value);
+    *out = (struct epoch_record){.epoch = cursor_be(&c, 8)};
+    out->now_ms = cursor_i64(&c);
+    out->watermark = cursor_i64(&c);
+    out->sql_version = cursor_be(&c, 8);
+    out->form = (enum store_form)cursor_be(&c, 1);
+    ledger_take(&c, &out->delta);
+    uint64_t count = cursor_uvarint(&c);
+    if (c.err) return c.err;
+    if (count > cursor_left(&c) / 3) return ERR_SHORT; /* a range takes three bytes or more */
+    struct epoch_range *ranges = arena_take(a, count * sizeof(*ranges));
+    if (!ranges) return ERR_NO_MEMORY;
+    for (uint64_t i = 0; i < count; i++) {
+        ranges[i].partition = (int32_t)cursor_uvarint(&c);
+        ranges[i].from = (int64_t)cursor_uvarint(&c);
+        ranges[i].to = ranges[i].from + (int64_t)cursor_uvarint(&c);
+    }
+    out->ranges = ranges;
+    out->range_count = (uint32_t)count;
+    return c.err;
+}
+
+void lane_ledger_put(struct buf *out, const struct lane_ledger *l)
+{
+    buf_be(out, RECORD_VERSION, 1);
+    ledger_put(out, &l->total);
+    buf_be(out, l->epoch, 8);
+    buf_be(out, (uint64_t)l->commit_ms, 8);
+}
+
+err_t lane_ledger_take(struct slice value, struct lane_ledger *out)
+{
+    struct cursor c = record_cursor(value);
+    ledger_take(&c, &out->total);
+    out->epoch = cursor_be(&c, 8);
+    out->commit_ms = cursor_i64(&c);
+    return c.err;
+}
+
+/* --- numbers that stay -------------------------------------------------------------------------
+ */
+
+static err_t number_load(struct store *s, struct slice key, uint64_t *out, struct diag *d)
+{
+    struct slice value;
+    struct arena *a = arena_new(4096);
+    if (!a) return diag_fail(d, ERR_NO_MEMORY, "no memory to read a number of flow's");
+    err_t e = store_record(s, NULL, STORE_META, key, a, &value, d);
+    if (e == ERR_NOT_FOUND) {
+        *out = 0;
+        e = ERR_OK;
+    } else if (!e) {
+        struct cursor c = record_cursor(value);
+        *out = cursor_be(&c, 8);
+        if (c.err) e = diag_fail(d, ERR_CORRUPT, "flow's number '%.*s'", SLICE_ARG(key));
+    }
+    arena_free(a);
+    return e;
+}
+
+static err_t number_write(struct store_write *w, struct slice key, uint64_t v)
+{
+    uint8_t space[16];
+    struct buf value = buf_over(space, sizeof(space));
+    buf_be(&value, RECORD_VERSION, 1);
+    buf_be(&value, v, 8);
+    return store_write_record(w, STORE_META, key, buf_view(&value));
+}
+
+static struct stage_key number_key(const char *kind, struct slice name)
+{
+    struct stage_key k = stage_key(slice_of(kind));
+    INVARIANT(name.len <= STAGE_NAME_MAX && k.len + name.len <= sizeof(k.at));
+    if (name.len) memcpy(k.at + k.len, name.at, name.len);
+    k.len += name.len;
+    return k;
+}
+
+err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct diag *d)
+{
+    struct stage_key mine = number_key("flow.stream", name),
+                     last = number_key("flow.streams", SLICE(""));
+    struct store_write *w = NULL;
+    uint64_t number = 0, highest = 0;
+    err_t e = number_load(s, stage_key_slice(&mine), &number, d);
+    if (!e && !number) {
+        e = number_load(s, stage_key_slice(&last), &highest, d);
+        number = highest + 1;
+        if (!e) e = store_write_begin(s, STORE_LIVE, KIB(64), &w, d);
+        if (!e) e = number_write(w, stage_key_slice(&mine), number);
+        if (!e) e = number_write(w, stage_key_slice(&last), number);
+        if (!e)
+            e = store_write_commit(w, d);
+        else
+            store_write_abort(w);
+    }
+    *out = (uint32_t)number;
+    return e;
+}
+
+err_t stage_generation(struct store *s, struct slice name, uint64_t *out, struct diag *d)
+{
+    struct stage_key k = number_key("flow.generation", name);
+    return number_load(s, stage_key_slice(&k), out, d);
+}
+
+/* --- what people ask of a project that does not run --------------------------------------------
+ */
+
+struct ledger_sum {
+    struct ledger *out;
+    bool found;
+};
+
+static err_t sum_ledger(void *ctx, struct slice key, struct slice value)
+{
+    struct ledger_sum *sum = ctx;
+    struct lane_ledger l;
+    (void)key;
+    err_t e = lane_ledger_take(value, &l);
+    if (e) return e;
+    ledger_add(sum->out, &l.total);
+    sum->found = true;
+    return ERR_OK;
+}
+
+err_t ledger_load(struct store *s, struct slice stage, struct ledger *out, struct diag *d)
+{
+    struct stage_key k = stage_key(stage);
+    struct ledger_sum sum = {.out = out};
+    *out = (struct ledger){0};
+    err_t e = store_records(s, NULL, STORE_LEDGER, stage_key_slice(&k), (struct slice){0},
+                            sum_ledger, &sum, d);
+    if (e) return e;
+    return sum.found ? ERR_OK
+                     : diag_fail(d, ERR_UNKNOWN_STREAM, "'%.*s' has committed nothing yet",
+                                 SLICE_ARG(stage));
+}
+
+struct forgetting {
+    struct store_write *write;
+    enum store_space space;
+};
+
+static err_t forget_one(void *ctx, struct slice key, struct slice value)
+{
+    struct forgetting *f = ctx;
+    (void)value;
+    return store_write_record(f->write, f->space, key, (struct slice){0});
+}
+
+err_t stream_reset(struct store *s, struct slice stage, struct diag *d)
+{
+    static const enum store_space spaces[] = {STORE_CURSOR, STORE_EPOCH, STORE_LEDGER, STORE_DEAD,
+                                              STORE_STATE};
+    struct stage_key k = stage_key(stage), generation = number_key("flow.generation", stage);
+    struct forgetting f = {0};
+    uint64_t times = 0;
+    err_t e = stage_generation(s, stage, &times, d);
+    if (!e) e = store_write_begin(s, STORE_LIVE, MIB(512), &f.write, d);
+    if (e) return e;
+    for (size_t i = 0; !e && i < COUNT_OF(spaces); i++) {
+        f.space = spaces[i];
+        e = store_records(s, NULL, f.space, stage_key_slice(&k), (struct slice){0}, forget_one, &f,
+                          d);
+    }
+    if (!e) e = number_write(f.write, stage_key_slice(&generation), times + 1);
+    if (!e) return store_write_commit(f.write, d);
+    store_write_abort(f.write);
+    return e;
+}

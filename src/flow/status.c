@@ -1,0 +1,249 @@
+/* status: what people see of a stage, and what its threads tell. */
+#include "flow/flow_int.h"
+
+#include <stdio.h>
+
+enum { RATE_WINDOW_NS = 2000000000 };
+
+void worker_init(struct worker *w)
+{
+    gate_init(&w->gate);
+    w->woken = false;
+    atomic_store(&w->cpu_ns, 0);
+    w->state = STAGE_WAITING;
+}
+
+void worker_done(struct worker *w)
+{
+    gate_done(&w->gate);
+}
+
+void worker_wake(struct worker *w)
+{
+    gate_enter(&w->gate);
+    w->woken = true;
+    gate_wake(&w->gate);
+    gate_leave(&w->gate);
+}
+
+void worker_wait(struct worker *w, int64_t timeout_ms)
+{
+    bool time_left = true;
+    gate_enter(&w->gate);
+    while (!w->woken && time_left) {
+        if (timeout_ms < 0)
+            gate_wait(&w->gate);
+        else
+            time_left = gate_wait_ms(&w->gate, timeout_ms);
+    }
+    w->woken = false;
+    gate_leave(&w->gate);
+}
+
+void worker_state(struct stage *s, struct worker *w, enum stage_state state)
+{
+    gate_enter(&s->flow->gate);
+    if (w->state != state) gate_wake(&s->flow->gate);
+    w->state = state;
+    gate_leave(&s->flow->gate);
+}
+
+void worker_cpu(struct worker *w)
+{
+    atomic_store_explicit(&w->cpu_ns, (uint64_t)clock_thread_cpu_ns(), memory_order_relaxed);
+}
+
+bool err_passes(err_t e)
+{
+    switch (e) {
+    case ERR_DISK_FULL:
+    case ERR_IO:
+    case ERR_NO_MEMORY:
+    case ERR_BUSY:
+    case ERR_TIMEOUT:
+    case ERR_IN_USE:
+    case ERR_THROTTLED:
+    case ERR_PEER:
+    case ERR_STOPPED: return true;
+    default: return false;
+    }
+}
+
+int64_t retry_delay(int64_t before_ms)
+{
+    return before_ms ? MIN(before_ms * 2, (int64_t)RETRY_MAX_MS) : RETRY_FIRST_MS;
+}
+
+static void trouble_text(struct stage *s, const struct diag *d)
+{
+    s->trouble[0] = 0;
+    if (!d) return;
+    struct buf b = buf_over(s->trouble, sizeof(s->trouble) - 1);
+    char part[600];
+    snprintf(part, sizeof(part), "%s", d->what[0] ? d->what : err_text(d->err));
+    buf_put(&b, part, MIN(strlen(part), sizeof(s->trouble) - 1));
+    const char *more[] = {d->where, d->why};
+    static const char *const lead[] = {" at ", ": "};
+    for (int i = 0; i < 2; i++) {
+        size_t room = sizeof(s->trouble) - 1 - b.len;
+        if (!more[i][0] || room < 8) continue;
+        buf_text(&b, lead[i]);
+        buf_put(&b, more[i], MIN(strlen(more[i]), room - 4));
+    }
+    s->trouble[b.len] = 0;
+}
+
+void stage_trouble(struct stage *s, const struct diag *d)
+{
+    gate_enter(&s->flow->gate);
+    trouble_text(s, d);
+    gate_leave(&s->flow->gate);
+    if (d)
+        say_diag(SAY_FLOW, SAY_WARN, "a stage has trouble and tries again", d);
+    else
+        say_info(SAY_FLOW, "a stage goes on", "stage=%.*s", SLICE_ARG(s->name));
+}
+
+void stage_fail(struct stage *s, struct worker *w, const struct diag *d)
+{
+    gate_enter(&s->flow->gate);
+    s->failure = d->err ? d->err : ERR_INTERNAL;
+    s->red = s->red || d->err == ERR_LEDGER;
+    w->state = STAGE_FAILED;
+    trouble_text(s, d);
+    gate_wake(&s->flow->gate);
+    gate_leave(&s->flow->gate);
+    say_diag(SAY_FLOW, SAY_ERROR, "a stage has failed", d);
+    stage_ask_to_stop(s); /* its other lanes end too */
+}
+
+void stage_rate(struct stage *s, uint64_t rows)
+{
+    int64_t now = clock_mono_ns();
+    if (!s->rate_since_ns) s->rate_since_ns = now;
+    if (now - s->rate_since_ns >= RATE_WINDOW_NS) {
+        s->rate = (double)s->rate_rows * 1e9 / (double)(now - s->rate_since_ns);
+        s->rate_since_ns = now;
+        s->rate_rows = 0;
+    }
+    s->rate_rows += rows;
+}
+
+/* Says a note aloud once, when it changes. */
+void stage_note(struct stage *s, struct slice note)
+{
+    size_t len = MIN((size_t)note.len, sizeof(s->note) - 1);
+    bool same = strlen(s->note) == len && (len == 0 || !memcmp(s->note, note.at, len));
+    if (same) return;
+    gate_enter(&s->flow->gate);
+    if (len) memcpy(s->note, note.at, len);
+    s->note[len] = 0;
+    gate_leave(&s->flow->gate);
+    if (len)
+        say_warn(SAY_FLOW, "a source has something to say", "source=%.*s note=\"%s\"",
+                 SLICE_ARG(s->name), s->note);
+}
+
+static const char *const state_names[] = {
+    [STAGE_WAITING] = "waiting",   [STAGE_RUNNING] = "running", [STAGE_PAUSED] = "paused",
+    [STAGE_RETRYING] = "retrying", [STAGE_FAILED] = "failed",   [STAGE_ENDED] = "ended",
+};
+
+/* The stage's state is its worst worker's; a lane that works makes the stream a running one. */
+static enum stage_state state_of(const struct stage *s)
+{
+    static const int rank[] = {[STAGE_WAITING] = 0, [STAGE_ENDED] = 0,    [STAGE_PAUSED] = 0,
+                               [STAGE_RUNNING] = 1, [STAGE_RETRYING] = 2, [STAGE_FAILED] = 3};
+    if (s->failure) return STAGE_FAILED;
+    if (s->paused) return STAGE_PAUSED;
+    if (s->source) return s->source->worker.state;
+    enum stage_state worst = STAGE_WAITING;
+    for (uint32_t i = 0; i < s->stream->lane_count; i++) {
+        enum stage_state one = s->stream->lanes[i].worker.state;
+        if (rank[one] > rank[worst]) worst = one;
+    }
+    return worst;
+}
+
+static size_t arena_bytes(const struct arena *a)
+{
+    return a ? arena_used(a) : 0;
+}
+
+static void fill_stream(const struct stage *s, struct flow_status *out)
+{
+    const struct stream *stream = s->stream;
+    out->ledger = stream->others;
+    out->lanes = stream->lane_count;
+    for (uint32_t i = 0; i < stream->lane_count; i++) {
+        const struct lane *l = &stream->lanes[i];
+        ledger_add(&out->ledger, &l->total);
+        out->lag += lane_lag(l);
+        out->cpu_ns += atomic_load_explicit(&l->worker.cpu_ns, memory_order_relaxed);
+        out->memory += sizeof(*l->chunk) + l->reader.bytes.cap;
+    }
+}
+
+static void fill(struct stage *s, struct flow_status *out)
+{
+    int64_t now = clock_mono_ns();
+    gate_enter(&s->flow->gate);
+    *out = (struct flow_status){.name = s->name,
+                                .from = s->from,
+                                .into = s->into,
+                                .is_source = s->source != NULL,
+                                .state = state_names[state_of(s)],
+                                .ledger = s->ledger,
+                                .epochs = s->epochs,
+                                .since_ms = s->since_ms,
+                                .last_commit_ms = s->last_commit_ms,
+                                .form = s->form == STORE_CATCHUP ? "catching up" : "live"};
+    memcpy(out->trouble, s->trouble, sizeof(out->trouble));
+    memcpy(out->note, s->note, sizeof(out->note));
+    int64_t window = now - s->rate_since_ns;
+    if (s->rate_since_ns)
+        out->rows_per_second =
+            window >= RATE_WINDOW_NS ? (double)s->rate_rows * 1e9 / (double)window : s->rate;
+    if (s->stream) {
+        fill_stream(s, out);
+    } else {
+        out->lanes = 1;
+        out->cpu_ns = atomic_load_explicit(&s->source->worker.cpu_ns, memory_order_relaxed);
+        out->memory = arena_bytes(s->source->arena);
+    }
+    out->balanced = ledger_balanced(&out->ledger) && s->failure != ERR_LEDGER;
+    gate_leave(&s->flow->gate);
+}
+
+err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_status *s), void *ctx)
+{
+    for (int streams = 0; streams < 2; streams++) {
+        for (uint32_t i = 0; i < f->stage_count; i++) {
+            struct flow_status status;
+            if ((f->stages[i]->stream != NULL) != (streams == 1)) continue;
+            fill(f->stages[i], &status);
+            err_t e = each(ctx, &status);
+            if (e) return e;
+        }
+    }
+    return ERR_OK;
+}
+
+int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition)
+{
+    int64_t lowest = INT64_MAX;
+    for (uint32_t i = 0; i < f->stage_count; i++) {
+        const struct stage *s = f->stages[i];
+        if (s->source && slice_equal(s->into, topic) && partition < s->source->partitions) {
+            int64_t pinned = atomic_load(&s->source->pinned[partition]);
+            if (pinned >= 0) lowest = MIN(lowest, pinned); /* its cursor lies there (F8) */
+        }
+        if (!s->stream || !slice_equal(s->from, topic)) continue;
+        uint32_t lanes = s->stream->lane_count;
+        const struct lane *l = &s->stream->lanes[(uint32_t)partition % lanes];
+        uint32_t at = (uint32_t)partition / lanes;
+        if (at < l->partition_count)
+            lowest = MIN(lowest, (int64_t)atomic_load(&l->partitions[at].kept));
+    }
+    return lowest;
+}
