@@ -1,0 +1,111 @@
+"""The house rules that a tool can check."""
+import re
+import subprocess
+
+from harness import ROOT, check, run
+
+
+def tool(*args):
+    return subprocess.run(args, cwd=ROOT, capture_output=True, text=True)
+
+
+def sources(*endings):
+    listed = tool("git", "ls-files", "--cached", "--others", "--exclude-standard", "src", "tests", "bench").stdout.split()
+    return [ROOT / f for f in listed if f.endswith(endings) and (ROOT / f).exists()]
+
+
+def test_rooms_see_only_what_layers_txt_allows():
+    r = tool("tools/layers")
+    check(r.returncode == 0 and not r.stdout, r.stdout)
+
+
+def test_the_layer_checker_sees_a_trespass():
+    import shutil
+    import tempfile
+    with tempfile.TemporaryDirectory() as d:
+        shutil.copy(ROOT / "layers.txt", d)
+        shutil.copytree(ROOT / "src" / "base", f"{d}/src/base")
+        with open(f"{d}/src/base/base.c", "a") as f:
+            f.write('#include "flow/flow.h"\n')
+        r = tool("tools/layers", d)
+        check(r.returncode != 0 and "base may not see flow/flow.h" in r.stdout, r.stdout)
+
+
+def test_code_is_in_its_format():
+    bad = [str(f) for f in sources(".c", ".h") if tool("clang-format-14", "--dry-run", "-Werror", f).returncode]
+    check(not bad, "run clang-format-14 -i on: " + " ".join(bad))
+
+
+def test_functions_fit_on_a_screen():
+    """Braces in column 0 delimit functions: our format sees to that."""
+    long = []
+    for f in sources(".c", ".cc"):
+        start = None
+        for n, line in enumerate(f.read_text().splitlines(), 1):
+            if line.startswith("{"):
+                start = n
+            elif line.startswith("}") and start:
+                if n - start - 1 > 70:
+                    long.append(f"{f.relative_to(ROOT)}:{start} {n - start - 1} lines")
+                start = None
+    check(not long, "\n".join(long))
+
+
+def test_no_macro_returns_or_jumps_behind_the_readers_back():
+    bad = []
+    for f in sources(".c", ".h"):
+        for m in re.finditer(r"^[ \t]*#[ \t]*define(?:[^\n]*\\\n)*[^\n]*", f.read_text(), re.M):
+            if re.search(r"\b(goto|return)\b", m.group(0)):
+                bad.append(f"{f.relative_to(ROOT)}: {m.group(0).splitlines()[0]}")
+    allowed = ("DIAG_PART",)  # the whole body of four alike functions, used nowhere else
+    check(not [b for b in bad if not any(a in b for a in allowed)], "\n".join(bad))
+
+
+def test_malloc_stands_only_in_base():
+    bad = []
+    for f in sources(".c"):
+        if "/src/base/" in str(f) or "/src/" not in str(f):
+            continue
+        for n, line in enumerate(f.read_text().splitlines(), 1):
+            if re.search(r"\b(malloc|calloc|realloc|strdup|asprintf)\(", line):
+                bad.append(f"{f.relative_to(ROOT)}:{n}: {line.strip()}")
+    check(not bad, "\n".join(bad))
+
+
+def test_nothing_is_postponed_in_the_code():
+    words = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+    bad = [f"{f.relative_to(ROOT)}: {w.group(0)}" for f in sources(".c", ".h", ".py", ".cc") if (w := words.search(f.read_text()))]
+    check(not bad, "\n".join(bad))
+
+
+def test_the_version_is_the_same_everywhere():
+    version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
+    check(run("version").stdout.startswith(f"sluice {version} "), run("version").stdout)
+    check(f"## {version}" in (ROOT / "CHANGELOG.md").read_text(), "CHANGELOG.md has no entry for it")
+
+
+def test_pages_made_from_tables_are_fresh():
+    for page, topic in {"docs/configuration.md": "settings", "docs/sources.md": "sources"}.items():
+        made = run("help", topic, "--markdown").stdout
+        check((ROOT / page).read_text() == made, f"{page} is old: build/sluice help {topic} --markdown > {page}")
+    functions = run("help", "functions", "--markdown").stdout
+    check(functions in (ROOT / "docs/sql.md").read_text(), "docs/sql.md: its functions are old: build/sluice help functions --markdown")
+    check((ROOT / "docs/sluice.1").read_text() == run("help", "--man").stdout, "docs/sluice.1 is old: build/sluice help --man > docs/sluice.1")
+
+
+def test_every_command_explains_itself():
+    names = [l.split()[0] for l in run("help").stdout.splitlines() if re.match(r"^  [a-z]+ ", l)]
+    check(len(names) >= 15, f"{names}")
+    for name in names:
+        r = run(name, "--help")
+        check(r.returncode == 0 and r.stdout.startswith(f"usage: sluice {name}"), f"{name}: {r.stdout}{r.stderr}")
+        r = run(name, "--no-such-option")
+        check(r.returncode == 2 and "has no option" in r.stderr, f"{name}: {r.stderr}")
+
+
+def test_completion_is_valid_shell():
+    r = subprocess.run(["bash", "-n"], input=run("completion", "bash").stdout, capture_output=True, text=True)
+    check(r.returncode == 0, r.stderr)
+    r = subprocess.run(["bash", "-c", "source /dev/stdin; COMP_WORDS=(sluice qu); COMP_CWORD=1; _sluice; echo ${COMPREPLY[@]}"],
+                       input=run("completion", "bash").stdout, capture_output=True, text=True)
+    check(r.stdout.strip() == "query", r.stdout + r.stderr)
