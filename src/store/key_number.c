@@ -138,6 +138,10 @@ void key_take_decimal(struct key_reader *r, struct buf *out)
         }
         r->flip = outer;
     }
+    if (exponent > (int64_t)UINT32_MAX || exponent < -(int64_t)UINT32_MAX) {
+        r->err = ERR_CORRUPT;
+        return;
+    }
     int64_t scale = (int64_t)count - exponent;
     if (scale > INT32_MAX || scale < INT32_MIN - (int64_t)DIGITS_MAX) r->err = ERR_CORRUPT;
     if (r->err) return;
