@@ -31,6 +31,7 @@ enum {
     HINTS = 4,
     AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions */
     AHEAD_MAX = 1 << 20,
+    AHEAD_RUN_MAX = 256 << 10,   /* larger writes gain nothing from zeros that are there already */
     CHECKPOINT_BYTES = 16 << 20, /* a crash leaves at most this, and one group, to scan */
     IDLE_CHECKPOINT_BYTES = 256 << 10,
     IDLE_CHECKPOINT_MS = 1000,

@@ -150,7 +150,8 @@ static size_t run_ahead(const struct run *r, const struct log_partition *p)
 {
     uint64_t size = r->segment->size, end = size + r->bytes;
     uint64_t limit = log_segment_bytes(p);
-    if (end <= p->file_end || size < AHEAD_MIN / 4 || end >= limit) return 0;
+    if (end <= p->file_end || size < AHEAD_MIN / 4 || end >= limit || r->bytes > AHEAD_RUN_MAX)
+        return 0;
     return (size_t)MIN(MIN(MAX(size, (uint64_t)AHEAD_MIN), (uint64_t)AHEAD_MAX), limit - end);
 }
 
