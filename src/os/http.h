@@ -2,13 +2,16 @@
  *
  * Keep-alive, pipelining, bodies by length or chunked, chunked answers, server-sent events, HEAD,
  * 100-continue; limits on line, header, body, time and connections. A handler answers at once, or
- * keeps the request and answers later from the same loop.
+ * keeps the request and answers later from the same loop. Requests of one connection are handled
+ * one after the other. What could be read in two ways is refused (docs/os.md lists it).
  */
 #pragma once
 #include "os/net.h"
 
 struct http_server;
-struct http_request; /* lives until it is answered, or its connection closes */
+/* Lives until it is answered, also when its peer has left meanwhile: the answer then goes nowhere.
+ * A streamed one is dead after `gone`; http_close ends all. */
+struct http_request;
 
 typedef void (*http_handler)(void *door, struct http_request *r);
 
@@ -18,25 +21,30 @@ struct http_options {
     struct tls *tls;
     http_handler handler;
     void *door;
-    uint32_t conns_max;      /* 0 takes the default in each of these: 1,024 */
-    uint32_t header_max;     /* 16 KiB */
-    uint32_t body_max;       /* 8 MiB */
-    int64_t idle_timeout_ms; /* 60 s between requests; a request must arrive whole within 30 s */
+    uint32_t conns_max;         /* 0 takes the default in each of these: 1,024 */
+    uint32_t header_max;        /* 16 KiB */
+    uint32_t body_max;          /* 8 MiB */
+    int64_t idle_timeout_ms;    /* 60 s between requests */
+    int64_t request_timeout_ms; /* 30 s for a request to arrive whole */
 };
 
 MUST_CHECK err_t http_open(struct loop *l, const struct http_options *o, struct http_server **out,
                            struct diag *d);
-void http_close(struct http_server *s);
+void http_close(struct http_server *s); /* requests that were kept are dead after it */
 uint16_t http_port(const struct http_server *s);
 
 struct slice http_method(const struct http_request *r);
 struct slice http_path(const struct http_request *r); /* decoded, without the query; "/" at least */
+/* The n-th part between slashes, decoded by itself: "%2F" in it is a letter. False past the end. */
+bool http_path_part(struct http_request *r, int n, struct slice *out);
 struct slice http_query(const struct http_request *r); /* raw, after '?' */
 struct slice http_header(const struct http_request *r,
                          const char *name); /* {0} when absent; any case */
 struct slice http_body(const struct http_request *r);
-const char *http_peer(const struct http_request *r);
-struct arena *http_arena(struct http_request *r); /* lives as long as the request */
+const char *http_peer(const struct http_request *r);  /* "" when it has left */
+bool http_is_gone(const struct http_request *r);      /* has it? */
+struct conn *http_conn(const struct http_request *r); /* NULL when it has left */
+struct arena *http_arena(struct http_request *r);     /* lives as long as the request */
 /* One parameter of the query (or of a form body), percent-decoded; false when absent. */
 bool http_param(struct http_request *r, const char *name, struct slice *out);
 
@@ -51,6 +59,8 @@ void http_reply_text(struct http_request *r, int status, const char *fmt, ...) P
 void http_stream_start(struct http_request *r, int status, const char *content_type,
                        void (*gone)(void *arg), void *arg);
 void http_stream_send(struct http_request *r, struct slice bytes);
+/* Calls drained(arg of http_stream_start) whenever all that was sent has left this process. */
+void http_stream_drained(struct http_request *r, void (*drained)(void *arg));
 size_t http_stream_queued(const struct http_request *r);
 void http_stream_end(struct http_request *r);
 const char *http_status_text(int status);
