@@ -21,7 +21,7 @@ SSL_CTX *tls_context(const struct tls *t)
 static err_t tls_failed(struct diag *d, err_t e, const char *what, const char *path)
 {
     char text[256];
-    unsigned long error = ERR_peek_last_error();
+    unsigned long error = ERR_peek_error() /* the first: the cause */;
     diag_fail(d, e, "%s%s%s", what, path ? ": " : "", path ? path : "");
     const char *reason = ERR_reason_error_string(error);
     if (ERR_SYSTEM_ERROR(error))
