@@ -68,7 +68,7 @@ static void put_random(struct buf *out, const struct type *t, uint64_t *seed)
     case TYPE_TIMEUUID: put_random_uuid(out, t->kind == TYPE_TIMEUUID, seed); return;
     case TYPE_ASCII:
     case TYPE_TEXT:
-        for (uint64_t n = below(seed, 5); n; n--) buf_be(out, "\0\1ab~"[below(seed, 5)], 1);
+        for (uint64_t n = below(seed, 5); n; n--) buf_char(out, "\0\1ab~"[below(seed, 5)]);
         return;
     case TYPE_LIST:
     case TYPE_SET:

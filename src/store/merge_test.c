@@ -94,7 +94,7 @@ TEST(merging_is_commutative_associative_idempotent_and_cell_by_cell)
 
 TEST(one_cell_wins_as_in_cassandra)
 {
-    static const struct {
+    const struct {
         struct cell winner, loser;
     } cases[] = {
         {{.timestamp = 2, .value = SLICE("a")}, {.timestamp = 1, .value = SLICE("b")}},

@@ -148,7 +148,7 @@ MUST_CHECK err_t commit_enter(struct store *s, const struct store_table *const *
                               size_t table_count, struct diag *d);
 void commit_leave(struct store *s);
 
-/* errors.c. Takes RocksDB's message (freed here) and tells it in our words. */
+/* rocks.c. Takes RocksDB's message (freed here) and tells it in our words. */
 MUST_CHECK err_t rocks_failed(const struct store *s, char *message, struct diag *d,
                               const char *what);
 /* read.c: with the snapshot, if there is one; caller owns. */
