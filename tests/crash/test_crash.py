@@ -1,0 +1,56 @@
+"""Kills, power cuts, failing calls, and the proof that this test sees the mistakes it is there for."""
+import audit
+from harness import Failed, ROOT, Server, check, folder, wait_for
+
+
+def test_200_kills():
+    with folder() as f:
+        audit.kills(f, audit.expected(f), rounds=100, seed=10)  # two kills a round on average
+
+
+def test_1000_power_cuts():
+    with folder() as f:
+        audit.power_cuts(f, audit.expected(f), rounds=700, seed=20)  # three cuts in two rounds
+
+
+def test_every_call_failing_once():
+    with folder() as f:
+        want = audit.expected(f)
+        audit.nth_call(f, want, "fail", step=7)
+        audit.nth_call(f, want, "fail", step=13, errno="ENOSPC")
+
+
+def test_torn_writes():
+    with folder() as f:
+        audit.nth_call(f, audit.expected(f), "tear", step=11, only="write")
+
+
+def must_be_caught(what, env, rounds):
+    """With a seeded mistake the audit must go red."""
+    with folder() as f:
+        want = audit.expected(f)
+        try:
+            audit.power_cuts(f, want, rounds=rounds, seed=30, env=env)
+        except Failed as red:
+            print(f"caught {what}: {red}")
+            return
+    raise Failed(f"the audit did not see: {what}")
+
+
+def test_mutant_cursor_before_rows_is_caught():
+    must_be_caught("cursor before rows", {"SLUICE_MUTANT_CURSOR_FIRST": "1"}, 60)
+
+
+def test_mutant_answer_before_fsync_is_caught():
+    must_be_caught("answer before fsync", {"SLUICE_MUTANT_ANSWER_FIRST": "1"}, 60)
+
+
+def test_mutant_ledger_term_not_counted_is_red():
+    """One counting site at a time is switched off: the stream fails, status is red and non-zero."""
+    terms = {0: "in", 1: "applied", 2: "filtered", 5: "dead"}
+    for number, term in terms.items():
+        with folder() as f, Server(audit.make(f), sets=audit.SETS, env={"SLUICE_MUTANT_SKIP_COUNT": str(number)}) as s:
+            s.ready()
+            stage = wait_for(f"red without the term {term}", lambda: (x := s.stage("load"))["state"] == "failed" and x)
+            check("ledger" in stage["trouble"].lower(), f"{term}: {stage}")
+            check(s.command("status").returncode != 0, f"status is green without the term {term}")
