@@ -3,18 +3,28 @@
 #include "os/loop.h"
 
 struct child_options {
-    const char *const *argv; /* NULL-terminated */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked for in PATH */
     const char *directory;   /* NULL: ours */
     int in, out, err;        /* descriptors for the child; -1: /dev/null */
-    bool dies_with_parent;   /* SIGKILL when this process is gone */
+    bool dies_with_parent;   /* SIGKILL when the thread that started it is gone */
 };
+/* No descriptor but those three reaches the child, and its signals are the usual ones again. A
+ * program that cannot be run is an error here, not an exit code there. */
 MUST_CHECK err_t child_start(const struct child_options *o, int *pid, struct diag *d);
+/* How it ended: its exit code, or 128 + the signal. child_ended never waits: false, still runs. */
+bool child_ended(int pid, int *exit_code);
+int child_wait(int pid);
+/* Readable (loop_watch_new) when the child has ended; the caller closes it. */
+MUST_CHECK err_t child_watch(int pid, int *fd, struct diag *d);
+
 /* Runs `serve(arg)` in a child; restarts it when it dies of a signal or a non-zero exit, after
  * 0.1, 0.2, 0.4 … 10 s; passes SIGTERM, SIGINT and SIGHUP on; keeps its last words (standard
- * error's end) in `last_words_path`. A clean exit, or `give_up` failed starts without a minute of
- * life between, ends it: returns the exit code. The child learns of its parent's death by a signal.
+ * error's end, and how it ended) in `last_words_path`, whose directory may not exist yet. A clean
+ * exit, any end after SIGTERM or SIGINT, or `give_up` failed starts without a minute of life
+ * between, ends it: returns the exit code, or 128 + the signal. An exit with SUPERVISE_GIVE_UP ends
+ * it at once: no restart makes a wrong configuration right. When this process is killed the child
+ * gets SIGTERM. A terminal stays one for the child: its standard error goes through a
+ * pseudo-terminal then. Call it before the first thread is started.
  */
-/* `last_words_path`'s directory may not exist yet. An exit with SUPERVISE_GIVE_UP ends it at once:
- * no restart makes a wrong configuration right. */
 enum { SUPERVISE_GIVE_UP = 78 };
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up);

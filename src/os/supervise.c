@@ -1,0 +1,246 @@
+/* The parent of the server: starts it, passes signals on, keeps its last words, starts it again.
+ * It does little, so that it has little to fail at: no loop, no threads, no memory but the tail. */
+#include "base/bytes.h"
+#include "base/say.h"
+#include "os/child.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TAIL = 16384, DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, LIFE_MS = 60000 };
+
+struct supervisor {
+    const char *last_words_path;
+    int signals;      /* signalfd */
+    int words;        /* the child's standard error, our end */
+    bool by_terminal; /* … through a pseudo-terminal */
+    pid_t child;      /* 0: none runs */
+    bool stopping;    /* SIGTERM or SIGINT has come */
+    sigset_t before;  /* the signal mask we were called with */
+    uint64_t said;    /* bytes of standard error so far; the last TAIL of them are kept */
+    char tail[TAIL];
+};
+
+/* A pair for the child's standard error: ours, its. A pipe, or a raw pseudo-terminal. */
+static bool open_words(struct supervisor *s, int *theirs)
+{
+    int pair[2];
+    s->by_terminal = isatty(STDERR_FILENO);
+    if (s->by_terminal) {
+        struct winsize size;
+        struct termios mode;
+        char name[64];
+        s->words = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (s->words >= 0 && grantpt(s->words) == 0 && unlockpt(s->words) == 0 &&
+            ptsname_r(s->words, name, sizeof(name)) == 0 &&
+            (*theirs = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) >= 0) {
+            if (tcgetattr(*theirs, &mode) == 0) {
+                cfmakeraw(&mode); /* the real terminal turns \n into what it needs */
+                (void)tcsetattr(*theirs, TCSANOW, &mode);
+            }
+            if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
+                (void)ioctl(s->words, TIOCSWINSZ, &size);
+            return true;
+        }
+        if (s->words >= 0) close(s->words);
+        s->by_terminal = false;
+    }
+    if (pipe2(pair, O_CLOEXEC) != 0) return false;
+    s->words = pair[0];
+    *theirs = pair[1];
+    return true;
+}
+
+static void hear(struct supervisor *s)
+{
+    char bytes[4096];
+    for (int turn = 0; turn < 64; turn++) {
+        struct pollfd p = {.fd = s->words, .events = POLLIN};
+        ssize_t n = poll(&p, 1, 0) == 1 ? read(s->words, bytes, sizeof(bytes)) : 0;
+        if (n <= 0) return; /* nothing now, or EIO: nobody holds the pseudo-terminal any more */
+        for (ssize_t i = 0; i < n; i++) s->tail[s->said++ % TAIL] = bytes[i];
+        for (ssize_t at = 0, w; at < n; at += w)
+            if ((w = write(STDERR_FILENO, bytes + at, (size_t)(n - at))) <= 0) break;
+    }
+}
+
+static void describe_end(int status, char *out, size_t cap)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, cap, "signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+                 WCOREDUMP(status) ? ", core dumped" : "");
+    else
+        snprintf(out, cap, "exit code %d", WEXITSTATUS(status));
+}
+
+static void keep_last_words(struct supervisor *s, const char *ended)
+{
+    struct diag d;
+    struct buf b = buf_make(TAIL + 512);
+    char when[32], parent[4096];
+    struct tm t;
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    gmtime_r(&now, &t);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &t);
+    buf_printf(&b, "%s pid %d ended by %s; its last words:\n", when, (int)s->child, ended);
+    uint64_t kept = MIN(s->said, (uint64_t)TAIL);
+    for (uint64_t i = s->said - kept; i < s->said; i++) buf_char(&b, s->tail[i % TAIL]);
+    const char *slash = strrchr(s->last_words_path, '/');
+    err_t e = ERR_OK;
+    if (slash && slash > s->last_words_path &&
+        slice_to_cstr(slice_make(s->last_words_path, (size_t)(slash - s->last_words_path)), parent,
+                      sizeof(parent)))
+        e = dir_make(parent, &d);
+    if (!e) e = file_store(s->last_words_path, buf_view(&b), &d);
+    if (e) say_diag(SAY_OS, SAY_WARN, "the server's last words can not be kept", &d);
+    buf_done(&b);
+}
+
+/* What the terminal sends reaches the whole foreground group, the child included: passing it on
+ * would double a Ctrl-C. What another process sends reaches us alone. */
+static void take_signal(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    if (read(s->signals, &info, sizeof(info)) != sizeof(info)) return;
+    int number = (int)info.ssi_signo;
+    if (number == SIGCHLD) return; /* waitpid will see */
+    if (number == SIGWINCH) {
+        struct winsize size;
+        if (s->by_terminal && s->words >= 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
+            (void)ioctl(s->words, TIOCSWINSZ, &size);
+        return;
+    }
+    if (number != SIGHUP) s->stopping = true;
+    if (s->child && info.ssi_code <= 0) kill(s->child, number);
+}
+
+/* Waits for words, a signal, or the time's end. */
+static void wait_ms(struct supervisor *s, int timeout_ms)
+{
+    struct pollfd p[2] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->words, .events = POLLIN}};
+    if (poll(p, 2, timeout_ms) <= 0) return;
+    if (p[0].revents) take_signal(s);
+    if (p[1].revents & POLLIN) {
+        hear(s);
+    } else if (p[1].revents) { /* standard error was closed; its end is still to come */
+        close(s->words);
+        s->words = -1;
+    }
+}
+
+_Noreturn static void be_child(struct supervisor *s, int theirs, int (*serve)(void *), void *arg,
+                               pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(EXIT_FAILURE); /* gone between fork and prctl */
+    sigprocmask(SIG_SETMASK, &s->before, NULL);
+    if (dup2(theirs, STDERR_FILENO) < 0) _exit(EXIT_FAILURE);
+    close(theirs);
+    close(s->words);
+    close(s->signals);
+    exit(serve(arg));
+}
+
+/* One life of the server, from fork to wait. */
+static int live(struct supervisor *s, int (*serve)(void *), void *arg)
+{
+    int theirs, status;
+    pid_t got, parent = getpid();
+    s->said = 0;
+    s->words = -1;
+    if (!open_words(s, &theirs)) return W_EXITCODE(EXIT_FAILURE, 0);
+    fflush(NULL); /* or both would write what is buffered */
+    s->child = fork();
+    if (s->child == 0) be_child(s, theirs, serve, arg, parent);
+    close(theirs);
+    if (s->child < 0) {
+        say_error(SAY_OS, "the server can not be started", "why=\"%s\"", strerror(errno));
+        s->child = 0;
+        close(s->words);
+        s->words = -1;
+        return W_EXITCODE(EXIT_FAILURE, 0);
+    }
+    while ((got = waitpid(s->child, &status, WNOHANG)) == 0) wait_ms(s, -1);
+    INVARIANT(got == s->child);
+    if (s->words >= 0) {
+        hear(s);
+        close(s->words);
+        s->words = -1;
+    }
+    return status;
+}
+
+static void pause_before_restart(struct supervisor *s, int64_t delay_ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* the real one: the fake clock may be frozen */
+    int64_t until = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + delay_ms;
+    for (int64_t left = delay_ms; left > 0 && !s->stopping;) {
+        wait_ms(s, (int)left);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        left = until - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    }
+}
+
+static int keep_alive(struct supervisor *s, int (*serve)(void *), void *arg, int give_up)
+{
+    int64_t delay = DELAY_FIRST_MS;
+    for (int failed = 0;;) {
+        int64_t begun = clock_mono_ns();
+        int status = live(s, serve, arg);
+        int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        char ended[96];
+        describe_end(status, ended, sizeof(ended));
+        bool asked = s->stopping && (!WIFSIGNALED(status) || WTERMSIG(status) == SIGTERM ||
+                                     WTERMSIG(status) == SIGINT);
+        if (code == 0 || code == SUPERVISE_GIVE_UP) return code;
+        if (!asked) keep_last_words(s, ended);
+        s->child = 0;
+        if (s->stopping) return code;
+        if (clock_mono_ns() - begun >= INT64_C(1000000) * LIFE_MS) {
+            failed = 0;
+            delay = DELAY_FIRST_MS;
+        }
+        if (++failed >= give_up) {
+            say_error(SAY_OS, "the server keeps failing; giving up",
+                      "ended=\"%s\" starts=%d last_words=%s", ended, failed, s->last_words_path);
+            return code;
+        }
+        say_error(SAY_OS, "the server failed; starting it again",
+                  "ended=\"%s\" delay_ms=%d last_words=%s", ended, (int)delay, s->last_words_path);
+        pause_before_restart(s, delay);
+        if (s->stopping) return 0; /* asked to end while nothing ran */
+        delay = MIN(delay * 2, (int64_t)DELAY_MOST_MS);
+    }
+}
+
+int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up)
+{
+    static struct supervisor s; /* one a process; 16 KiB */
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGWINCH};
+    sigset_t set;
+    s = (struct supervisor){.last_words_path = last_words_path, .words = -1};
+    sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) sigaddset(&set, numbers[i]);
+    signal(SIGPIPE, SIG_IGN);
+    INVARIANT(sigprocmask(SIG_BLOCK, &set, &s.before) == 0);
+    s.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    INVARIANT(s.signals >= 0);
+    int code = keep_alive(&s, serve, arg, give_up);
+    close(s.signals);
+    sigprocmask(SIG_SETMASK, &s.before, NULL);
+    return code;
+}
