@@ -1,0 +1,217 @@
+/* Goal: what breaks is named and nothing half-done stays: damaged files, a torn log, a file that
+ * can not be written, memory refused at any call, a format from the future. */
+#include "os/file.h"
+#include "store/store_kit.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum { ROWS = 1000 };
+
+static void many_rows(struct kit_row rows[ROWS], int32_t pk)
+{
+    for (int i = 0; i < ROWS; i++) rows[i] = (struct kit_row){pk, i, {"some text", NULL, "more"}};
+}
+
+struct found {
+    const char *ending;
+    char name[64];
+};
+static err_t find_file(void *ctx, const char *name)
+{
+    struct found *f = ctx;
+    size_t n = strlen(name), e = strlen(f->ending);
+    if (n >= e && n < sizeof f->name && strcmp(name + n - e, f->ending) == 0) strcpy(f->name, name);
+    return ERR_OK;
+}
+static void db_file(const struct kit *k, const char *ending, char path[512])
+{
+    char dir[300];
+    struct found f = {.ending = ending};
+    snprintf(dir, sizeof dir, "%s/db", k->dir);
+    CHECK_OK(dir_list(dir, find_file, &f, NULL), NULL);
+    snprintf(path, 512, "%s/%s", dir, f.name);
+}
+
+static void damage(const char *path, uint64_t at)
+{
+    int fd;
+    uint8_t bytes[64];
+    memset(bytes, 0xa5, sizeof bytes);
+    CHECK_OK(file_open(path, FILE_WRITE, &fd, NULL), NULL);
+    CHECK_OK(file_pwrite(fd, bytes, sizeof bytes, at, NULL), NULL);
+    file_close(fd);
+}
+
+TEST(a_damaged_file_is_named)
+{
+    struct kit k;
+    struct kit_row rows[ROWS];
+    struct diag d = {0};
+    char path[512];
+    kit_open(&k, (struct store_options){0});
+    many_rows(rows, 1);
+    kit_put(&k, STORE_LIVE, rows, ROWS, (struct kit_write){.timestamp = 1});
+    CHECK_OK(store_flush(k.s, &d), &d);
+    db_file(&k, ".sst", path);
+    struct store_options o = {.dir = k.dir};
+    kit_close(&k);
+    damage(path, 4500); /* behind the first block, which holds what opening reads */
+    kit_open(&k, o);
+    struct store_scan_options so = {.table = k.t};
+    struct store_scan *c;
+    struct column_batch b = {.arena = k.arena};
+    CHECK_OK(store_scan_open(k.s, NULL, &so, &c, &d), &d);
+    CHECK_ERR(store_scan_next(c, ROWS, &b, NULL, &d), ERR_CORRUPT);
+    CHECK_TEXT(d.where, path);
+    store_scan_close(c);
+    struct store *s = k.s;
+    db_file(&k, "CURRENT", path);
+    store_close(s);
+    damage(path, 0);
+    CHECK_ERR(store_open(&o, &k.s, &d), ERR_CORRUPT);
+    arena_free(k.arena);
+}
+
+TEST(a_newer_format_is_refused)
+{
+    struct kit k;
+    struct diag d = {0};
+    struct store *s;
+    kit_open(&k, (struct store_options){0});
+    struct store_write *w = kit_begin(&k, STORE_LIVE);
+    CHECK_OK(store_write_record(w, STORE_META, SLICE("format"), SLICE("\0\0\0\2")), NULL);
+    CHECK_OK(store_write_commit(w, &d), &d);
+    store_close(k.s);
+    CHECK_ERR(store_open(&(struct store_options){.dir = k.dir}, &s, &d), ERR_VERSION);
+    arena_free(k.arena);
+}
+
+/* Where the log ends early, at any byte, whole epochs come back and nothing else. */
+TEST(a_torn_log_gives_back_whole_epochs)
+{
+    enum { EPOCHS = 10, CUTS = 40 };
+    struct kit k;
+    struct kit_row rows[ROWS];
+    char log[512], copy[400], command[1200];
+    uint64_t seed = 29;
+    kit_open(&k, (struct store_options){0});
+    for (int32_t e = 0; e < EPOCHS; e++) {
+        many_rows(rows, e);
+        kit_put(&k, STORE_LIVE, rows, ROWS, (struct kit_write){.timestamp = 1});
+    }
+    db_file(&k, ".log", log);
+    struct slice bytes;
+    CHECK_OK(file_load(log, MIB(64), &bytes, NULL), NULL);
+    snprintf(copy, sizeof copy, "%s/copy", test_dir());
+    int64_t seen[EPOCHS + 1] = {0};
+    for (int i = 0; i < CUTS; i++) {
+        snprintf(command, sizeof command, "rm -rf %s && cp -r %s %s", copy, k.dir, copy);
+        CHECK_INT(system(command), 0);
+        char torn[512];
+        snprintf(torn, sizeof torn, "%s/db/%s", copy, strrchr(log, '/') + 1);
+        int fd;
+        CHECK_OK(file_open(torn, FILE_WRITE, &fd, NULL), NULL);
+        CHECK_OK(file_truncate(fd, bytes.len - test_random(&seed) % (bytes.len * 9 / 10), NULL),
+                 NULL);
+        file_close(fd);
+        struct store *s;
+        struct diag d = {0};
+        CHECK_OK(store_open(&(struct store_options){.dir = copy}, &s, &d), &d);
+        const struct store_table *t = store_table_find(s, SLICE("ks"), SLICE("t"));
+        struct store_scan_options so = {.table = t};
+        struct store_scan *c;
+        struct column_batch b = {.arena = arena_new(MIB(16))};
+        CHECK_OK(store_scan_open(s, NULL, &so, &c, &d), &d);
+        CHECK_OK(store_scan_next(c, ROWS * EPOCHS, &b, NULL, &d), &d);
+        CHECK_INT(b.rows % ROWS, 0);
+        seen[b.rows / ROWS]++;
+        arena_free(b.arena);
+        store_scan_close(c);
+        store_close(s);
+    }
+    int different = 0;
+    for (int i = 0; i <= EPOCHS; i++) different += seen[i] > 0;
+    CHECK(different > 4);
+    mem_give((void *)(uintptr_t)bytes.at);
+    kit_close(&k);
+}
+
+TEST(a_sorted_file_that_can_not_be_written_leaves_nothing_and_the_store_goes_on)
+{
+    struct kit k;
+    struct kit_row rows[ROWS];
+    struct diag d = {0};
+    struct rlimit was, small;
+    char dir[300];
+    kit_open(&k, (struct store_options){0});
+    many_rows(rows, 1);
+    struct store_write *w = kit_begin(&k, STORE_CATCHUP);
+    CHECK_OK(kit_add(&k, w, rows, ROWS, (struct kit_write){.timestamp = 1}), NULL);
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &was), 0);
+    small = was;
+    small.rlim_cur = 2000;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
+    err_t e = store_write_commit(w, &d);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &was), 0);
+    CHECK_INT(e, ERR_IO);
+    CHECK(strstr(d.why, "File too large") != NULL);
+    CHECK_TEXT(kit_rows(&k, NULL, 0), "");
+    struct found f = {.ending = ".sst"};
+    snprintf(dir, sizeof dir, "%s/ingest", k.dir);
+    CHECK_OK(dir_list(dir, find_file, &f, NULL), NULL);
+    CHECK_TEXT(f.name, "");
+    kit_put(&k, STORE_CATCHUP, rows, ROWS, (struct kit_write){.timestamp = 1});
+    CHECK(strlen(kit_rows(&k, NULL, 0)) > ROWS * 10);
+    kit_close(&k);
+}
+
+/* The nth taking of memory fails, n = 1, 2, …, until a whole write and read go through. */
+TEST(memory_refused_at_any_call_is_an_error_and_never_half_a_write)
+{
+    struct kit k;
+    struct kit_row rows[ROWS];
+    kit_open(&k, (struct store_options){.write_buffer_bytes = MIB(1)});
+    many_rows(rows, 1);
+    kit_put(&k, STORE_LIVE, rows, ROWS, (struct kit_write){.timestamp = 1}); /* rows to merge */
+    struct column columns[3];
+    uint16_t ids[3];
+    for (int i = 0; i < 3; i++) {
+        ids[i] = k.t->columns[i].id;
+        CHECK_OK(column_init(&columns[i], k.t->columns[i].type, ROWS, k.arena), NULL);
+        memset(columns[i].state, VALID_VALUE, ROWS);
+    }
+    struct store_rows r = {
+        .table = k.t, .columns = columns, .column_ids = ids, .column_count = 3, .count = ROWS};
+    int refused = 0, nth = 1;
+    for (bool whole = false; !whole && nth < 1000; nth++) {
+        struct store_write *w = NULL;
+        uint32_t bad;
+        for (int i = 0; i < ROWS; i++) {
+            columns[0].i32[i] = 100 + nth;
+            columns[1].i32[i] = i;
+            columns[2].bytes[i] = SLICE("v");
+        }
+        mem_fail_at((uint64_t)nth);
+        err_t e = store_write_begin(k.s, nth & 1 ? STORE_LIVE : STORE_CATCHUP, 0, &w, NULL);
+        if (!e) {
+            e = store_write_rows(w, &r, &bad, NULL);
+            if (!e) e = store_write_record(w, STORE_CURSOR, SLICE("c"), SLICE("x"));
+            if (e)
+                store_write_abort(w);
+            else
+                e = store_write_commit(w, NULL);
+        }
+        mem_fail_at(0);
+        struct value key = value_i64(TYPE_INT, 100 + nth);
+        size_t seen = strlen(kit_find(&k, &key, 1, 0));
+        CHECK(e == ERR_OK || e == ERR_NO_MEMORY);
+        CHECK((seen > 0) == (e == ERR_OK));
+        refused += e != ERR_OK;
+        whole = e == ERR_OK && nth > 20;
+    }
+    CHECK(refused >= 4);
+    CHECK(nth < 1000);
+    kit_close(&k);
+}
