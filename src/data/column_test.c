@@ -44,6 +44,25 @@ TEST(a_column_gives_back_what_was_put)
     arena_free(a);
 }
 
+TEST(a_rows_bytes_are_those_of_its_value)
+{
+    struct arena *a = arena_new(MIB(4));
+    for (int k = 0; k < TYPE_LIST; k++) {
+        struct column c;
+        CHECK_OK(column_init(&c, type_of((enum type_kind)k), 10, a), NULL);
+        for (uint32_t row = 0; row < 10; row++) {
+            struct value v = fixed_value((enum type_kind)k, row);
+            uint8_t scratch[16];
+            struct buf want = buf_make(KIB(1));
+            CHECK_OK(column_set(&c, row, &v), NULL);
+            value_to_binary(&v, &want);
+            CHECK(slice_equal(column_binary(&c, row, scratch), buf_view(&want)));
+            buf_done(&want);
+        }
+    }
+    arena_free(a);
+}
+
 TEST(a_row_without_room_is_no_memory)
 {
     struct arena *a = arena_new(KIB(1));

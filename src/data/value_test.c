@@ -232,6 +232,22 @@ TEST(text_that_is_no_value_is_refused_with_its_place)
          ERR_CAST},
         {"tuple<int>", "(1, 2)", "'(1, 2)' is not a tuple: a tuple in it has too many fields",
          ERR_CAST},
+        {"timestamp", "9223372036854775808",
+         "'9223372036854775808' is not a timestamp: more milliseconds than 64 bits hold", ERR_CAST},
+        {"date", "4294967296", "'4294967296' is not a date: more days than 32 bits hold", ERR_CAST},
+        {"time", "-1", "'-1' is not a time: nanoseconds of a day go from 0 to 86399999999999",
+         ERR_CAST},
+        {"duration", "99999999999999999999s",
+         "'99999999999999999999s' is not a duration: a number in it is too big", ERR_CAST},
+        {"duration", "2147483648d",
+         "'2147483648d' is not a duration: months and days are 32-bit numbers, nanoseconds a "
+         "64-bit one",
+         ERR_CAST},
+        {"duration", "2562048h",
+         "'2562048h' is not a duration: months and days are 32-bit numbers, nanoseconds a 64-bit "
+         "one",
+         ERR_CAST},
+        {"duration", "P1H", "'P1H' is not a duration: 'H' at character 3", ERR_CAST},
         {"json", "{\"a\":}", "'{\"a\":}' is not JSON: no value at byte 6", ERR_BAD_JSON},
     };
     struct arena *a = arena_new(MIB(1));
@@ -343,6 +359,42 @@ TEST(inside_nested_values)
     CHECK_ERR(value_make(type_named(a, "list<bigint>"), parts, 3, a, &v, NULL), ERR_TYPE);
     CHECK_ERR(value_make(type_named(a, "tuple<int>"), parts, 3, a, &v, NULL), ERR_TYPE);
     arena_free(a);
+}
+
+/* Types are made by hand here: type_parse would refuse one that is as deep as this. */
+TEST(a_value_deeper_than_a_type_may_be_is_refused)
+{
+    enum { LEVELS = TYPE_DEPTH_MAX + 2 };
+    struct type levels[LEVELS];
+    const struct type *items[LEVELS];
+    struct arena *a = arena_new(MIB(1));
+    struct buf text = buf_make(KIB(1)), bytes = buf_make(KIB(1));
+    struct value v;
+    for (int i = 0; i < LEVELS; i++) {
+        items[i] = i ? &levels[i - 1] : type_of(TYPE_INT);
+        levels[i] = (struct type){.kind = TYPE_LIST, .count = 1, .items = &items[i]};
+        buf_char(&text, '[');
+    }
+    for (int i = 0; i < LEVELS; i++) buf_char(&text, ']');
+    for (int i = LEVELS; i-- > 1;) {
+        buf_be(&bytes, 1, 4);
+        buf_be(&bytes, 8 * (uint64_t)i - 4, 4);
+    }
+    buf_be(&bytes, 0, 4);
+    const struct type *deep = &levels[LEVELS - 1];
+    CHECK_ERR(value_from_text(deep, buf_view(&text), a, &v, NULL), ERR_TOO_DEEP);
+    CHECK_ERR(value_from_json(deep, buf_view(&text), false, a, &v, NULL), ERR_TOO_DEEP);
+    CHECK_ERR(value_from_binary(deep, buf_view(&bytes), &v, NULL), ERR_TOO_DEEP);
+    buf_done(&text);
+    buf_done(&bytes);
+    arena_free(a);
+}
+
+TEST(values_of_c_numbers)
+{
+    struct value f = value_f64(2.5), b = value_bool(true);
+    CHECK(f.type == type_of(TYPE_DOUBLE) && f.state == VALID_VALUE && f.f64 == 2.5);
+    CHECK(b.type == type_of(TYPE_BOOLEAN) && b.state == VALID_VALUE && b.boolean);
 }
 
 /* --- random values -----------------------------------------------------------------------------
