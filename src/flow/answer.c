@@ -374,7 +374,9 @@ static err_t append_missing(struct source *s, const struct answer *a, struct are
             if (a->items[hi].partition != a->items[lo].partition) break;
         e = build_part(s, a, parts_total, lo, hi, &parts[count++], d);
     }
-    if (!e) e = append_parts(s, parts, count, d);
+    bool crash = s->parts_max >= 0 && (uint32_t)s->parts_max < count;
+    if (!e) e = append_parts(s, parts, crash ? (uint32_t)s->parts_max : count, d);
+    if (!e && crash) e = diag_fail(d, ERR_INTERNAL, "the test's crash");
     for (uint32_t i = 0; i < count; i++) {
         err_t noted = note_part(s, a, &parts[i], scratch, e ? NULL : d);
         if (!e) e = noted;

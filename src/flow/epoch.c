@@ -3,7 +3,8 @@
 #include "flow/flow_int.h"
 
 enum {
-    PRUNE_EVERY = 1024 /* epochs between looks for records that retention has overtaken */
+    EPOCH_SLACK = 256 << 20, /* what the chunk that crosses the soft bound may add */
+    PRUNE_EVERY = 1024       /* epochs between looks for records that retention has overtaken */
 };
 /* the end of year 9999: times beyond are a producer's mistake */
 static const int64_t time_max_ms = 253402300799999;
@@ -55,7 +56,7 @@ err_t epoch_begin(struct lane *l, enum store_form form, struct diag *d)
         l->column_ids[i] = c->id;
     }
     /* the soft bound closes an epoch; the hard one leaves room for the chunk that crosses it */
-    return store_write_begin(f->o.store, form, epoch_bytes_max(l) + MIB(256), &p->write, d);
+    return store_write_begin(f->o.store, form, epoch_bytes_max(l) + EPOCH_SLACK, &p->write, d);
 }
 
 void epoch_abort(struct lane *l)
@@ -92,6 +93,16 @@ static void unselect(struct chunk *c, uint32_t row)
     c->selected_count = kept;
 }
 
+/* Whether the store's no is about one row, and not about the epoch's size or the machine. */
+static bool row_at_fault(const struct chunk *c, err_t e, uint32_t row)
+{
+    size_t bytes = 0;
+    if (row >= c->rows || c->gone[row] || err_passes(e)) return false;
+    if (e != ERR_TOO_BIG) return true;
+    for (uint32_t i = 0; i < c->rows; i++) bytes += c->values[i].len;
+    return bytes < EPOCH_SLACK / 2; /* so much fits: it must be the row */
+}
+
 /* A row that the store refuses is a dead letter; the others are written again without it, the same
  * cells at the same times. */
 static err_t write_rows(struct lane *l, const struct column *outputs, struct diag *d)
@@ -111,7 +122,7 @@ static err_t write_rows(struct lane *l, const struct column *outputs, struct dia
         rows.count = c->selected_count;
         err_t e = store_write_rows(l->epoch.write, &rows, &bad_row, &why);
         if (!e) break;
-        if (bad_row >= c->rows || c->gone[bad_row]) {
+        if (!row_at_fault(c, e, bad_row)) {
             if (d) *d = why;
             return e;
         }

@@ -263,6 +263,7 @@ struct source {
     struct answer pending; /* made, not yet settled: kept until it is */
     bool is_pending, journalled;
     bool recovered, ended;
+    int parts_max;       /* tests: as if a crash came after so many parts of an answer; -1: none */
     struct gate settled; /* guards appends_left */
     uint32_t appends_left;
 };

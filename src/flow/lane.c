@@ -224,7 +224,9 @@ static err_t lane_step(struct lane *l, struct diag *d)
     }
     if (e) {
         uint64_t rows = l->epoch.counter.now.in;
+        bool truncated = e == ERR_UNKNOWN_TABLE && l->epoch.table && !l->epoch.write;
         epoch_abort(l);
+        if (truncated) return ERR_OK; /* the next epoch finds the table as it is now, or fails */
         bool too_big = (e == ERR_TOO_BIG || e == ERR_NO_MEMORY) && rows > 1;
         if (too_big) /* a smaller one will fit */
             l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 4, (uint64_t)1);

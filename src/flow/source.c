@@ -91,6 +91,7 @@ err_t source_new(struct stage *stage, const struct flow_source_options *o, struc
     struct source *s = stage->source = mem_take(sizeof(*s));
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "no memory for source '%.*s'", SLICE_ARG(o->name));
     s->stage = stage;
+    s->parts_max = -1;
     s->cursor = buf_make(SOURCE_CURSOR_MAX);
     s->scratch = buf_make(RECORD_BATCH_MAX);
     s->counter.skip =

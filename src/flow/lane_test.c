@@ -1,0 +1,459 @@
+/* Streams: each record exactly once in the table, among the filtered or the dead, whatever stops
+ * the stream; the ledger knows where each one went. */
+#include "flow/kit_test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void run_to_end(struct world *w)
+{
+    struct diag d = {0};
+    CHECK_OK(flow_start(w->flow, &d), &d);
+    CHECK_OK(flow_drain(w->flow, 20000, &d), &d);
+    flow_stop(w->flow);
+}
+
+static int64_t sum_below(int64_t n)
+{
+    return n * (n - 1) / 2;
+}
+
+TEST(records_become_rows_and_the_ledger_says_so)
+{
+    struct world w = {0};
+    world_open(&w, NULL, 3);
+    world_fill(&w, 5000, CODEC_LZ4);
+    world_stream(&w, USERS_SQL);
+    run_to_end(&w);
+    struct table_print t = world_table(&w);
+    struct flow_status s = world_status(&w, "load");
+    CHECK_INT(t.rows, 5000);
+    CHECK_INT(t.sum_n, sum_below(5000));
+    CHECK_INT(s.ledger.in, 5000);
+    CHECK_INT(s.ledger.applied, 5000);
+    CHECK_INT(s.ledger.rows_out, 5000);
+    CHECK_INT(s.lag, 0);
+    CHECK(s.balanced && s.epochs > 0);
+    struct log_topic *topic = log_topic_find(w.log, SLICE("events"));
+    for (int32_t p = 0; p < 3; p++)
+        CHECK_INT(flow_keep_from(w.flow, SLICE("events"), p),
+                  log_end_offset(log_partition(topic, p)));
+    CHECK_INT(flow_keep_from(w.flow, SLICE("other"), 0), INT64_MAX);
+    world_close(&w);
+}
+
+TEST(a_lone_record_is_a_row_without_waiting_for_more)
+{
+    struct world w = {.options = {.epoch_ms_live = 60000}};
+    struct diag d = {0};
+    world_open(&w, NULL, 2);
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK(world_reaches(&w, "load", "waiting"));
+    world_append(&w, 1, "k", "{\"id\":\"a\",\"name\":\"x\",\"n\":1}");
+    CHECK_OK(flow_drain(w.flow, 5000, &d), &d);
+    CHECK_INT(world_table(&w).rows, 1);
+    world_close(&w);
+}
+
+/* Live and catching up, one lane and three, in small epochs and large, from the beginning again
+ * after a reset: the same table, cell for cell. */
+TEST(the_same_log_gives_the_same_table_whatever_the_epochs)
+{
+    static const struct flow_options ways[] = {
+        {.lanes_max = 1, .form = FLOW_FORM_LIVE},
+        {.lanes_max = 3, .form = FLOW_FORM_LIVE, .epoch_rows_live = 70},
+        {.lanes_max = 2, .form = FLOW_FORM_CATCHUP, .epoch_rows_catchup = 900},
+        {.lanes_max = 1, .form = FLOW_FORM_CATCHUP},
+        {.lanes_max = 2, .catchup_lag = 1000},
+    };
+    struct world w = {0};
+    struct diag d = {0};
+    struct table_print first = {0};
+    world_open(&w, NULL, 3);
+    world_fill(&w, 4000, CODEC_ZSTD);
+    world_fill(&w, 1000, CODEC_NONE); /* the same keys again: they must win */
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        w.options = ways[i];
+        world_flow_again(&w);
+        CHECK_OK(stream_reset(w.store, SLICE("load"), &d), &d);
+        CHECK_OK(store_table_truncate(w.store, SLICE("ks"), SLICE("users"), &d), &d);
+        world_stream(&w, USERS_SQL);
+        run_to_end(&w);
+        struct table_print t = world_table(&w);
+        CHECK_INT(world_status(&w, "load").ledger.in, 5000);
+        CHECK_INT(t.rows, 4000);
+        if (i == 0) first = t;
+        CHECK_INT(t.hash, first.hash);
+    }
+    world_close(&w);
+}
+
+TEST(within_a_partition_the_later_record_wins_even_with_an_older_time)
+{
+    struct world w = {0};
+    world_open(&w, NULL, 1);
+    world_append_at(&w, 0, "k", "{\"id\":\"a\",\"n\":1}", 2000);
+    world_append_at(&w, 0, "k", "{\"id\":\"a\",\"n\":2}", 2000);
+    world_append_at(&w, 0, "k", "{\"id\":\"a\",\"n\":3}", 1000);
+    world_append_at(&w, 0, "k", "{\"id\":\"b\",\"n\":10}", INT64_MAX - 5);
+    world_append_at(&w, 0, "k", "{\"id\":\"b\",\"n\":20}", -1);
+    world_stream(&w, USERS_SQL);
+    run_to_end(&w);
+    struct table_print t = world_table(&w);
+    CHECK_INT(t.rows, 2);
+    CHECK_INT(t.sum_n, 23);
+    world_close(&w);
+}
+
+/* --- poison --------------------------------------------------------------------------------------
+ */
+
+TEST(poison_records_are_dead_letters_and_the_others_go_on)
+{
+    struct world w = {0};
+    struct letters l;
+    world_open(&w, NULL, 1);
+    world_append(&w, 0, "k0", "{\"id\":\"good\",\"n\":1}");
+    world_append(&w, 0, "k1", "{\"id\":\"a\",\"n\":1");
+    world_append(&w, 0, "k2", NULL);
+    world_append(&w, 0, "k3", "{\"id\":null,\"n\":1}");
+    world_append(&w, 0, "k4", "{\"id\":\"b\",\"n\":\"x\"}");
+    world_append(&w, 0, "k5", "{\"id\":\"\",\"n\":1}");
+    world_append(&w, 0, NULL, "{\"id\":\"fine\",\"n\":\"2\"}");
+    world_stream(&w, USERS_SQL);
+    run_to_end(&w);
+    world_letters(&w, "load", &l);
+    struct flow_status s = world_status(&w, "load");
+    CHECK_INT(s.ledger.in, 7);
+    CHECK_INT(s.ledger.applied, 2);
+    CHECK_INT(s.ledger.dead, 5);
+    CHECK_INT(l.count, 5);
+    CHECK_INT(world_table(&w).sum_n, 3);
+    for (int i = 0; i < 5; i++) {
+        CHECK_INT(l.items[i].offset, i + 1);
+        CHECK_INT(l.items[i].key[1], '1' + i);
+        CHECK(l.items[i].reason[0] != 0);
+    }
+    CHECK_TEXT(l.items[0].raw, "{\"id\":\"a\",\"n\":1");
+    CHECK_TEXT(l.items[1].reason, "the record has no value");
+    CHECK_TEXT(l.items[2].reason, "key column 'id' is null");
+    CHECK(strstr(l.items[3].expression, "n") != NULL);
+    CHECK_TEXT(l.items[4].reason, "key column 'id' is empty");
+    world_close(&w);
+}
+
+TEST(a_batch_that_can_not_be_opened_is_counted_record_by_record)
+{
+    struct world w = {0};
+    struct record_builder b = record_builder_make(MIB(1));
+    struct buf out = buf_make(MIB(1));
+    struct record_batch_options o = {
+        .codec = CODEC_ZSTD, .producer_id = -1, .producer_epoch = -1, .base_sequence = -1};
+    struct letters l;
+    struct diag d = {0};
+    int64_t offset;
+    world_open(&w, NULL, 1);
+    world_append(&w, 0, "k", "{\"id\":\"before\",\"n\":1}");
+    for (int i = 0; i < 10; i++)
+        record_builder_add(&b, 1, SLICE("k"), SLICE("{\"id\":\"x\"}"), NULL, 0);
+    CHECK_OK(record_builder_finish(&b, &o, &out), NULL);
+    memset(out.at + RECORD_BATCH_HEAD, 0xee, out.len - RECORD_BATCH_HEAD);
+    uint32_t crc = crc32c(0, out.at + 21, out.len - 21);
+    buf_set_be(&out, 17, crc, 4);
+    struct log_partition *p = log_partition(log_topic_find(w.log, SLICE("events")), 0);
+    err_t e = log_append_wait(w.log, p, out.at, out.len, 1, &offset, &d);
+    if (!e) { /* a log that opens batches refuses it sooner, which is as good */
+        world_append(&w, 0, "k", "{\"id\":\"after\",\"n\":2}");
+        world_stream(&w, USERS_SQL);
+        run_to_end(&w);
+        world_letters(&w, "load", &l);
+        struct flow_status s = world_status(&w, "load");
+        CHECK_INT(s.ledger.in, 12);
+        CHECK_INT(s.ledger.applied, 2);
+        CHECK_INT(s.ledger.dead, 10);
+        CHECK_INT(l.count, 1);
+        CHECK_INT(l.items[0].offset, 1);
+    }
+    record_builder_done(&b);
+    buf_done(&out);
+    world_close(&w);
+}
+
+TEST(filters_and_checks_decide_where_a_record_goes)
+{
+    struct world w = {0};
+    struct letters l;
+    world_open(&w, NULL, 2);
+    world_fill(&w, 1000, CODEC_NONE);
+    world_stream(&w, USERS_SQL " WHERE CAST(n AS BIGINT) >= 100 "
+                               "CHECK (CAST(n AS BIGINT) < 990) ELSE DEAD LETTER "
+                               "CHECK (CAST(n AS BIGINT) <> 500) ELSE SKIP");
+    run_to_end(&w);
+    struct flow_status s = world_status(&w, "load");
+    world_letters(&w, "load", &l);
+    CHECK_INT(s.ledger.in, 1000);
+    CHECK_INT(s.ledger.filtered, 101);
+    CHECK_INT(s.ledger.dead, 10);
+    CHECK_INT(s.ledger.applied, 889);
+    CHECK_INT(l.count, 10);
+    CHECK_TEXT(l.items[0].reason, "check failed");
+    CHECK(strstr(l.items[0].expression, "990") != NULL);
+    CHECK_INT(world_table(&w).rows, 889);
+    world_close(&w);
+}
+
+TEST(a_check_that_must_not_fail_stops_the_stream_and_names_the_record)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    world_open(&w, NULL, 1);
+    world_fill(&w, 10, CODEC_NONE);
+    world_stream(&w, USERS_SQL " CHECK (CAST(n AS BIGINT) <> 7) ELSE FAIL");
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK(world_reaches(&w, "load", "failed"));
+    struct flow_status s = world_status(&w, "load");
+    CHECK(strstr(s.trouble, "events/0 offset 7") != NULL);
+    CHECK_ERR(flow_drain(w.flow, 1000, &d), ERR_CONSTRAINT);
+    CHECK_INT(s.ledger.in, 0);
+    world_close(&w);
+}
+
+/* --- the ledger ----------------------------------------------------------------------------------
+ */
+
+TEST(a_stream_that_does_not_count_a_term_fails_by_its_ledger)
+{
+    static const enum ledger_term terms[] = {TERM_IN, TERM_APPLIED, TERM_FILTERED, TERM_DEAD};
+    for (size_t i = 0; i < COUNT_OF(terms); i++) {
+        char dir[300];
+        struct world w = {.options = {.mutant = FLOW_MUTANT_SKIP_COUNT, .mutant_term = terms[i]}};
+        struct diag d = {0};
+        snprintf(dir, sizeof(dir), "%s/%zu", test_dir(), i);
+        world_open(&w, dir, 1);
+        world_fill(&w, 10, CODEC_NONE);
+        world_append(&w, 0, "k", "no JSON");
+        world_stream(&w, USERS_SQL " WHERE CAST(n AS BIGINT) > 2");
+        CHECK_OK(flow_start(w.flow, &d), &d);
+        CHECK(world_reaches(&w, "load", "failed"));
+        CHECK(!world_status(&w, "load").balanced);
+        CHECK(strstr(world_status(&w, "load").trouble, "accounted for") != NULL);
+        CHECK_INT(world_table(&w).rows, 0);
+        world_close(&w);
+    }
+}
+
+static void drop_old_segments(struct world *w)
+{
+    struct log_topic_config c = log_topic_defaults();
+    struct log_topic *t;
+    struct diag d = {0};
+    c.segment_bytes = 4096;
+    c.retention_bytes = 8192;
+    CHECK_OK(log_topic_create(w->log, SLICE("events"), 1, &c, &t, &d), &d);
+    for (int i = 0; i < 5; i++) world_append(w, 0, "k", "{\"id\":\"early\",\"n\":1}");
+    world_stream(w, USERS_SQL);
+    run_to_end(w);
+    for (int i = 0; i < 60; i++) world_fill(w, 20, CODEC_NONE);
+    CHECK_OK(log_retain(log_partition(t, 0), clock_wall_ms(), INT64_MAX, &d), &d);
+    CHECK(log_start_offset(log_partition(t, 0)) > 5);
+}
+
+TEST(what_retention_removed_unread_is_counted_and_red)
+{
+    for (int mutant = 0; mutant < 2; mutant++) {
+        char dir[300];
+        struct world w = {0};
+        struct diag d = {0};
+        snprintf(dir, sizeof(dir), "%s/%d", test_dir(), mutant);
+        world_open(&w, dir, 0);
+        drop_old_segments(&w);
+        if (mutant)
+            w.options = (struct flow_options){.mutant = FLOW_MUTANT_SKIP_COUNT,
+                                              .mutant_term = TERM_EXPIRED};
+        world_flow_again(&w);
+        world_stream(&w, USERS_SQL);
+        CHECK_OK(flow_start(w.flow, &d), &d);
+        if (mutant) {
+            CHECK(world_reaches(&w, "load", "failed"));
+        } else {
+            CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+            struct flow_status s = world_status(&w, "load");
+            struct log_partition *p = log_partition(log_topic_find(w.log, SLICE("events")), 0);
+            CHECK_INT(s.ledger.in, log_end_offset(p));
+            CHECK_INT(s.ledger.expired, log_start_offset(p) - 5);
+            CHECK(strstr(s.trouble, "retention removed") != NULL);
+        }
+        world_close(&w);
+    }
+}
+
+TEST(the_ledger_goes_on_when_the_number_of_lanes_changes)
+{
+    struct world w = {0};
+    world_open(&w, NULL, 4);
+    for (uint32_t lanes = 4; lanes > 0; lanes--) {
+        w.options.lanes_max = lanes;
+        world_flow_again(&w);
+        world_fill(&w, 100, CODEC_NONE);
+        world_stream(&w, USERS_SQL);
+        run_to_end(&w);
+        CHECK_INT(world_status(&w, "load").ledger.in, 100 * (5 - lanes));
+        CHECK_INT(world_status(&w, "load").lanes, lanes);
+    }
+    struct ledger l;
+    struct diag d = {0};
+    CHECK_OK(ledger_load(w.store, SLICE("load"), &l, &d), &d);
+    CHECK_INT(l.in, 400);
+    CHECK(ledger_balanced(&l));
+    world_close(&w);
+}
+
+/* --- alarms --------------------------------------------------------------------------------------
+ */
+
+static void forge_cursor(struct world *w, int64_t next, uint8_t id_change)
+{
+    struct stream_cursor c = {.next = next};
+    struct log_topic *t = log_topic_find(w->log, SLICE("events"));
+    struct stage_key k = stage_key(SLICE("load"));
+    struct buf b = buf_make(100);
+    struct store_write *write;
+    struct diag d = {0};
+    memcpy(c.topic_id, log_topic_id(t), 16);
+    c.topic_id[3] ^= id_change;
+    stage_key_be(&k, 0, 4);
+    stream_cursor_put(&b, &c);
+    CHECK_OK(store_write_begin(w->store, STORE_LIVE, KIB(64), &write, &d), &d);
+    CHECK_OK(store_write_record(write, STORE_CURSOR, stage_key_slice(&k), buf_view(&b)), NULL);
+    CHECK_OK(store_write_commit(write, &d), &d);
+    buf_done(&b);
+}
+
+TEST(a_cursor_beyond_the_log_or_of_another_topic_is_an_alarm)
+{
+    static const struct {
+        int64_t next;
+        uint8_t id_change;
+        const char *says;
+    } cases[] = {{11, 0, "lost records"}, {5, 1, "made anew"}};
+    struct world w = {0};
+    world_open(&w, NULL, 1);
+    world_fill(&w, 10, CODEC_NONE);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct diag d = {0};
+        forge_cursor(&w, cases[i].next, cases[i].id_change);
+        world_flow_again(&w);
+        world_stream(&w, USERS_SQL);
+        CHECK_OK(flow_start(w.flow, &d), &d);
+        CHECK(world_reaches(&w, "load", "failed"));
+        CHECK(strstr(world_status(&w, "load").trouble, cases[i].says) != NULL);
+        CHECK_INT(world_table(&w).rows, 0);
+    }
+    world_close(&w);
+}
+
+/* --- stopping, starting, dying -------------------------------------------------------------------
+ */
+
+TEST(pause_resume_and_restart_go_on_from_the_durable_cursor)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    world_open(&w, NULL, 2);
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    world_fill(&w, 100, CODEC_NONE);
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_OK(flow_pause(w.flow, SLICE("load"), &d), &d);
+    CHECK_TEXT(world_status(&w, "load").state, "paused");
+    world_fill(&w, 100, CODEC_NONE);
+    CHECK_ERR(flow_drain(w.flow, 50, &d), ERR_TIMEOUT);
+    CHECK_INT(world_status(&w, "load").lag, 100);
+    CHECK_OK(flow_resume(w.flow, SLICE("load"), &d), &d);
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_OK(flow_restart(w.flow, SLICE("load"), &d), &d);
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_INT(world_status(&w, "load").ledger.in, 200);
+    CHECK_ERR(flow_pause(w.flow, SLICE("nobody"), &d), ERR_UNKNOWN_STREAM);
+    world_close(&w);
+}
+
+TEST(a_truncated_table_fills_again_and_a_dropped_one_fails_its_stream)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    world_open(&w, NULL, 1);
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    world_fill(&w, 100, CODEC_NONE);
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_OK(store_table_truncate(w.store, SLICE("ks"), SLICE("users"), &d), &d);
+    world_fill(&w, 50, CODEC_NONE);
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_INT(world_table(&w).rows, 50);
+    CHECK_OK(store_table_drop(w.store, SLICE("ks"), SLICE("users"), &d), &d);
+    world_fill(&w, 50, CODEC_NONE);
+    CHECK(world_reaches(&w, "load", "failed"));
+    world_close(&w);
+}
+
+enum { KILLS = 12, PAGES = 150, PAGE_ITEMS = 40 };
+
+static struct script_source endless(void)
+{
+    return (struct script_source){.pages = PAGES, .items = PAGE_ITEMS, .no_key_every = 97};
+}
+
+static void serve_until_killed(const char *dir)
+{
+    struct world w = {.options = {.epoch_rows_live = 100}};
+    struct script_source s = endless();
+    struct diag d = {0};
+    world_open(&w, dir, 3);
+    world_source(&w, &s);
+    world_stream(&w, USERS_SQL);
+    if (flow_start(w.flow, &d)) _exit(3);
+    for (;;) pause();
+}
+
+/* SIGKILL at odd moments, again and again; then source = topic = table + letters, to the record. */
+TEST(killed_at_any_moment_nothing_is_lost_or_doubled)
+{
+    char dir[256];
+    uint64_t random = 11;
+    snprintf(dir, sizeof(dir), "%s/killed", test_dir());
+    for (int i = 0; i < KILLS; i++) {
+        pid_t child = fork();
+        if (child == 0) serve_until_killed(dir);
+        usleep((useconds_t)(20000 + test_random(&random) % 60000));
+        kill(child, SIGKILL);
+        int status;
+        waitpid(child, &status, 0);
+        CHECK(WIFSIGNALED(status));
+    }
+    struct world w = {0};
+    struct script_source s = endless();
+    struct letters l;
+    world_open(&w, dir, 3);
+    world_source(&w, &s);
+    world_stream(&w, USERS_SQL);
+    run_to_end(&w);
+    const int64_t all = PAGES * PAGE_ITEMS, keyless = (all + 96) / 97;
+    struct flow_status source = world_status(&w, "script"), stream = world_status(&w, "load");
+    struct table_print t = world_table(&w);
+    CHECK_INT(source.ledger.in, all);
+    CHECK_INT(source.ledger.dead, keyless);
+    CHECK_INT(world_records(&w, "events"), all - keyless);
+    CHECK_INT(stream.ledger.in, all - keyless);
+    CHECK_INT(stream.ledger.applied, all - keyless);
+    CHECK_INT(t.rows, all - keyless);
+    int64_t lost = 0;
+    for (int64_t n = 0; n < all; n += 97) lost += n;
+    CHECK_INT(t.sum_n, sum_below(all) - lost);
+    world_letters(&w, "script", &l);
+    CHECK_INT(l.count, keyless);
+    world_close(&w);
+}
