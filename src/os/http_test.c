@@ -40,7 +40,7 @@ static void echo(struct http_request *r)
     if (has) buf_printf(&b, " x=%.*s", SLICE_ARG(x));
     if (second) buf_printf(&b, " part=%.*s", SLICE_ARG(part));
     buf_printf(&b, " [%.*s]", SLICE_ARG(http_body(r)));
-    http_reply(r, 200, "text/plain", buf_view(&b));
+    http_reply(r, b.err ? 503 : 200, "text/plain", buf_view(&b));
     buf_done(&b);
 }
 
@@ -466,8 +466,8 @@ TEST(slow_requests_are_answered_408_and_silent_connections_closed)
     struct buf got = buf_make(MIB(1));
     static const char *const begun[] = {
         "GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n5\r\nhello\r\n"};
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n5\r\nhello\r\n")};
     web_open(&w);
     for (size_t i = 0; i < COUNT_OF(begun); i++) {
         int fd = peer_connect(http_port(w.server));
@@ -559,6 +559,32 @@ TEST(a_body_of_eight_megabytes_comes_back_whole_and_announced_ones_take_no_memor
     close(second), close(fd);
     web_close(&w);
     buf_done(&in), buf_done(&got);
+}
+
+TEST(a_failed_allocation_costs_at_most_its_own_connection)
+{
+    struct web w = {0};
+    char answer[4096];
+    static const char request[] = "POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                                  "Content-Length: 5\r\n\r\nhello";
+    bool refused = false, served = false;
+    web_open(&w);
+    for (uint64_t n = 1; n < 60; n++) {
+        struct buf got = buf_over(answer, sizeof(answer));
+        int fd = peer_connect(http_port(w.server));
+        mem_fail_at(n);
+        (void)send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+        CHECK(peer_to_end(fd, &got));
+        mem_fail_at(0);
+        close(fd);
+        bool whole = strstr(buf_cstr(&got), "POST /p [hello]") != NULL;
+        bool told = got.len == 0 || slice_starts(buf_view(&got), "HTTP/1.1 503 ");
+        if (!whole && !told) test_failed(__FILE__, __LINE__, "n=%d: '%s'", (int)n, answer);
+        refused = refused || told;
+        served = served || whole;
+    }
+    CHECK(refused && served);
+    web_close(&w);
 }
 
 /* --- the parser alone ---------------------------------------------------------------------------
