@@ -173,6 +173,10 @@ static void yaml_scalar(struct walk *w, struct buf *out)
         buf_slice(out, s);
         return;
     }
+    if (s.len == 0) {
+        buf_text(out, "\"\"");
+        return;
+    }
     buf_char(out, '\'');
     for (uint32_t i = 0; i < s.len; i++) {
         if (s.at[i] == '\'') buf_char(out, '\'');
@@ -186,14 +190,14 @@ static void yaml_inline(struct walk *w, struct buf *out)
         yaml_scalar(w, out);
         return;
     }
-    buf_text(out, "{ ");
+    buf_char(out, '{');
     while (w->at < w->end && !take(w, '}')) {
         buf_slice(out, key_of(w));
         buf_text(out, ": ");
         yaml_scalar(w, out);
         if (take(w, ',')) buf_text(out, ", ");
     }
-    buf_text(out, " }");
+    buf_char(out, '}');
 }
 static void yaml_value(struct walk *w, struct buf *out, int blocks, int level)
 {
@@ -234,6 +238,10 @@ static void xml_text(struct slice s, struct buf *out)
             buf_text(out, "&lt;");
         else if (s.at[i] == '>')
             buf_text(out, "&gt;");
+        else if (s.at[i] == '\'')
+            buf_text(out, "&apos;");
+        else if (s.at[i] == '"')
+            buf_text(out, "&quot;");
         else
             buf_char(out, (char)s.at[i]);
     }
@@ -261,12 +269,8 @@ static void xml_element(struct walk *w, struct slice name, struct buf *out, int 
     }
     uint8_t text[TEXT_MAX];
     struct slice raw = scalar(w), value = plain(raw, text, sizeof(text));
-    if (value.len == 0 || slice_is(raw, "null")) {
-        buf_printf(out, "<%.*s/>\n", SLICE_ARG(name));
-        return;
-    }
     buf_printf(out, "<%.*s>", SLICE_ARG(name));
-    xml_text(value, out);
+    if (!slice_is(raw, "null")) xml_text(value, out);
     buf_printf(out, "</%.*s>\n", SLICE_ARG(name));
 }
 void format_xml(struct slice json, struct buf *out)
@@ -274,4 +278,5 @@ void format_xml(struct slice json, struct buf *out)
     struct walk w = {json.at, json.at + json.len};
     buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     xml_element(&w, SLICE("user"), out, 0);
+    if (!out->err && out->len > 0) out->len--; /* no line break at the end */
 }

@@ -11,7 +11,7 @@ enum nat_id {
     NAT_REAL = NAT_LEGO
 };
 enum name_list { NAMES_MALE, NAMES_FEMALE, NAMES_LAST, NAMES_STREET, NAMES_CITIES, NAMES_LISTS };
-enum postcode_kind { POST_FIVE, POST_AU, POST_CH, POST_CA, POST_GB, POST_NO };
+enum postcode_kind { POST_FIVE, POST_AU, POST_CH, POST_CA, POST_GB, POST_NL, POST_NO };
 
 struct word {
     const char *text;  /* UTF-8 that needs no JSON escapes */

@@ -295,6 +295,9 @@ TEST(postcodes_and_ids_have_the_type_traps)
         count_of("seed=s&results=50&nat=ir,nz,tr,ua", "\"id\":{\"name\":\"\",\"value\":null}"), 50);
     CHECK_INT(count_of("seed=s&results=50&nat=us", "\"id\":{\"name\":\"SSN\",\"value\":\""), 50);
     CHECK_INT(count_of("seed=s&results=50&nat=fr", "\"latitude\":\""), 50);
+    struct asked dutch = ask_version("1.3", "seed=s&nat=nl");
+    CHECK(strstr(text_of(&dutch), "\"postcode\":\""));
+    buf_done(&dutch.body);
     struct asked old = ask_version("1.1", "seed=s&nat=br");
     CHECK(strstr(text_of(&old), "\"id\":{\"name\":\"\",\"value\":null}"));
     CHECK(strstr(text_of(&old), "\"title\":\"m"));
@@ -423,13 +426,14 @@ TEST(formats_downloads_and_callbacks)
     buf_done(&a.body);
     CHECK(says("seed=s&inc=location&nat=au&fmt=csv", ",\""));
     CHECK(says("seed=s&format=yaml&nat=us", "results:\n    -\n        gender: "));
-    CHECK(says("seed=s&format=yaml&nat=us", "            street: { number: "));
+    CHECK(says("seed=s&format=yaml&nat=us", "            street: {number: "));
     CHECK(says("seed=s&format=yaml&nat=us", "\ninfo:\n    seed: s\n    results: 1\n    page: 1\n"));
     CHECK(says("seed=s&format=xml&nat=nz",
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<user>\n\t<results>\n\t\t<gender>"));
-    CHECK(says("seed=s&format=xml&nat=nz", "\t\t<id>\n\t\t\t<name/>\n\t\t\t<value/>\n\t\t</id>\n"));
+    CHECK(says("seed=s&format=xml&nat=nz",
+               "\t\t<id>\n\t\t\t<name></name>\n\t\t\t<value></value>\n\t\t</id>\n"));
     CHECK(says("seed=%22%0a%5C%ff%3C&inc=nat", "\"seed\":\"\\\"\\u000a\\\\\xef\xbf\xbd<\""));
-    CHECK(says("seed=%22%0a%5C%3C%26&inc=nat&format=xml", "<seed>\"\n\\&lt;&amp;</seed>"));
+    CHECK(says("seed=%22%0a%5C%3C%26&inc=nat&format=xml", "<seed>&quot;\n\\&lt;&amp;</seed>"));
     a = ask("seed=s&inc=nat&nat=us&noinfo&callback=app.users");
     CHECK_TEXT(text_of(&a), "app.users({\"results\":[{\"nat\":\"US\"}]});");
     buf_done(&a.body);

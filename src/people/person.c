@@ -104,6 +104,12 @@ static void draw_postcode(struct person *p, const struct edition *e, struct rng 
     case POST_CH: p->postcode = 1000 + below(r, 9000); break;
     case POST_GB: draw_letters(r, gb[below(r, COUNT_OF(gb))], p->postcode_text); break;
     case POST_NO: draw_letters(r, "dddd", p->postcode_text); break;
+    case POST_NL: /* 1.3 alone has the country's own form */
+        if (e->minor == 3)
+            draw_letters(r, "dddd LL", p->postcode_text);
+        else
+            p->postcode = 10000 + below(r, 90000);
+        break;
     case POST_CA:
         if (e->minor >= 2)
             draw_letters(r, "LdL dLd", p->postcode_text);
