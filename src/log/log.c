@@ -129,7 +129,7 @@ static void log_free(struct log *l)
 {
     topics_close(l);
     map_free(l->producer_names);
-    gate_done(&l->writer.gate);
+    writer_done(&l->writer);
     gate_done(&l->topics_gate);
     gate_done(&l->change_gate);
     file_close(l->lock_fd); /* the lock goes last */

@@ -260,6 +260,7 @@ void tail_finish(struct log_partition *p); /* cuts the zeros, lets the tail go. 
 uint64_t log_segment_bytes(const struct log_partition *p);
 MUST_CHECK err_t writer_start(struct log *l, struct diag *d);
 void writer_stop(struct log *l); /* answers everything first */
+void writer_done(struct writer *w);
 
 /* Work for the writer thread, between groups. Waits until it has run; ERR_STOPPED when closing. */
 struct job {

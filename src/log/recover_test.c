@@ -56,6 +56,46 @@ TEST(a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch)
     fixture_close(&f);
 }
 
+TEST(what_was_cut_once_never_comes_back)
+{
+    struct fixture f = fixture_open("back");
+    char path[1024];
+    size_t last = five_batches(&f), one = RECORD_BATCH_HEAD + 60;
+    fixture_crash(&f);
+    struct buf whole = file_bytes(fixture_path(&f, first_log, path));
+    whole.at[last - 1] ^= 1; /* the fourth is torn, the fifth is whole behind it */
+    file_replace(path, buf_view(&whole));
+    fixture_reopen(&f);
+    CHECK_INT(log_end_offset(f.p), 6);
+    CHECK_INT(log_recovery(f.log).bytes_cut, 2 * one);
+    CHECK_INT(append_one(&f, (struct batch_want){.count = 2, .size = 60}), 6);
+    CHECK_INT(log_end_offset(f.p), 8);
+    fixture_crash(&f); /* the new fourth fits the old fifth: it must be gone from the file */
+    fixture_reopen(&f);
+    CHECK_INT(log_end_offset(f.p), 8);
+    CHECK_INT(read_all(&f, 0), 8);
+    buf_done(&whole);
+    fixture_close(&f);
+}
+
+TEST(a_whole_batch_that_is_not_the_next_one_ends_the_log)
+{
+    struct fixture f = fixture_open("order");
+    char path[1024];
+    five_batches(&f);
+    fixture_crash(&f);
+    struct buf whole = file_bytes(fixture_path(&f, first_log, path));
+    struct buf longer = buf_make(MIB(1));
+    buf_put(&longer, whole.at, whole.len);
+    buf_put(&longer, whole.at, RECORD_BATCH_HEAD + 60); /* the first once more */
+    file_replace(path, buf_view(&longer));
+    fixture_reopen(&f);
+    CHECK_INT(log_end_offset(f.p), 10);
+    CHECK_INT(log_recovery(f.log).bytes_cut, RECORD_BATCH_HEAD + 60);
+    buf_done(&whole), buf_done(&longer);
+    fixture_close(&f);
+}
+
 TEST(zeros_behind_the_tail_are_the_end_and_not_a_loss)
 {
     struct fixture f = fixture_open("zeros");

@@ -493,8 +493,13 @@ void writer_stop(struct log *l)
     gate_leave(&w->gate);
     thread_join(&w->thread);
     INVARIANT(w->first == NULL); /* L1: nothing that was taken stays unanswered */
+}
+
+void writer_done(struct writer *w)
+{
     vec_done(&w->undo);
     vec_done(&w->entries);
     vec_done(&w->parts);
     mem_give(w->zeros);
+    gate_done(&w->gate);
 }
