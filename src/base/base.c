@@ -100,22 +100,24 @@ bool slice_to_f64(struct slice s, double *out)
 
 enum { NEAREST_MAX = 64 };
 
-/* Levenshtein's distance, one row at a time. */
+/* Levenshtein's distance, with two swapped neighbours (FORM for FROM) as one mistake; three rows of
+ * the table at a time. */
 static size_t edit_distance(struct slice a, struct slice b)
 {
-    size_t row[NEAREST_MAX + 1];
+    size_t rows[3][NEAREST_MAX + 1];
     if (a.len > NEAREST_MAX || b.len > NEAREST_MAX) return SIZE_MAX;
-    for (size_t j = 0; j <= b.len; j++) row[j] = j;
+    for (size_t j = 0; j <= b.len; j++) rows[0][j] = j;
     for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *higher = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= b.len; j++) {
-            size_t replace = diagonal + (lower(a.at[i - 1]) != lower(b.at[j - 1]));
-            diagonal = row[j];
-            row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
+            uint8_t x = lower(a.at[i - 1]), y = lower(b.at[j - 1]);
+            row[j] = MIN(above[j - 1] + (x != y), MIN(above[j], row[j - 1]) + 1);
+            bool swapped = i > 1 && j > 1 && x == lower(b.at[j - 2]) && lower(a.at[i - 2]) == y;
+            if (swapped) row[j] = MIN(row[j], higher[j - 2] + 1);
         }
     }
-    return row[b.len];
+    return rows[a.len % 3][b.len];
 }
 
 const char *nearest_word(struct slice word, const char *const *candidates, size_t count)

@@ -79,10 +79,11 @@ TEST(doubles_are_read_whole)
 
 TEST(the_nearest_word_is_found_and_a_far_one_is_not)
 {
-    static const char *const words[] = {"postcode", "listen", "retention", "id", "data"};
+    static const char *const words[] = {"postcode", "listen", "retention", "id", "data", "from"};
     static const struct {
         const char *word, *want;
     } cases[] = {{"postcod", "postcode"},
+                 {"FORM", "from"},
                  {"pstcode", "postcode"},
                  {"POSTCODE", "postcode"},
                  {"lisetn", "listen"},
