@@ -1,12 +1,11 @@
 #include "sql/parse.h"
 #include "sql/text.h"
-#include <ctype.h>
 #include <stdio.h>
 
 /* --- tokens -------------------------------------------------------------------------------------
  */
 
-const struct token *peek(struct parser *p, uint32_t n)
+const struct token *token_peek(struct parser *p, uint32_t n)
 {
     static const struct token end = {.kind = TOKEN_END};
     while (p->ahead_count <= n && !p->err) {
@@ -16,9 +15,9 @@ const struct token *peek(struct parser *p, uint32_t n)
     return p->err ? &end : &p->ahead[n];
 }
 
-struct token take(struct parser *p)
+struct token token_take(struct parser *p)
 {
-    struct token t = *peek(p, 0);
+    struct token t = *token_peek(p, 0);
     if (p->err) return t;
     if (t.kind != TOKEN_END) p->last_end = t.text.at + t.text.len;
     p->ahead_count--;
@@ -26,32 +25,32 @@ struct token take(struct parser *p)
     return t;
 }
 
-bool is_word(const struct token *t, const char *word)
+bool token_is_word(const struct token *t, const char *word)
 {
     return t->kind == TOKEN_WORD && slice_equal_nocase(t->value, slice_of(word));
 }
-bool is_op(const struct token *t, const char *op)
+bool token_is_op(const struct token *t, const char *op)
 {
     return t->kind == TOKEN_OP && slice_is(t->value, op);
 }
 bool at_word(struct parser *p, const char *word)
 {
-    return is_word(peek(p, 0), word);
+    return token_is_word(token_peek(p, 0), word);
 }
 bool at_op(struct parser *p, const char *op)
 {
-    return is_op(peek(p, 0), op);
+    return token_is_op(token_peek(p, 0), op);
 }
 bool accept_word(struct parser *p, const char *word)
 {
     bool yes = at_word(p, word);
-    if (yes) (void)take(p);
+    if (yes) (void)token_take(p);
     return yes;
 }
 bool accept_op(struct parser *p, const char *op)
 {
     bool yes = at_op(p, op);
-    if (yes) (void)take(p);
+    if (yes) (void)token_take(p);
     return yes;
 }
 void expect_word(struct parser *p, const char *word)
@@ -104,33 +103,9 @@ void parse_hint(struct parser *p, const char *fmt, ...)
     (void)diag_hint(p->d, "%s", hint);
 }
 
-/* FORM for FROM: the same letters in another order. */
-static bool same_letters(struct slice a, const char *b)
-{
-    int counts[256] = {0};
-    if (a.len != strlen(b)) return false;
-    for (uint32_t i = 0; i < a.len; i++) {
-        counts[toupper(a.at[i])]++;
-        counts[toupper((uint8_t)b[i])]--;
-    }
-    for (int i = 0; i < 256; i++)
-        if (counts[i]) return false;
-    return true;
-}
-
-static const char *word_near(struct slice word, const char *const *words, size_t count)
-{
-    char upper[64];
-    uint32_t n = MIN(word.len, (uint32_t)sizeof(upper));
-    for (uint32_t i = 0; i < n; i++) upper[i] = (char)toupper(word.at[i]);
-    for (size_t i = 0; i < count; i++)
-        if (same_letters(word, words[i])) return words[i];
-    return nearest_word(slice_make(upper, n), words, count);
-}
-
 void parse_expected(struct parser *p, const char *what, const char *const *words, size_t count)
 {
-    struct token t = *peek(p, 0);
+    struct token t = *token_peek(p, 0);
     if (p->err) return;
     if (t.kind == TOKEN_END) {
         const uint8_t *end = p->last_end ? p->last_end : p->lex.text.at;
@@ -143,7 +118,7 @@ void parse_expected(struct parser *p, const char *what, const char *const *words
     const char *quote = t.kind == TOKEN_STRING || t.kind == TOKEN_QUOTED ? "" : "'";
     parse_fail(p, t.text.at, ERR_SYNTAX, "expected %s here, got %s%.*s%s%s", what, quote,
                SLICE_ARG(shown), shown.len < t.text.len ? "…" : "", quote);
-    const char *near = t.kind == TOKEN_WORD ? word_near(t.value, words, count) : NULL;
+    const char *near = t.kind == TOKEN_WORD ? nearest_word(t.value, words, count) : NULL;
     if (near) parse_hint(p, "did you mean %s?", near);
 }
 
@@ -160,7 +135,7 @@ void *parse_take(struct parser *p, size_t size)
     return memory;
 }
 
-void *list_add(struct parser *p, struct list *l, size_t item_size)
+void *parse_list_add(struct parser *p, struct list *l, size_t item_size)
 {
     if (l->count == l->cap) {
         uint32_t cap = l->cap ? l->cap * 2 : 4;
@@ -178,9 +153,9 @@ void *list_add(struct parser *p, struct list *l, size_t item_size)
 
 struct slice parse_name(struct parser *p, const char *what)
 {
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     if (t->kind == TOKEN_QUOTED || (t->kind == TOKEN_WORD && !is_reserved(p, t)))
-        return take(p).value;
+        return token_take(p).value;
     bool reserved = t->kind == TOKEN_WORD;
     struct slice word = t->text;
     parse_expected(p, what, NULL, 0);
@@ -202,7 +177,7 @@ struct sql_name parse_qualified(struct parser *p, const char *what)
 int64_t parse_integer(struct parser *p, const char *what)
 {
     int64_t v = 0;
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     if (t->kind == TOKEN_PARAM) parse_unsupported(p, t->text.at, "a placeholder here");
     if (t->kind != TOKEN_INTEGER) {
         parse_expected(p, what, NULL, 0);
@@ -210,17 +185,17 @@ int64_t parse_integer(struct parser *p, const char *what)
     }
     if (!slice_to_i64(t->value, &v))
         parse_fail(p, t->text.at, ERR_RANGE, "%.*s does not fit bigint", SLICE_ARG(t->value));
-    (void)take(p);
+    (void)token_take(p);
     return v;
 }
 
 struct slice parse_string(struct parser *p, const char *what)
 {
-    if (peek(p, 0)->kind != TOKEN_STRING) {
+    if (token_peek(p, 0)->kind != TOKEN_STRING) {
         parse_expected(p, what, NULL, 0);
         return (struct slice){0};
     }
-    return take(p).value;
+    return token_take(p).value;
 }
 
 static struct slice type_word(struct slice word)
@@ -257,32 +232,32 @@ static struct slice type_word(struct slice word)
 /* The tokens of a type, its words translated; the type's own parser reads the result. */
 static void type_text(struct parser *p, struct buf *out)
 {
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     if (t->kind == TOKEN_QUOTED) {
-        buf_slice(out, take(p).text);
+        buf_slice(out, token_take(p).text);
         return;
     }
     if (t->kind != TOKEN_WORD) {
         parse_expected(p, "a type", NULL, 0);
         return;
     }
-    struct token word = take(p);
+    struct token word = token_take(p);
     buf_slice(out, type_word(word.value));
-    if (is_word(&word, "double")) (void)accept_word(p, "precision");
-    if (at_op(p, "(") && !is_word(&word, "decimal") && !is_word(&word, "numeric"))
-        parse_unsupported(p, peek(p, 0)->text.at, "a length limit on a type");
+    if (token_is_word(&word, "double")) (void)accept_word(p, "precision");
+    if (at_op(p, "(") && !token_is_word(&word, "decimal") && !token_is_word(&word, "numeric"))
+        parse_unsupported(p, token_peek(p, 0)->text.at, "a length limit on a type");
     if (at_op(p, "("))
-        parse_unsupported(p, peek(p, 0)->text.at, "precision and scale of a decimal");
+        parse_unsupported(p, token_peek(p, 0)->text.at, "precision and scale of a decimal");
     if (!at_op(p, "<")) return;
     for (int open = 0; !p->err;) {
-        struct token in = take(p);
+        struct token in = token_take(p);
         if (in.kind == TOKEN_END) {
             parse_expected(p, "'>'", NULL, 0);
             return;
         }
         buf_slice(out, in.kind == TOKEN_WORD ? type_word(in.value) : in.text);
-        if (peek(p, 0)->kind == TOKEN_WORD && in.kind == TOKEN_WORD) buf_char(out, ' ');
-        open += is_op(&in, "<") - is_op(&in, ">");
+        if (token_peek(p, 0)->kind == TOKEN_WORD && in.kind == TOKEN_WORD) buf_char(out, ' ');
+        open += token_is_op(&in, "<") - token_is_op(&in, ">");
         if (open == 0) return;
     }
 }
@@ -291,7 +266,7 @@ const struct type *parse_type(struct parser *p)
 {
     char memory[2048];
     struct buf text = buf_over(memory, sizeof(memory));
-    const uint8_t *at = peek(p, 0)->text.at;
+    const uint8_t *at = token_peek(p, 0)->text.at;
     type_text(p, &text);
     if (!p->err && text.err)
         parse_fail(p, at, ERR_TOO_BIG, "this type is longer than %zu bytes", sizeof(memory));
@@ -315,10 +290,10 @@ static void parse_script(struct parser *p, struct script *out)
     while (!p->err) {
         while (accept_op(p, ";")) {
         }
-        const struct token *t = peek(p, 0);
+        const struct token *t = token_peek(p, 0);
         if (t->kind == TOKEN_END) break;
         const uint8_t *start = t->text.at;
-        struct statement *s = list_add(p, &statements, sizeof(*s));
+        struct statement *s = parse_list_add(p, &statements, sizeof(*s));
         if (!s) break;
         sql_line_column(p->lex.text, start, &s->line, &s->column);
         s->script = p->lex.text;
@@ -326,7 +301,7 @@ static void parse_script(struct parser *p, struct script *out)
         s->source.watermark_delay_ms = -1;
         parse_statement(p, s);
         s->text = text_since(p, start);
-        if (!p->err && !at_op(p, ";") && peek(p, 0)->kind != TOKEN_END) {
+        if (!p->err && !at_op(p, ";") && token_peek(p, 0)->kind != TOKEN_END) {
             static const char *const next[] = {"WHERE", "GROUP", "HAVING", "ORDER",
                                                "LIMIT", "ALLOW", "OFFSET", "CHECK",
                                                "WITH",  "USING", "IF"};

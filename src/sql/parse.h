@@ -20,10 +20,10 @@ struct parser {
 };
 
 /* --- tokens --- */
-const struct token *peek(struct parser *p, uint32_t n); /* n-th ahead, 0 … 2 */
-struct token take(struct parser *p);
-bool is_word(const struct token *t, const char *word); /* an unquoted word, any case */
-bool is_op(const struct token *t, const char *op);
+const struct token *token_peek(struct parser *p, uint32_t n); /* n-th ahead, 0 … 2 */
+struct token token_take(struct parser *p);
+bool token_is_word(const struct token *t, const char *word); /* an unquoted word, any case */
+bool token_is_op(const struct token *t, const char *op);
 bool at_word(struct parser *p, const char *word);
 bool at_op(struct parser *p, const char *op);
 bool accept_word(struct parser *p, const char *word);
@@ -47,7 +47,7 @@ struct list {
     uint8_t *items;
     uint32_t count, cap;
 };
-void *list_add(struct parser *p, struct list *l, size_t item_size);
+void *parse_list_add(struct parser *p, struct list *l, size_t item_size);
 
 /* --- pieces --- */
 struct slice parse_name(struct parser *p, const char *what); /* "a table's name" */

@@ -7,53 +7,55 @@
 
 static struct slice option_name(struct parser *p)
 {
-    const struct token *t = peek(p, 0);
-    if (t->kind == TOKEN_STRING) return take(p).value; /* Flink's WITH ('connector' = 'kafka') */
+    const struct token *t = token_peek(p, 0);
+    if (t->kind == TOKEN_STRING)
+        return token_take(p).value; /* Flink's WITH ('connector' = 'kafka') */
     const uint8_t *start = t->text.at;
     if (t->kind != TOKEN_WORD && t->kind != TOKEN_QUOTED) {
         parse_expected(p, "an option's name", NULL, 0);
         return (struct slice){0};
     }
-    struct token first = take(p);
+    struct token first = token_take(p);
     if (!at_op(p, ".")) return first.value;
-    while (accept_op(p, ".")) (void)take(p); /* kafka.bootstrap.servers */
+    while (accept_op(p, ".")) (void)token_take(p); /* kafka.bootstrap.servers */
     return text_since(p, start);
 }
 
 /* {'class': 'SimpleStrategy', 'replication_factor': 1} stays as it is written. */
 static struct slice option_map(struct parser *p)
 {
-    const uint8_t *start = peek(p, 0)->text.at;
+    const uint8_t *start = token_peek(p, 0)->text.at;
     int open = 0;
     do {
-        struct token t = take(p);
+        struct token t = token_take(p);
         if (t.kind == TOKEN_END) {
             parse_expected(p, "'}'", NULL, 0);
             break;
         }
-        open += (is_op(&t, "{") || is_op(&t, "[")) - (is_op(&t, "}") || is_op(&t, "]"));
+        open += (token_is_op(&t, "{") || token_is_op(&t, "[")) -
+                (token_is_op(&t, "}") || token_is_op(&t, "]"));
     } while (open > 0 && !p->err);
     return text_since(p, start);
 }
 
 static struct slice option_value(struct parser *p)
 {
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     const uint8_t *start = t->text.at;
     if (at_op(p, "{") || at_op(p, "[")) return option_map(p);
-    if (accept_op(p, "-")) t = peek(p, 0);
+    if (accept_op(p, "-")) t = token_peek(p, 0);
     if (t->kind == TOKEN_END || t->kind == TOKEN_OP || t->kind == TOKEN_PARAM) {
         parse_expected(p, "an option's value", NULL, 0);
         return (struct slice){0};
     }
-    if (t->kind == TOKEN_STRING || t->kind == TOKEN_WORD) return take(p).value;
-    (void)take(p);
+    if (t->kind == TOKEN_STRING || t->kind == TOKEN_WORD) return token_take(p).value;
+    (void)token_take(p);
     return text_since(p, start);
 }
 
 static void parse_option(struct parser *p, struct list *items)
 {
-    const uint8_t *start = peek(p, 0)->text.at;
+    const uint8_t *start = token_peek(p, 0)->text.at;
     struct sql_option o = {.name = option_name(p)};
     if (p->err) return;
     sql_line_column(p->lex.text, start, &o.line, &o.column);
@@ -63,7 +65,7 @@ static void parse_option(struct parser *p, struct list *items)
             parse_fail(p, start, ERR_EXISTS, "the option %.*s is given twice", SLICE_ARG(o.name));
     expect_op(p, "=");
     o.value = option_value(p);
-    struct sql_option *place = list_add(p, items, sizeof(o));
+    struct sql_option *place = parse_list_add(p, items, sizeof(o));
     if (place) *place = o;
 }
 
@@ -110,9 +112,9 @@ static struct sql_column *column_find(const struct list *columns, struct slice n
 
 static void key_column(struct parser *p, struct list *parts, struct list *columns, uint8_t role)
 {
-    struct key_part *part = list_add(p, parts, sizeof(*part));
+    struct key_part *part = parse_list_add(p, parts, sizeof(*part));
     if (!part) return;
-    part->at = peek(p, 0)->text.at;
+    part->at = token_peek(p, 0)->text.at;
     part->name = parse_name(p, "a column of the key");
     struct sql_column *c = column_find(columns, part->name);
     if (p->err) return;
@@ -145,26 +147,26 @@ static void key_clause(struct parser *p, struct list *columns, struct list *key)
 
 static void parse_column(struct parser *p, struct list *columns, struct list *key)
 {
-    const uint8_t *start = peek(p, 0)->text.at;
+    const uint8_t *start = token_peek(p, 0)->text.at;
     struct sql_column c = {.name = parse_name(p, "a column's name")};
     c.type = parse_type(p);
     if (p->err) return;
     if (accept_word(p, "static")) c.is_static = true;
-    if (at_word(p, "not") && is_word(peek(p, 1), "null"))
-        parse_unsupported(p, peek(p, 0)->text.at,
+    if (at_word(p, "not") && token_is_word(token_peek(p, 1), "null"))
+        parse_unsupported(p, token_peek(p, 0)->text.at,
                           "NOT NULL (write CHECK (x IS NOT NULL) in the stream)");
     if (column_find(columns, c.name))
         parse_fail(p, start, ERR_EXISTS, "the column %.*s stands twice", SLICE_ARG(c.name));
     if (accept_word(p, "primary")) {
         expect_word(p, "KEY");
         if (key->count > 0) parse_fail(p, start, ERR_EXISTS, "the table has two primary keys");
-        struct key_part *part = list_add(p, key, sizeof(*part));
+        struct key_part *part = parse_list_add(p, key, sizeof(*part));
         if (part) *part = (struct key_part){c.name, start};
         c.key = 1;
     }
     if (columns->count >= TYPE_FIELDS_MAX)
         parse_fail(p, start, ERR_TOO_BIG, "more than %d columns", (int)TYPE_FIELDS_MAX);
-    struct sql_column *place = list_add(p, columns, sizeof(c));
+    struct sql_column *place = parse_list_add(p, columns, sizeof(c));
     if (place) *place = c;
 }
 
@@ -192,12 +194,12 @@ static void order_columns(struct parser *p, struct statement *s, const struct li
 void parse_columns(struct parser *p, struct statement *s, bool table)
 {
     struct list columns = {0}, key = {0};
-    const uint8_t *start = peek(p, 0)->text.at;
+    const uint8_t *start = token_peek(p, 0)->text.at;
     expect_op(p, "(");
     do {
-        const uint8_t *at = peek(p, 0)->text.at;
-        if (at_word(p, "primary") && is_word(peek(p, 1), "key")) {
-            (void)take(p);
+        const uint8_t *at = token_peek(p, 0)->text.at;
+        if (at_word(p, "primary") && token_is_word(token_peek(p, 1), "key")) {
+            (void)token_take(p);
             if (!table) parse_fail(p, at, ERR_SYNTAX, "only tables have a primary key");
             if (key.count > 0) parse_fail(p, at, ERR_EXISTS, "the table has two primary keys");
             key_clause(p, &columns, &key);
@@ -221,7 +223,7 @@ static void clustering_order(struct parser *p, struct statement *s)
     expect_word(p, "BY");
     expect_op(p, "(");
     do {
-        const uint8_t *at = peek(p, 0)->text.at;
+        const uint8_t *at = token_peek(p, 0)->text.at;
         struct slice name = parse_name(p, "a clustering column");
         struct list all = {(uint8_t *)(uintptr_t)s->columns, s->column_count, s->column_count};
         struct sql_column *c = column_find(&all, name);
@@ -240,11 +242,11 @@ static void table_options(struct parser *p, struct statement *s)
     struct list items = {0};
     bool parens = accept_op(p, "(");
     do {
-        const uint8_t *at = peek(p, 0)->text.at;
-        if (at_word(p, "clustering") && is_word(peek(p, 1), "order")) {
-            (void)take(p);
+        const uint8_t *at = token_peek(p, 0)->text.at;
+        if (at_word(p, "clustering") && token_is_word(token_peek(p, 1), "order")) {
+            (void)token_take(p);
             clustering_order(p, s);
-        } else if (at_word(p, "compact") && is_word(peek(p, 1), "storage")) {
+        } else if (at_word(p, "compact") && token_is_word(token_peek(p, 1), "storage")) {
             parse_unsupported(p, at, "COMPACT STORAGE");
         } else {
             parse_option(p, &items);
@@ -304,12 +306,12 @@ static void watermark(struct parser *p, struct statement *s)
     if (column && column->kind != TREE_NAME)
         parse_fail(p, column->text.at, ERR_SYNTAX, "a watermark is for a field, not an expression");
     if (at_word(p, "as"))
-        parse_unsupported(p, peek(p, 0)->text.at, "WATERMARK … AS (write DELAY '5s')");
+        parse_unsupported(p, token_peek(p, 0)->text.at, "WATERMARK … AS (write DELAY '5s')");
     expect_word(p, "DELAY");
-    const uint8_t *at = peek(p, 0)->text.at;
-    const struct token *t = peek(p, 0);
+    const uint8_t *at = token_peek(p, 0)->text.at;
+    const struct token *t = token_peek(p, 0);
     struct slice delay =
-        t->kind == TOKEN_DURATION ? take(p).value : parse_string(p, "a time like '5s'");
+        t->kind == TOKEN_DURATION ? token_take(p).value : parse_string(p, "a time like '5s'");
     if (p->err) return;
     s->source.watermark_column = column->text;
     if (delay_ms(delay, &s->source.watermark_delay_ms)) return;
@@ -325,7 +327,7 @@ static void create_source(struct parser *p, struct statement *s)
     if (at_op(p, "(")) parse_columns(p, s, false);
     expect_word(p, "FROM");
     s->source.kind = parse_name(p, "a kind of source");
-    if (peek(p, 0)->kind == TOKEN_STRING) s->source.address = take(p).value;
+    if (token_peek(p, 0)->kind == TOKEN_STRING) s->source.address = token_take(p).value;
     if (accept_word(p, "with")) s->source.options = parse_options(p);
     if (accept_word(p, "watermark")) watermark(p, s);
     if (!at_word(p, "into")) {
@@ -360,7 +362,8 @@ static void create_table(struct parser *p, struct statement *s)
     s->kind = STATEMENT_CREATE_TABLE;
     if_not_exists(p, s);
     s->name = parse_qualified(p, "a table's name");
-    if (at_word(p, "as")) parse_unsupported(p, peek(p, 0)->text.at, "CREATE TABLE … AS SELECT");
+    if (at_word(p, "as"))
+        parse_unsupported(p, token_peek(p, 0)->text.at, "CREATE TABLE … AS SELECT");
     parse_columns(p, s, true);
     if (accept_word(p, "with")) table_options(p, s);
 }
@@ -371,8 +374,9 @@ static void create_stream(struct parser *p, struct statement *s)
     if_not_exists(p, s);
     s->name.name = parse_name(p, "a stream's name");
     expect_word(p, "INTO");
-    if (at_word(p, "topic") && peek(p, 1)->kind == TOKEN_WORD && !is_word(peek(p, 1), "as"))
-        parse_unsupported(p, peek(p, 0)->text.at, "streams into topics");
+    if (at_word(p, "topic") && token_peek(p, 1)->kind == TOKEN_WORD &&
+        !token_is_word(token_peek(p, 1), "as"))
+        parse_unsupported(p, token_peek(p, 0)->text.at, "streams into topics");
     s->into = parse_qualified(p, "a table's name");
     expect_word(p, "AS");
     s->select = parse_select(p, true);
@@ -390,8 +394,8 @@ void parse_create(struct parser *p, struct statement *s)
     static const char *const later[] = {
         "MATERIALIZED", "VIEW", "SINK", "FUNCTION", "INDEX", "CUSTOM",    "TYPE",    "TRIGGER",
         "AGGREGATE",    "ROLE", "USER", "UNIQUE",   "OR",    "TEMPORARY", "DATABASE"};
-    const uint8_t *start = peek(p, 0)->text.at;
-    (void)take(p);
+    const uint8_t *start = token_peek(p, 0)->text.at;
+    (void)token_take(p);
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (!accept_word(p, kinds[i].word)) continue;
         kinds[i].parse(p, s);

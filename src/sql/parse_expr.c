@@ -46,7 +46,7 @@ static struct tree *with_args(struct parser *p, struct tree *t, const struct lis
 
 static void add(struct parser *p, struct list *l, const struct tree *t)
 {
-    const struct tree **place = list_add(p, l, sizeof(t));
+    const struct tree **place = parse_list_add(p, l, sizeof(t));
     if (place) *place = t;
 }
 
@@ -74,7 +74,7 @@ static const struct tree *chain(struct parser *p, enum tree_kind kind, int bindi
 
 static const struct tree *literal(struct parser *p, enum tree_kind kind)
 {
-    struct token t = take(p);
+    struct token t = token_take(p);
     struct tree *n = node(p, kind, t.text.at);
     if (n) n->value = t.value;
     return n;
@@ -82,7 +82,7 @@ static const struct tree *literal(struct parser *p, enum tree_kind kind)
 
 static const struct tree *constant_word(struct parser *p, enum tree_kind kind, const char *value)
 {
-    struct token t = take(p);
+    struct token t = token_take(p);
     struct tree *n = node(p, kind, t.text.at);
     if (n) n->value = slice_of(value);
     return n;
@@ -101,7 +101,7 @@ static struct list arguments(struct parser *p, const char *close)
 
 static const struct tree *parse_case(struct parser *p)
 {
-    const uint8_t *start = take(p).text.at;
+    const uint8_t *start = token_take(p).text.at;
     struct list args = {0};
     add(p, &args, at_word(p, "when") ? NULL : parse_expr(p));
     if (!at_word(p, "when")) expect_word(p, "WHEN");
@@ -117,7 +117,7 @@ static const struct tree *parse_case(struct parser *p)
 
 static const struct tree *parse_cast(struct parser *p, bool try)
 {
-    const uint8_t *start = take(p).text.at;
+    const uint8_t *start = token_take(p).text.at;
     expect_op(p, "(");
     const struct tree *value = parse_expr(p);
     expect_word(p, "AS");
@@ -137,8 +137,8 @@ static const struct tree *parse_interval(struct parser *p)
                  {"hour", "h"},  {"minute", "m"},  {"second", "s"},  {"millisecond", "ms"},
                  {"years", "y"}, {"months", "mo"}, {"weeks", "w"},   {"days", "d"},
                  {"hours", "h"}, {"minutes", "m"}, {"seconds", "s"}, {"milliseconds", "ms"}};
-    const uint8_t *start = take(p).text.at;
-    struct token number = take(p);
+    const uint8_t *start = token_take(p).text.at;
+    struct token number = token_take(p);
     struct buf out = buf_make(512);
     struct lexer words = p->lex; /* the words inside the quotes are read by the same rules */
     words.text = number.value;
@@ -148,7 +148,7 @@ static const struct tree *parse_interval(struct parser *p)
     bool bad = false;
     while (!bad && !lex_next(&words, &t) && t.kind != TOKEN_END) {
         size_t u = 0;
-        while (u < COUNT_OF(units) && !is_word(&t, units[u].word)) u++;
+        while (u < COUNT_OF(units) && !token_is_word(&t, units[u].word)) u++;
         bad = t.kind == TOKEN_WORD ? u == COUNT_OF(units)
                                    : t.kind != TOKEN_INTEGER && t.kind != TOKEN_DURATION;
         if (!bad && t.kind == TOKEN_WORD)
@@ -178,13 +178,13 @@ static const struct tree *parse_interval(struct parser *p)
 /* EXTRACT(YEAR FROM ts) is extract('year', ts). */
 static const struct tree *parse_extract(struct parser *p)
 {
-    struct token name = take(p);
-    (void)take(p); /* ( */
+    struct token name = token_take(p);
+    (void)token_take(p); /* ( */
     struct list args = {0};
     const struct tree *unit = NULL;
-    if (is_word(peek(p, 1), "from")) {
+    if (token_is_word(token_peek(p, 1), "from")) {
         unit = literal(p, TREE_STRING);
-        (void)take(p);
+        (void)token_take(p);
     } else {
         unit = parse_expr(p);
         expect_op(p, ",");
@@ -199,19 +199,20 @@ static const struct tree *parse_extract(struct parser *p)
 
 static const struct tree *parse_call(struct parser *p)
 {
-    struct token name = take(p);
-    (void)take(p); /* ( */
+    struct token name = token_take(p);
+    (void)token_take(p); /* ( */
     bool distinct = accept_word(p, "distinct");
     struct list args = {0};
-    if (at_op(p, "*") && is_op(peek(p, 1), ")")) {
+    if (at_op(p, "*") && token_is_op(token_peek(p, 1), ")")) {
         add(p, &args, literal(p, TREE_STAR));
-        (void)take(p);
+        (void)token_take(p);
     } else {
         args = arguments(p, ")");
     }
-    if (at_word(p, "over")) parse_unsupported(p, peek(p, 0)->text.at, "window functions (OVER)");
-    if (at_word(p, "filter") && is_op(peek(p, 1), "("))
-        parse_unsupported(p, peek(p, 0)->text.at, "FILTER after an aggregate");
+    if (at_word(p, "over"))
+        parse_unsupported(p, token_peek(p, 0)->text.at, "window functions (OVER)");
+    if (at_word(p, "filter") && token_is_op(token_peek(p, 1), "("))
+        parse_unsupported(p, token_peek(p, 0)->text.at, "FILTER after an aggregate");
     struct tree *t = node(p, TREE_CALL, name.text.at);
     if (!t) return NULL;
     t->value = name.value;
@@ -221,14 +222,14 @@ static const struct tree *parse_call(struct parser *p)
 
 static void add_step(struct parser *p, struct list *steps, struct slice name, int64_t index)
 {
-    struct json_step *s = list_add(p, steps, sizeof(*s));
+    struct json_step *s = parse_list_add(p, steps, sizeof(*s));
     if (s) *s = (struct json_step){name, index};
 }
 
 static void index_step(struct parser *p, struct list *steps)
 {
-    if (peek(p, 0)->kind == TOKEN_STRING) {
-        add_step(p, steps, take(p).value, 0);
+    if (token_peek(p, 0)->kind == TOKEN_STRING) {
+        add_step(p, steps, token_take(p).value, 0);
     } else {
         bool negative = accept_op(p, "-");
         int64_t index = parse_integer(p, "an element's number or a field's name in quotes");
@@ -240,22 +241,23 @@ static void index_step(struct parser *p, struct list *steps)
 /* login.uuid, tags[0].name, items[-1], a['odd name'] */
 static const struct tree *parse_path(struct parser *p)
 {
-    const uint8_t *start = peek(p, 0)->text.at;
+    const uint8_t *start = token_peek(p, 0)->text.at;
     struct list steps = {0};
-    add_step(p, &steps, take(p).value, 0);
+    add_step(p, &steps, token_take(p).value, 0);
     while (!p->err) {
         if (accept_op(p, "[")) {
             index_step(p, &steps);
-        } else if (at_op(p, ".") && is_op(peek(p, 1), "*")) {
-            (void)take(p);
-            (void)take(p);
+        } else if (at_op(p, ".") && token_is_op(token_peek(p, 1), "*")) {
+            (void)token_take(p);
+            (void)token_take(p);
             parse_unsupported(p, start, "'.*' after a name");
         } else if (accept_op(p, ".")) {
-            const struct token *t = peek(p, 0);
+            const struct token *t = token_peek(p, 0);
             if (t->kind != TOKEN_WORD && t->kind != TOKEN_QUOTED)
                 parse_expected(p, "a field's name", NULL, 0);
             else
-                add_step(p, &steps, take(p).value, 0); /* reserved words are fine after a dot */
+                add_step(p, &steps, token_take(p).value,
+                         0); /* reserved words are fine after a dot */
         } else {
             break;
         }
@@ -272,7 +274,7 @@ static const struct tree *parse_path(struct parser *p)
 /* DATE '2026-11-21': a literal of that type. */
 static const struct tree *typed_literal(struct parser *p)
 {
-    const uint8_t *start = peek(p, 0)->text.at;
+    const uint8_t *start = token_peek(p, 0)->text.at;
     const struct type *type = parse_type(p);
     struct tree *t = join(p, TREE_CAST, OP_NONE, start, literal(p, TREE_STRING), NULL);
     if (t) t->type = type;
@@ -281,31 +283,34 @@ static const struct tree *typed_literal(struct parser *p)
 
 static const struct tree *parse_word(struct parser *p)
 {
-    const struct token *t = peek(p, 0), *next = peek(p, 1);
-    bool call = is_op(next, "("), operand = next->kind != TOKEN_OP && next->kind != TOKEN_END;
-    if (is_word(t, "null")) return literal(p, TREE_NULL);
-    if (is_word(t, "true")) return constant_word(p, TREE_BOOLEAN, "true");
-    if (is_word(t, "false")) return constant_word(p, TREE_BOOLEAN, "false");
-    if (is_word(t, "case") && (operand || call || is_op(next, "-"))) return parse_case(p);
-    if (is_word(t, "cast") && call) return parse_cast(p, false);
-    if (is_word(t, "try_cast") && call) return parse_cast(p, true);
-    if (is_word(t, "extract") && call) return parse_extract(p);
-    if (is_word(t, "exists") && call) parse_unsupported(p, t->text.at, "sub-selects (EXISTS)");
-    if (is_word(t, "interval") &&
+    const struct token *t = token_peek(p, 0), *next = token_peek(p, 1);
+    bool call = token_is_op(next, "("), operand = next->kind != TOKEN_OP && next->kind != TOKEN_END;
+    if (token_is_word(t, "null")) return literal(p, TREE_NULL);
+    if (token_is_word(t, "true")) return constant_word(p, TREE_BOOLEAN, "true");
+    if (token_is_word(t, "false")) return constant_word(p, TREE_BOOLEAN, "false");
+    if (token_is_word(t, "case") && (operand || call || token_is_op(next, "-")))
+        return parse_case(p);
+    if (token_is_word(t, "cast") && call) return parse_cast(p, false);
+    if (token_is_word(t, "try_cast") && call) return parse_cast(p, true);
+    if (token_is_word(t, "extract") && call) return parse_extract(p);
+    if (token_is_word(t, "exists") && call)
+        parse_unsupported(p, t->text.at, "sub-selects (EXISTS)");
+    if (token_is_word(t, "interval") &&
         (next->kind == TOKEN_STRING || next->kind == TOKEN_INTEGER || next->kind == TOKEN_DURATION))
         return parse_interval(p);
-    if (next->kind == TOKEN_STRING &&
-        (is_word(t, "date") || is_word(t, "timestamp") || is_word(t, "time") || is_word(t, "uuid")))
+    if (next->kind == TOKEN_STRING && (token_is_word(t, "date") || token_is_word(t, "timestamp") ||
+                                       token_is_word(t, "time") || token_is_word(t, "uuid")))
         return typed_literal(p);
-    bool bare = is_word(t, "current_timestamp") || is_word(t, "current_date");
+    bool bare = token_is_word(t, "current_timestamp") || token_is_word(t, "current_date");
     if (bare && !call) {
-        struct token name = take(p);
+        struct token name = token_take(p);
         struct tree *n = node(p, TREE_CALL, name.text.at);
         if (n) n->value = name.value;
         return n;
     }
-    if (call && (!is_reserved(p, t) || bare || is_word(t, "left") || is_word(t, "right") ||
-                 is_word(t, "token") || is_word(t, "replace") || is_word(t, "if")))
+    if (call &&
+        (!is_reserved(p, t) || bare || token_is_word(t, "left") || token_is_word(t, "right") ||
+         token_is_word(t, "token") || token_is_word(t, "replace") || token_is_word(t, "if")))
         return parse_call(p);
     if (!is_reserved(p, t)) return parse_path(p);
     struct slice word = t->text;
@@ -317,7 +322,7 @@ static const struct tree *parse_word(struct parser *p)
 
 static const struct tree *parse_braces(struct parser *p)
 {
-    const uint8_t *start = take(p).text.at;
+    const uint8_t *start = token_take(p).text.at;
     struct list args = {0};
     bool map = false;
     while (!p->err && !at_op(p, "}")) {
@@ -335,7 +340,7 @@ static const struct tree *parse_braces(struct parser *p)
 
 static const struct tree *parse_parens(struct parser *p)
 {
-    const uint8_t *start = take(p).text.at;
+    const uint8_t *start = token_take(p).text.at;
     if (at_word(p, "select")) parse_unsupported(p, start, "sub-selects");
     struct list args = arguments(p, ")");
     if (p->err) return NULL;
@@ -345,7 +350,7 @@ static const struct tree *parse_parens(struct parser *p)
 
 static const struct tree *parse_minus(struct parser *p)
 {
-    const uint8_t *start = take(p).text.at;
+    const uint8_t *start = token_take(p).text.at;
     const struct tree *value = parse_at(p, BIND_ARROW);
     if (!value) return NULL;
     bool number = value->kind == TREE_INTEGER || value->kind == TREE_NUMBER;
@@ -358,7 +363,7 @@ static const struct tree *parse_minus(struct parser *p)
 
 static const struct tree *prefix(struct parser *p)
 {
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     switch (t->kind) {
     case TOKEN_STRING: return literal(p, TREE_STRING);
     case TOKEN_INTEGER: return literal(p, TREE_INTEGER);
@@ -369,24 +374,24 @@ static const struct tree *prefix(struct parser *p)
     case TOKEN_PARAM: return literal(p, TREE_PARAM);
     case TOKEN_QUOTED: return parse_path(p);
     case TOKEN_WORD:
-        if (is_word(t, "not")) {
-            const uint8_t *start = take(p).text.at;
+        if (token_is_word(t, "not")) {
+            const uint8_t *start = token_take(p).text.at;
             return join(p, TREE_NOT, OP_NONE, start, parse_at(p, BIND_NOT), NULL);
         }
         return parse_word(p);
     case TOKEN_OP:
-        if (is_op(t, "(")) return parse_parens(p);
-        if (is_op(t, "-")) return parse_minus(p);
-        if (is_op(t, "+")) {
-            (void)take(p);
+        if (token_is_op(t, "(")) return parse_parens(p);
+        if (token_is_op(t, "-")) return parse_minus(p);
+        if (token_is_op(t, "+")) {
+            (void)token_take(p);
             return parse_at(p, BIND_ARROW);
         }
-        if (is_op(t, "[")) {
-            const uint8_t *start = take(p).text.at;
+        if (token_is_op(t, "[")) {
+            const uint8_t *start = token_take(p).text.at;
             struct list args = arguments(p, "]");
             return with_args(p, node(p, TREE_LIST, start), &args);
         }
-        if (is_op(t, "{")) return parse_braces(p);
+        if (token_is_op(t, "{")) return parse_braces(p);
         break;
     case TOKEN_END: break;
     }
@@ -398,7 +403,7 @@ static const struct tree *prefix(struct parser *p)
 
 static const struct tree *after_is(struct parser *p, const struct tree *left)
 {
-    (void)take(p);
+    (void)token_take(p);
     bool negated = accept_word(p, "not");
     struct list args = {0};
     add(p, &args, left);
@@ -426,9 +431,9 @@ static const struct tree *after_is(struct parser *p, const struct tree *left)
 
 static const struct tree *after_in(struct parser *p, const struct tree *left, bool negated)
 {
-    (void)take(p);
+    (void)token_take(p);
     expect_op(p, "(");
-    if (at_word(p, "select")) parse_unsupported(p, peek(p, 0)->text.at, "sub-selects");
+    if (at_word(p, "select")) parse_unsupported(p, token_peek(p, 0)->text.at, "sub-selects");
     if (at_op(p, ")")) parse_expected(p, "a list of values", NULL, 0);
     struct list args = {0};
     add(p, &args, left);
@@ -442,7 +447,7 @@ static const struct tree *after_in(struct parser *p, const struct tree *left, bo
 
 static const struct tree *after_between(struct parser *p, const struct tree *left, bool negated)
 {
-    (void)take(p);
+    (void)token_take(p);
     struct list args = {0};
     add(p, &args, left);
     add(p, &args, parse_at(p, BIND_COMPARE + 1));
@@ -455,20 +460,21 @@ static const struct tree *after_between(struct parser *p, const struct tree *lef
 
 static enum tree_op like_op(const struct token *t)
 {
-    if (is_word(t, "like")) return OP_LIKE;
-    if (is_word(t, "ilike")) return OP_ILIKE;
-    if (is_word(t, "rlike") || is_word(t, "regexp") || is_op(t, "~") || is_op(t, "!~"))
+    if (token_is_word(t, "like")) return OP_LIKE;
+    if (token_is_word(t, "ilike")) return OP_ILIKE;
+    if (token_is_word(t, "rlike") || token_is_word(t, "regexp") || token_is_op(t, "~") ||
+        token_is_op(t, "!~"))
         return OP_RLIKE;
-    return is_op(t, "~*") || is_op(t, "!~*") ? OP_IRLIKE : OP_NONE;
+    return token_is_op(t, "~*") || token_is_op(t, "!~*") ? OP_IRLIKE : OP_NONE;
 }
 
 static const struct tree *after_like(struct parser *p, const struct tree *left, bool negated)
 {
-    struct token word = take(p);
+    struct token word = token_take(p);
     if (word.kind == TOKEN_OP && word.value.at[0] == '!') negated = true;
     const struct tree *pattern = parse_at(p, BIND_COMPARE + 1);
     if (at_word(p, "escape"))
-        parse_unsupported(p, peek(p, 0)->text.at, "ESCAPE with another character than '\\'");
+        parse_unsupported(p, token_peek(p, 0)->text.at, "ESCAPE with another character than '\\'");
     struct tree *t = join(p, TREE_LIKE, like_op(&word), left->text.at, left, pattern);
     if (t) t->negated = negated;
     return t;
@@ -476,7 +482,7 @@ static const struct tree *after_like(struct parser *p, const struct tree *left, 
 
 static const struct tree *after_arrow(struct parser *p, const struct tree *left, const char *name)
 {
-    (void)take(p);
+    (void)token_take(p);
     struct tree *t = join(p, TREE_CALL, OP_NONE, left->text.at, left, parse_at(p, BIND_ARROW + 1));
     if (t) t->value = slice_of(name);
     return t;
@@ -484,7 +490,7 @@ static const struct tree *after_arrow(struct parser *p, const struct tree *left,
 
 static const struct tree *after_cast(struct parser *p, const struct tree *left)
 {
-    (void)take(p);
+    (void)token_take(p);
     const struct type *type = parse_type(p);
     struct tree *t = join(p, TREE_CAST, OP_NONE, left->text.at, left, NULL);
     if (t) t->type = type;
@@ -521,12 +527,12 @@ static const struct tree *after_word(struct parser *p, const struct tree *left, 
 {
     if (least > BIND_COMPARE) return NULL;
     if (at_word(p, "is")) return after_is(p, left);
-    const struct token *t = peek(p, 0);
-    bool negated = is_word(t, "not");
-    const struct token *word = negated ? peek(p, 1) : t;
-    bool in = is_word(word, "in"), between = is_word(word, "between");
+    const struct token *t = token_peek(p, 0);
+    bool negated = token_is_word(t, "not");
+    const struct token *word = negated ? token_peek(p, 1) : t;
+    bool in = token_is_word(word, "in"), between = token_is_word(word, "between");
     if (!in && !between && !like_op(word)) return NULL;
-    if (negated) (void)take(p);
+    if (negated) (void)token_take(p);
     if (in) return after_in(p, left, negated);
     return between ? after_between(p, left, negated) : after_like(p, left, negated);
 }
@@ -541,10 +547,10 @@ static const struct tree *after(struct parser *p, const struct tree *left, int l
     if (at_op(p, "::")) return after_cast(p, left);
     if (least <= BIND_ARROW && at_op(p, "->")) return after_arrow(p, left, "json_get");
     if (least <= BIND_ARROW && at_op(p, "->>")) return after_arrow(p, left, "json_text");
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     for (size_t i = 0; i < COUNT_OF(infix); i++) {
-        if (infix[i].binding < least || !is_op(t, infix[i].text)) continue;
-        (void)take(p);
+        if (infix[i].binding < least || !token_is_op(t, infix[i].text)) continue;
+        (void)token_take(p);
         const struct tree *right = parse_at(p, infix[i].binding + 1);
         return join(p, infix[i].kind, infix[i].op, left->text.at, left, right);
     }
@@ -554,7 +560,7 @@ static const struct tree *after(struct parser *p, const struct tree *left, int l
 static const struct tree *parse_at(struct parser *p, int least)
 {
     if (p->depth >= SQL_DEPTH_MAX) {
-        too_deep(p, peek(p, 0)->text.at);
+        too_deep(p, token_peek(p, 0)->text.at);
         return NULL;
     }
     p->depth++;

@@ -11,7 +11,7 @@ static void insert_columns(struct parser *p, struct insert_tree *in)
     struct list names = {0};
     do {
         struct slice name = parse_name(p, "a column's name");
-        struct slice *place = list_add(p, &names, sizeof(name));
+        struct slice *place = parse_list_add(p, &names, sizeof(name));
         if (place) *place = name;
     } while (accept_op(p, ",") && !p->err);
     expect_op(p, ")");
@@ -25,11 +25,12 @@ static void insert_values(struct parser *p, struct insert_tree *in)
     expect_op(p, "(");
     do {
         const struct tree *t = parse_expr(p);
-        const struct tree **place = list_add(p, &values, sizeof(t));
+        const struct tree **place = parse_list_add(p, &values, sizeof(t));
         if (place) *place = t;
     } while (accept_op(p, ",") && !p->err);
     expect_op(p, ")");
-    if (at_op(p, ",")) parse_unsupported(p, peek(p, 0)->text.at, "several rows in one INSERT");
+    if (at_op(p, ","))
+        parse_unsupported(p, token_peek(p, 0)->text.at, "several rows in one INSERT");
     in->values = (const struct tree **)(void *)values.items;
     in->value_count = values.count;
 }
@@ -52,15 +53,15 @@ static void insert_using(struct parser *p, struct insert_tree *in)
 void parse_insert(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_INSERT;
-    (void)take(p);
+    (void)token_take(p);
     expect_word(p, "INTO");
     s->name = parse_qualified(p, "a table's name");
     struct insert_tree *in = parse_take(p, sizeof(*in));
     if (!in) return;
     s->insert = in;
-    if (at_word(p, "json")) parse_unsupported(p, peek(p, 0)->text.at, "INSERT … JSON");
+    if (at_word(p, "json")) parse_unsupported(p, token_peek(p, 0)->text.at, "INSERT … JSON");
     if (accept_op(p, "(")) insert_columns(p, in);
-    if (at_word(p, "select")) parse_unsupported(p, peek(p, 0)->text.at, "INSERT … SELECT");
+    if (at_word(p, "select")) parse_unsupported(p, token_peek(p, 0)->text.at, "INSERT … SELECT");
     expect_word(p, "VALUES");
     insert_values(p, in);
     if (accept_word(p, "if")) {
@@ -68,8 +69,8 @@ void parse_insert(struct parser *p, struct statement *s)
         expect_word(p, "EXISTS");
         s->if_not_exists = true;
     }
-    if (at_word(p, "on")) parse_unsupported(p, peek(p, 0)->text.at, "INSERT … ON CONFLICT");
-    if (at_word(p, "returning")) parse_unsupported(p, peek(p, 0)->text.at, "RETURNING");
+    if (at_word(p, "on")) parse_unsupported(p, token_peek(p, 0)->text.at, "INSERT … ON CONFLICT");
+    if (at_word(p, "returning")) parse_unsupported(p, token_peek(p, 0)->text.at, "RETURNING");
     if (accept_word(p, "using")) insert_using(p, in);
 }
 
@@ -105,7 +106,7 @@ static void parse_drop(struct parser *p, struct statement *s)
     static const char *const later[] = {"MATERIALIZED", "VIEW", "SINK", "FUNCTION",
                                         "INDEX",        "TYPE", "ROLE", "USER"};
     s->kind = STATEMENT_DROP;
-    const uint8_t *start = take(p).text.at;
+    const uint8_t *start = token_take(p).text.at;
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         char what[64];
         snprintf(what, sizeof(what), "DROP %s", later[i]);
@@ -122,7 +123,7 @@ static void parse_drop(struct parser *p, struct statement *s)
 static void parse_truncate(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_TRUNCATE;
-    (void)take(p);
+    (void)token_take(p);
     (void)accept_word(p, "table");
     s->name = parse_qualified(p, "a table's name");
 }
@@ -130,7 +131,7 @@ static void parse_truncate(struct parser *p, struct statement *s)
 static void parse_use(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_USE;
-    (void)take(p);
+    (void)token_take(p);
     s->name.name = parse_name(p, "a keyspace's name");
 }
 
@@ -141,19 +142,19 @@ static void parse_describe(struct parser *p, struct statement *s)
                                         "TOPICS", "STREAM",  "STREAMS",  "SOURCE",    "SOURCES",
                                         "SCHEMA", "CLUSTER", "FUNCTION", "FUNCTIONS", "TYPES"};
     s->kind = STATEMENT_DESCRIBE;
-    (void)take(p);
+    (void)token_take(p);
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        const struct token *t = peek(p, 0), *next = peek(p, 1);
-        bool ends = next->kind == TOKEN_END || is_op(next, ";");
+        const struct token *t = token_peek(p, 0), *next = token_peek(p, 1);
+        bool ends = next->kind == TOKEN_END || token_is_op(next, ";");
         bool plural = kinds[i][strlen(kinds[i]) - 1] == 'S' || strcmp(kinds[i], "SCHEMA") == 0 ||
                       strcmp(kinds[i], "CLUSTER") == 0;
-        if (!is_word(t, kinds[i]) || is_op(next, ".")) continue;
+        if (!token_is_word(t, kinds[i]) || token_is_op(next, ".")) continue;
         if (ends && !plural && strcmp(kinds[i], "KEYSPACE") != 0) continue; /* a table named so */
-        s->what = upper(p, take(p).value);
+        s->what = upper(p, token_take(p).value);
         break;
     }
-    const struct token *t = peek(p, 0);
-    if (s->what.len && (t->kind == TOKEN_END || is_op(t, ";"))) return;
+    const struct token *t = token_peek(p, 0);
+    if (s->what.len && (t->kind == TOKEN_END || token_is_op(t, ";"))) return;
     s->name = parse_qualified(p, "a name");
 }
 
@@ -162,7 +163,7 @@ static void parse_show(struct parser *p, struct statement *s)
     static const char *const kinds[] = {"TABLES", "STREAMS",   "TOPICS",  "SOURCES", "KEYSPACES",
                                         "VIEWS",  "FUNCTIONS", "COLUMNS", "VERSION"};
     s->kind = STATEMENT_SHOW;
-    (void)take(p);
+    (void)token_take(p);
     s->what = one_of(p, kinds, COUNT_OF(kinds));
     if (!p->err && slice_is(s->what, "COLUMNS"))
         expect_word(p, "FROM");
@@ -194,14 +195,14 @@ static const char *const later[] = {"UPDATE", "DELETE",  "ALTER",   "BEGIN",   "
 
 void parse_statement(struct parser *p, struct statement *s)
 {
-    const struct token *t = peek(p, 0);
+    const struct token *t = token_peek(p, 0);
     for (size_t i = 0; i < COUNT_OF(statements); i++) {
-        if (!is_word(t, statements[i].word)) continue;
+        if (!token_is_word(t, statements[i].word)) continue;
         statements[i].parse(p, s);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (!is_word(t, later[i])) continue;
+        if (!token_is_word(t, later[i])) continue;
         s->kind = i == 0 ? STATEMENT_UPDATE : i == 1 ? STATEMENT_DELETE : STATEMENT_SHOW;
         parse_unsupported(p, t->text.at, later[i]);
         return;

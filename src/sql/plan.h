@@ -37,14 +37,14 @@ struct sql_catalog {
  * -------------------------------------------------------------------------------- */
 
 enum input_kind {
-    INPUT_PATH,
-    INPUT_KEY,
-    INPUT_VALUE,
-    INPUT_TIMESTAMP,
-    INPUT_OFFSET,
-    INPUT_PARTITION,
-    INPUT_TOPIC,
-    INPUT_COLUMN
+    INPUT_PATH,      /* into the record's value, which is JSON */
+    INPUT_KEY,       /* _key: text; null when the record has none */
+    INPUT_VALUE,     /* _value: json, the whole value as it came */
+    INPUT_TIMESTAMP, /* _timestamp: timestamp */
+    INPUT_OFFSET,    /* _offset: bigint */
+    INPUT_PARTITION, /* _partition: int */
+    INPUT_TOPIC,     /* _topic: text */
+    INPUT_COLUMN     /* a table's column */
 };
 
 struct plan_input { /* one column of the batch that expressions see, at its own index */
@@ -64,14 +64,17 @@ void expr_print(const struct expr *e, struct buf *out);
 
 struct eval_context { /* what is given, never taken: the same inputs give the same outputs */
     int64_t now_ms;   /* the epoch's recorded time */
-    uint64_t epoch;   /* uuid() derives from stream, epoch, partition, offset */
+    uint64_t
+        epoch; /* uuid() derives from stream, epoch, partition, offset; a query counts batches */
     uint32_t stream;
     const int64_t *offsets; /* a row; NULL in bounded queries */
     const int32_t *partitions;
     struct slice topic;
 };
-/* Evaluates over all rows of `in` (its columns are the plan's inputs). `out` lives in in->arena. A
- * row that fails gets ERROR_VALUE and a fault in `in`; the others go on. A condition is boolean. */
+/* Evaluates over all rows of `in` (its columns are the plan's inputs). `out` lives in in->arena, or
+ * is an input's column itself: read it only. A row that fails gets ERROR_VALUE and a fault in `in`;
+ * the others go on. A condition is boolean. A row is bad when a result's state is ERROR_VALUE
+ * there; the fault only tells why: one may also stand for a branch that was not taken. */
 MUST_CHECK err_t expr_eval(const struct expr *e, const struct eval_context *x,
                            struct column_batch *in, struct column *out);
 
@@ -84,6 +87,10 @@ struct plan_check {
     const struct expr *condition; /* true passes; false and null do not */
     enum check_action action;
     struct slice text; /* as written */
+    /* CHECK_NULL: the outputs that become null: those made of a field the condition reads. Never
+     * a key column. */
+    const uint32_t *nulls;
+    uint32_t null_count;
 };
 struct plan_output {
     struct slice name;
@@ -107,32 +114,43 @@ struct plan_stream { /* CREATE STREAM name INTO table AS SELECT … FROM topic [
     struct slice text;    /* as written */
 };
 
-struct plan_select { /* a bounded query: SELECT … FROM table|topic [WHERE] [GROUP BY] [ORDER BY]
-                        [LIMIT] */
+/* A bounded query: SELECT … FROM table|topic [WHERE] [GROUP BY] [HAVING] [ORDER BY] [LIMIT].
+ *
+ * Which batch an expression sees:
+ *   the input batch   column i is inputs[i]. Here: where; group_by; aggregates[].value; and, when
+ *                     the query is not grouped, the outputs.
+ *   the group batch   one row a group; columns 0 … group_count-1 are the group_by values, column
+ *                     group_count + k is aggregates[k]'s result. Here, when grouped: having,
+ * outputs. Its columns have the types expr_type(group_by[i]) and aggregates[k].type. The steps:
+ * rows (those with `key`, or all) -> where -> [group] -> [having] -> outputs, hidden ones too ->
+ * distinct over the visible ones -> order -> offset -> limit. Without FROM: one row, no inputs. A
+ * grouped query without group_by has one group, even of no rows. */
+struct plan_select {
     const struct sql_relation *from; /* NULL: no FROM */
     const struct plan_input *inputs;
     uint32_t input_count;
-    const struct value *key; /* WHERE fixed these leading key columns of the table */
+    /* WHERE fixed these leading key columns of the table: all of the partition key, then clustering
+     * columns; in the table's types. `where` still holds the whole condition. 0: scan. */
+    const struct value *key;
     uint32_t key_count;
-    const struct expr *where;
-    const struct plan_output *outputs;
-    uint32_t output_count;
-    /* aggregation: when aggregates or group_by are there, outputs are evaluated over a batch whose
-     * columns are the group's keys, then the aggregates */
+    const struct expr *where;          /* NULL: every row; a row in error is a failed query */
+    const struct plan_output *outputs; /* output_count visible ones, then hidden_count more */
+    uint32_t output_count, hidden_count;
+    bool grouped;
     const struct plan_aggregate *aggregates;
     uint32_t aggregate_count;
     const struct expr *const *group_by;
     uint32_t group_count;
-    const struct expr *having;
-    const struct plan_order *order; /* over the outputs, then hidden outputs */
-    uint32_t order_count, hidden_count;
+    const struct expr *having;      /* NULL: every group */
+    const struct plan_order *order; /* of the outputs, hidden ones counted on: null is greatest */
+    uint32_t order_count;
     bool distinct;
     int64_t limit, offset; /* limit -1: none */
 };
 struct plan_aggregate {
     enum { AGG_COUNT, AGG_COUNT_DISTINCT, AGG_SUM, AGG_MIN, AGG_MAX, AGG_AVG } kind;
-    const struct expr *value; /* NULL: count(*) */
-    const struct type *type;
+    const struct expr *value; /* NULL: count(*). SUM: bigint or double; AVG: double */
+    const struct type *type;  /* COUNT: bigint; AVG: double; the others: the value's */
 };
 struct plan_order {
     uint32_t output;

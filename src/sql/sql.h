@@ -105,3 +105,5 @@ size_t sql_words(const char **out, size_t max);
 void plan_stream_print(const struct plan_stream *p, struct buf *out);
 /* The functions by name with sentence and example: for `sluice help functions` and docs/sql.md. */
 void sql_functions_help(struct buf *out, bool markdown);
+/* The generated part of docs/sql.md: functions and words. */
+void sql_docs(struct buf *out);

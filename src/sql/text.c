@@ -53,9 +53,77 @@ size_t slice_find(struct slice hay, struct slice needle, size_t from)
     return p ? (size_t)(p - hay.at) : (size_t)hay.len + 1;
 }
 
+uint32_t utf8_decode(struct slice s, uint32_t *size)
+{
+    *size = utf8_size(s);
+    uint8_t c = s.at[0];
+    uint32_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+    if (n != *size) return c;
+    uint32_t code = n == 1 ? c : c & (0x7fu >> n);
+    for (uint32_t i = 1; i < n; i++) code = code << 6 | (s.at[i] & 0x3f);
+    return code;
+}
+
+uint32_t utf8_encode(uint32_t code, uint8_t out[4])
+{
+    if (code < 0x80) {
+        out[0] = (uint8_t)code;
+        return 1;
+    }
+    uint32_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (uint32_t i = n - 1; i > 0; i--) {
+        out[i] = (uint8_t)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (uint8_t)((0xf00u >> n) | code);
+    return n;
+}
+
+/* Capitals from … to, and how far away their small letters are; 1: every second one is small. */
+static const struct {
+    uint32_t from, to, distance;
+} cases[] = {
+    {'A', 'Z', 32},     {0xc0, 0xd6, 32},    {0xd8, 0xde, 32},    {0x100, 0x12f, 1},
+    {0x132, 0x137, 1},  {0x139, 0x148, 1},   {0x14a, 0x177, 1},   {0x179, 0x17e, 1},
+    {0x1cd, 0x1dc, 1},  {0x1de, 0x1ef, 1},   {0x1f8, 0x21f, 1},   {0x222, 0x233, 1},
+    {0x386, 0x386, 38}, {0x388, 0x38a, 37},  {0x38c, 0x38c, 64},  {0x38e, 0x38f, 63},
+    {0x391, 0x3a1, 32}, {0x3a3, 0x3ab, 32},  {0x400, 0x40f, 80},  {0x410, 0x42f, 32},
+    {0x460, 0x481, 1},  {0x48a, 0x4bf, 1},   {0x4c1, 0x4ce, 1},   {0x4d0, 0x52f, 1},
+    {0x531, 0x556, 48}, {0x1e00, 0x1e95, 1}, {0x1ea0, 0x1eff, 1},
+};
+
+uint32_t code_lower(uint32_t code)
+{
+    if (code == 0x178) return 0xff;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (code < cases[i].from || code > cases[i].to) continue;
+        if (cases[i].distance > 1) return code + cases[i].distance;
+        return (code - cases[i].from) % 2 ? code : code + 1;
+    }
+    return code;
+}
+
+uint32_t code_upper(uint32_t code)
+{
+    if (code == 0xff) return 0x178;
+    if (code == 0x3c2) return 0x3a3; /* the last sigma of a word */
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint32_t d = cases[i].distance;
+        if (d == 1) {
+            if (code < cases[i].from || code > cases[i].to) continue;
+            return (code - cases[i].from) % 2 ? code - 1 : code;
+        }
+        if (code >= cases[i].from + d && code <= cases[i].to + d) return code - d;
+    }
+    return code;
+}
+
 static bool same_letter(struct slice a, struct slice b, bool nocase)
 {
-    return nocase ? slice_equal_nocase(a, b) : slice_equal(a, b);
+    if (!nocase) return slice_equal(a, b);
+    if (a.len == 0 || b.len == 0) return a.len == b.len;
+    uint32_t size;
+    return code_lower(utf8_decode(a, &size)) == code_lower(utf8_decode(b, &size));
 }
 
 bool text_like(struct slice text, struct slice pattern, bool nocase)

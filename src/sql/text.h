@@ -18,3 +18,11 @@ size_t slice_find(struct slice hay, struct slice needle, size_t from);
 /* SQL's LIKE: % is any run, _ one code point, '\' takes the next one as it is. Linear in memory,
  * at most |text| * |pattern| steps. */
 bool text_like(struct slice text, struct slice pattern, bool nocase);
+
+/* The code point at the start of `s` (s.len > 0), and writing one (at most 4 bytes). */
+uint32_t utf8_decode(struct slice s, uint32_t *size);
+uint32_t utf8_encode(uint32_t code, uint8_t out[4]);
+/* Simple case of one code point: Latin, Greek, Cyrillic, Armenian; others stay. No locale, so that
+ * every machine answers the same. */
+uint32_t code_upper(uint32_t code);
+uint32_t code_lower(uint32_t code);
