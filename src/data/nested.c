@@ -93,26 +93,30 @@ static uint32_t copy_entries(const uint8_t *bytes, const struct entry *entries, 
     return kept;
 }
 
-static err_t sort_level(struct nested_writer *w, uint32_t count, struct diag *d)
+/* Sorts the finished bytes of a level; `bytes` and `entries` have room for all of them. */
+static void sort_into(struct nested_writer *w, uint32_t count, uint8_t *bytes,
+                      struct entry *entries)
 {
     struct buf *out = w->out;
-    uint32_t len = (uint32_t)(out->len - w->start);
-    struct entry *entries = mem_take_raw(count * sizeof(*entries));
-    uint8_t *bytes = mem_take_raw(len);
-    err_t e = entries && bytes ? ERR_OK : no_room(d);
-    if (!e) {
-        memcpy(bytes, out->at + w->start, len); /* keys point here: `out` is written meanwhile */
-        if (!list_entries(w->type, bytes, entries, count)) {
-            qsort(entries, count, sizeof(*entries), order_entries);
-            uint32_t kept_len;
-            count = copy_entries(bytes, entries, count, out->at + w->start + 4, &kept_len);
-            out->len = w->start + 4 + kept_len;
-        }
-        buf_set_be(out, w->start, count, 4);
+    memcpy(bytes, out->at + w->start, out->len - w->start); /* keys point here: `out` is written */
+    if (!list_entries(w->type, bytes, entries, count)) {
+        uint32_t len;
+        qsort(entries, count, sizeof(*entries), order_entries);
+        count = copy_entries(bytes, entries, count, out->at + w->start + 4, &len);
+        out->len = w->start + 4 + len;
     }
+    buf_set_be(out, w->start, count, 4);
+}
+
+static err_t sort_level(struct nested_writer *w, uint32_t count, struct diag *d)
+{
+    struct entry *entries = mem_take_raw(count * sizeof(*entries));
+    uint8_t *bytes = mem_take_raw(w->out->len - w->start);
+    bool room = entries && bytes;
+    if (room) sort_into(w, count, bytes, entries);
     mem_give(entries);
     mem_give(bytes);
-    return e;
+    return room ? ERR_OK : no_room(d);
 }
 
 err_t nested_end(struct nested_writer *w, struct diag *d)

@@ -59,7 +59,7 @@ bool number_from_varint(struct slice v, struct number *out)
         mp_limb_t byte = (uint8_t)(v.at[v.len - 1 - i] ^ (out->negative ? 0xFF : 0));
         limbs[i / LIMB] |= byte << (i % LIMB * 8);
     }
-    mp_size_t n = (mp_size_t)(v.len / LIMB + 1);
+    mp_size_t n = (mp_size_t)v.len / LIMB + 1;
     if (out->negative) mpn_add_1(limbs, limbs, n, 1);
     while (n && limbs[n - 1] == 0) n--;
     size_t count = mpn_get_str(text, 10, limbs, n), lead = 0;
@@ -142,6 +142,7 @@ err_t number_read(struct slice text, struct number *out, uint32_t *bad_at)
     out->negative = text.len && text.at[0] == '-';
     out->count = 0;
     out->scale = 0;
+    out->digits[0] = 0;
     if (text.len && (text.at[0] == '-' || text.at[0] == '+')) i++;
     if (!take_digits(text, &i, out, &any)) return ERR_TOO_BIG;
     if (i < text.len && text.at[i] == '.') {

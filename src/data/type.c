@@ -202,11 +202,11 @@ static err_t make_nested(struct type_reader *r, enum type_kind kind, const struc
 {
     size_t n = items->count;
     struct type *t = arena_take(r->a, sizeof(*t));
-    const struct type **types = arena_take(r->a, n * sizeof(*types));
+    const struct type **types = arena_take(r->a, n * sizeof(void *));
     struct slice *names = kind == TYPE_STRUCT ? arena_take(r->a, n * sizeof(*names)) : NULL;
     if (!t || !types || (kind == TYPE_STRUCT && !names))
         return diag_fail(r->d, ERR_NO_MEMORY, "no room for a type");
-    memcpy(types, items->items, n * sizeof(*types));
+    for (size_t i = 0; i < n; i++) types[i] = items->items[i];
     if (names) memcpy(names, items->names, n * sizeof(*names));
     *t = (struct type){.kind = kind, .count = items->count, .items = types, .names = names};
     *out = t;
@@ -236,7 +236,7 @@ static err_t read_nested(struct type_reader *r, enum type_kind kind, uint32_t fr
 
 static err_t read_frozen(struct type_reader *r, const struct type **out)
 {
-    const struct type *inner = NULL;
+    const struct type *inner = &scalars[TYPE_BLOB];
     if (peek(r) != '<') return type_syntax(r, r->pos, "'<'");
     if (r->depth == TYPE_DEPTH_MAX)
         return diag_fail(r->d, ERR_TOO_DEEP, "type is nested deeper than %d", TYPE_DEPTH_MAX);

@@ -305,6 +305,28 @@ TEST(json_is_written_so_that_nothing_is_lost)
     arena_free(a);
 }
 
+TEST(a_wrong_value_deep_inside_json_is_told_with_the_way_to_it)
+{
+    static const char *const cases[][4] = {
+        {"struct<s struct<n int>, l list<struct<m text>>>",
+         "{\"l\":[{},{\"m\":1}],\"s\":{\"n\":1}}", "1 is a number, text was wanted", "at l[1].m"},
+        {"map<text, list<int>>", "{\"a\":[1],\"b c\":[1,2,true]}",
+         "true is a boolean, int was wanted", "at b c[2]"},
+        {"map<int, int>", "{\"x\":1}", "'x' is not an int: 'x' at character 1", "at x"},
+        {"list<list<int>>", "[[1],2]", "2 is a number, list was wanted", "at [1]"},
+        {"list<int>", "3", "3 is a number, list was wanted", ""},
+    };
+    struct arena *a = arena_new(MIB(4));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct diag d = {0};
+        struct value v;
+        CHECK(value_from_json(type_named(a, cases[i][0]), slice_of(cases[i][1]), false, a, &v, &d));
+        CHECK_TEXT(d.what, cases[i][2]);
+        CHECK_TEXT(d.where, cases[i][3]);
+    }
+    arena_free(a);
+}
+
 TEST(json_of_any_depth_is_refused_not_followed)
 {
     struct arena *a = arena_new(MIB(4));
@@ -318,24 +340,53 @@ TEST(json_of_any_depth_is_refused_not_followed)
     arena_free(a);
 }
 
-TEST(without_memory_every_reader_says_so)
+/* The n-th request for memory fails, n = 1, 2, … until the work is done: refused each time. */
+static uint64_t failures_until_done(err_t (*work)(struct arena *a))
 {
-    struct arena *types = arena_new(MIB(1));
-    const struct type *t = type_named(types, "map<text, frozen<list<decimal>>>");
-    struct slice text = SLICE("{'a': [1.5, 2], 'b': [], 'c''d': [null]}");
     for (uint64_t n = 1;; n++) {
         struct arena *a = arena_new(MIB(1));
-        struct value v;
         mem_fail_at(n);
-        err_t e = value_from_text(t, text, a, &v, NULL);
+        err_t e = work(a);
         mem_fail_at(0);
         arena_free(a);
-        if (e == ERR_OK) {
-            CHECK(n > 3); /* some calls did fail before */
-            break;
-        }
+        if (e == ERR_OK) return n - 1;
         CHECK_ERR(e, ERR_NO_MEMORY);
-        CHECK_INT(v.state, NULL_VALUE);
     }
-    arena_free(types);
+}
+
+static struct arena *fail_types;
+static const struct type *fail_type;
+
+static err_t work_text(struct arena *a)
+{
+    struct value v;
+    return value_from_text(fail_type, SLICE("{'a': [1.5, 2], 'b': [], 'c''d': [null]}"), a, &v,
+                           NULL);
+}
+
+static err_t work_json(struct arena *a)
+{
+    struct value v;
+    return value_from_json(fail_type, SLICE("{\"b\":[1.5],\"\\u0061\":[2,3]}"), true, a, &v, NULL);
+}
+
+static err_t work_cast(struct arena *a)
+{
+    struct value v;
+    const struct type *to = NULL;
+    err_t e = value_from_text(fail_type, SLICE("{'7': [1.5, 2], '6': []}"), a, &v, NULL);
+    if (!e) e = type_parse(SLICE("map<int, list<text>>"), a, &to, NULL);
+    if (!e) e = value_cast(&v, to, a, &v, NULL);
+    if (!e) e = value_canonical(&v, a, &v, NULL);
+    return e ? e : value_cast(&v, type_of(TYPE_TEXT), a, &v, NULL);
+}
+
+TEST(without_memory_every_reader_says_so)
+{
+    fail_types = arena_new(MIB(1));
+    fail_type = type_named(fail_types, "map<text, frozen<list<decimal>>>");
+    CHECK(failures_until_done(work_text) > 3);
+    CHECK(failures_until_done(work_json) > 3);
+    CHECK(failures_until_done(work_cast) > 6);
+    arena_free(fail_types);
 }

@@ -7,23 +7,6 @@
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-static void put_string(struct buf *out, struct slice s)
-{
-    static const char plain[] = "\"\\\b\f\n\r\t", escape[] = "\"\\bfnrt";
-    buf_char(out, '"');
-    for (uint32_t from = 0, i = 0; from < s.len; from = ++i) {
-        while (i < s.len && s.at[i] >= 0x20 && s.at[i] != '"' && s.at[i] != '\\') i++;
-        buf_put(out, s.at + from, i - from);
-        if (i == s.len) break;
-        const char *known = s.at[i] ? strchr(plain, s.at[i]) : NULL;
-        if (known)
-            buf_printf(out, "\\%c", escape[known - plain]);
-        else
-            buf_printf(out, "\\u%04x", s.at[i]);
-    }
-    buf_char(out, '"');
-}
-
 static bool json_is_bare(const struct value *v)
 {
     enum type_kind k = v->type->kind;
@@ -36,7 +19,7 @@ static void put_map_key(const struct value *key, struct buf *out)
     struct buf text = buf_make(VALUE_BYTES_MAX);
     value_to_text(key, &text);
     if (text.err && !out->err) out->err = text.err;
-    put_string(out, buf_view(&text));
+    json_put_text(out, buf_view(&text));
     buf_done(&text);
 }
 
@@ -50,7 +33,7 @@ static void nested_to_json(const struct value *v, struct buf *out)
         bool key = map && i % 2 == 0;
         if (i) buf_char(out, map && !key ? ':' : ',');
         if (v->type->kind == TYPE_STRUCT) {
-            put_string(out, v->type->names[i]);
+            json_put_text(out, v->type->names[i]);
             buf_char(out, ':');
         }
         if (key)
@@ -68,7 +51,7 @@ void value_to_json(const struct value *v, struct buf *out)
     } else if (type_is_nested(v->type)) {
         nested_to_json(v, out);
     } else if (type_is_text(v->type)) {
-        put_string(out, v->bytes);
+        json_put_text(out, v->bytes);
     } else if (json_is_bare(v)) {
         scalar_to_text(v, out);
     } else { /* digits, letters and punctuation that need no escape */
@@ -81,10 +64,17 @@ void value_to_json(const struct value *v, struct buf *out)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
+struct step { /* where in the value a level stands: a field or key, or an element */
+    struct slice name;
+    uint32_t index;
+    bool known;
+};
+
 struct json_reader {
     struct slice text;
     uint32_t i;
     int depth;
+    struct step steps[TYPE_DEPTH_MAX]; /* of the levels that are open */
     bool cast;
     struct arena *a;
     struct diag *d;
@@ -400,6 +390,26 @@ static err_t item_from_json(struct json_reader *r, struct nested_writer *w)
     return ERR_OK;
 }
 
+static void step_into(struct json_reader *r, struct slice name, uint32_t index)
+{
+    r->steps[r->depth - 1] = (struct step){name, index, true};
+}
+
+/* "at friends[2].name": the way to what is wrong. */
+static void tell_place(struct json_reader *r)
+{
+    char text[200];
+    struct buf b = buf_over(text, sizeof(text));
+    for (int i = 0; i < MIN(r->depth, (int)TYPE_DEPTH_MAX) && r->steps[i].known; i++) {
+        const struct step *step = &r->steps[i];
+        if (step->name.at)
+            buf_printf(&b, "%s%s", i ? "." : "", show_text(step->name).text);
+        else
+            buf_printf(&b, "[%u]", step->index);
+    }
+    if (b.len) diag_where(r->d, "at %.*s", (int)b.len, text);
+}
+
 static err_t array_items(struct json_reader *r, struct nested_writer *w)
 {
     bool tuple = w->type->kind == TYPE_TUPLE;
@@ -408,6 +418,7 @@ static err_t array_items(struct json_reader *r, struct nested_writer *w)
         if (tuple && w->items == w->type->count)
             return diag_fail(r->d, ERR_TYPE, "an array has more items than the tuple (%u)",
                              w->type->count);
+        step_into(r, (struct slice){0}, w->items);
         err_t e = item_from_json(r, w);
         if (e) return e;
         if (peek(r) != ',') return ERR_OK;
@@ -427,11 +438,12 @@ static err_t read_name(struct json_reader *r, struct slice *name)
 
 static err_t map_items(struct json_reader *r, struct nested_writer *w)
 {
-    struct slice name;
+    struct slice name = {0};
     struct value key;
     if (peek(r) == '}') return ERR_OK;
     for (;; r->i++) {
         err_t e = read_name(r, &name);
+        if (!e) step_into(r, name, 0);
         if (!e) e = value_from_text(w->type->items[0], name, r->a, &key, r->d);
         if (e) return e;
         size_t at = nested_item_begin(w);
@@ -451,7 +463,7 @@ static void note_field(const struct type *t, struct slice name, uint32_t place, 
 
 static err_t find_fields(struct json_reader *r, const struct type *t, uint32_t *places)
 {
-    struct slice name;
+    struct slice name = {0};
     if (peek(r) == '}') return ERR_OK;
     for (;; r->i++) {
         err_t e = read_name(r, &name);
@@ -472,11 +484,11 @@ static err_t struct_items(struct json_reader *r, struct nested_writer *w)
     uint32_t end = r->i;
     for (uint16_t f = 0; !e && f < w->type->count; f++) {
         r->i = places[f];
+        step_into(r, w->type->names[f], 0);
         if (!places[f])
             nested_null(w);
         else
             e = item_from_json(r, w);
-        if (e) diag_where(r->d, "field %.*s", SLICE_ARG(w->type->names[f]));
     }
     if (!e) r->i = end;
     mem_give(places);
@@ -495,7 +507,7 @@ static err_t level_from_json(struct json_reader *r, const struct type *t, struct
     if (r->depth == TYPE_DEPTH_MAX)
         return diag_fail(r->d, ERR_TOO_DEEP, "a value is nested deeper than %d", TYPE_DEPTH_MAX);
     r->i++;
-    r->depth++;
+    r->steps[r->depth++].known = false;
     struct nested_writer w = nested_begin(t, out);
     err_t e = t->kind == TYPE_MAP      ? map_items(r, &w)
               : t->kind == TYPE_STRUCT ? struct_items(r, &w)
@@ -518,6 +530,7 @@ err_t value_from_json(const struct type *t, struct slice json, bool cast, struct
     bool nested = type_is_nested(t) && (c == '{' || c == '[');
     *out = value_null(t);
     err_t e = nested ? level_from_json(&r, t, &made) : scalar_from_json(&r, t, &v);
+    if (e && e != ERR_BAD_JSON && e != ERR_TOO_DEEP) tell_place(&r);
     if (!e && peek(&r)) e = bad_json(&r, "more than one value");
     if (!e && nested) e = nested_finish(t, &made, a, &v, d);
     buf_done(&made);

@@ -72,7 +72,8 @@ struct shown show_text(struct slice text)
         n += size;
         i += size;
     }
-    strcpy(out.text + n, i < text.len ? "…" : "");
+    const char *end = i < text.len ? "…" : "";
+    memcpy(out.text + n, end, strlen(end) + 1);
     return out;
 }
 
