@@ -9,7 +9,7 @@ struct transfer;
 struct transfer_rules {
     int64_t timeout_ms, connect_timeout_ms, max_body;
     int redirects_max;
-    bool allow_private;
+    bool allow_private; /* of the first host; redirects elsewhere never reach a private address */
     bool (*is_private)(const char *address); /* NULL: net_address_is_private; tests have another */
     const char *ca_file, *proxy;             /* NULL: none */
     const char *const *header_lines;         /* NULL-terminated; sent to the first host only */

@@ -370,6 +370,21 @@ static bool only_two_is_private(const char *address)
     return strcmp(address, "127.0.0.2") == 0;
 }
 
+static bool none_is_private(const char *address)
+{
+    return !address;
+}
+TEST(an_allowed_private_address_may_not_lead_to_another)
+{
+    struct server *s = server_start();
+    struct source o = open_with(s, "/away", "");
+    struct source_answer a;
+    CHECK_ERR(fetch(&o, "", 1, &a), ERR_PRIVATE_ADDRESS);
+    CHECK_INT(s->requests, 1);
+    shut(&o);
+    server_stop(s);
+}
+
 TEST(each_hop_of_a_redirect_is_checked_and_gets_no_secrets)
 {
     struct server *s = server_start();
@@ -390,7 +405,8 @@ TEST(each_hop_of_a_redirect_is_checked_and_gets_no_secrets)
     CHECK_INT(s->requests, 1);
     CHECK(strstr(s->last, "X-Token: s3cret"));
     transfer_free(t);
-    rules.allow_private = true;
+    CHECK(strstr(d.what, "a redirect leads to http://127.0.0.2:"));
+    rules.is_private = none_is_private;
     CHECK_OK(transfer_new(&rules, &t, &d), &d);
     CHECK_OK(transfer_get(t, &(struct transfer_ask){.url = url}, &a, &d), &d);
     CHECK(a.status == 200 && s->requests == 3);

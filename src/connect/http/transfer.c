@@ -16,7 +16,7 @@ struct transfer {
     struct curl_slist *headers;
     struct buf body;
     const struct transfer_ask *ask;
-    bool stopped, too_big;
+    bool stopped, too_big, own_host;    /* own_host: this hop goes where the source was sent */
     char refused[INET6_ADDRSTRLEN + 1]; /* the private address that was not connected to */
     char words[CURL_ERROR_SIZE];
     char next[URL_MAX_BYTES];
@@ -57,7 +57,8 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
             : (const void *)&((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr;
     bool known = (a->family == AF_INET || a->family == AF_INET6) &&
                  inet_ntop(a->family, address, text, sizeof(text));
-    if (!t->rules.allow_private && (!known || t->rules.is_private(text))) {
+    bool allowed = t->rules.allow_private && t->own_host;
+    if (!allowed && (!known || t->rules.is_private(text))) {
         memcpy(t->refused, known ? text : "unknown", known ? sizeof(text) : 8);
         return CURL_SOCKET_BAD;
     }
@@ -236,9 +237,11 @@ static err_t failed(const struct transfer *t, CURLcode code, const char *shown, 
 {
     if (t->stopped) return ERR_STOPPED;
     if (t->refused[0]) {
-        (void)diag_fail(d, ERR_PRIVATE_ADDRESS,
-                        "%s is at %s, a private address, which sources may not fetch", shown,
-                        t->refused);
+        (void)diag_fail(d, ERR_PRIVATE_ADDRESS, "%s%s is at %s, a private address, which %s",
+                        t->own_host ? "" : "a redirect leads to ", shown, t->refused,
+                        t->own_host ? "sources may not fetch" : "redirects may never reach");
+        if (!t->own_host)
+            return diag_hint(d, "if it is where the records are, give it as the source's address");
         return diag_hint(d, "if it is your own API, allow it: WITH (allow_private = true)");
     }
     if (t->too_big || code == CURLE_FILESIZE_EXCEEDED) return too_big(t, shown, d);
@@ -275,6 +278,7 @@ static err_t hop(struct transfer *t, const char *url, bool first_host, struct tr
     url_shown(url, shown, sizeof(shown));
     buf_reset(&t->body);
     t->too_big = t->stopped = false;
+    t->own_host = first_host;
     t->refused[0] = t->words[0] = 0;
     if (curl_easy_setopt(t->curl, CURLOPT_URL, url) ||
         curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, first_host ? t->headers : NULL))
