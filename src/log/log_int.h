@@ -29,7 +29,7 @@ enum {
     RUN_APPENDS_MAX = 4096, /* one write, one sync */
     QUEUE_APPENDS_MAX = 1 << 16,
     HINTS = 4,
-    AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions */
+    AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions/0002 */
     AHEAD_MAX = 1 << 20,
     AHEAD_RUN_MAX = 256 << 10,   /* larger writes gain nothing from zeros that are there already */
     CHECKPOINT_BYTES = 16 << 20, /* a crash leaves at most this, and one group, to scan */

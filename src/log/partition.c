@@ -135,6 +135,7 @@ err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d)
     buf_be(&body, p->segments.count - skip, 4);
     for (size_t i = skip; i < p->segments.count; i++) {
         const struct segment *s = *(struct segment **)vec_at(&p->segments, i);
+        INVARIANT(s->base <= atomic_load(&p->end_offset)); /* L6 */
         buf_be(&body, (uint64_t)s->base, 8);
         buf_be(&body, s->size, 8);
         buf_be(&body, (uint64_t)s->max_ms, 8);

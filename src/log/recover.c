@@ -285,6 +285,7 @@ err_t partition_recover(struct log_partition *p, int64_t now_ms, struct log_reco
     int64_t end;
     partition_path(p, NULL, path);
     if (!file_exists(path)) { /* the topic's file was there first: a crash, or an empty disk */
+        say_warn(SAY_LOG, "partition had no directory, it begins empty", "dir=%s", path);
         err_t made = dir_make(path, d);
         if (made) return made;
     }

@@ -369,7 +369,9 @@ err_t topics_open(struct log *l, int64_t now_ms, struct diag *d)
     struct opening o = {l, now_ms, d};
     snprintf(path, sizeof(path), "%s/topics", l->dir);
     err_t e = dir_make(path, d);
-    return e ? e : dir_list(path, topic_open, &o, d);
+    if (!e) e = dir_list(path, topic_open, &o, d);
+    INVARIANT(e || l->topics_made >= l->topics.count); /* L9 */
+    return e;
 }
 
 void topics_close(struct log *l)

@@ -124,6 +124,23 @@ TEST(a_deleted_topic_is_gone_and_its_name_is_free)
     fixture_close(&f);
 }
 
+static void count_call(void *arg)
+{
+    ++*(int *)arg;
+}
+
+TEST(who_waits_for_a_topic_is_called_when_it_is_deleted)
+{
+    struct fixture f = fixture_open("awaited");
+    struct log_waiter *w;
+    int calls = 0;
+    CHECK_OK(log_wait(f.p, 0, count_call, &calls, &w), NULL);
+    CHECK_OK(log_topic_delete(f.log, SLICE("awaited"), NULL), NULL);
+    CHECK_INT(calls, 1);
+    log_unwait(w);
+    fixture_close(&f);
+}
+
 TEST(a_directory_without_a_topic_is_not_taken_over)
 {
     struct log *l = open_log(test_dir());
