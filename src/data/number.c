@@ -261,29 +261,35 @@ int number_compare(const struct number *a, const struct number *b)
 /* "d.ddde-07" as people write it: plain from 1e-6 to below 1e21, as JavaScript does. */
 static void put_float_digits(struct buf *out, const char *text, size_t len)
 {
-    struct number n;
-    uint32_t bad_at;
-    size_t i = text[0] == '-';
+    char digits[40] = {0};
+    size_t i = text[0] == '-', n = 0;
+    int64_t exponent = 0;
     if (i) buf_char(out, '-');
-    if (!is_digit((uint8_t)text[i])) {
-        buf_text(out, text[i] == 'i' ? "Infinity" : "NaN");
+    if (text[i] == 'i') {
+        buf_text(out, "Infinity");
         return;
     }
-    err_t e = number_read(slice_make(text + i, len - i), &n, &bad_at);
-    INVARIANT(e == ERR_OK);
-    int64_t exponent = (int64_t)n.count - 1 - n.scale;
-    if (n.count == 0) {
-        buf_char(out, '0');
-    } else if (exponent >= 21 || exponent < -6) {
-        buf_char(out, (char)('0' + n.digits[0]));
-        if (n.count > 1) buf_char(out, '.');
-        put_digits(out, &n, 1, n.count);
+    for (; i < len && text[i] != 'e'; i++)
+        if (text[i] != '.') digits[n++] = text[i];
+    bool read = slice_to_i64(slice_make(text + i + 1, len - i - 1), &exponent);
+    INVARIANT(read && n > 0);
+    int64_t whole = exponent + 1; /* digits before the point */
+    if (exponent >= 21 || exponent < -6) {
+        buf_char(out, digits[0]);
+        if (n > 1) buf_char(out, '.');
+        buf_put(out, digits + 1, n - 1);
         buf_printf(out, "e%+lld", (long long)exponent);
-    } else if (n.scale <= 0) {
-        put_digits(out, &n, 0, n.count);
-        put_zeros(out, -n.scale);
+    } else if (whole <= 0) {
+        buf_text(out, "0.");
+        put_zeros(out, -whole);
+        buf_put(out, digits, n);
+    } else if ((size_t)whole >= n) {
+        buf_put(out, digits, n);
+        put_zeros(out, whole - (int64_t)n);
     } else {
-        number_put_text(&n, out);
+        buf_put(out, digits, (size_t)whole);
+        buf_char(out, '.');
+        buf_put(out, digits + whole, n - (size_t)whole);
     }
 }
 

@@ -340,7 +340,7 @@ static err_t raw_to_value(struct json_reader *r, const struct type *t, struct va
 
 static err_t scalar_from_json(struct json_reader *r, const struct type *t, struct value *out)
 {
-    struct slice text;
+    struct slice text = {0};
     uint8_t c = peek(r);
     uint32_t from = r->i;
     bool nested = c == '{' || c == '[';
