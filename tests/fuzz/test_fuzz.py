@@ -1,0 +1,15 @@
+"""A minute for each parser."""
+import fuzzing
+
+fuzzing.build()
+
+
+def make(target):
+    def test():
+        fuzzing.run(target, 60)
+    test.__module__ = __name__
+    return test
+
+
+for name in fuzzing.TARGETS:
+    globals()[f"test_fuzz_{name}"] = make(name)

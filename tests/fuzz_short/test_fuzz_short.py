@@ -1,0 +1,15 @@
+"""Some seconds for each parser; a minute in ./test fuzz."""
+import fuzzing
+
+fuzzing.build()
+
+
+def make(target):
+    def test():
+        fuzzing.run(target, 4)
+    test.__module__ = __name__
+    return test
+
+
+for name in fuzzing.TARGETS:
+    globals()[f"test_fuzz_{name}"] = make(name)
