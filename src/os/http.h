@@ -50,7 +50,7 @@ bool http_param(struct http_request *r, const char *name, struct slice *out);
 
 /* Extra header lines for the answer, before http_reply or http_stream_start. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
-/* The whole answer. Ends the request. */
+/* The whole answer, up to 64 MiB (what is longer is streamed). Ends the request. */
 void http_reply(struct http_request *r, int status, const char *content_type, struct slice body);
 void http_reply_text(struct http_request *r, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

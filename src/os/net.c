@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -225,6 +226,15 @@ void listener_close(struct listener *l)
     if (l->fd >= 0) close(l->fd);
     if (l->path[0]) unlink(l->path);
     mem_give(l);
+}
+
+uint64_t net_descriptors_raise(void)
+{
+    struct rlimit limit;
+    INVARIANT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : soft;
 }
 
 uint16_t listener_port(const struct listener *l)

@@ -69,6 +69,8 @@ void conn_local(const struct conn *c, char *address, size_t cap,
 /* The checked client certificate's subject, RFC 2253 ("CN=alice,O=sales"); false without one. */
 bool conn_peer_name(const struct conn *c, char *out, size_t cap);
 
+/* Raises this process's limit on open descriptors as far as it may; returns it. At start, once. */
+uint64_t net_descriptors_raise(void);
 /* Who listens on this TCP port of this machine: "pid 4242 (java)"; false when nobody or unknown. */
 bool net_port_holder(uint16_t port, char *out, size_t cap);
 /* Is this address (text, v4 or v6) private, loopback, link-local, or otherwise not public? */

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -477,6 +478,19 @@ TEST(a_unix_socket_serves_replaces_a_stale_one_and_refuses_a_second_owner)
     CHECK_TEXT(d.peer, want);
     door_close(&d);
     CHECK(!file_exists(path));
+}
+
+TEST(the_limit_on_descriptors_is_raised_to_what_is_allowed)
+{
+    struct rlimit before, after;
+    INVARIANT(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    struct rlimit low = {.rlim_cur = MIN((rlim_t)256, before.rlim_max),
+                         .rlim_max = before.rlim_max};
+    INVARIANT(setrlimit(RLIMIT_NOFILE, &low) == 0);
+    CHECK_INT(net_descriptors_raise(), before.rlim_max);
+    INVARIANT(getrlimit(RLIMIT_NOFILE, &after) == 0);
+    CHECK_INT(after.rlim_cur, before.rlim_max);
+    INVARIANT(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST(addresses_that_are_not_public_are_known)
