@@ -86,6 +86,14 @@ static const char *const kind_words[] = {
     [OPTION_PATH] = "path",
 };
 
+static void put_cell(struct buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|') buf_char(out, '\\'); /* a bare one would end the table's cell */
+        buf_char(out, *text);
+    }
+}
+
 static void help_options(struct buf *out, const struct connect_option *options, size_t count,
                          bool markdown)
 {
@@ -93,10 +101,13 @@ static void help_options(struct buf *out, const struct connect_option *options, 
     for (size_t i = 0; i < count; i++) {
         const struct connect_option *o = &options[i];
         const char *standard = !o->fallback ? "" : o->fallback[0] ? o->fallback : "(required)";
-        if (markdown)
-            buf_printf(out, "| `%s` | %s | %s%s%s | %s |\n", o->name, kind_words[o->kind],
-                       standard[0] ? "`" : "", standard, standard[0] ? "`" : "", o->about);
-        else
+        if (markdown) {
+            const char *tick = standard[0] ? "`" : "";
+            buf_printf(out, "| `%s` | %s | %s%s%s | ", o->name, kind_words[o->kind], tick, standard,
+                       tick);
+            put_cell(out, o->about);
+            buf_text(out, " |\n");
+        } else
             buf_printf(out, "  %-16s %-10s %-12s %s\n", o->name, kind_words[o->kind], standard,
                        o->about);
     }

@@ -524,3 +524,36 @@ TEST(portraits_are_jpegs_of_the_right_size_and_repeat)
     CHECK_OK(people_portrait(slice_of(""), slice_of("lego"), 9, &none), NULL);
     buf_done(&none);
 }
+
+TEST(no_query_can_do_harm)
+{
+    static const char *const parts[] = {"results=",  "seed=",
+                                        "page=",     "gender=",
+                                        "nat=",      "inc=",
+                                        "exc=",      "format=",
+                                        "password=", "&",
+                                        "&",         "=",
+                                        "%",         ",",
+                                        "-",         "csv",
+                                        "xml",       "yaml",
+                                        "pretty",    "us",
+                                        "64",        "lego",
+                                        "dl",        "callback=",
+                                        "name",      "id",
+                                        "\xff",      "%00",
+                                        "special",   "1e999",
+                                        "0x",        "+",
+                                        "noinfo",    "lower",
+                                        "\"",        "\\",
+                                        "1-2-3",     "99999999999999999999"};
+    uint64_t state = 11;
+    for (int i = 0; i < 3000; i++) {
+        char query[512] = "";
+        for (uint64_t n = test_random(&state) % 14; n > 0; n--)
+            strcat(query, parts[test_random(&state) % COUNT_OF(parts)]);
+        static const char *const versions[] = {"", "1.0", "1.1", "1.2", "1.3", "1.4", "x"};
+        struct asked a = ask_version(versions[test_random(&state) % COUNT_OF(versions)], query);
+        CHECK(a.answer.status == 200 || a.answer.status == 404 || a.answer.status == 400);
+        buf_done(&a.body);
+    }
+}

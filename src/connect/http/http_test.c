@@ -7,12 +7,15 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* --- the server ------------------------------------------------------------------------------- */
 
@@ -103,6 +106,24 @@ static void send_slowly(struct server *s, int fd)
     for (int i = 0; i < 200 && !s->ending && send_all(fd, " ", 1); i++) usleep(20000);
 }
 
+/* 64 MiB of spaces, which arrive as 64 KiB. */
+static void send_bomb(int fd)
+{
+    enum { ROOM = 1 << 20 };
+    static unsigned char block[ROOM], packed[ROOM];
+    z_stream z = {.next_out = packed, .avail_out = ROOM};
+    memset(block, ' ', sizeof(block));
+    CHECK(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    for (int i = 0; i < 64; i++) {
+        z.next_in = block;
+        z.avail_in = ROOM;
+        CHECK(deflate(&z, i == 63 ? Z_FINISH : Z_NO_FLUSH) >= 0);
+    }
+    send_head(fd, "200 OK\r\nContent-Encoding: gzip", (long long)z.total_out);
+    send_all(fd, packed, z.total_out);
+    deflateEnd(&z);
+}
+
 static void answer(struct server *s, int fd, const char *path)
 {
     int n = ++s->requests;
@@ -110,6 +131,8 @@ static void answer(struct server *s, int fd, const char *path)
         send_endless(s, fd);
     else if (strcmp(path, "/deep") == 0)
         send_deep(fd);
+    else if (strcmp(path, "/bomb") == 0)
+        send_bomb(fd);
     else if (strcmp(path, "/slow") == 0)
         send_slowly(s, fd);
     else if (strcmp(path, "/huge") == 0)
@@ -260,6 +283,7 @@ TEST(bad_answers_deliver_nothing_and_say_why)
         {"/nowhere", "", ERR_PEER, "not to an address", ""},
         {"/endless", "max_body=1MiB", ERR_TOO_BIG, "1.0 MiB", "raise max_body"},
         {"/huge", "", ERR_TOO_BIG, "larger than max_body", "raise max_body"},
+        {"/bomb", "max_body=1MiB", ERR_TOO_BIG, "larger than max_body", "raise max_body"},
         {"/slow", "timeout=200ms", ERR_TIMEOUT, "too long", "raise timeout"},
     };
     struct server *s = server_start();
@@ -549,4 +573,79 @@ TEST(urls_are_shown_without_login_and_query)
         url_shown(table[i].url, out, sizeof(out));
         CHECK_TEXT(out, table[i].shown);
     }
+}
+
+/* --- TLS, by openssl(1) ----------------------------------------------------------------------- */
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(fd, (struct sockaddr *)(void *)&a, size) == 0);
+    getsockname(fd, (struct sockaddr *)(void *)&a, &size);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+static bool wait_for_port(uint16_t port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    a.sin_port = htons(port);
+    for (int i = 0; i < 500; i++, usleep(10000)) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int no = connect(fd, (struct sockaddr *)(void *)&a, sizeof(a));
+        close(fd);
+        if (no == 0) return true;
+    }
+    return false;
+}
+static pid_t tls_server(uint16_t port)
+{
+    char command[2048];
+    const char *dir = test_dir();
+    snprintf(command, sizeof(command),
+             "cd %s && echo '{\"results\":[{\"id\":1}]}' > ok.json && openssl req -x509 -newkey "
+             "rsa:2048 "
+             "-nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1 -addext "
+             "subjectAltName=IP:127.0.0.1 2>/dev/null",
+             dir);
+    CHECK(system(command) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char text[16];
+        snprintf(text, sizeof(text), "%u", port);
+        if (chdir(dir) == 0)
+            execlp("openssl", "openssl", "s_server", "-quiet", "-accept", text, "-cert", "cert.pem",
+                   "-key", "key.pem", "-WWW", (char *)NULL);
+        _exit(127);
+    }
+    CHECK(wait_for_port(port));
+    return pid;
+}
+
+TEST(certificates_are_checked_and_an_own_one_can_be_named)
+{
+    uint16_t port = free_port();
+    pid_t pid = tls_server(port);
+    char url[64], ca[512];
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/ok.json", port);
+    snprintf(ca, sizeof(ca), "%s/cert.pem", test_dir());
+    struct transfer_rules rules = {.timeout_ms = 5000,
+                                   .connect_timeout_ms = 5000,
+                                   .max_body = 100000,
+                                   .is_private = none_is_private};
+    struct transfer *t;
+    struct transfer_answer a;
+    struct diag d = {0};
+    CHECK_OK(transfer_new(&rules, &t, &d), &d);
+    CHECK_ERR(transfer_get(t, &(struct transfer_ask){.url = url}, &a, &d), ERR_PEER);
+    CHECK(strstr(d.what, "certificate is not trusted") && strstr(d.hint, "ca_file"));
+    transfer_free(t);
+    rules.ca_file = ca;
+    CHECK_OK(transfer_new(&rules, &t, &d), &d);
+    CHECK_OK(transfer_get(t, &(struct transfer_ask){.url = url}, &a, &d), &d);
+    CHECK(a.status == 200 && slice_starts(a.body, "{\"results\""));
+    transfer_free(t);
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
 }
