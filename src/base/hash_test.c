@@ -67,8 +67,9 @@ TEST(murmur2_is_kafkas)
 /* The vectors of DataStax's drivers (tests/unit/test_metadata.py: Murmur3TokensTest). */
 TEST(murmur3_token_is_cassandras_with_its_signed_tail)
 {
-    char quirk[50];
-    for (size_t i = 0; i < sizeof(quirk); i += 5) memcpy(quirk + i, "\x00\xff\x10\xfa\x99", 5);
+    static const uint8_t part[] = {0x00, 0xff, 0x10, 0xfa, 0x99};
+    uint8_t quirk[50];
+    for (size_t i = 0; i < sizeof(quirk); i++) quirk[i] = part[i % sizeof(part)];
     CHECK_INT(murmur3_token(SLICE("123")), -7468325962851647638);
     CHECK_INT(murmur3_token(bytes_of(quirk, sizeof(quirk))), 5837342703291459765);
     CHECK_INT(murmur3_token(SLICE("\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe")), -8927430733708461935);

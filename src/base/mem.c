@@ -171,7 +171,7 @@ void *arena_resize(struct arena *a, void *old, size_t old_size, size_t new_size)
     }
     if (after <= before && old) return old;
     void *p = arena_take_raw(a, new_size);
-    if (p && old_size) memcpy(p, old, MIN(old_size, new_size));
+    if (p && old) memcpy(p, old, MIN(old_size, new_size));
     return p;
 }
 

@@ -124,7 +124,7 @@ err_t json_path_parse(struct slice text, struct arena *a, struct json_step **ste
     *count = (uint32_t)r.steps.count;
     *steps = e ? NULL : arena_take(a, r.steps.count * sizeof(**steps) + 1);
     if (!e && !*steps) e = diag_fail(d, ERR_NO_MEMORY, "no memory for a path");
-    if (!e && *count) memcpy(*steps, r.steps.items, *count * sizeof(**steps));
+    if (!e && *steps && *count) memcpy(*steps, r.steps.items, *count * sizeof(**steps));
     vec_done(&r.steps);
     return e;
 }

@@ -73,37 +73,48 @@ static err_t walk_copy(struct slice bytes, bool check_crc, int32_t *count)
     return e;
 }
 
+static void check_headers(const struct record *rec, const char *const (*want)[2])
+{
+    struct record_header h;
+    struct cursor headers = cursor_of(rec->headers);
+    for (int32_t i = 0; i < rec->header_count; i++) {
+        CHECK_OK(record_header_next(&headers, &h), NULL);
+        CHECK(slice_is(h.key, want[i][0]));
+        CHECK(want[i][1] ? !h.value_null && slice_is(h.value, want[i][1]) : h.value_null);
+    }
+    CHECK_ERR(record_header_next(&headers, &h), ERR_NOT_FOUND);
+}
+
 static void check_records(const struct record_batch *b)
 {
+    static const struct {
+        int64_t timestamp;
+        const char *key, *value, *headers[2][2];
+        int32_t header_count;
+    } want[] = {
+        {1795248000123,
+         "k-0",
+         "{\"login\":{\"uuid\":\"0\"}}{\"login\":{\"uuid\":\"0\"}}"
+         "{\"login\":{\"uuid\":\"0\"}}{\"login\":{\"uuid\":\"0\"}}",
+         {{"run", "r1"}, {"nil", NULL}},
+         2},
+        {1795248000120, NULL, "value without a key", {{NULL}}, 0},
+        {1795248000999, "", NULL, {{"page", ""}}, 1},
+    };
     struct arena *a = arena_new(MIB(1));
     struct record_reader r;
     struct record rec;
-    struct record_header h;
     CHECK_OK(record_batch_open(b, a, MIB(1), &r), NULL);
-
-    CHECK_OK(record_next(&r, &rec), NULL);
-    CHECK(rec.offset == 1000 && rec.timestamp == 1795248000123 && rec.header_count == 2);
-    CHECK(!rec.key_null && !rec.value_null);
-    CHECK_SLICE(rec.key, "k-0");
-    CHECK_SLICE(rec.value, "{\"login\":{\"uuid\":\"0\"}}{\"login\":{\"uuid\":\"0\"}}"
-                           "{\"login\":{\"uuid\":\"0\"}}{\"login\":{\"uuid\":\"0\"}}");
-    struct cursor headers = cursor_of(rec.headers);
-    CHECK_OK(record_header_next(&headers, &h), NULL);
-    CHECK(slice_is(h.key, "run") && slice_is(h.value, "r1") && !h.value_null);
-    CHECK_OK(record_header_next(&headers, &h), NULL);
-    CHECK(slice_is(h.key, "nil") && h.value_null);
-    CHECK_ERR(record_header_next(&headers, &h), ERR_NOT_FOUND);
-
-    CHECK_OK(record_next(&r, &rec), NULL);
-    CHECK(rec.offset == 1001 && rec.timestamp == 1795248000120 && rec.header_count == 0);
-    CHECK(rec.key_null && slice_is(rec.value, "value without a key"));
-
-    CHECK_OK(record_next(&r, &rec), NULL);
-    CHECK(rec.offset == 1002 && rec.timestamp == 1795248000999 && rec.header_count == 1);
-    CHECK(!rec.key_null && rec.key.len == 0 && rec.value_null);
-    headers = cursor_of(rec.headers);
-    CHECK_OK(record_header_next(&headers, &h), NULL);
-    CHECK(slice_is(h.key, "page") && h.value.len == 0 && !h.value_null);
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        CHECK_OK(record_next(&r, &rec), NULL);
+        CHECK_INT(rec.offset, 1000 + (int64_t)i);
+        CHECK_INT(rec.timestamp, want[i].timestamp);
+        CHECK(rec.key_null == !want[i].key && rec.value_null == !want[i].value);
+        CHECK(rec.key_null || slice_is(rec.key, want[i].key));
+        CHECK(rec.value_null || slice_is(rec.value, want[i].value));
+        CHECK_INT(rec.header_count, want[i].header_count);
+        check_headers(&rec, want[i].headers);
+    }
     CHECK_ERR(record_next(&r, &rec), ERR_NOT_FOUND);
     CHECK_ERR(record_next(&r, &rec), ERR_NOT_FOUND);
     arena_free(a);
