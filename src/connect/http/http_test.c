@@ -1,200 +1,19 @@
 /* Goal: a bad answer delivers nothing, loses nothing, and is told in words; a good one arrives
  * whole. Method: a real server on loopback, in its own thread, that answers by path. */
 #include "connect/http/http_int.h"
+#include "connect/http/test_server.h"
 #include "data/json.h"
 #include "test.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
-
-/* --- the server ------------------------------------------------------------------------------- */
-
-struct server {
-    int listener;
-    uint16_t port;
-    pthread_t thread;
-    atomic_int requests;
-    atomic_bool ending;
-    char last[8192]; /* the last request as it came; read after the answer */
-};
-struct page {
-    const char *path, *head, *body;
-};
-
-static const struct page pages[] = {
-    {"/ok", "200 OK\r\nContent-Type: application/json",
-     "{\"results\":[{\"id\":1},{\"id\":2},{\"id\":3}],\"info\":{}}"},
-    {"/empty", "200 OK\r\nContent-Type: application/json",
-     "{\"results\":[],\"info\":{\"seed\":\"x\"}}"},
-    {"/none", "204 No Content", ""},
-    {"/error", "200 OK\r\nContent-Type: application/json", "{\"error\":\"Uh oh\"}"},
-    {"/broken", "200 OK\r\nContent-Type: application/json", "{\"results\":[{\"id\":1},{\"id\":"},
-    {"/tail", "200 OK\r\nContent-Type: application/json", "{\"results\":[{\"id\":1}]} oops"},
-    {"/html", "200 OK\r\nContent-Type: text/html", "<html>Sign in</html>"},
-    {"/plain", "200 OK\r\nContent-Type: text/plain", "hello"},
-    {"/utf8", "200 OK\r\nContent-Type: application/json", "{\"results\":[{\"id\":\"\xff\xfe\"}]}"},
-    {"/mixed", "200 OK\r\nContent-Type: application/json",
-     "{\"results\":[{\"id\":1},7,\"x\",null,[{}], {\"id\":2}]}"},
-    {"/404", "404 Not Found\r\nContent-Type: text/plain", "Not Found"},
-    {"/401", "401 Unauthorized", "{\"error\":\"no key\"}"},
-    {"/403", "403 Forbidden", ""},
-    {"/429", "429 Too Many Requests\r\nRetry-After: 120", "{\"error\":\"Whoa, ease up\"}"},
-    {"/500", "500 Internal Server Error", "{\"error\":\"Uh oh\"}"},
-    {"/503", "503 Service Unavailable", "<h1>down</h1>"},
-    {"/loop", "302 Found\r\nLocation: /loop", ""},
-    {"/moved", "301 Moved Permanently\r\nLocation: /ok", ""},
-    {"/nowhere", "302 Found", ""},
-    {"/odd", "299 Odd", "{\"results\":[]}"},
-};
-
-static bool send_all(int fd, const void *bytes, size_t size)
-{
-    for (const char *at = (const char *)bytes; size > 0;) {
-        ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
-        if (n <= 0) return false;
-        at += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-static void send_head(int fd, const char *head, long long size)
-{
-    char text[512];
-    int n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nConnection: close\r\n", head);
-    send_all(fd, text, (size_t)n);
-    n = size >= 0 ? snprintf(text, sizeof(text), "Content-Length: %lld\r\n\r\n", size)
-                  : snprintf(text, sizeof(text), "\r\n");
-    send_all(fd, text, (size_t)n);
-}
-static void send_page(int fd, const struct page *p)
-{
-    send_head(fd, p->head, (long long)strlen(p->body));
-    send_all(fd, p->body, strlen(p->body));
-}
-
-static void send_endless(struct server *s, int fd)
-{
-    char block[4096];
-    memset(block, ' ', sizeof(block));
-    send_head(fd, "200 OK\r\nContent-Type: application/json", -1);
-    send_all(fd, "{\"results\":[", 12);
-    while (!s->ending && send_all(fd, block, sizeof(block))) continue;
-}
-static void send_deep(int fd)
-{
-    enum { DEEP = 10000 };
-    char *text = (char *)malloc(2 * DEEP);
-    memset(text, '[', DEEP);
-    memset(text + DEEP, ']', DEEP);
-    send_head(fd, "200 OK\r\nContent-Type: application/json", 2 * DEEP);
-    send_all(fd, text, 2 * DEEP);
-    free(text);
-}
-static void send_slowly(struct server *s, int fd)
-{
-    send_head(fd, "200 OK\r\nContent-Type: application/json", 1000);
-    for (int i = 0; i < 200 && !s->ending && send_all(fd, " ", 1); i++) usleep(20000);
-}
-
-/* 64 MiB of spaces, which arrive as 64 KiB. */
-static void send_bomb(int fd)
-{
-    enum { ROOM = 1 << 20 };
-    static unsigned char block[ROOM], packed[ROOM];
-    z_stream z = {.next_out = packed, .avail_out = ROOM};
-    memset(block, ' ', sizeof(block));
-    CHECK(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    for (int i = 0; i < 64; i++) {
-        z.next_in = block;
-        z.avail_in = ROOM;
-        CHECK(deflate(&z, i == 63 ? Z_FINISH : Z_NO_FLUSH) >= 0);
-    }
-    send_head(fd, "200 OK\r\nContent-Encoding: gzip", (long long)z.total_out);
-    send_all(fd, packed, z.total_out);
-    deflateEnd(&z);
-}
-
-static void answer(struct server *s, int fd, const char *path)
-{
-    int n = ++s->requests;
-    if (strcmp(path, "/endless") == 0)
-        send_endless(s, fd);
-    else if (strcmp(path, "/deep") == 0)
-        send_deep(fd);
-    else if (strcmp(path, "/bomb") == 0)
-        send_bomb(fd);
-    else if (strcmp(path, "/slow") == 0)
-        send_slowly(s, fd);
-    else if (strcmp(path, "/huge") == 0)
-        send_head(fd, "200 OK\r\nContent-Type: application/json", 5368709120LL);
-    else if (strcmp(path, "/short") == 0) {
-        send_head(fd, "200 OK\r\nContent-Type: application/json", 100);
-        send_all(fd, "{\"results\":[{\"id\":1}]}", 22);
-    } else if (strcmp(path, "/flaky") == 0)
-        send_page(fd, n < 3 ? &pages[15] : &pages[0]);
-    else if (strcmp(path, "/away") == 0) {
-        char head[128];
-        snprintf(head, sizeof(head), "302 Found\r\nLocation: http://127.0.0.2:%u/ok", s->port);
-        send_head(fd, head, 0);
-    } else
-        for (size_t i = 0; i < COUNT_OF(pages); i++)
-            if (strcmp(path, pages[i].path) == 0) send_page(fd, &pages[i]);
-}
-
-static void *serve(void *arg)
-{
-    struct server *s = (struct server *)arg;
-    for (;;) {
-        int fd = accept(s->listener, NULL, NULL);
-        if (fd < 0) return NULL;
-        size_t size = 0;
-        ssize_t got;
-        char request[sizeof(s->last)] = "", path[512] = "";
-        while (!strstr(request, "\r\n\r\n") && size + 1 < sizeof(request) &&
-               (got = recv(fd, request + size, sizeof(request) - size - 1, 0)) > 0) {
-            size += (size_t)got;
-            request[size] = 0;
-        }
-        if (size > 0) {
-            memcpy(s->last, request, sizeof(request));
-            if (sscanf(request, "GET %511[^? ]", path) == 1) answer(s, fd, path);
-        }
-        shutdown(fd, SHUT_WR);
-        close(fd);
-    }
-}
-
-static struct server *server_start(void)
-{
-    struct server *s = (struct server *)calloc(1, sizeof(*s));
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_ANY)}};
-    socklen_t size = sizeof(a);
-    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(bind(s->listener, (struct sockaddr *)(void *)&a, size) == 0);
-    CHECK(listen(s->listener, 16) == 0);
-    getsockname(s->listener, (struct sockaddr *)(void *)&a, &size);
-    s->port = ntohs(a.sin_port);
-    CHECK(pthread_create(&s->thread, NULL, serve, s) == 0);
-    return s;
-}
-static void server_stop(struct server *s)
-{
-    s->ending = true;
-    shutdown(s->listener, SHUT_RDWR);
-    pthread_join(s->thread, NULL);
-    close(s->listener);
-    free(s);
-}
 
 /* --- a source over it ------------------------------------------------------------------------- */
 
@@ -226,7 +45,7 @@ static struct source open_at(uint16_t port, const char *path, const char *with)
     return o;
 }
 static const char base[] = "items=$.results[*];allow_private=true;retries=0;backoff=1ms;";
-static struct source open_with(struct server *s, const char *path, const char *more)
+static struct source open_with(struct test_server *s, const char *path, const char *more)
 {
     char with[512];
     snprintf(with, sizeof(with), "%s%s", base, more);
@@ -245,7 +64,7 @@ static void shut(struct source *o)
 
 TEST(a_good_answer_arrives_whole)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/ok", "results=3;nat=us,gb;seed=a b");
     struct source_answer a;
     CHECK_OK(fetch(&o, "", 1, &a), &o.d);
@@ -254,7 +73,7 @@ TEST(a_good_answer_arrives_whole)
     CHECK(strncmp(s->last, "GET /ok?results=3&nat=us,gb&seed=a%20b HTTP/1.1\r\n", 48) == 0);
     CHECK(!a.repeatable && !a.end && a.reject_count == 0);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(bad_answers_deliver_nothing_and_say_why)
@@ -286,7 +105,7 @@ TEST(bad_answers_deliver_nothing_and_say_why)
         {"/bomb", "max_body=1MiB", ERR_TOO_BIG, "larger than max_body", "raise max_body"},
         {"/slow", "timeout=200ms", ERR_TIMEOUT, "too long", "raise timeout"},
     };
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         char with[128];
         const char *items = strstr(table[i].with, "items") ? table[i].with : NULL;
@@ -302,12 +121,12 @@ TEST(bad_answers_deliver_nothing_and_say_why)
                         o.d.what, o.d.why, o.d.hint);
         shut(&o);
     }
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(failures_that_may_pass_are_tried_again)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/flaky", "");
     struct source_answer a;
     CHECK_ERR(fetch(&o, "", 1, &a), ERR_PEER);
@@ -323,12 +142,12 @@ TEST(failures_that_may_pass_are_tried_again)
     CHECK_ERR(fetch(&o, "", 1, &a), ERR_NOT_FOUND);
     CHECK_INT(s->requests, 1);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(a_long_retry_after_is_kept_without_asking_again)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_at(s->port, "/429", "items=$.results[*];allow_private=true;retries=3");
     struct source_answer a;
     CHECK_ERR(fetch(&o, "", 1000, &a), ERR_THROTTLED);
@@ -341,12 +160,12 @@ TEST(a_long_retry_after_is_kept_without_asking_again)
     CHECK_ERR(fetch(&o, "", 121000, &a), ERR_THROTTLED);
     CHECK_INT(s->requests, 2);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(empty_answers_are_no_error_and_are_told_after_several)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/empty", "");
     struct source_answer a;
     for (int i = 1; i <= 4; i++) {
@@ -359,12 +178,12 @@ TEST(empty_answers_are_no_error_and_are_told_after_several)
     CHECK_OK(fetch(&o, "", 1, &a), &o.d);
     CHECK_INT(a.item_count, 0);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(items_that_are_no_objects_are_rejected_with_their_bytes)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/mixed", "");
     struct source_answer a;
     CHECK_OK(fetch(&o, "", 1, &a), &o.d);
@@ -374,19 +193,19 @@ TEST(items_that_are_no_objects_are_rejected_with_their_bytes)
     CHECK_SLICE(a.rejects[3].raw, "[{}]");
     CHECK_INT(a.rejects[0].err, ERR_TYPE);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(private_addresses_are_refused_unless_allowed)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_at(s->port, "/ok", "items=$.results[*];retries=3");
     struct source_answer a;
     CHECK_ERR(fetch(&o, "", 1, &a), ERR_PRIVATE_ADDRESS);
     CHECK(strstr(o.d.what, "127.0.0.1") && strstr(o.d.hint, "allow_private = true"));
     CHECK_INT(s->requests, 0);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 static bool only_two_is_private(const char *address)
@@ -400,18 +219,18 @@ static bool none_is_private(const char *address)
 }
 TEST(an_allowed_private_address_may_not_lead_to_another)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/away", "");
     struct source_answer a;
     CHECK_ERR(fetch(&o, "", 1, &a), ERR_PRIVATE_ADDRESS);
     CHECK_INT(s->requests, 1);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(each_hop_of_a_redirect_is_checked_and_gets_no_secrets)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     const char *headers[] = {"X-Token: s3cret", NULL};
     struct transfer_rules rules = {.timeout_ms = 5000,
                                    .connect_timeout_ms = 5000,
@@ -439,12 +258,12 @@ TEST(each_hop_of_a_redirect_is_checked_and_gets_no_secrets)
     CHECK_OK(transfer_get(t, &(struct transfer_ask){.url = url}, &a, &d), &d);
     CHECK(strstr(s->last, "s3cret"));
     transfer_free(t);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(secrets_reach_the_server_but_no_message)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     setenv("SLUICE_TEST_TOKEN", "t0pSecret", 1);
     struct source o = open_with(s, "/ok",
                                 "headers=Authorization: Bearer ${env:SLUICE_TEST_TOKEN} | X-A: b;"
@@ -461,12 +280,12 @@ TEST(secrets_reach_the_server_but_no_message)
     diag_format(&o.d, story, sizeof(story));
     CHECK(!strstr(story, "t0p"));
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(pages_move_on_with_answers_that_held_records)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/ok", "page_param=page;page_start=5;page_end=6");
     struct source_answer a;
     CHECK_OK(fetch(&o, "", 1, &a), &o.d);
@@ -484,12 +303,12 @@ TEST(pages_move_on_with_answers_that_held_records)
     CHECK_OK(fetch(&o, "page=9", 1, &a), &o.d);
     CHECK_SLICE(a.cursor, "page=9");
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(the_rate_limit_counts_what_was_asked_for)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/ok", "results=3;rate_limit=7/10s");
     struct source_answer a;
     CHECK_OK(fetch(&o, "", 1000, &a), &o.d);
@@ -502,12 +321,12 @@ TEST(the_rate_limit_counts_what_was_asked_for)
     CHECK_OK(fetch(&o, "", 11000, &a), &o.d);
     CHECK_INT(a.item_count, 3);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(the_fallback_is_said_and_left_when_the_api_is_back)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o =
         open_with(s, "/flaky", "results=4;nat=us;fallback=generator;fallback_check=1s");
     struct source_answer a;
@@ -533,7 +352,7 @@ TEST(the_fallback_is_said_and_left_when_the_api_is_back)
     CHECK(memmem(a.cursor.at, a.cursor.len, "fallback=page=3", 15));
     shut(&o);
     uint16_t port = s->port;
-    server_stop(s);
+    test_server_stop(s);
     o = open_at(port, "/ok", "items=$.results[*];allow_private=true;retries=1;backoff=1ms");
     CHECK_ERR(fetch(&o, "", 1, &a), ERR_PEER);
     CHECK(strstr(o.d.what, "nobody answers there"));
@@ -547,7 +366,7 @@ static bool stop_now(void *ctx)
 }
 TEST(a_fetch_ends_when_the_server_is_to_stop)
 {
-    struct server *s = server_start();
+    struct test_server *s = test_server_start();
     struct source o = open_with(s, "/slow", "timeout=20s");
     struct source_answer a;
     int calls = 0;
@@ -558,7 +377,7 @@ TEST(a_fetch_ends_when_the_server_is_to_stop)
     clock_gettime(CLOCK_MONOTONIC, &end);
     CHECK(end.tv_sec - start.tv_sec < 5);
     shut(&o);
-    server_stop(s);
+    test_server_stop(s);
 }
 
 TEST(urls_are_shown_without_login_and_query)
