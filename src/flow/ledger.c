@@ -260,6 +260,42 @@ err_t ledger_load(struct store *s, struct slice stage, struct ledger *out, struc
                                  SLICE_ARG(stage));
 }
 
+struct last_version {
+    uint64_t epoch, version;
+    struct arena *arena;
+    bool found;
+};
+
+static err_t look_at_epoch(void *ctx, struct slice key, struct slice value)
+{
+    struct last_version *last = ctx;
+    struct epoch_record r;
+    (void)key;
+    arena_reset(last->arena);
+    err_t e = epoch_record_take(value, last->arena, &r);
+    if (!e && (!last->found || r.epoch >= last->epoch)) {
+        last->epoch = r.epoch;
+        last->version = r.sql_version;
+        last->found = true;
+    }
+    return e;
+}
+
+err_t stream_version(struct store *s, struct slice stage, uint64_t *version, struct diag *d)
+{
+    struct stage_key k = stage_key(stage);
+    struct last_version last = {.arena = arena_new(MIB(1))};
+    if (!last.arena) return diag_fail(d, ERR_NO_MEMORY, "no memory to read an epoch");
+    err_t e = store_records(s, NULL, STORE_EPOCH, stage_key_slice(&k), (struct slice){0},
+                            look_at_epoch, &last, d);
+    arena_free(last.arena);
+    if (e) return e;
+    *version = last.version;
+    return last.found
+               ? ERR_OK
+               : diag_fail(d, ERR_NOT_FOUND, "'%.*s' has committed nothing yet", SLICE_ARG(stage));
+}
+
 struct forgetting {
     struct store_write *write;
     enum store_space space;

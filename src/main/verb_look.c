@@ -44,7 +44,7 @@ static int look_offline(struct project *p, const char *what, const struct args *
             const struct project_stream *s = vec_at(&p->streams, i);
             struct ledger l;
             e = ledger_load(w.store, s->plan.name, &l, &d);
-            if (e == ERR_NOT_FOUND) {
+            if (e == ERR_UNKNOWN_STREAM) {
                 e = ERR_OK;
                 l = (struct ledger){0};
             }
