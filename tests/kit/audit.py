@@ -5,10 +5,11 @@ makes them with the program's own API in a process of its own). After any crash 
 once more, runs until all has been taken in, and is then compared."""
 import hashlib
 import json
+import pathlib
 import random
 import time
 
-from harness import Failed, ROOT, Server, check, project, wait_for
+from harness import Failed, SLUICE, Server, check, project, wait_for
 
 TOTAL = 600
 PIPELINE = f"""
@@ -87,7 +88,7 @@ def audit(directory, data, want, what, env=None):
 
 
 def library():
-    path = ROOT / "build" / "tests" / "libfault.so"
+    path = pathlib.Path(SLUICE).parent / "tests" / "libfault.so"
     check(path.exists(), f"{path} is not built")
     return str(path)
 
