@@ -136,6 +136,10 @@ TEST(a_story_is_told_over_four_lines_and_leaves_empty_parts_out)
                  "error: write of 4096 bytes\n  because No space left on device\n  hint: free "
                  "space"));
     CHECK(d.where[0] == 0);
+    (void)diag_fail(&d, ERR_SYNTAX, "what");
+    (void)diag_why(&d, "SELECT a FORM b\n         ^");
+    diag_format(&d, text, sizeof(text));
+    CHECK_TEXT(text, "error: what\n  because SELECT a FORM b\n                   ^");
     CHECK_INT(diag_fail(NULL, ERR_IO, "nobody listens"), ERR_IO);
     CHECK_INT(diag_where(NULL, "nowhere"), ERR_INTERNAL);
 }

@@ -118,6 +118,19 @@ err_t diag_hint(struct diag *d, const char *hint, ...)
     DIAG_PART(hint);
 }
 
+/* A second line of a part stands under its first: SQL's mark under the place of a mistake. */
+static size_t add_text(char *out, size_t len, size_t cap, const char *text)
+{
+    for (const char *c = text; *c && len < cap - 1; c++) {
+        out[len++] = *c;
+        bool inside = *c == '\n' && c > text;
+        for (size_t i = strlen("  because "); inside && i > 0 && len < cap - 1; i--)
+            out[len++] = ' ';
+    }
+    out[len] = 0;
+    return len;
+}
+
 void diag_format(const struct diag *d, char *out, size_t cap)
 {
     const char *hint = d->hint[0] ? d->hint : err_hint(d->err);
@@ -130,7 +143,7 @@ void diag_format(const struct diag *d, char *out, size_t cap)
     out[0] = 0;
     for (size_t i = 0; i < COUNT_OF(parts) && len < cap - 1; i++) {
         if (!parts[i].text[0]) continue;
-        int n = snprintf(out + len, cap - len, "%s%s", parts[i].head, parts[i].text);
-        len += n < 0 ? 0 : MIN((size_t)n, cap - len - 1);
+        len = add_text(out, len, cap, parts[i].head);
+        len = add_text(out, len, cap, parts[i].text);
     }
 }
