@@ -112,7 +112,7 @@ err_t sql_bind_insert(const struct statement *s, const struct sql_catalog *c,
                       const struct eval_context *x, struct arena *a, struct plan_insert *out,
                       struct diag *d)
 {
-    struct binder b = binder_make(s, c, DIALECT_SLUICE, NULL, a, d);
+    struct binder b = binder_make(s, c, s->dialect, NULL, a, d);
     INVARIANT(s->kind == STATEMENT_INSERT);
     *out = (struct plan_insert){.timestamp_us = INT64_MIN, .if_not_exists = s->if_not_exists};
     out->into = bind_relation(&b, s->name, s->name.name);

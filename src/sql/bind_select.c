@@ -227,6 +227,12 @@ static void bind_outputs(struct binder *b, const struct select_tree *s, struct g
     if (b->err) return;
     if (s->having) out->having = bind_condition(b, s->having, "HAVING");
     bind_order(b, s, items, outputs, out);
+    if (b->group && g->aggregate_count + g->key_count == 0) { /* HAVING alone: one group */
+        g->aggregates = bind_take(b, sizeof(*g->aggregates));
+        if (!g->aggregates) return;
+        g->aggregates[g->aggregate_count++] =
+            (struct plan_aggregate){.kind = AGG_COUNT, .type = type_of(TYPE_BIGINT)};
+    }
     out->aggregates = g->aggregates;
     out->aggregate_count = g->aggregate_count;
     out->group_by = g->key_exprs;

@@ -176,7 +176,7 @@ static uint64_t text_version(struct binder *b)
 err_t sql_bind_stream(const struct statement *s, const struct sql_catalog *c, const char *file,
                       struct arena *a, struct plan_stream *out, struct diag *d)
 {
-    struct binder b = binder_make(s, c, DIALECT_SLUICE, file, a, d);
+    struct binder b = binder_make(s, c, s->dialect, file, a, d);
     INVARIANT(s->kind == STATEMENT_CREATE_STREAM);
     *out = (struct plan_stream){.name = s->name.name, .text = s->text};
     refuse_clauses(&b, s->select);

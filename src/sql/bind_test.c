@@ -216,6 +216,8 @@ TEST(a_grouped_query_says_what_each_expression_sees)
     CHECK_INT(p.hidden_count, 1);
     CHECK_INT(p.limit, 3);
     CHECK_INT(p.offset, 1);
+    CHECK_OK(kit_select(&k, "SELECT 1 FROM s.people HAVING true", DIALECT_SLUICE, &p), &k.d);
+    CHECK(p.grouped && p.aggregate_count == 1 && p.group_count == 0);
     kit_close(&k);
 }
 

@@ -1,5 +1,6 @@
 /* Evaluation over columns: nulls, errors, branches; and that nothing odd crashes it. */
 #include "sql/sql_kit.h"
+#include <stdlib.h>
 
 static const char declarations[] = "CREATE TOPIC u; CREATE TABLE s.n (id int PRIMARY KEY, a int, b "
                                    "int, t text, d double, ok boolean)";
@@ -122,13 +123,17 @@ TEST(a_plain_column_is_handed_on_without_a_copy)
 
 static const char *const seeds[] = {
     "SELECT CASE WHEN a > 1 THEN upper(t) ELSE 'x''y' END AS q, b[0].c FROM u WHERE t LIKE '%@%' "
-    "AND NOT (a IN (1, 2.5, NULL) OR b BETWEEN 1 AND 10) GROUP BY a ORDER BY 1 DESC LIMIT 5",
+    "AND NOT (a IN (1, 2.5, NULL) OR b BETWEEN 1 AND 10) ORDER BY 1 DESC LIMIT 5",
+    "SELECT t, count(*), sum(a) + 1 AS s, max(d) FROM s.n WHERE id > 1 GROUP BY t HAVING avg(b) > "
+    "0 "
+    "ORDER BY s DESC",
     "CREATE STREAM s INTO s.n AS SELECT CAST(login.uuid AS int) AS id, name.first AS t FROM u "
     "CHECK "
-    "(email ~ '^[a-z]+@' AND t IS NOT NULL) ELSE DEAD LETTER CHECK (ok) ELSE NULL",
+    "(email ~ '^[a-z]+@' AND t IS NOT NULL) ELSE DEAD LETTER CHECK (name.first <> '') ELSE NULL",
     "CREATE SOURCE r FROM HTTP 'https://x' WITH (a = 10, b = 'c', d = {'e': 1}) WATERMARK FOR ts "
     "DELAY '5s' INTO TOPIC t WITH (partitions = 3); DROP TABLE IF EXISTS s.n; SHOW TABLES",
-    "CREATE TABLE k.t (a map<text, list<int>>, b struct<c int, d text>, e uuid STATIC, PRIMARY KEY "
+    "CREATE TABLE k.t (a map<text, list<int>>, b struct<x int, y text>, c int, d text, e uuid "
+    "STATIC, PRIMARY KEY "
     "((b, c), d)) WITH CLUSTERING ORDER BY (d DESC) AND comment = $$x$$",
     "INSERT INTO s.n (id, a, t, d) VALUES (1, -5, 'x', 1e10) IF NOT EXISTS USING TTL 5 AND "
     "TIMESTAMP 9",
@@ -147,6 +152,8 @@ static const char *const tokens[] = {
     " % 0",   "CHECK (",  "GROUP BY", "_value", "id",
     "t"};
 
+static int evaluated; /* statements that came through whole */
+
 static void bind_any(struct kit *k, const struct statement *s)
 {
     struct sql_catalog c = kit_catalog(k);
@@ -155,16 +162,19 @@ static void bind_any(struct kit *k, const struct statement *s)
     struct plan_select select;
     struct plan_insert insert;
     struct diag d = {0};
+    k->d = d;
     if (s->kind == STATEMENT_CREATE_STREAM) {
-        if (!sql_bind_stream(s, &c, "f", k->arena, &stream, &d)) {
+        if (!sql_bind_stream(s, &c, "f", k->arena, &stream, &k->d)) {
             struct buf out = buf_make(MIB(1));
+            evaluated++;
             plan_stream_print(&stream, &out);
             buf_done(&out);
         }
     } else if (s->kind == STATEMENT_INSERT) {
         if (sql_bind_insert(s, &c, &x, k->arena, &insert, &d)) CHECK(d.what[0]);
     } else if (s->kind == STATEMENT_SELECT &&
-               !sql_bind_select(s, &c, DIALECT_SLUICE, k->arena, &select, &d)) {
+               !sql_bind_select(s, &c, DIALECT_SLUICE, k->arena, &select, &k->d)) {
+        evaluated++;
         if (select.grouped) return;
         struct column_batch *b =
             kit_batch(k, select.from, select.inputs, select.input_count, rows, COUNT_OF(rows));
@@ -174,12 +184,30 @@ static void bind_any(struct kit *k, const struct statement *s)
     }
 }
 
-TEST(mutated_statements_never_crash)
+TEST(the_seeds_of_the_fuzz_are_good_themselves)
 {
-    uint64_t random = 20261121;
     struct kit k;
     kit_open(&k, declarations);
-    for (int round = 0; round < 6000; round++) {
+    for (size_t i = 0; i < COUNT_OF(seeds); i++) {
+        struct script s;
+        int before = evaluated;
+        CHECK_OK(sql_parse(slice_of(seeds[i]), "f", DIALECT_SLUICE, k.arena, &s, &k.d), &k.d);
+        enum statement_kind kind = s.count ? s.statements[0].kind : STATEMENT_SHOW;
+        bool bound = kind == STATEMENT_SELECT || kind == STATEMENT_CREATE_STREAM;
+        if (s.count) bind_any(&k, &s.statements[0]);
+        if (bound && evaluated == before)
+            test_failed(__FILE__, __LINE__, "%s: %s", seeds[i], k.d.what);
+    }
+    kit_close(&k);
+}
+
+TEST(mutated_statements_never_crash)
+{
+    const char *more = getenv("SQL_FUZZ"); /* another seed, and a hundred thousand rounds */
+    uint64_t random = more ? (uint64_t)atoll(more) : 20261121;
+    struct kit k;
+    kit_open(&k, declarations);
+    for (uint32_t round = 0; round < (more ? 100000u : 6000u); round++) {
         struct arena *keep = k.arena;
         k.arena = arena_new(MIB(16));
         struct buf text = buf_make(KIB(64));
@@ -198,12 +226,14 @@ TEST(mutated_statements_never_crash)
         }
         struct script s;
         struct diag d = {0};
-        err_t e = sql_parse(buf_view(&text), "f", round % 3, k.arena, &s, &d);
+        err_t e = sql_parse(buf_view(&text), "f", (enum sql_dialect)(round % 3), k.arena, &s, &d);
         if (e) CHECK(d.what[0] && d.where[0]);
         for (uint32_t i = 0; i < s.count; i++) bind_any(&k, &s.statements[i]);
         buf_done(&text);
         arena_free(k.arena);
         k.arena = keep;
     }
+    if (getenv("SQL_SHOW")) printf("%d came through\n", evaluated);
+    CHECK(evaluated > 1000);
     kit_close(&k);
 }

@@ -298,6 +298,7 @@ static void parse_script(struct parser *p, struct script *out)
         sql_line_column(p->lex.text, start, &s->line, &s->column);
         s->script = p->lex.text;
         s->file = p->lex.file;
+        s->dialect = p->dialect;
         s->source.watermark_delay_ms = -1;
         parse_statement(p, s);
         s->text = text_since(p, start);

@@ -44,6 +44,7 @@ struct statement {
     struct slice text;   /* as written, without the ';' */
     struct slice script; /* the whole text it stands in, for messages */
     const char *file;    /* its name */
+    enum sql_dialect dialect;
     uint32_t line, column;
     struct sql_name name; /* created, dropped, used, described, written to */
     struct sql_name into; /* CREATE STREAM s INTO [ks.]t */

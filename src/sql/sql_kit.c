@@ -8,11 +8,13 @@ void kit_open(struct kit *k, const char *declarations)
     if (e) test_not_ok(__FILE__, __LINE__, declarations, e, &k->d);
     for (uint32_t i = 0; i < s.count; i++) {
         const struct statement *st = &s.statements[i];
-        bool table = st->kind == STATEMENT_CREATE_TABLE;
+        bool table = st->kind == STATEMENT_CREATE_TABLE,
+             source = st->kind == STATEMENT_CREATE_SOURCE;
+        if (!table && !source && st->kind != STATEMENT_CREATE_TOPIC) continue;
         k->relations[k->count++] =
             (struct sql_relation){.kind = table ? RELATION_TABLE : RELATION_TOPIC,
                                   .keyspace = st->name.keyspace,
-                                  .name = st->name.name,
+                                  .name = source ? st->source.topic : st->name.name,
                                   .columns = st->columns,
                                   .column_count = st->column_count,
                                   .open = !table && st->column_count == 0};
