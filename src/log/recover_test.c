@@ -1,5 +1,8 @@
 #include "log/log_test_kit.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 /* Five batches; the crash comes before any checkpoint. Returns where the last begins. */
 static size_t five_batches(struct fixture *f)
 {
@@ -301,5 +304,122 @@ TEST(what_retention_had_to_leave_is_removed_by_the_next_open)
     CHECK_INT(log_start_offset(f.p), 3);
     CHECK_INT(read_all(&f, 3), 12);
     buf_done(&first);
+    fixture_close(&f);
+}
+
+/* Reads at every offset: bytes or an honest error, and only batches that are sound. */
+static void read_everywhere(struct fixture *f)
+{
+    struct buf got = buf_make(MIB(4));
+    int64_t time_offset;
+    for (int64_t at = log_start_offset(f->p); at < log_end_offset(f->p); at++) {
+        buf_reset(&got);
+        err_t e = log_read(f->p, at, 500, &got, NULL);
+        CHECK(e == ERR_OK || e == ERR_CORRUPT);
+        struct record_batch b;
+        for (size_t i = 0; i < got.len; i += record_batch_size(&b)) {
+            e = record_batch_read(slice_make(got.at + i, got.len - i), true, &b);
+            CHECK_INT(e, ERR_OK);
+            if (e) break;
+        }
+    }
+    err_t e = log_offset_at(f->p, 20, &time_offset, NULL);
+    CHECK(e == ERR_OK || e == ERR_CORRUPT);
+    buf_done(&got);
+}
+
+TEST(random_damage_to_any_file_is_an_error_or_survived_but_never_believed)
+{
+    static const char *const files[] = {first_log, "00000000000000000000.index", "checkpoint",
+                                        "00000000000000000030.log"};
+    struct fixture f = fixture_open_sized("rot", 20000);
+    struct buf whole[COUNT_OF(files)];
+    char path[1024];
+    uint64_t seed = 11;
+    for (int i = 0; i < 40; i++)
+        append_one(&f, (struct batch_want){.count = 1, .size = 600, .ms = i, .pid = 3, .seq = i});
+    fixture_close_log(&f);
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        whole[i] = file_bytes(fixture_path(&f, files[i], path));
+    for (int round = 0; round < 80; round++) {
+        for (size_t i = 0; i < COUNT_OF(files); i++) {
+            struct buf rot = buf_make(MIB(1));
+            buf_put(&rot, whole[i].at, whole[i].len);
+            bool hit = test_random(&seed) % COUNT_OF(files) == i || round % 8 == 0;
+            for (uint64_t k = test_random(&seed) % 6; hit && k > 0; k--)
+                rot.at[test_random(&seed) % rot.len] ^= (uint8_t)(1 + test_random(&seed) % 255);
+            if (hit && test_random(&seed) % 4 == 0) rot.len = test_random(&seed) % rot.len;
+            file_replace(fixture_path(&f, files[i], path), buf_view(&rot));
+            buf_done(&rot);
+        }
+        struct log *l = NULL;
+        struct diag d = {0};
+        err_t e = log_open(&f.options, 1, &l, &d);
+        if (e) CHECK(e == ERR_CORRUPT || e == ERR_VERSION);
+        if (e) CHECK(strstr(d.what, "rot") || strstr(d.where, "rot"));
+        if (e) continue;
+        f.log = l;
+        f.p = log_partition(log_topic_find(l, SLICE("rot")), 0);
+        read_everywhere(&f);
+        int64_t end = log_end_offset(f.p);
+        CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .size = 5}), end);
+        fixture_close_log(&f);
+    }
+    for (size_t i = 0; i < COUNT_OF(files); i++) buf_done(&whole[i]);
+    fixture_close(&f);
+}
+
+/* --- kills ------------------------------------------------------------------------------------ */
+
+struct told { /* what the child has been told, one after another through the pipe */
+    int64_t offset;
+    int32_t sequence;
+};
+
+_Noreturn static void append_until_killed(const struct log_options *o, int pipe_fd,
+                                          int32_t sequence)
+{
+    struct log *l;
+    int64_t at;
+    if (log_open(o, 1, &l, NULL)) _exit(1);
+    struct log_partition *p = log_partition(log_topic_find(l, SLICE("killed")), 0);
+    for (;; sequence++) {
+        struct buf b = batch_make((struct batch_want){
+            .count = 1, .size = 50 + (uint32_t)sequence % 2000, .pid = 6, .seq = sequence});
+        if (log_append_wait(l, p, b.at, b.len, 1, &at, NULL)) _exit(2);
+        buf_done(&b);
+        struct told t = {at, sequence};
+        if (write(pipe_fd, &t, sizeof(t)) != sizeof(t)) _exit(3);
+    }
+}
+
+TEST(what_was_acknowledged_outlives_a_kill_at_any_moment)
+{
+    struct fixture f = fixture_open_sized("killed", 50000);
+    struct told last = {-1, -1}, t;
+    uint64_t seed = 5;
+    fixture_close_log(&f);
+    for (int round = 0; round < 12; round++) {
+        int pipe_fds[2], appends = 1 + (int)(test_random(&seed) % 60);
+        INVARIANT(pipe(pipe_fds) == 0);
+        pid_t pid = fork();
+        if (pid == 0) append_until_killed(&f.options, pipe_fds[1], last.sequence + 1);
+        close(pipe_fds[1]);
+        while (appends-- > 0 && read(pipe_fds[0], &t, sizeof(t)) == sizeof(t)) last = t;
+        CHECK_INT(appends, -1);
+        kill(pid, SIGKILL);
+        while (read(pipe_fds[0], &t, sizeof(t)) == sizeof(t)) last = t;
+        close(pipe_fds[0]);
+        waitpid(pid, NULL, 0);
+        fixture_reopen(&f);
+        CHECK(log_end_offset(f.p) > last.offset);
+        CHECK(log_end_offset(f.p) <= last.offset + 2); /* one more may have been under way */
+        CHECK_INT(read_all(&f, 0), log_end_offset(f.p));
+        struct log_producer state;
+        CHECK_OK(log_producer_state(f.p, 6, &state), NULL);
+        CHECK_INT(state.last_sequence, log_end_offset(f.p) - 1);
+        last = (struct told){log_end_offset(f.p) - 1, state.last_sequence};
+        fixture_close_log(&f);
+    }
     fixture_close(&f);
 }
