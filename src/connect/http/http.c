@@ -124,17 +124,18 @@ static err_t build_url(struct http_source *h, int64_t page, uint32_t items_max, 
     return ERR_OK;
 }
 
-static err_t try_once(struct http_source *h, const struct source_ask *ask, struct diag *d)
+static err_t try_once(struct http_source *h, const struct source_ask *ask, int64_t now_ms,
+                      struct diag *d)
 {
     struct transfer_ask get = {h->url, ask->stopping, ask->ctx};
     struct transfer_answer a;
     metric_add(METRIC_connect_requests_total, 1);
-    rate_mark(&h->rate, MAX(h->results, (int64_t)1), ask->now_ms);
+    rate_mark(&h->rate, MAX(h->results, (int64_t)1), now_ms);
     err_t e = transfer_get(h->transfer, &get, &a, d);
     if (!e) e = answer_check(&a, h->shown, d);
     if (!e) e = read_items(h, &a, d);
     if (e && e != ERR_STOPPED) metric_add(METRIC_connect_failures_total, 1);
-    if (e && a.retry_after_ms > 0) h->not_before_ms = ask->now_ms + a.retry_after_ms;
+    if (e && a.retry_after_ms > 0) h->not_before_ms = now_ms + a.retry_after_ms;
     return e;
 }
 
@@ -157,19 +158,24 @@ static int64_t backoff_of(struct http_source *h, int64_t n)
     return ms * 3 / 4 + (int64_t)rng_below(&h->jitter, (uint64_t)(ms / 2 + 1));
 }
 
-/* A short Retry-After is waited for; a long one is left to not_before_ms and the next fetch. */
+/* A short Retry-After is waited for; a long one is left to not_before_ms and the next fetch. A
+ * retry keeps the rate limit too. */
 static err_t try_with_retries(struct http_source *h, const struct source_ask *ask, int64_t retries,
                               struct diag *d)
 {
+    int64_t began_ns = clock_mono_ns(), now_ms = ask->now_ms;
     for (int64_t n = 0;; n++) {
         h->not_before_ms = 0;
-        err_t e = try_once(h, ask, d);
+        err_t e = try_once(h, ask, now_ms, d);
         if (!e || !answer_may_pass(e) || n >= retries) return e;
-        int64_t asked = h->not_before_ms ? h->not_before_ms - ask->now_ms : 0;
-        if (asked > blocking_wait_max_ms) return e;
+        int64_t asked = h->not_before_ms ? h->not_before_ms - now_ms : 0;
+        int64_t wait_ms = MAX(asked, backoff_of(h, n));
+        bool over_rate = rate_wait_ms(&h->rate, MAX(h->results, (int64_t)1), now_ms + wait_ms) > 0;
+        if (asked > blocking_wait_max_ms || over_rate) return e;
         say_debug(SAY_CONNECT, "request failed, retrying", "url=%s err=%s try=%lld", h->shown,
                   err_name(e), (long long)n + 1);
-        if (!sleep_ms(ask, MAX(asked, backoff_of(h, n)))) return ERR_STOPPED;
+        if (!sleep_ms(ask, wait_ms)) return ERR_STOPPED;
+        now_ms = ask->now_ms + (clock_mono_ns() - began_ns) / 1000000;
     }
 }
 

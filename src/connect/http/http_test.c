@@ -321,6 +321,13 @@ TEST(the_rate_limit_counts_what_was_asked_for)
     CHECK_OK(fetch(&o, "", 11000, &a), &o.d);
     CHECK_INT(a.item_count, 3);
     shut(&o);
+    s->requests = 0;
+    o = open_at(s->port, "/500",
+                "items=$;allow_private=true;retries=9;backoff=1ms;results=3;"
+                "rate_limit=7/10s");
+    CHECK_ERR(fetch(&o, "", 1000, &a), ERR_PEER);
+    CHECK_INT(s->requests, 2); /* retries keep it too */
+    shut(&o);
     test_server_stop(s);
 }
 
