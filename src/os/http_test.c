@@ -460,6 +460,30 @@ TEST(events_stream_and_a_peer_that_leaves_is_noticed)
     buf_done(&got);
 }
 
+static void stream_to_nobody(void *arg)
+{
+    struct web *w = arg;
+    CHECK(http_is_gone(w->held));
+    http_stream_start(w->held, 200, "text/event-stream", stream_gone, w);
+    http_stream_send(w->held, SLICE("data: lost\n\n"));
+    CHECK_INT(w->gone, 0); /* not from inside */
+}
+
+TEST(a_stream_that_begins_after_its_peer_has_left_is_told_so)
+{
+    struct web w = {0};
+    web_open(&w);
+    int fd = peer_connect(http_port(w.server));
+    peer_text(fd, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(side_wait(is_held, &w));
+    peer_reset(fd);
+    CHECK(side_wait(no_conns, &w));
+    CHECK_OK(loop_post(w.side.loop, stream_to_nobody, &w), NULL);
+    CHECK(side_wait(is_gone, &w));
+    CHECK(w.held == NULL);
+    web_close(&w);
+}
+
 TEST(slow_requests_are_answered_408_and_silent_connections_closed)
 {
     struct web w = {.options = {.request_timeout_ms = 60, .idle_timeout_ms = 60}};
@@ -483,6 +507,24 @@ TEST(slow_requests_are_answered_408_and_silent_connections_closed)
     CHECK_INT(got.len, 0);
     close(fd);
     CHECK_INT(w.handled, 0);
+    web_close(&w);
+    buf_done(&got);
+}
+
+TEST(the_deadline_of_one_request_does_not_reach_into_the_time_after_it)
+{
+    struct web w = {.options = {.request_timeout_ms = 60}};
+    struct buf got = buf_make(MIB(1));
+    web_open(&w);
+    int fd = peer_connect(http_port(w.server));
+    peer_text(fd, "POST /s HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+    peer_text(fd, "hello");
+    CHECK(peer_until(fd, "[hello]", &got));
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    CHECK_INT(poll(&p, 1, 200), 0); /* neither a 408 nor an end */
+    peer_text(fd, "GET /again HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(peer_until(fd, "GET /again []", &got));
+    close(fd);
     web_close(&w);
     buf_done(&got);
 }
