@@ -471,7 +471,10 @@ static void stream_to_nobody(void *arg)
 
 TEST(a_stream_that_begins_after_its_peer_has_left_is_told_so)
 {
-    struct web w = {0};
+    struct web warm = {0}, w = {0};
+    web_open(&warm);
+    web_close(&warm);
+    size_t held = mem_held();
     web_open(&w);
     int fd = peer_connect(http_port(w.server));
     peer_text(fd, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -482,6 +485,7 @@ TEST(a_stream_that_begins_after_its_peer_has_left_is_told_so)
     CHECK(side_wait(is_gone, &w));
     CHECK(w.held == NULL);
     web_close(&w);
+    CHECK_INT(mem_held(), held);
 }
 
 TEST(slow_requests_are_answered_408_and_silent_connections_closed)
