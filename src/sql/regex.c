@@ -43,6 +43,8 @@ err_t regex_new(struct slice pattern, bool nocase, struct arena *a, const struct
         *out = r;
         return ERR_OK;
     }
+    if (error == PCRE2_ERROR_HEAP_FAILED)
+        return diag_fail(d, ERR_NO_MEMORY, "no memory for a pattern");
     char why[128];
     pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof(why));
     return diag_fail(d, ERR_SYNTAX, "the pattern '%.*s' is wrong at character %zu: %s",
