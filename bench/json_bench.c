@@ -62,10 +62,11 @@ static void put_document(struct buf *b, struct rng *r)
                1 + n % 28, n, n % 80, n, n % 20, n, n, n % 99, n * 3, n % 99, n % 99, n % 99);
 }
 
+/* Processor time, since the goal is one core's and others may be using it. */
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 

@@ -109,9 +109,12 @@ TEST(the_newest_block_of_an_arena_grows_and_shrinks_in_place)
     char *first = arena_text(a, SLICE("first"));
     char *p = arena_take(a, 100);
     memcpy(p, "second", 7);
+    size_t before = arena_used(a);
     CHECK(arena_resize(a, p, 100, 1000) == p);
+    CHECK_INT(arena_used(a), before - 112 + 1008);
     CHECK(arena_resize(a, p, 1000, 16) == p);
     size_t used = arena_used(a);
+    CHECK_INT(used, before - 112 + 16);
     char *next = arena_take(a, 16);
     CHECK(next == p + 16 && arena_used(a) == used + 16);
     char *moved = arena_resize(a, p, 16, 64); /* no longer the newest */

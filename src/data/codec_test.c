@@ -136,6 +136,16 @@ TEST(a_told_size_that_lies_takes_no_memory)
     arena_free(a);
 }
 
+TEST(a_told_size_over_the_ceiling_is_refused_before_anything_is_taken)
+{
+    struct arena *a = arena_new(MIB(64));
+    struct slice out = {0};
+    uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0xff, 0xff, 0xff, 0x0f, 0x01, 0x00, 0x00};
+    CHECK_ERR(codec_open(CODEC_ZSTD, slice_make(zstd, sizeof(zstd)), MIB(1), a, &out), ERR_TOO_BIG);
+    CHECK_INT(arena_used(a), 0);
+    arena_free(a);
+}
+
 /* Every truncation and every flipped bit, over copies of exactly their size. A flip may go unseen
  * (snappy has no checksum) but never opens past the ceiling. */
 TEST(damaged_streams_never_lead_outside)

@@ -310,6 +310,23 @@ TEST(heads_that_lie_are_refused)
     }
 }
 
+/* So that who opens a batch may take memory by its count. */
+TEST(a_count_that_the_opened_records_can_not_hold_is_refused_at_the_opening)
+{
+    for (size_t i = 1; i < COUNT_OF(vectors); i++) {
+        uint8_t bytes[512];
+        struct record_batch b;
+        struct record_reader r;
+        struct slice whole = vector(i, bytes);
+        struct arena *a = arena_new(MIB(1));
+        put_be32(bytes + 23, 0x7ffffffe);
+        put_be32(bytes + 57, 0x7fffffff);
+        CHECK_OK(record_batch_read(whole, false, &b), NULL);
+        CHECK_ERR(record_batch_open(&b, a, MIB(1), &r), ERR_MALFORMED);
+        arena_free(a);
+    }
+}
+
 TEST(other_versions_and_codecs_are_told_apart_from_damage)
 {
     uint8_t bytes[512];
