@@ -128,16 +128,16 @@ int verb_help(const struct verb *v, const struct args *a)
     return print(&text);
 }
 
+#ifdef __clang__
+static const char compiler[] = "clang " __clang_version__;
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
 int verb_version(const struct verb *v, const struct args *a)
 {
     (void)v, (void)a;
-    printf("sluice %s (%s %s)\n", SLUICE_VERSION,
-#ifdef __clang__
-           "clang", __clang_version__
-#else
-           "gcc", __VERSION__
-#endif
-    );
+    printf("sluice %s (%s)\n", SLUICE_VERSION, compiler);
     return 0;
 }
 
