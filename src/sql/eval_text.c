@@ -92,10 +92,29 @@ err_t eval_regex(const struct frame *f, const struct expr *e, struct operand *ou
 /* --- casts --------------------------------------------------------------------------------------
  */
 
+static bool fixed_integer(const struct type *t)
+{
+    return t->kind >= TYPE_TINYINT && t->kind <= TYPE_COUNTER;
+}
+
 static bool widens(const struct type *from, const struct type *to)
 {
-    bool fixed = from->kind >= TYPE_TINYINT && from->kind <= TYPE_COUNTER;
-    return fixed && to->kind >= from->kind && to->kind <= TYPE_COUNTER;
+    return fixed_integer(from) && to->kind >= from->kind && to->kind <= TYPE_COUNTER;
+}
+
+/* An integer's digits: by far the commonest cast to text. */
+static err_t cast_digits(const struct frame *f, int64_t v, uint32_t row, struct column *out)
+{
+    enum { DIGITS_MAX = 20 };
+    uint8_t *at = arena_take_raw(f->in->arena, DIGITS_MAX);
+    if (!at) return ERR_NO_MEMORY;
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    uint32_t n = DIGITS_MAX;
+    do at[--n] = (uint8_t)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (v < 0) at[--n] = '-';
+    put_bytes(out, row, slice_make(at + n, DIGITS_MAX - n));
+    return ERR_OK;
 }
 
 static err_t cast_one(const struct expr *e, const struct value *from, struct arena *a,
@@ -134,6 +153,7 @@ err_t eval_cast(const struct frame *f, const struct expr *e, struct operand *out
     }
     err = begin(f, e, out);
     bool wide = widens(from, e->type);
+    bool digits = fixed_integer(from) && e->type->kind == TYPE_TEXT;
     for (uint32_t row = 0; !err && row < f->in->rows; row++) {
         if (!frame_takes(f, row)) continue;
         uint8_t state = operand_state(&a, row);
@@ -141,6 +161,8 @@ err_t eval_cast(const struct frame *f, const struct expr *e, struct operand *out
         if (state != VALID_VALUE) continue;
         if (wide)
             cell_put_integer(&out->col, row, operand_integer(&a, row));
+        else if (digits)
+            err = cast_digits(f, operand_integer(&a, row), row, &out->col);
         else
             err = cast_row(f, e, &a, row, &out->col);
     }

@@ -24,8 +24,13 @@ static err_t change_codes(struct call *c, uint32_t row,
     if (!out) return e;
     uint32_t n = 0, before = ' ', size;
     for (uint32_t i = 0; i < s.len; i += size) {
-        uint32_t code = utf8_decode(rest_of(s, i), &size);
-        n += add_code(out + n, change(code, before));
+        bool plain = s.at[i] < 0x80; /* and its case is, too */
+        uint32_t code = plain ? s.at[i] : utf8_decode(rest_of(s, i), &size);
+        if (plain) size = 1;
+        if (plain)
+            out[n++] = (uint8_t)change(code, before);
+        else
+            n += add_code(out + n, change(code, before));
         before = code;
     }
     put_bytes(c->out, row, slice_make(out, n));
