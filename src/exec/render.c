@@ -137,6 +137,23 @@ static err_t table_page(struct render *r, const struct column *columns, uint32_t
     return e ? e : send_page(r);
 }
 
+/* One text of several lines, a DESCRIBE's answer, is shown as it is: people paste it. */
+static bool is_page_of_text(const struct render *r, const struct column *columns, uint32_t rows)
+{
+    if (r->columns != 1 || rows != 1 || r->rows || !type_is_text(columns->type)) return false;
+    struct slice text = columns->bytes[0];
+    return columns->state[0] == VALID_VALUE && text.len && memchr(text.at, '\n', text.len);
+}
+
+static err_t text_page(struct render *r, struct slice text)
+{
+    for (uint32_t i = 0; i < text.len; i++)
+        if (text.at[i] >= ' ' || text.at[i] == '\n') buf_char(&r->page, (char)text.at[i]);
+    buf_char(&r->page, '\n');
+    r->has_rows = false; /* no count below it */
+    return send_page(r);
+}
+
 /* --- the other formats: a row at a time
  * ------------------------------------------------------------------ */
 
@@ -225,6 +242,8 @@ static err_t on_rows(void *ctx, const struct column *columns, uint32_t column_co
 {
     struct render *r = ctx;
     err_t e = column_count == r->columns ? ERR_OK : ERR_INTERNAL;
+    if (!e && r->format == RENDER_TABLE && is_page_of_text(r, columns, rows))
+        return text_page(r, columns->bytes[0]);
     for (uint32_t from = 0; from < rows && !e && r->format == RENDER_TABLE; from += PAGE_ROWS)
         e = table_page(r, columns, from, MIN(rows - from, (uint32_t)PAGE_ROWS));
     for (uint32_t row = 0; row < rows && !e && r->format != RENDER_TABLE; row++) {

@@ -194,7 +194,7 @@ static void put_keys(struct buf *out, const struct store_table *t)
     if (partition > 1) buf_char(out, '(');
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct store_column *c = &t->columns[i];
-        if (c->role > COLUMN_CLUSTERING) break;
+        if (c->role != COLUMN_PARTITION && c->role != COLUMN_CLUSTERING) break;
         if (i) buf_text(out, ", ");
         buf_slice(out, c->name);
         if (partition > 1 && i + 1 == partition) buf_char(out, ')');

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { GIVE_UP_AFTER = 5, DRAIN_POLL_MS = 20 };
+enum { GIVE_UP_AFTER = 5, DRAIN_POLL_MS = 20, RESTARTED_NS = 90000000 };
 
 struct upping {
     struct project *project;
@@ -33,6 +33,9 @@ static int serve(void *arg)
     struct display *display = NULL;
     struct loop_timer *drain;
     struct diag d;
+    int64_t now = clock_mono_ns();
+    if (now - u->asked_ns > RESTARTED_NS)
+        u->asked_ns = now; /* not the first time: the supervisor's */
     for (int i = 0; i < SAY_ROOMS; i++)
         say_level_set((enum say_room)i,
                       (enum say_level)config_number(&u->project->config, CONFIG_logs_level));
@@ -75,6 +78,7 @@ int verb_up(const struct verb *v, const struct args *a)
     struct diag d;
     if (a->word_count > 1) return cli_usage(v, "one project at a time");
     say_clock(clock_wall_ms);
+    net_descriptors_raise();
     err_t e = cli_project(a, a->word_count ? a->words[0] : NULL, &project, &d);
     if (!e) e = project_data_path(&project, "last-words", last_words, &d);
     if (e) return cli_fail(&d);
