@@ -135,8 +135,6 @@ struct tree {
     uint32_t count;
 };
 bool tree_equal(const struct tree *a, const struct tree *b);
-void tree_print(const struct tree *t, struct buf *out); /* SQL, every operation in parentheses */
-void path_print(const struct json_step *steps, uint32_t count, struct buf *out);
 
 /* --- statements as written ----------------------------------------------------------------------
  */
@@ -177,4 +175,8 @@ struct insert_tree {
     uint32_t value_count;
     const struct tree *ttl, *timestamp; /* NULL: not given */
 };
-void statement_print(const struct statement *s, struct buf *out); /* one line: golden tests */
+
+/* --- golden tests (tree_print.c) ----------------------------------------------------------------
+ */
+void statement_print(const struct statement *s, struct buf *out); /* one line */
+void tree_print(const struct tree *t, struct buf *out); /* SQL, every operation in parentheses */
