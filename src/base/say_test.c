@@ -189,6 +189,7 @@ TEST(threads_do_not_mix_their_lines)
     int fd = open(path, O_CREAT | O_RDWR | O_APPEND, 0600);
     CHECK(fd >= 0);
     say_to(fd);
+    say_clock(fixed_clock);
     pthread_t threads[THREADS];
     static char *const names[THREADS] = {"aa", "bb", "cc", "dd"};
     for (int t = 0; t < THREADS; t++)

@@ -135,7 +135,8 @@ static err_t gzip_open(struct slice in, size_t most, struct arena *a, struct sli
     struct cursor tail = cursor_of(slice_make(in.at + in.len - 4, 4));
     /* The tail's size is only a guess: of the last member, modulo 2^32, and anybody can write it.
      */
-    size_t guess = MIN((size_t)cursor_le(&tail, 4), (size_t)in.len * DEFLATE_RATIO_MAX);
+    size_t told = (size_t)cursor_le(&tail, 4);
+    size_t guess = MIN(told, (size_t)in.len * DEFLATE_RATIO_MAX);
     struct opened o;
     err_t e = opened_init(&o, a, guess + 1, most + 1); /* inflate ends with room to spare only */
     if (e) return e;
