@@ -290,20 +290,6 @@ static err_t change_end(struct store *s, struct change *c, err_t e, struct diag 
     return e;
 }
 
-/* Files that hold nothing but the old prefix go at once; what is left goes by compaction. Best
- * effort: the range is deleted already. Not while a snapshot may still look at them. */
-static void prefix_files_drop(struct store *s, uint32_t prefix)
-{
-    char from[4], to[4], *message = NULL;
-    gate_enter(&s->gate);
-    bool seen = s->snapshots_out > 0;
-    gate_leave(&s->gate);
-    if (seen) return;
-    prefix_range(prefix, from, to);
-    rocksdb_delete_file_in_range(s->db, from, 4, to, 4, &message);
-    rocksdb_free(message);
-}
-
 err_t store_keyspace_create(struct store *s, struct slice name, struct slice replication,
                             struct diag *d)
 {
@@ -463,7 +449,6 @@ static err_t table_change(struct store *s, const struct table *t, uint32_t old_p
     s->next_prefix = t->t.prefix + 1;
     e = table_keep(s, *out);
     gate_leave(&s->gate);
-    if (old_prefix) prefix_files_drop(s, old_prefix);
     return e;
 }
 
@@ -539,7 +524,6 @@ err_t store_table_drop(struct store *s, struct slice keyspace, struct slice name
         gate_enter(&s->gate);
         if (!e) map_remove(s->tables, map_key);
         gate_leave(&s->gate);
-        if (!e) prefix_files_drop(s, old->t.prefix);
     }
     change_leave(s);
     return e;

@@ -5,7 +5,14 @@
 #include "store/store_int.h"
 #include <stdio.h>
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096, RUNS_MAX = 24, LOOK_MS = 10, LOOKS_MAX = 6000 };
+
+/* Every file reaches from the first to the last key there can be. So whatever is in memory overlaps
+ * it, and RocksDB writes that out before it takes the file in. Without that a file may come to
+ * stand between the writes of one memtable, and a compaction that runs before that memtable's flush
+ * mixes their order: RocksDB 7.8 then stops with "force_consistency_checks". */
+static const char first_key[KEY_PREFIX_SIZE] = {0, 0, 0, 0};
+static const char last_key[KEY_PREFIX_SIZE] = {-1, -1, -1, -1};
 
 static void file_add(rocksdb_sstfilewriter_t *f, const struct entry *e, char **message)
 {
@@ -28,11 +35,51 @@ static char *file_write(struct store *s, const char *path, const struct entries 
     char *message = NULL;
     rocksdb_sstfilewriter_t *f = rocksdb_sstfilewriter_create(s->env_options, s->options);
     rocksdb_sstfilewriter_open(f, path, &message);
+    if (!message) rocksdb_sstfilewriter_put(f, first_key, KEY_PREFIX_SIZE, "", 0, &message);
     for (size_t i = 0; i < group_count && !message; i++)
         for (size_t k = 0; k < groups[i].count && !message; k++)
             file_add(f, &groups[i].at[k], &message);
+    if (!message) rocksdb_sstfilewriter_put(f, last_key, KEY_PREFIX_SIZE, "", 0, &message);
     if (!message) rocksdb_sstfilewriter_finish(f, &message);
     rocksdb_sstfilewriter_destroy(f);
+    return message;
+}
+
+static uint64_t runs_now(struct store *s)
+{
+    uint64_t runs = 0;
+    char *text = rocksdb_property_value(s->db, "rocksdb.num-files-at-level0");
+    if (text && !slice_to_u64(slice_of(text), &runs)) runs = 0;
+    rocksdb_free(text);
+    return runs;
+}
+
+/* Ingestion knows no stalls of its own: when compaction is far behind, wait for it, at most a
+ * minute; more files then cost reads, not correctness. */
+static void wait_for_compaction(struct store *s)
+{
+    struct gate wait; /* nobody wakes it: a way to let time pass */
+    gate_init(&wait);
+    gate_enter(&wait);
+    for (int i = 0; i < LOOKS_MAX && runs_now(s) >= RUNS_MAX; i++) gate_wait_ms(&wait, LOOK_MS);
+    gate_leave(&wait);
+    gate_done(&wait);
+}
+
+/* RocksDB gives the file its sequence number a moment before it shows it: a snapshot from between
+ * would see the file appear. So no snapshot is taken meanwhile; one that waits goes first. */
+static char *take_in(struct store *s, const char *const paths[1])
+{
+    char *message = NULL;
+    gate_enter(&s->gate);
+    while (s->snapshots_wanted) gate_wait(&s->gate);
+    s->ingests_running++;
+    gate_leave(&s->gate);
+    rocksdb_ingest_external_file(s->db, paths, 1, s->ingest_options, &message);
+    gate_enter(&s->gate);
+    s->ingests_running--;
+    gate_wake(&s->gate);
+    gate_leave(&s->gate);
     return message;
 }
 
@@ -46,8 +93,9 @@ err_t ingest_entries(struct store *s, const struct entries *groups, size_t group
     int n = snprintf(path, sizeof path, "%s/%06llu.sst", s->ingest_dir, (unsigned long long)number);
     if (n < 0 || (size_t)n >= sizeof path) return diag_fail(d, ERR_TOO_BIG, "the path is too long");
     const char *paths[1] = {path};
+    wait_for_compaction(s);
     char *message = file_write(s, path, groups, group_count);
-    if (!message) rocksdb_ingest_external_file(s->db, paths, 1, s->ingest_options, &message);
+    if (!message) message = take_in(s, paths);
     if (!message) {
         metric_add(METRIC_store_ingests_total, 1);
         return ERR_OK;

@@ -12,8 +12,11 @@ struct store_snapshot *store_snapshot(struct store *s)
     if (!n) return NULL;
     n->store = s;
     gate_enter(&s->gate);
-    s->snapshots_out++;
+    s->snapshots_wanted++;
+    while (s->ingests_running) gate_wait(&s->gate); /* why: take_in in ingest.c */
     n->at = rocksdb_create_snapshot(s->db);
+    s->snapshots_wanted--;
+    gate_wake(&s->gate);
     gate_leave(&s->gate);
     return n;
 }
@@ -22,9 +25,6 @@ void store_snapshot_free(struct store_snapshot *n)
 {
     if (!n) return;
     rocksdb_release_snapshot(n->store->db, n->at);
-    gate_enter(&n->store->gate);
-    n->store->snapshots_out--;
-    gate_leave(&n->store->gate);
     mem_give(n);
 }
 

@@ -129,7 +129,7 @@ struct store {
     rocksdb_ingestexternalfileoptions_t *ingest_options;
 
     struct gate gate; /* guards all below */
-    uint32_t commits_running, snapshots_out;
+    uint32_t commits_running, ingests_running, snapshots_wanted;
     bool catalog_changing; /* no commit runs meanwhile */
     struct arena *catalog; /* tables live as long as the store */
     struct map *keyspaces; /* name -> replication text, in the arena */
