@@ -85,6 +85,36 @@ TEST(columns_are_evaluated_with_nulls_and_errors_in_their_rows)
     kit_close(&k);
 }
 
+static const char *const sqlite_rows[] = {
+    "{\"id\":0,\"a\":1,\"c\":-3,\"s\":\"abc\",\"t\":\"b\"}",
+    "{\"id\":1,\"b\":2,\"c\":0,\"t\":\"%\"}",
+    "{\"id\":2,\"a\":5,\"b\":5,\"c\":7,\"s\":\"Hello\",\"t\":\"ell\"}",
+    "{\"id\":3,\"a\":-1,\"b\":0,\"s\":\"\"}",
+    "{\"id\":4,\"a\":100,\"b\":-100,\"c\":3,\"s\":\"  x_y \",\"t\":\"_\"}",
+};
+static const struct {
+    const char *expr, *expected;
+} vectors[] = {
+#include "sql/eval_vectors.inc"
+};
+
+/* Method: the same expressions and rows through an independent engine, its answers kept. */
+TEST(random_expressions_give_what_sqlite_gives)
+{
+    struct kit k;
+    kit_open(&k,
+             "CREATE TABLE s.q (id int PRIMARY KEY, a bigint, b bigint, c bigint, s text, t text)");
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) {
+        char sql[400];
+        snprintf(sql, sizeof(sql), "SELECT %s FROM s.q", vectors[i].expr);
+        const char *got = run(&k, sql, sqlite_rows, COUNT_OF(sqlite_rows));
+        if (strcmp(got, vectors[i].expected) != 0)
+            test_failed(__FILE__, __LINE__, "%s is\n  '%s', not\n  '%s'", vectors[i].expr, got,
+                        vectors[i].expected);
+    }
+    kit_close(&k);
+}
+
 TEST(fields_of_an_open_topic_are_strict_unless_cast)
 {
     static const char *const documents[] = {"{\"p\":\"x\",\"n\":{\"m\":[1,\"2\"]}}",
