@@ -15,6 +15,7 @@ struct making {
     struct answer *out;
     struct slice *documents; /* padded copies */
     int64_t now_ms;
+    err_t machine; /* a decoder without memory: no reason for a dead letter */
 };
 
 static void refuse(struct making *m, uint64_t index, err_t e, struct slice reason,
@@ -57,6 +58,7 @@ static bool key_and_time(struct making *m, const struct column_batch *b, uint32_
     uint32_t at = 0;
     const struct row_fault *fault = b->fault_count ? batch_fault_of(b, row) : NULL;
     bool told = !fault;
+    if (fault && err_passes(fault->err)) m->machine = fault->err;
     for (int which = 0; which < 2; which++) {
         struct slice path = which == 0 ? o->key_path : o->time_path;
         if (!path.len) continue;
@@ -164,7 +166,7 @@ err_t answer_make(struct source *s, const struct source_answer *got, int64_t now
         refuse(&m, (uint64_t)got->item_count + i, r->err, arena_slice(s->arena, r->reason),
                SLICE(""), arena_slice(s->arena, r->raw));
     }
-    if (!e) e = sort_items(&m);
+    if (!e) e = m.machine ? m.machine : sort_items(&m);
     out->ledger = s->counter.now;
     delta = out->ledger;
     for (int t = 0; t < TERMS; t++)
@@ -177,7 +179,7 @@ err_t answer_make(struct source *s, const struct source_answer *got, int64_t now
                          (unsigned long long)delta.dead);
     if (!e) return ERR_OK;
     s->counter.now = before;
-    return e == ERR_NO_MEMORY ? diag_fail(d, e, "an answer of %u items", got->item_count) : e;
+    return err_passes(e) ? diag_fail(d, e, "an answer of %u items", got->item_count) : e;
 }
 
 /* --- settling ------------------------------------------------------------------------------------
@@ -310,7 +312,8 @@ static err_t build_part(struct source *s, const struct answer *a, uint32_t parts
                                        .batches = part->bytes.at,
                                        .size = part->bytes.len,
                                        .done = part_done,
-                                       .arg = part};
+                                       .arg = part,
+                                       .err = ERR_STOPPED}; /* until the log has answered */
     return e;
 }
 
@@ -328,7 +331,7 @@ static err_t append_parts(struct source *s, struct part *parts, uint32_t count, 
     while (s->appends_left) gate_wait(&s->settled);
     gate_leave(&s->settled);
     for (uint32_t i = 0; i < count; i++) {
-        if (!parts[i].append.err || e) continue;
+        if (!parts[i].append.size || !parts[i].append.err || e) continue;
         e = parts[i].append.err;
         if (d) *d = parts[i].append.diag;
         if (d && !d->err)

@@ -111,7 +111,13 @@ err_t flow_source_add(struct flow *f, const struct flow_source_options *o, struc
 err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d)
 {
     struct stage *s = NULL;
-    err_t e = stage_new(f, plan->name, plan->from->name, plan->into->name, &s, d);
+    char into[512]; /* KEYSPACE.TABLE, as people write it */
+    int n = snprintf(into, sizeof(into), "%.*s.%.*s", SLICE_ARG(plan->into->keyspace),
+                     SLICE_ARG(plan->into->name));
+    if (n < 0 || n >= (int)sizeof(into))
+        return diag_fail(d, ERR_TOO_BIG, "the name of the table of '%.*s' is too long",
+                         SLICE_ARG(plan->name));
+    err_t e = stage_new(f, plan->name, plan->from->name, slice_make(into, (size_t)n), &s, d);
     if (!e) e = stream_new(s, plan, d);
     return join_list(f, s, e);
 }
@@ -290,11 +296,11 @@ err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d)
     }
     done = done || drained(f, &failed);
     char trouble[512] = "";
+    err_t failure = failed ? failed->failure : ERR_OK;
     if (failed) memcpy(trouble, failed->trouble, sizeof(trouble));
     gate_leave(&f->gate);
     if (failed)
-        return diag_fail(d, failed->failure, "'%.*s' has failed: %s", SLICE_ARG(failed->name),
-                         trouble);
+        return diag_fail(d, failure, "'%.*s' has failed: %s", SLICE_ARG(failed->name), trouble);
     return done ? ERR_OK
                 : diag_fail(d, ERR_TIMEOUT, "records are still on their way after %lld ms",
                             (long long)timeout_ms);

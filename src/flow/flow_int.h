@@ -137,6 +137,7 @@ struct worker { /* a thread and what wakes it */
     struct gate gate; /* guards woken */
     bool woken;
     _Atomic uint64_t cpu_ns;
+    _Atomic size_t memory;  /* that it holds, roughly */
     enum stage_state state; /* guarded by the flow's gate */
 };
 struct stage {
@@ -176,7 +177,7 @@ void worker_wake(struct worker *w);
 /* Until woken or the time (-1: none) is over. */
 void worker_wait(struct worker *w, int64_t timeout_ms);
 void worker_state(struct stage *s, struct worker *w, enum stage_state state);
-void worker_cpu(struct worker *w); /* on the worker's thread: notes what it has used */
+void worker_note(struct worker *w, size_t memory); /* on its thread: what it costs */
 static inline bool stage_stopping(const struct stage *s)
 {
     return atomic_load_explicit(&s->stopping, memory_order_acquire);
@@ -310,6 +311,8 @@ struct chunk { /* records on their way through a plan; the slices live until the
     int32_t partitions[CHUNK_ROWS];
     uint8_t gone[CHUNK_ROWS]; /* filtered, or dead */
     uint32_t selected[CHUNK_ROWS], selected_count;
+    err_t machine; /* a row failed by the machine's fault, not its own: the chunk is to be run again
+                    */
     uint32_t dead_count;
     struct chunk_dead dead[CHUNK_DEAD_MAX];
 };

@@ -18,6 +18,7 @@ void chunk_reset(struct chunk *c)
     c->rows = 0;
     c->selected_count = 0;
     c->dead_count = 0;
+    c->machine = ERR_OK;
 }
 
 void chunk_kill(struct chunk *c, uint32_t row, err_t e, struct slice reason,
@@ -25,6 +26,7 @@ void chunk_kill(struct chunk *c, uint32_t row, err_t e, struct slice reason,
 {
     INVARIANT(row < c->rows && !c->gone[row] && c->dead_count < CHUNK_DEAD_MAX);
     c->gone[row] = 1;
+    if (err_passes(e)) c->machine = e; /* no memory is no reason for a dead letter */
     c->dead[c->dead_count++] = (struct chunk_dead){.row = row,
                                                    .count = 1,
                                                    .offset = c->offsets[row],

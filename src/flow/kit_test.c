@@ -326,7 +326,7 @@ void world_letters(struct world *w, const char *stage, struct letters *out)
 static err_t script_fill(struct script_source *s, int page, struct source_answer *out)
 {
     struct source_item *items = arena_take(s->arena, (size_t)s->items * sizeof(*items));
-    for (int i = 0; i < s->items; i++) {
+    for (int i = 0; items && i < s->items; i++) {
         int n = page * s->items + i;
         const char *key = s->one_key ? "one" : arena_printf(s->arena, "u%d", n);
         const char *text =
@@ -334,12 +334,15 @@ static err_t script_fill(struct script_source *s, int page, struct source_answer
                          key, s->repeatable ? 0 : s->fetches, n);
         if (s->no_key_every && n % s->no_key_every == 0)
             text = arena_printf(s->arena, "{\"id\":\"u%d\",\"n\":%d}", n, n);
+        if (!text || !key) return ERR_NO_MEMORY;
         items[i].value = slice_of(text);
     }
+    if (!items) return ERR_NO_MEMORY;
     out->items = items;
     out->item_count = page + 1 == s->only_rejects ? 0 : (uint32_t)s->items;
     if ((s->reject_every && (page + 1) % s->reject_every == 0) || page + 1 == s->only_rejects) {
         struct source_reject *reject = arena_take(s->arena, sizeof(*reject));
+        if (!reject) return ERR_NO_MEMORY;
         *reject = (struct source_reject){ERR_TYPE, SLICE("no object"), SLICE("17")};
         out->rejects = reject;
         out->reject_count = 1;
@@ -365,7 +368,9 @@ static err_t script_fetch(void *self, const struct source_ask *ask, struct sourc
     }
     out->cursor = slice_of(arena_printf(s->arena, "%d", (int)page + 1));
     out->provenance = slice_of(arena_printf(s->arena, "page=%d", (int)page));
-    return script_fill(s, (int)page, out);
+    if (!out->cursor.at || !out->provenance.at) return diag_fail(d, ERR_NO_MEMORY, "a page");
+    err_t e = script_fill(s, (int)page, out);
+    return e ? diag_fail(d, e, "a page") : ERR_OK;
 }
 
 static void script_close(void *self)

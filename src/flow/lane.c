@@ -203,6 +203,12 @@ static err_t fill_epoch(struct lane *l, struct diag *d)
     return ERR_OK;
 }
 
+static size_t lane_memory(const struct lane *l)
+{
+    return sizeof(*l->chunk) + l->reader.bytes.cap + arena_used(l->reader.opened) +
+           arena_used(l->arena) + l->scratch.cap;
+}
+
 static err_t lane_step(struct lane *l, struct diag *d)
 {
     struct stage *s = l->stream->stage;
@@ -212,7 +218,7 @@ static err_t lane_step(struct lane *l, struct diag *d)
     for (uint32_t i = 0; !some && i < l->partition_count; i++) some = readable(&l->partitions[i]);
     if (!some) {
         worker_state(s, &l->worker, STAGE_WAITING);
-        worker_cpu(&l->worker);
+        worker_note(&l->worker, lane_memory(l));
         return wait_for_records(l, d);
     }
     worker_state(s, &l->worker, STAGE_RUNNING);
@@ -246,7 +252,7 @@ void lane_run(void *lane)
     while (!stage_stopping(s)) {
         struct diag d = {0};
         err_t e = lane_step(l, &d);
-        worker_cpu(&l->worker);
+        worker_note(&l->worker, lane_memory(l));
         if (!e) {
             if (delay_ms) stage_trouble(s, NULL);
             delay_ms = 0;

@@ -487,3 +487,64 @@ TEST(a_cursor_that_goes_before_its_rows_is_found_by_the_audit)
     }
     CHECK(found);
 }
+
+/* Each n-th allocation refused once: a stage says so and tries again, or what could not be made
+ * says no; in the end everything is there, once. */
+TEST(a_refused_allocation_anywhere_loses_nothing)
+{
+    struct world w = {.options = {.lanes_max = 1}};
+    struct plan_stream plan;
+    struct diag d = {0};
+    uint64_t records = 0;
+    world_open(&w, NULL, 2);
+    for (uint64_t n = 1; n < 120; n += 7) {
+        world_flow_again(&w);
+        world_fill(&w, 20, CODEC_LZ4);
+        records += 20;
+        CHECK_OK(world_bind(&w, USERS_SQL, &plan, &d), &d);
+        mem_fail_at(n);
+        err_t e = flow_stream_add(w.flow, &plan, &d);
+        CHECK(!e || e == ERR_NO_MEMORY || e == ERR_TOO_BIG);
+        if (!e) e = flow_start(w.flow, &d);
+        CHECK(!e || e == ERR_NO_MEMORY);
+        if (!e) CHECK_OK(flow_drain(w.flow, 20000, &d), &d);
+        mem_fail_at(0);
+        flow_stop(w.flow);
+    }
+    world_flow_again(&w);
+    world_stream(&w, USERS_SQL);
+    run_to_end(&w);
+    CHECK_INT(world_status(&w, "load").ledger.in, records);
+    CHECK_INT(world_status(&w, "load").ledger.applied, records);
+    CHECK_INT(world_table(&w).rows, 20);
+    world_close(&w);
+}
+
+TEST(a_refused_allocation_anywhere_in_a_source_neither_loses_nor_doubles)
+{
+    int64_t done = 0;
+    for (uint64_t n = 1; n < 160; n += 16) {
+        char dir[300];
+        struct world w = {0};
+        struct script_source s = {.pages = 3, .items = 30, .no_key_every = 10, .repeatable = true};
+        struct diag d = {0};
+        snprintf(dir, sizeof(dir), "%s/%d", test_dir(), (int)n);
+        world_open(&w, dir, 3);
+        world_source(&w, &s);
+        mem_fail_at(n);
+        err_t e = flow_start(w.flow, &d);
+        CHECK(!e || e == ERR_NO_MEMORY); /* a thread that can not start */
+        if (e) e = flow_start(w.flow, &d);
+        CHECK_OK(e, &d);
+        CHECK_OK(flow_drain(w.flow, 20000, &d), &d);
+        mem_fail_at(0);
+        flow_stop(w.flow);
+        struct flow_status st = world_status(&w, "script");
+        CHECK_INT(world_records(&w, "events"), 81);
+        CHECK_INT(st.ledger.in, 90);
+        CHECK_INT(st.ledger.dead, 9);
+        done++;
+        world_close(&w);
+    }
+    CHECK_INT(done, 10);
+}

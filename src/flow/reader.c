@@ -4,7 +4,7 @@
 err_t reader_init(struct reader *r)
 {
     *r = (struct reader){.bytes = buf_make(RECORD_BATCH_MAX + READ_BYTES + MIB(1)),
-                         .opened = arena_new(OPENED_MAX),
+                         .opened = arena_new(OPENED_MAX + MIB(1)),
                          .until = INT64_MAX};
     return r->opened ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -72,6 +72,9 @@ static err_t next_batch(struct reader *r, struct chunk *c, bool carried, struct 
         if (wanted && carried && is_packed(&r->batch)) return ERR_BUSY;
         if (wanted) e = record_batch_open(&r->batch, r->opened, OPENED_MAX, &r->records);
         if (e == ERR_NO_MEMORY && (c->rows || c->dead_count)) return ERR_BUSY;
+        if (e == ERR_NO_MEMORY)
+            return diag_fail(d, e, "a batch of partition %d can not be opened",
+                             log_partition_index(r->partition));
         r->at += record_batch_size(&r->batch);
         r->walked = 0;
         if (!e && wanted) {

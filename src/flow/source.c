@@ -232,7 +232,7 @@ void source_run(void *source)
         bool from_port = false;
         worker_state(stage, &s->worker, delay_ms ? STAGE_RETRYING : STAGE_RUNNING);
         err_t e = source_step(s, &wait_ms, &from_port, &d);
-        worker_cpu(&s->worker);
+        worker_note(&s->worker, arena_used(s->arena));
         if (e == ERR_STOPPED) {
             s->ended = s->ended || !stage_stopping(stage);
         } else if (e && !from_port && !err_passes(e)) {
@@ -254,5 +254,5 @@ void source_run(void *source)
     }
     if (s->recovered) copy_ledger(s);
     if (s->ended && !failed) worker_state(stage, &s->worker, STAGE_ENDED);
-    worker_cpu(&s->worker);
+    worker_note(&s->worker, arena_used(s->arena));
 }

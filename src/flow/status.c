@@ -10,6 +10,7 @@ void worker_init(struct worker *w)
     gate_init(&w->gate);
     w->woken = false;
     atomic_store(&w->cpu_ns, 0);
+    atomic_store(&w->memory, 0);
     w->state = STAGE_WAITING;
 }
 
@@ -48,8 +49,9 @@ void worker_state(struct stage *s, struct worker *w, enum stage_state state)
     gate_leave(&s->flow->gate);
 }
 
-void worker_cpu(struct worker *w)
+void worker_note(struct worker *w, size_t memory)
 {
+    atomic_store_explicit(&w->memory, memory, memory_order_relaxed);
     atomic_store_explicit(&w->cpu_ns, (uint64_t)clock_thread_cpu_ns(), memory_order_relaxed);
 }
 
@@ -165,11 +167,6 @@ static enum stage_state state_of(const struct stage *s)
     return worst;
 }
 
-static size_t arena_bytes(const struct arena *a)
-{
-    return a ? arena_used(a) : 0;
-}
-
 static void fill_stream(const struct stage *s, struct flow_status *out)
 {
     const struct stream *stream = s->stream;
@@ -180,7 +177,7 @@ static void fill_stream(const struct stage *s, struct flow_status *out)
         ledger_add(&out->ledger, &l->total);
         out->lag += lane_lag(l);
         out->cpu_ns += atomic_load_explicit(&l->worker.cpu_ns, memory_order_relaxed);
-        out->memory += sizeof(*l->chunk) + l->reader.bytes.cap;
+        out->memory += atomic_load_explicit(&l->worker.memory, memory_order_relaxed);
     }
 }
 
@@ -209,7 +206,7 @@ static void fill(struct stage *s, struct flow_status *out)
     } else {
         out->lanes = 1;
         out->cpu_ns = atomic_load_explicit(&s->source->worker.cpu_ns, memory_order_relaxed);
-        out->memory = arena_bytes(s->source->arena);
+        out->memory = atomic_load_explicit(&s->source->worker.memory, memory_order_relaxed);
     }
     out->balanced = ledger_balanced(&out->ledger) && s->failure != ERR_LEDGER;
     gate_leave(&s->flow->gate);

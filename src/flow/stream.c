@@ -189,6 +189,7 @@ err_t program_run(struct program *p, const struct eval_context *x, struct chunk 
         if (e == ERR_CONSTRAINT) return e; /* ELSE FAIL told its story */
     }
     for (uint32_t i = 0; !e && i < p->plan->output_count; i++) e = run_output(&r, i);
+    if (!e) e = c->machine;
     if (e)
         return diag_fail(d, e, "stream '%.*s' over %u records", SLICE_ARG(p->plan->name), c->rows);
     for (uint32_t row = 0; row < c->rows; row++)
