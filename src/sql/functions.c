@@ -218,3 +218,18 @@ size_t sql_words(const char **out, size_t max)
     for (size_t i = 0; i < word_count() && n < max; i++) out[n++] = word_at(i)->text;
     return n + function_names(out + n, max - n);
 }
+
+void sql_functions_help(struct buf *out, bool markdown)
+{
+    if (markdown) {
+        sql_docs(out);
+        return;
+    }
+    for (size_t r = 0; r < COUNT_OF(rows); r++) {
+        buf_text(out, "  ");
+        print_signature(&rows[r], out);
+        buf_printf(out, "\n      %s", rows[r].about);
+        if (rows[r].example[0]) buf_printf(out, ": %s gives %s", rows[r].example, rows[r].expected);
+        buf_char(out, '\n');
+    }
+}
