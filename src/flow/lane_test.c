@@ -221,6 +221,32 @@ TEST(a_check_that_must_not_fail_stops_the_stream_and_names_the_record)
     world_close(&w);
 }
 
+/* An epoch may end within a batch, and the next one begins there. */
+TEST(a_cursor_within_a_batch_goes_on_with_the_next_record)
+{
+    static const enum codec codecs[] = {CODEC_NONE, CODEC_ZSTD};
+    for (size_t i = 0; i < COUNT_OF(codecs); i++) {
+        char dir[300];
+        struct world w = {.options = {.epoch_rows_live = 70, .epoch_ms_live = 60000}};
+        struct diag d = {0};
+        snprintf(dir, sizeof(dir), "%s/%zu", test_dir(), i);
+        world_open(&w, dir, 1);
+        world_fill(&w, 1000, codecs[i]);
+        world_stream(&w, USERS_SQL " CHECK (CAST(n AS BIGINT) <> 500) ELSE FAIL");
+        CHECK_OK(flow_start(w.flow, &d), &d);
+        CHECK(world_reaches(&w, "load", "failed"));
+        CHECK_INT(world_status(&w, "load").ledger.in, 490);
+        CHECK_INT(world_table(&w).rows, 490);
+        CHECK_INT(flow_keep_from(w.flow, SLICE("events"), 0), 490);
+        world_flow_again(&w);
+        world_stream(&w, USERS_SQL);
+        run_to_end(&w);
+        CHECK_INT(world_status(&w, "load").ledger.in, 1000);
+        CHECK_INT(world_table(&w).sum_n, sum_below(1000));
+        world_close(&w);
+    }
+}
+
 /* --- the ledger ----------------------------------------------------------------------------------
  */
 
