@@ -1,8 +1,8 @@
 /* The items of a body. Runs over a document that was checked before: nothing here can be no JSON.
  */
-#include "data/json_plan.h"
+#include "data/json/json_plan.h"
 
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 static uint32_t over(struct json_walk *w, uint32_t i)
 {

@@ -1,9 +1,9 @@
 /* The quick ways into a column. Each takes the forms that real data has and leaves the rest, and
  * all that is wrong, to value_from_json. */
-#include "data/json_plan.h"
+#include "data/json/json_plan.h"
 
 #include "base/hash.h"
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 /* What stands between the quotes, without a copy; false: not a string, or it has escapes. */
 static bool plain_string(const struct json_cell *c, struct slice *out)

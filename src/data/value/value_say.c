@@ -1,4 +1,4 @@
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include <inttypes.h>
 

@@ -1,5 +1,5 @@
 /* Nested values: built in one buffer, level by level; sets and maps in order; CQL literals. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Order: lists of values as Cassandra's comparators sort them, each against each. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 #include "test.h"
 
 #include "base/hash.h"
@@ -82,7 +82,7 @@ static const struct pair {
     const char *type, *a, *b;
     int order;
 } pairs_of_cassandra[] = {
-#include "data/value_order_vectors.inc"
+#include "data/value/value_order_vectors.inc"
 };
 
 static struct value value_of_hex(struct arena *a, const struct type *t, const char *hex)

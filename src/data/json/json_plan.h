@@ -1,6 +1,6 @@
-/* data/json_plan: a compiled set of wants. Private to the files of json.h. */
+/* data/json/json_plan: a compiled set of wants. Private to the files of json.h. */
 #pragma once
-#include "data/json_int.h"
+#include "data/json/json_int.h"
 
 /* One value on its way into its column. */
 struct json_cell {

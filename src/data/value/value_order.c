@@ -1,5 +1,5 @@
 /* The order of values is that of Cassandra's comparators; the hash agrees with it. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include "base/hash.h"
 

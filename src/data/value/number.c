@@ -1,5 +1,5 @@
 /* Numbers of any size, by GMP's mpn layer: it works in memory we give and allocates nothing. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include <gmp.h>
 #include <math.h>

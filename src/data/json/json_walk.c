@@ -1,6 +1,6 @@
-#include "data/json_int.h"
+#include "data/json/json_int.h"
 
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 /* --- telling what is wrong ---------------------------------------------------------------------
  */

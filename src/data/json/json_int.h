@@ -1,4 +1,4 @@
-/* data/json_int: what the files of json.h share. Private to the room.
+/* data/json/json_int: what the files of json.h share. Private to the room.
  *
  * Reading has three stages. The index: simdjson's first stage finds the place of every bracket,
  * colon, comma and of every scalar's first byte, and checks UTF-8. The walk goes over these places,

@@ -1,4 +1,4 @@
-/* data/value_int: what the files of value.h share. Private to the room. */
+/* data/value/value_int: what the files of value.h share. Private to the room. */
 #pragma once
 #include "data/value.h"
 

@@ -1,6 +1,6 @@
 /* Values: the three forms held against vectors of Cassandra's own Python driver, every truncation
  * refused, and random values through binary, text and JSON and back. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 #include "test.h"
 
 #include "base/hash.h"
@@ -8,7 +8,7 @@
 static const struct vector {
     const char *type, *text, *hex, *shown;
 } vectors[] = {
-#include "data/value_vectors.inc"
+#include "data/value/value_vectors.inc"
 };
 
 static struct slice from_hex(struct arena *a, const char *hex)

@@ -1,6 +1,6 @@
 /* Casts: exact ones, refused ones with their words, and that the plan's table and the values agree.
  * JSON: strict and cast, and what each type trap of the known APIs becomes. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 #include "test.h"
 
 static const struct type *type_named(struct arena *a, const char *text)

@@ -1,5 +1,5 @@
 /* Durations: months, days and nanoseconds of one sign, as Cassandra keeps and writes them. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 enum part { MONTHS, DAYS, NANOSECONDS, PARTS };
 

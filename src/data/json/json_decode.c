@@ -1,4 +1,4 @@
-#include "data/json_plan.h"
+#include "data/json/json_plan.h"
 
 enum { SHRINK_ABOVE = 1 << 20 }; /* an index takes four times its document */
 

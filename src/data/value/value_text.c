@@ -1,5 +1,5 @@
 /* Scalars as text: what people write in CQL, without quotes. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include "base/hash.h"
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 /* Paths, and the trie that a plan makes of them. */
-#include "data/json_plan.h"
+#include "data/json/json_plan.h"
 
 #include "base/vec.h"
 

@@ -1,5 +1,5 @@
 /* Nested values as CQL literals: [1, 2], {'a', 'b'}, {1: 'x'}, ('a', 2), {name: 'x', age: 3}. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 /* Where CQL's own literal is a string. */
 static bool wants_quotes(enum type_kind k)

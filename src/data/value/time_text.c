@@ -1,6 +1,6 @@
 /* Timestamps, dates, times and durations: their text, and a duration's binary form. Proleptic
  * Gregorian calendar, UTC, no leap seconds. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 /* --- the calendar ------------------------------------------------------------------------------
  */

@@ -1,6 +1,6 @@
 /* CAST: exact, or an error that says what does not fit. Only float and double may round: they are
  * approximate by their own declaration; a number too large for them is an error all the same. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include "base/hash.h"
 #include <math.h>

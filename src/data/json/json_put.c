@@ -1,6 +1,6 @@
-#include "data/json_int.h"
+#include "data/json/json_int.h"
 
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 /* The length of the UTF-8 character at p, 0 when there is none. */
 static uint32_t character(const uint8_t *p, uint32_t left)

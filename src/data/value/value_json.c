@@ -1,6 +1,6 @@
 /* Values as JSON and from it. The hot path is the column decoder of json.h; this one takes a single
  * value's text, level by level, with every depth bounded. */
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 
 #include "data/json.h"
 

@@ -1,7 +1,7 @@
 /* What is JSON and what is not: tables, then damage at random against a second implementation. */
 #include "data/json.h"
 
-#include "data/value_int.h"
+#include "data/value/value_int.h"
 #include "test.h"
 
 /* A copy that ends where the text ends, so that the sanitizer sees a read past it. */
