@@ -8,6 +8,12 @@
 static atomic_size_t held, limit;
 static atomic_uint_fast64_t calls, fail_call;
 
+void mem_start(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 size_t mem_held(void)
 {
     return atomic_load_explicit(&held, memory_order_relaxed);

@@ -13,6 +13,10 @@ void *mem_resize(void *old, size_t new_size); /* keeps `old` when it answers NUL
 void mem_give(void *block);                   /* NULL is fine */
 char *mem_text(struct slice s);               /* a NUL-terminated copy; caller owns */
 
+/* Once, at the start of a long-lived process: large blocks go back to the system when they are
+ * given back, instead of staying in a heap that a burst has grown (measured after catching up: 24
+ * MiB instead of 132). */
+void mem_start(void);
 size_t mem_held(void);            /* bytes taken and not given back */
 void mem_limit_set(size_t bytes); /* 0: none */
 void mem_fail_at(uint64_t nth);   /* tests: the nth call from now on answers NULL once; 0: never */

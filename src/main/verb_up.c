@@ -78,6 +78,7 @@ int verb_up(const struct verb *v, const struct args *a)
     struct diag d;
     if (a->word_count > 1) return cli_usage(v, "one project at a time");
     say_clock(clock_wall_ms);
+    mem_start();
     net_descriptors_raise();
     err_t e = cli_project(a, a->word_count ? a->words[0] : NULL, &project, &d);
     if (!e) e = project_data_path(&project, "last-words", last_words, &d);
