@@ -72,10 +72,10 @@ static err_t draw_stage(void *ctx, const struct flow_status *s)
     char in[32], lag[32], dead[32];
     bool wrong = !s->balanced || s->trouble[0];
     p->troubled |= wrong;
-    line(p, wrong ? red : "", " %-6s %-18.*s %9.0f/s %14s in %10s lag %8s dead  %s%s%s",
-         s->is_source ? "source" : "stream", SLICE_ARG(s->name), s->rows_per_second,
+    line(p, wrong ? red : "", " %-6s %-16.*s %-9s%9.0f/s %11s in %8s lag %6s dead%s%s",
+         s->is_source ? "source" : "stream", SLICE_ARG(s->name), s->state, s->rows_per_second,
          count(s->ledger.in, in), s->is_source ? "-" : count(s->lag, lag),
-         count(s->ledger.dead, dead), s->state, s->is_source || !s->form ? "" : ", ",
+         count(s->ledger.dead, dead), s->is_source || !s->form ? "" : "  ",
          s->is_source || !s->form ? "" : s->form);
     line(p, dim, "          -> %.*s", SLICE_ARG(s->into));
     if (!s->balanced) {
@@ -101,10 +101,10 @@ static void draw_doors(struct picture *p, const struct server *s)
     for (size_t i = 0; i < s->project->streams.count && i < 3; i++) {
         const struct sql_relation *into =
             ((const struct project_stream *)vec_at(&s->project->streams, i))->plan.into;
-        line(p, "", " try      sluice query 'SELECT * FROM %.*s.%.*s LIMIT 5'",
+        line(p, "", " try      %s query 'SELECT * FROM %.*s.%.*s LIMIT 5'", s->command,
              SLICE_ARG(into->keyspace), SLICE_ARG(into->name));
     }
-    line(p, "", " also     sluice status | dead | logs --follow | top");
+    line(p, "", " also     %s status | dead | logs --follow | top", s->command);
 }
 
 static void draw_log(struct picture *p)
@@ -146,9 +146,7 @@ static void draw(struct display *v)
         line(&p, red, " the stages can not be read just now");
     draw_doors(&p, v->server);
     draw_log(&p);
-    line(
-        &p, dim,
-        " Ctrl-C ends it cleanly; the next start goes on from here. The log: sluice logs --follow");
+    line(&p, dim, " Ctrl-C ends it cleanly; the next start goes on from here");
     buf_text(&p.text, "\033[J");
     for (size_t done = 0; done < p.text.len;) {
         ssize_t n = write(STDOUT_FILENO, p.text.at + done, p.text.len - done);

@@ -6,6 +6,7 @@
 #include "os/file.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,26 @@ void server_facts(void *ctx, struct report_facts *out)
     };
 }
 
+/* How a person calls this program: by name when the shell would find it, otherwise by its path, as
+ * seen from here. */
+static void find_command(char out[512])
+{
+    char self[PATH_MAX], here[PATH_MAX], found[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    snprintf(out, 512, "sluice");
+    if (n <= 0) return;
+    self[n] = 0;
+    for (const char *at = getenv("PATH"); at && *at;) {
+        size_t len = strcspn(at, ":");
+        snprintf(found, sizeof(found), "%.*s/sluice", (int)len, at);
+        if (strcmp(found, self) == 0) return;
+        at += len + (at[len] == ':');
+    }
+    size_t prefix = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+    bool inside = prefix > 1 && strncmp(self, here, prefix) == 0 && self[prefix] == '/';
+    (void)slice_to_cstr(slice_of(inside ? self + prefix + 1 : self), out, 512);
+}
+
 /* --- doors
  * --------------------------------------------------------------------------------------------------------
  */
@@ -279,6 +300,7 @@ err_t server_open(struct project *p, struct server *s, struct diag *d)
 {
     *s = (struct server){
         .project = p, .lock_fd = -1, .started_ms = clock_wall_ms(), .started_ns = clock_mono_ns()};
+    find_command(s->command);
     err_t e = start(s, d);
     if (e) server_close(s);
     return e;

@@ -22,7 +22,8 @@ struct server {
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */
     int64_t memory_at_ns;
-    int signals; /* how many asked it to end */
+    int signals;       /* how many asked it to end */
+    char command[512]; /* how a person calls this program: "sluice", or its path */
 };
 
 /* What holds data without a server: for the commands that work offline. The lock says who else is
