@@ -311,7 +311,6 @@ static void publish(struct lane *l)
     s->epochs++;
     s->last_commit_ms = clock_wall_ms();
     s->form = l->epoch.form;
-    s->red = s->red || delta->expired;
     stage_rate(s, delta->in);
     gate_wake(&s->flow->gate);
     gate_leave(&s->flow->gate);

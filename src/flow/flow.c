@@ -180,7 +180,6 @@ static err_t stage_start(struct stage *s, struct diag *d)
     if (e) return e;
     gate_enter(&s->flow->gate);
     s->failure = ERR_OK;
-    s->red = false;
     s->trouble[0] = 0;
     s->since_ms = clock_wall_ms();
     gate_leave(&s->flow->gate);

@@ -18,7 +18,7 @@ struct flow_options {
     struct log *log;
     struct store *store;
     const char *dir;    /* flow's own files: the journals of answers that can't be fetched again */
-    uint32_t lanes_max; /* a stream; 0: the processors, at least 1 */
+    uint32_t lanes_max; /* a stream; 0: half the processors, at least 1 */
     uint32_t epoch_rows_live;    /* 0: 10,000 */
     int64_t epoch_ms_live;       /* a record waits at most this long for its epoch; 0: 20 */
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
@@ -41,8 +41,8 @@ struct flow_source_options {
     struct slice key_path;    /* 'login.uuid'; empty: no key (partitions in turn) */
     struct slice time_path;   /* the record's timestamp from the item; empty: the time of arrival */
     int64_t every_ms;         /* between fetches; 0: at once */
-    uint64_t answers_max;     /* stop after so many answers with items; 0: never */
-    uint64_t records_max;     /* stop after so many records; 0: never */
+    uint64_t answers_max;     /* ends after so many answers with items in its life; 0: never */
+    uint64_t records_max;     /* ends after so many records in its life; 0: never */
     enum codec codec;
 };
 MUST_CHECK err_t flow_source_add(struct flow *f, const struct flow_source_options *o,
@@ -75,8 +75,8 @@ struct flow_status { /* of one source or stream */
     char note[256];       /* "falling back to the generator: …" */
     struct ledger ledger; /* durable */
     bool balanced;
-    uint64_t lag; /* records behind the topic's end */
-    uint64_t epochs;
+    uint64_t lag;    /* records behind the topic's end */
+    uint64_t epochs; /* a stream: committed since it was added; a source: its answers so far */
     double rows_per_second; /* over the last seconds */
     int64_t since_ms, last_commit_ms;
     const char *form; /* "live", "catching up" */
@@ -87,7 +87,8 @@ struct flow_status { /* of one source or stream */
 /* Calls each source, then each stream, in the order they were added. Any thread. */
 MUST_CHECK err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_status *s),
                            void *ctx);
-/* The lowest durable cursor of all streams on a partition; INT64_MAX: no stream reads it. */
+/* What retention must leave: the lowest durable cursor of all streams on a partition, and the batch
+ * that holds a source's cursor; INT64_MAX: nobody needs it. */
 int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition);
 
 /* Dead letters: of one stage or all (name empty), newest last. */
@@ -109,8 +110,8 @@ MUST_CHECK err_t ledger_load(struct store *s, struct slice stage, struct ledger 
 /* The sql_version of a stream's last epoch; ERR_NOT_FOUND before the first. */
 MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *version,
                                 struct diag *d);
-/* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning.
- * One atomic write. */
+/* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning;
+ * a source fetches from its beginning. One atomic write. Not while the stage runs. */
 MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);
 
 /* --- bounded queries

@@ -158,7 +158,6 @@ struct stage {
     double rate;
     int64_t rate_since_ns;
     uint64_t rate_rows;
-    bool red; /* the ledger counts expired, or did not balance */
 };
 struct flow {
     struct flow_options o;

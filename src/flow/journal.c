@@ -162,7 +162,9 @@ static err_t take_lists(struct cursor *c, struct arena *arena, struct answer *a)
     a->item_count = (uint32_t)items;
     for (uint32_t i = 0; i < a->item_count; i++) {
         struct answer_item *item = &a->items[i];
-        item->partition = (int32_t)cursor_uvarint(c);
+        uint64_t partition = cursor_uvarint(c);
+        if (partition > INT32_MAX) return ERR_CORRUPT;
+        item->partition = (int32_t)partition;
         item->time_ms = cursor_i64(c);
         item->key_null = cursor_be(c, 1);
         item->key = bytes_take(c);

@@ -71,7 +71,6 @@ err_t lane_load(struct lane *l, struct diag *d)
     gate_enter(&flow_of(l)->gate);
     l->total = sum.total;
     l->last_epoch = sum.epoch;
-    l->stream->stage->red |= sum.total.expired > 0 || !ledger_balanced(&sum.total);
     gate_leave(&flow_of(l)->gate);
     l->reader.partition = NULL;
     l->loaded = true;
@@ -331,7 +330,8 @@ err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct dia
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "stream '%.*s'", SLICE_ARG(plan->name));
     *s = (struct stream){.stage = stage, .plan = plan, .topic = topic};
     uint32_t partitions = (uint32_t)log_topic_partitions(topic);
-    uint32_t lanes = f->o.lanes_max ? f->o.lanes_max : (uint32_t)MAX(thread_cores(), 1);
+    /* half the processors: the store's flushes and compactions need the others (docs/flow.md) */
+    uint32_t lanes = f->o.lanes_max ? f->o.lanes_max : (uint32_t)MAX(thread_cores() / 2, 1);
     s->lane_count = MIN(MIN(lanes, partitions), (uint32_t)STREAM_LANES_MAX);
     f->lane_count += s->lane_count;
     s->lanes = mem_take(s->lane_count * sizeof(*s->lanes));

@@ -134,9 +134,12 @@ err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record
     struct epoch_range *ranges = arena_take(a, count * sizeof(*ranges));
     if (!ranges) return ERR_NO_MEMORY;
     for (uint64_t i = 0; i < count; i++) {
-        ranges[i].partition = (int32_t)cursor_uvarint(&c);
-        ranges[i].from = (int64_t)cursor_uvarint(&c);
-        ranges[i].to = ranges[i].from + (int64_t)cursor_uvarint(&c);
+        uint64_t partition = cursor_uvarint(&c), from = cursor_uvarint(&c);
+        uint64_t records = cursor_uvarint(&c);
+        if (partition > INT32_MAX || from > INT64_MAX || records > INT64_MAX - from)
+            return ERR_CORRUPT;
+        ranges[i] =
+            (struct epoch_range){(int32_t)partition, (int64_t)from, (int64_t)(from + records)};
     }
     out->ranges = ranges;
     out->range_count = (uint32_t)count;

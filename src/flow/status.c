@@ -110,7 +110,6 @@ void stage_fail(struct stage *s, struct worker *w, const struct diag *d)
 {
     gate_enter(&s->flow->gate);
     s->failure = d->err ? d->err : ERR_INTERNAL;
-    s->red = s->red || d->err == ERR_LEDGER;
     w->state = STAGE_FAILED;
     trouble_text(s, d);
     gate_wake(&s->flow->gate);
