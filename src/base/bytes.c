@@ -81,7 +81,7 @@ bool buf_reserve(struct buf *b, size_t more)
 
 uint8_t *buf_grow(struct buf *b, size_t more)
 {
-    if (!buf_reserve(b, more)) return NULL;
+    if (!buf_reserve(b, more) || !b->at) return NULL; /* no bytes yet, and none asked for */
     b->len += more;
     return b->at + b->len - more;
 }

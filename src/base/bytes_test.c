@@ -23,6 +23,14 @@ TEST(numbers_read_back_as_written_in_both_orders)
     CHECK_INT(c.err, ERR_OK);
 }
 
+TEST(nothing_asked_of_an_empty_buffer_is_no_bytes_and_no_error)
+{
+    struct buf b = buf_make(8);
+    CHECK(buf_grow(&b, 0) == NULL && b.err == ERR_OK && b.len == 0);
+    buf_put(&b, NULL, 0);
+    CHECK(b.err == ERR_OK && b.at == NULL);
+}
+
 TEST(varints_read_back_as_written)
 {
     static const int64_t values[] = {0,         1,        -1,          63,        64,
