@@ -21,7 +21,8 @@ void row_open(struct row_reader *r, struct slice value)
         r->ttl = (uint32_t)cursor_le(&r->c, 4);
         r->expiry_s = (int64_t)cursor_le(&r->c, 8);
     }
-    if (r->c.err || version == 0)
+    bool ttl_of_nothing = flags & ROW_TTL && r->ttl == 0; /* never written: it would not merge */
+    if (r->c.err || version == 0 || ttl_of_nothing)
         r->err = ERR_CORRUPT;
     else if (version > ROW_VERSION || flags & ~ROW_FLAGS_KNOWN)
         r->err = ERR_VERSION;
