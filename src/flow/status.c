@@ -84,13 +84,13 @@ static void trouble_text(struct stage *s, const struct diag *d)
     char part[600];
     snprintf(part, sizeof(part), "%s", d->what[0] ? d->what : err_text(d->err));
     buf_put(&b, part, MIN(strlen(part), sizeof(s->trouble) - 1));
-    const char *more[] = {d->where, d->why};
-    static const char *const lead[] = {" at ", ": "};
-    for (int i = 0; i < 2; i++) {
+    const char *more[] = {d->where, d->why, d->hint[0] ? d->hint : err_hint(d->err)};
+    static const char *const lead[] = {" at ", ": ", "; hint: "};
+    for (size_t i = 0; i < COUNT_OF(more); i++) {
         size_t room = sizeof(s->trouble) - 1 - b.len;
-        if (!more[i][0] || room < 8) continue;
+        if (!more[i][0] || room < 16) continue;
         buf_text(&b, lead[i]);
-        buf_put(&b, more[i], MIN(strlen(more[i]), room - 4));
+        buf_put(&b, more[i], MIN(strlen(more[i]), room - strlen(lead[i])));
     }
     s->trouble[b.len] = 0;
 }

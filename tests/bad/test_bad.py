@@ -58,7 +58,7 @@ def test_sql_mistakes_name_line_and_column():
         TABLE + "CREATE TOPIC people;\nCREATE STREAM s INTO k.t AS SELECT name.first AS first FROM people;": ("id", "key"),
         "CREATE SOURCE g FROM GENERATOR '' WITH (resluts = 5) INTO TOPIC people;": ("resluts", "results"),
         "CREATE SOURCE g FROM GENERATOR '' WITH (results = many) INTO TOPIC people;": ("results", "pipeline.sql:1"),
-        "CREATE SOURCE g FROM HTPT 'http://x' INTO TOPIC people;": ("HTPT", "http"),
+        "CREATE SOURCE g FROM HTPT 'http://x' INTO TOPIC people;": ("htpt", "http"),
     }.items():
         with folder() as f:
             r = run("plan", project(f / "p", text))
@@ -157,7 +157,7 @@ def test_corrupt_files_are_told_not_guessed():
         damage(segment, 200)  # in the middle of what a clean close called whole
         r = run("query", "SELECT count(*) AS n FROM people", "--project", p, "--data", data)
         check(r.returncode == 1 and segment.name in r.stdout + r.stderr, r.stdout + r.stderr)
-        for name, at in (("store/CURRENT", 0), ("users", 2)):
+        for name, at in (("store/db/CURRENT", 0), ("users", 2)):
             copy = f / f"copy-{name.replace('/', '-')}"
             shutil.copytree(f / "copy", copy)
             damage(copy / ".sluice" / name, at)
@@ -300,6 +300,15 @@ def test_a_redirect_to_a_private_address():
             stage = wait_for("it is refused", lambda: (x := s.stage("web"))["trouble"] and x)
             check("private" in stage["trouble"] and "allow_private" in stage["trouble"], f"{stage}")
             check(s.stop() == 0, s.output())
+    # The source may fetch this private address, and is sent to others: to the cloud's own, to a file.
+    for target in ("http://169.254.169.254/latest/", "http://[::ffff:10.0.0.1]/", "file:///etc/passwd"):
+        with folder() as f, site(lambda h: reply(h, b"", status=302, Location=target)) as port:
+            p = project(f / "p", f"CREATE SOURCE web FROM HTTP 'http://127.0.0.1:{port}/' WITH (items = '$.results[*]', key = 'login.uuid', allow_private = true) INTO TOPIC people;\n" + TABLE + STREAM)
+            with Server(p) as s:
+                s.ready()
+                stage = wait_for("it is refused", lambda: (x := s.stage("web"))["trouble"] and x)
+                check("private" in stage["trouble"] or "redirect" in stage["trouble"], f"{target}: {stage}")
+                check(s.stop() == 0, s.output())
 
 
 def test_records_that_fail_are_kept_and_their_neighbours_go_on():

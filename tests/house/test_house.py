@@ -40,12 +40,13 @@ def test_functions_fit_on_a_screen():
     """Braces in column 0 delimit functions: our format sees to that."""
     long = []
     for f in sources(".c", ".cc"):
+        most = 120 if f.stem.endswith("_test") else 70  # a test may be a long table
         start = None
         for n, line in enumerate(f.read_text().splitlines(), 1):
             if line.startswith("{"):
                 start = n
             elif line.startswith("}") and start:
-                if n - start - 1 > 70:
+                if n - start - 1 > most:
                     long.append(f"{f.relative_to(ROOT)}:{start} {n - start - 1} lines")
                 start = None
     check(not long, "\n".join(long))
@@ -64,7 +65,7 @@ def test_no_macro_returns_or_jumps_behind_the_readers_back():
 def test_malloc_stands_only_in_base():
     bad = []
     for f in sources(".c"):
-        if "/src/base/" in str(f) or "/src/" not in str(f):
+        if "/src/base/" in str(f) or "/src/" not in str(f) or f.stem.startswith("test_"):
             continue
         for n, line in enumerate(f.read_text().splitlines(), 1):
             if re.search(r"\b(malloc|calloc|realloc|strdup|asprintf)\(", line):
