@@ -307,7 +307,7 @@ def test_a_redirect_to_a_private_address():
             with Server(p) as s:
                 s.ready()
                 stage = wait_for("it is refused", lambda: (x := s.stage("web"))["trouble"] and x)
-                check("private" in stage["trouble"] or "redirect" in stage["trouble"], f"{target}: {stage}")
+                check("private" in stage["trouble"] or "only http" in stage["trouble"], f"{target}: {stage}")
                 check(s.stop() == 0, s.output())
 
 
