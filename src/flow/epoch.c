@@ -297,16 +297,16 @@ static void publish(struct lane *l)
 {
     struct stage *s = l->stream->stage;
     const struct ledger *delta = &l->epoch.counter.now;
+    l->last_epoch++;
+    metric_add(METRIC_flow_records_in_total, (int64_t)delta->in);
+    metric_add(METRIC_flow_rows_out_total, (int64_t)delta->rows_out);
+    metric_add(METRIC_flow_dead_total, (int64_t)delta->dead);
+    gate_enter(&s->flow->gate); /* cursors and ledger move together for who looks */
     for (uint32_t i = 0; i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];
         p->durable = p->now;
         atomic_store(&p->kept, p->now.next);
     }
-    l->last_epoch++;
-    metric_add(METRIC_flow_records_in_total, (int64_t)delta->in);
-    metric_add(METRIC_flow_rows_out_total, (int64_t)delta->rows_out);
-    metric_add(METRIC_flow_dead_total, (int64_t)delta->dead);
-    gate_enter(&s->flow->gate);
     ledger_add(&l->total, delta);
     s->epochs++;
     s->last_commit_ms = clock_wall_ms();

@@ -46,7 +46,6 @@ static err_t load_cursor(struct lane *l, struct lane_partition *p, struct diag *
             return alarm_story(l, p, d, "the log has lost records that were read already");
     }
     p->now = p->durable;
-    atomic_store(&p->kept, p->durable.next);
     return ERR_OK;
 }
 
@@ -71,6 +70,9 @@ err_t lane_load(struct lane *l, struct diag *d)
     gate_enter(&flow_of(l)->gate);
     l->total = sum.total;
     l->last_epoch = sum.epoch;
+    for (uint32_t i = 0; i < l->partition_count; i++)
+        atomic_store(&l->partitions[i].kept, l->partitions[i].durable.next);
+    gate_wake(&flow_of(l)->gate);
     gate_leave(&flow_of(l)->gate);
     l->reader.partition = NULL;
     l->loaded = true;
