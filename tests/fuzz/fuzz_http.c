@@ -17,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     status = http_head_check(text, 16384, &why);
     status |= http_chunk_parse(text, &chunk, &why);
     (void)status;
-    if (http_decode(arena, text, true, &decoded)) {
-        uint8_t *path = fuzz_copy(decoded.at, decoded.len, 0);
+    if (http_decode(arena, text, true, &decoded) && slice_starts(decoded, "/")) {
+        uint8_t *path = fuzz_copy(decoded.at, decoded.len, 1); /* room for the NUL */
         struct slice normal = http_path_normalise(slice_make(path, decoded.len));
-        if (normal.len > decoded.len + 1) abort();
+        if (normal.len > decoded.len || normal.len == 0 || normal.at[0] != '/') abort();
         for (uint32_t i = 0; i + 3 < normal.len; i++)
             if (memcmp(normal.at + i, "/../", 4) == 0) abort();
         mem_give(path);

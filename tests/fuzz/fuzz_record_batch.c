@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct record_header header;
     if (!arena) arena = arena_new(16 << 20);
     uint8_t *copy = fuzz_copy(bytes, size, RECORD_PADDING);
-    bool readable = record_batch_read(slice_make(copy, size), false, &batch) == ERR_OK;
+    fuzz_seal_batches(copy, size);
+    bool readable = record_batch_read(slice_make(copy, size), true, &batch) == ERR_OK;
     if (readable && record_batch_open(&batch, arena, 8 << 20, &reader) == ERR_OK) {
         while (record_next(&reader, &record) == ERR_OK) {
             struct cursor headers = cursor_of(record.headers);

@@ -1,13 +1,12 @@
 /* A partition's file with any content behind a valid beginning: opening the log cuts it to a valid
  * prefix or says that it is damaged; what it then reads are whole batches. */
+#include "base/say.h"
 #include "fuzz.h"
 #include "log/log.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <dirent.h>
 
-static char dir[64], segment[128];
+static char dir[64], partition[96], segment[128];
 
 static void make_log(void)
 {
@@ -15,26 +14,50 @@ static void make_log(void)
     struct log_topic *t;
     struct diag d;
     struct log_topic_config c = log_topic_defaults();
-    char command[128];
     snprintf(dir, sizeof(dir), "/tmp/sluice-fuzz-log-%d", (int)getpid());
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    if (system(command) != 0) abort();
     if (log_open(&(struct log_options){.dir = dir, .disk_keep_free = 1}, 1, &l, &d) ||
         log_topic_create(l, SLICE("t"), 1, &c, &t, &d))
         abort();
     log_close(l);
-    snprintf(segment, sizeof(segment), "%s/t-0/00000000000000000000.log", dir);
+    snprintf(partition, sizeof(partition), "%s/t-0", dir);
+    snprintf(segment, sizeof(segment), "%s/00000000000000000000.log", partition);
+}
+
+/* The partition as if it had never been written to. */
+static void empty_partition(void)
+{
+    DIR *files = opendir(partition);
+    if (!files) abort();
+    for (struct dirent *f; (f = readdir(files));)
+        if (f->d_name[0] != '.' && unlinkat(dirfd(files), f->d_name, 0) != 0) abort();
+    closedir(files);
+}
+
+static void remove_log(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    (void)!system(command);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct log *l;
     struct diag d;
-    make_log();
+    if (size < 1) return 0;
+    if (!dir[0]) {
+        make_log();
+        atexit(remove_log);
+        say_level_set(SAY_LOG, SAY_OFF);
+    }
+    empty_partition();
+    uint8_t *copy = fuzz_copy(bytes + 1, size - 1, 0);
+    if (bytes[0] & 1) fuzz_seal_batches(copy, size - 1);
     int fd = open(segment, O_WRONLY | O_CREAT, 0600);
     if (fd < 0) abort();
-    if (write(fd, bytes, size) != (ssize_t)size) abort();
+    if (write(fd, copy, size - 1) != (ssize_t)size - 1) abort();
     close(fd);
+    mem_give(copy);
     if (log_open(&(struct log_options){.dir = dir, .disk_keep_free = 1}, 2, &l, &d) == ERR_OK) {
         struct log_topic *t = log_topic_find(l, SLICE("t"));
         struct log_partition *p = t ? log_partition(t, 0) : NULL;

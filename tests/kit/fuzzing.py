@@ -1,13 +1,73 @@
-"""Runs the fuzz targets, built with clang, address and undefined-behaviour sanitizers."""
+"""Runs the fuzz targets, built with clang, address and undefined-behaviour sanitizers.
+
+A target starts from tests/fuzz/corpus/NAME, and, where our own tables say what there is to try, from
+seeds and a dictionary that are made of them here: functions, words, types, settings.
+"""
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
 from harness import Failed, ROOT, check
 
-TARGETS = ["csv", "http", "json", "people", "record_batch", "segment", "settings", "sql", "value"]
+TARGETS = ["csv", "flow", "http", "journal", "json", "key", "people", "record_batch", "row", "segment", "settings", "sql", "users", "value"]
 BUILD = ROOT / "build-fuzz"
+SRC = ROOT / "src"
+
+
+def rows(table, macro):
+    """The first argument, quotes off, of each row of a .def table."""
+    return [m.strip('"') for m in re.findall(rf'^{macro}\(("[^"]*"|\w+)', (SRC / table).read_text(), re.M)]
+
+
+def types():
+    return re.findall(r'^TYPE\(\w+, +"(\w+)"', (SRC / "data/types.def").read_text(), re.M)
+
+
+def quoted(row):
+    return [s.encode().decode("unicode_escape").encode("latin1").decode() for s in re.findall(r'"((?:[^"\\]|\\.)*)"', row)]
+
+
+def sql_seeds():
+    """Each example of functions.def in a query, and the statements of the example projects."""
+    for line in (SRC / "sql/functions.def").read_text().splitlines():
+        if line.startswith("FUNCTION(") and len(texts := quoted(line)) >= 2:
+            yield b"\0" + f"SELECT {texts[-2]} FROM k.t WHERE {texts[-2]} IS NOT NULL".encode()
+            yield b"\0" + f"INSERT INTO k.t (id, t) VALUES (uuid(), {texts[-2]})".encode()
+    for path in sorted(ROOT.glob("examples/*/pipeline.sql")):
+        for statement in path.read_text().split(";\n"):
+            yield b"\0" + statement.encode()
+
+
+def type_seeds(values, lead):
+    for name in types():
+        for value in values:
+            yield lead + bytes([len(name)]) + name.encode() + value
+    for name in ("list<int>", "set<text>", "map<text, int>", "tuple<int, text>", "struct<a int, b text>"):
+        for value in (b"[1, 2]", b"{'a'}", b"{'a': 1}", b"(1, 'x')", b"{a: 1, b: 'x'}", b'{"a": 1}', b'["a"]'):
+            yield lead + bytes([len(name)]) + name.encode() + value
+
+
+VALUES = (b"1", b"-2.5e3", b"true", b"'a'", b'"a"', b"2020-02-29T12:34:56.789Z", b"12:34:56.7", b"P1Y2M3DT4H5M6S", b"1mo2d3ns", b"::1", b"0xff",
+          b"550e8400-e29b-41d4-a716-446655440000", b"NaN", bytes(4), bytes(8), bytes(16))
+SEEDS = {
+    "sql": sql_seeds,
+    "value": lambda: type_seeds(VALUES, b""),
+    "key": lambda: type_seeds((bytes(1), bytes(4), bytes(8), bytes(16), b"\0\0\0\1\0\0\0\1a"), b"\0"),
+    "settings": lambda: (f"{key}: {value}\n".encode() for key in rows("main/config.def", "CONFIG") for value in ("1", "10s", "64MiB", "true", "[a]")),
+}
+WORDS = {
+    "sql": lambda: rows("sql/words.def", "WORD") + rows("sql/functions.def", "FUNCTION") + types() + ["$$", "::", "||", "<=", "<>", "!=", "=>", "--", "/*", "*/", "''"],
+    "value": lambda: types() + ["<", ">", "list<", "set<", "map<", "tuple<", "struct<", "frozen<", "infinity", "\\\\u00e9", "T", "Z", "0x"],
+    "key": lambda: types() + ["list<", "map<", "tuple<", "frozen<", ">"],
+    "settings": lambda: rows("main/config.def", "CONFIG") + ["- ", "? ", ": ", "&a", "*a", "!!", "|", ">-", "{", "}", "[", "]", "%YAML"],
+    "json": lambda: ["{", "}", "[", "]", ":", ",", "true", "false", "null", "\\x22a\\x22:", "\\\\ud83d\\\\ude00", "\\\\u0000", "1e308", "-0", "\\xef\\xbb\\xbf"],
+    "http": lambda: ["GET ", "POST ", " HTTP/1.1\\x0d\\x0a", "Content-Length: ", "Transfer-Encoding: chunked", "Connection: close", "Expect: 100-continue",
+                     "Host: ", "\\x0d\\x0a\\x0d\\x0a", "%2e%2e", "/../", "http://"],
+    "people": lambda: ["results=", "gender=female", "nat=", "seed=", "page=", "format=", "inc=", "exc=", "password=", "callback=", "noinfo", "dl", "lego", "xml", "yaml",
+                       "csv", "sql", "pretty", "&", ",", "1-8"],
+}
 
 
 def build():
@@ -20,11 +80,22 @@ def build():
     check(r.returncode == 0, r.stdout[-4000:])
 
 
-def run(target, seconds):
-    corpus = ROOT / "tests" / "fuzz" / "corpus" / target
-    with tempfile.TemporaryDirectory() as found:
-        r = subprocess.run([BUILD / "tests" / f"fuzz_{target}", f"-max_total_time={seconds}", "-max_len=16384", "-rss_limit_mb=2048", "-timeout=20",
-                            f"-artifact_prefix={found}/", found, corpus], capture_output=True, text=True, cwd=found)
+def run(target, seconds, keep=None):
+    """`keep`: a folder that gathers what the target finds worth keeping, for a longer hunt."""
+    with tempfile.TemporaryDirectory() as d:
+        made, found = pathlib.Path(d, "made"), pathlib.Path(d, "found")
+        for folder in (made, found):
+            folder.mkdir()
+        for i, seed in enumerate(SEEDS.get(target, lambda: ())()):
+            (made / str(i)).write_bytes(seed)
+        options = [f"-max_total_time={seconds}", "-max_len=16384", "-rss_limit_mb=2048", "-timeout=20", f"-artifact_prefix={found}/"]
+        if target in WORDS:
+            (pathlib.Path(d) / "words").write_text("".join(f'"{w}"\n' for w in WORDS[target]()))
+            options.append(f"-dict={d}/words")
+        r = subprocess.run([BUILD / "tests" / f"fuzz_{target}", *options, keep or found, ROOT / "tests" / "fuzz" / "corpus" / target, made],
+                           capture_output=True, text=True, errors="replace", cwd=d,
+                           env={**os.environ, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
         if r.returncode:
-            crashes = [p for p in pathlib.Path(found).iterdir() if p.name.startswith(("crash", "leak", "oom", "timeout", "slow"))]
+            crashes = [p for p in found.iterdir() if p.name.startswith(("crash", "leak", "oom", "timeout", "slow"))]
             raise Failed(f"fuzz_{target}: {[c.read_bytes()[:500] for c in crashes[:1]]}\n{r.stderr[-4000:]}")
+        return r.stderr
