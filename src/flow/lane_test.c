@@ -205,6 +205,19 @@ TEST(filters_and_checks_decide_where_a_record_goes)
     world_close(&w);
 }
 
+TEST(a_check_else_null_empties_what_it_reads_and_keeps_the_row)
+{
+    struct world w = {0};
+    world_open(&w, NULL, 2);
+    world_fill(&w, 100, CODEC_NONE);
+    world_stream(&w, USERS_SQL " CHECK (CAST(n AS BIGINT) < 90) ELSE NULL");
+    run_to_end(&w);
+    CHECK_INT(world_table(&w).rows, 100);
+    CHECK_INT(world_table(&w).sum_n, sum_below(90));
+    CHECK_INT(world_status(&w, "load").ledger.applied, 100);
+    world_close(&w);
+}
+
 TEST(a_check_that_must_not_fail_stops_the_stream_and_names_the_record)
 {
     struct world w = {0};

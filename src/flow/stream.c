@@ -18,6 +18,7 @@ struct run { /* of one chunk */
     struct chunk *c;
     struct counter *counter;
     struct column_batch b;
+    uint8_t **nulls; /* an output: the rows a CHECK … ELSE NULL has emptied; NULL: none */
     struct diag *d;
 };
 
@@ -49,12 +50,6 @@ err_t program_new(const struct plan_stream *plan, struct program **out, struct d
     p->outputs = mem_take((plan->output_count + 1) * sizeof(*p->outputs));
     if (!p->texts || !p->output_texts || !p->output_keys || !p->outputs)
         e = diag_fail(d, ERR_NO_MEMORY, "stream '%.*s'", SLICE_ARG(plan->name));
-    for (uint32_t i = 0; !e && i < plan->check_count; i++)
-        if (plan->checks[i].action == CHECK_NULL)
-            e = diag_fail(d, ERR_UNSUPPORTED,
-                          "stream '%.*s': CHECK (%.*s) ELSE NULL: the plan does not say which "
-                          "outputs become null",
-                          SLICE_ARG(plan->name), SLICE_ARG(plan->checks[i].text));
     if (!e) e = inputs_new(plan->inputs, plan->input_count, &p->inputs, d);
     if (!e && plan->where) p->where_text = text_of(p->texts, plan->where);
     for (uint32_t i = 0; !e && i < plan->output_count; i++) {
@@ -130,22 +125,48 @@ static err_t check_failed(struct run *r, const struct plan_check *check, uint32_
     return diag_hint(r->d, "mend the record's producer or the CHECK, then restart the stream");
 }
 
+/* CHECK … ELSE NULL: the row goes on without the outputs made of what the condition reads. */
+static err_t null_outputs(struct run *r, const struct plan_check *check, uint32_t row)
+{
+    for (uint32_t i = 0; i < check->null_count; i++) {
+        uint8_t **rows = &r->nulls[check->nulls[i]];
+        if (!*rows) *rows = arena_take(r->b.arena, r->c->rows);
+        if (!*rows) return ERR_NO_MEMORY;
+        (*rows)[row] = 1;
+    }
+    return ERR_OK;
+}
+
+/* The output may be lent from an input: its states are copied before some become null. */
+static err_t apply_nulls(struct run *r, uint32_t output, struct column *col)
+{
+    if (!r->nulls[output]) return ERR_OK;
+    uint8_t *state = arena_take_raw(r->b.arena, r->c->rows);
+    if (!state) return ERR_NO_MEMORY;
+    for (uint32_t row = 0; row < r->c->rows; row++)
+        state[row] = r->nulls[output][row] ? NULL_VALUE : col->state[row];
+    col->state = state;
+    return ERR_OK;
+}
+
 static err_t run_check(struct run *r, const struct plan_check *check)
 {
     struct column col;
     err_t e = expr_eval(check->condition, r->x, &r->b, &col);
     if (e) return e;
-    for (uint32_t row = 0; row < r->c->rows; row++) {
+    for (uint32_t row = 0; !e && row < r->c->rows; row++) {
         if (r->c->gone[row] || passes(&col, row)) continue;
         if (check->action == CHECK_FAIL) return check_failed(r, check, row);
         if (check->action == CHECK_SKIP)
             drop(r, row);
+        else if (check->action == CHECK_NULL)
+            e = null_outputs(r, check, row);
         else if (col.state[row] == ERROR_VALUE)
             kill_faulty(r, row, check->text);
         else
             chunk_kill(r->c, row, ERR_CONSTRAINT, SLICE("check failed"), check->text);
     }
-    return ERR_OK;
+    return e;
 }
 
 static void check_key(struct run *r, const struct column *col, uint32_t output, uint32_t row)
@@ -165,6 +186,7 @@ static err_t run_output(struct run *r, uint32_t output)
 {
     struct column *col = &r->p->outputs[output];
     err_t e = expr_eval(r->p->plan->outputs[output].value, r->x, &r->b, col);
+    if (!e) e = apply_nulls(r, output, col);
     if (e) return e;
     bool key = r->p->output_keys[output] != 0;
     for (uint32_t row = 0; row < r->c->rows; row++) {
@@ -183,6 +205,8 @@ err_t program_run(struct program *p, const struct eval_context *x, struct chunk 
 {
     struct run r = {.p = p, .x = x, .c = c, .counter = counter, .b = {.arena = a}, .d = d};
     err_t e = inputs_decode(p->inputs, x->topic, c, &r.b, d);
+    r.nulls = arena_take(a, (p->plan->output_count + 1) * sizeof(*r.nulls));
+    if (!e && !r.nulls) e = ERR_NO_MEMORY;
     if (!e && p->plan->where) e = run_where(&r);
     for (uint32_t i = 0; !e && i < p->plan->check_count; i++) {
         e = run_check(&r, &p->plan->checks[i]);
