@@ -83,20 +83,17 @@ static err_t show_tables(struct exec_call *x, struct diag *d)
     return e ? e : listing_send(&l, d);
 }
 
-static err_t add_keyspace(void *ctx, const struct store_table *t)
+static err_t add_keyspace(void *ctx, struct slice name)
 {
-    struct listing *l = ctx;
-    for (size_t i = 0; i < l->rows.count; i++)
-        if (slice_equal(*(struct slice *)vec_at(&l->rows, i), t->keyspace)) return ERR_OK;
-    struct slice *row = listing_row(l);
-    if (row) row[0] = t->keyspace;
+    struct slice *row = listing_row(ctx);
+    if (row) *row = name;
     return row ? ERR_OK : ERR_TOO_BIG;
 }
 
 static err_t show_keyspaces(struct exec_call *x, struct diag *d)
 {
     struct listing l = listing_make(x, 1, (const char *[]){"keyspace"});
-    err_t e = store_tables(x->world->store, add_keyspace, &l);
+    err_t e = store_keyspaces(x->world->store, add_keyspace, &l);
     return e ? e : listing_send(&l, d);
 }
 

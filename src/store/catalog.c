@@ -324,6 +324,22 @@ bool store_keyspace_exists(struct store *s, struct slice name)
     return there;
 }
 
+/* Keyspaces are never removed and their texts live as long as the store: names may be handed out.
+ */
+err_t store_keyspaces(struct store *s, err_t (*each)(void *ctx, struct slice name), void *ctx)
+{
+    gate_enter(&s->gate); /* `each` may ask the store: it is called outside */
+    size_t count = map_count(s->keyspaces), n = 0;
+    struct slice *list = mem_take((count + 1) * sizeof *list);
+    void *value;
+    for (size_t i = 0; list && map_next(s->keyspaces, &i, &list[n], &value);) n++;
+    gate_leave(&s->gate);
+    err_t e = list ? ERR_OK : ERR_NO_MEMORY;
+    for (size_t i = 0; i < n && !e; i++) e = each(ctx, list[i]);
+    mem_give(list);
+    return e;
+}
+
 /* --- tables -------------------------------------------------------------------------------------
  */
 

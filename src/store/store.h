@@ -56,6 +56,8 @@ struct store_table {
 MUST_CHECK err_t store_keyspace_create(struct store *s, struct slice name, struct slice replication,
                                        struct diag *d); /* ERR_EXISTS */
 bool store_keyspace_exists(struct store *s, struct slice name);
+MUST_CHECK err_t store_keyspaces(struct store *s, err_t (*each)(void *ctx, struct slice name),
+                                 void *ctx);
 MUST_CHECK err_t store_table_create(struct store *s, const struct store_table *wanted,
                                     const struct store_table **out,
                                     struct diag *d); /* ERR_EXISTS */

@@ -4,7 +4,13 @@
 #include "exec/render.h"
 #include "os/clock.h"
 
-enum { INFLIGHT_MAX = 1 << 20, QUEUED_MAX = 4 << 20, ACK_MS = 5, CHUNKS_RETRY_MS = 1 };
+enum {
+    INFLIGHT_MAX = 1 << 20,
+    QUEUED_MAX = 4 << 20,
+    ACK_MS = 5,
+    POST_RETRY_MS = 1,
+    STORY_MAX = 1600
+};
 
 struct query {
     struct control *control;
@@ -18,7 +24,8 @@ struct query {
         inflight; /* bytes handed to the loop and not taken by the peer's queue; under the gate */
     atomic_bool gone; /* the peer has left, or the door closes */
     struct loop_timer *ack;
-    size_t unacked; /* the loop's: sent while the peer's queue was too long */
+    struct chunk *last; /* made at the start: the end must arrive, also when memory is spent */
+    size_t unacked;     /* the loop's: sent while the peer's queue was too long */
     struct query *next;
 };
 
@@ -35,6 +42,7 @@ static void query_free(struct query *q)
     loop_timer_free(q->ack);
     gate_done(&q->gate);
     mem_give((void *)(uintptr_t)q->text.at);
+    mem_give(q->last);
     mem_give(q);
 }
 
@@ -105,30 +113,38 @@ static bool query_stopping(void *ctx)
     return atomic_load(&((struct query *)ctx)->gone);
 }
 
-static err_t send_chunk(struct query *q, struct slice bytes, bool end)
+static struct chunk *chunk_new(struct query *q, size_t room)
 {
-    struct chunk *c = mem_take_raw(sizeof(*c) + bytes.len);
-    if (!c) return ERR_NO_MEMORY;
-    *c = (struct chunk){q, end, bytes.len};
-    if (bytes.len) memcpy(c->bytes, bytes.at, bytes.len);
+    struct chunk *c = mem_take_raw(sizeof(*c) + room);
+    if (c) *c = (struct chunk){.query = q};
+    return c;
+}
+
+/* Hands a chunk to the loop, waiting while the peer is slow or the loop has too much to do. */
+static void chunk_post(struct query *q, struct chunk *c)
+{
     gate_enter(&q->gate);
     while (q->inflight > INFLIGHT_MAX && !atomic_load(&q->gone)) gate_wait(&q->gate);
-    q->inflight += bytes.len;
-    while (loop_post(q->control->loop, on_chunk,
-                     c)) { /* the loop's queue is full: it is busy, not gone */
+    q->inflight += c->len;
+    while (loop_post(q->control->loop, on_chunk, c)) {
         if (atomic_load(&q->control->closing)) {
             mem_give(c);
             break;
         }
-        (void)gate_wait_ms(&q->gate, CHUNKS_RETRY_MS);
+        (void)gate_wait_ms(&q->gate, POST_RETRY_MS);
     }
     gate_leave(&q->gate);
-    return atomic_load(&q->gone) && !end ? ERR_STOPPED : ERR_OK;
 }
 
 static err_t put_text(void *ctx, struct slice text)
 {
-    return send_chunk(ctx, text, false);
+    struct query *q = ctx;
+    struct chunk *c = chunk_new(q, text.len);
+    if (!c) return ERR_NO_MEMORY;
+    c->len = text.len;
+    if (text.len) memcpy(c->bytes, text.at, text.len);
+    chunk_post(q, c);
+    return atomic_load(&q->gone) ? ERR_STOPPED : ERR_OK;
 }
 
 static err_t run_text(struct query *q, struct diag *d)
@@ -146,24 +162,25 @@ static err_t run_text(struct query *q, struct diag *d)
     return e;
 }
 
-/* The stream's status was sent before the outcome was known: a failure is told behind this byte. */
-static const char failure_mark = CONTROL_FAILURE_MARK;
+/* The stream's status was sent before the outcome was known: a failure is told behind a mark. */
+static void put_story(struct chunk *c, const struct diag *d)
+{
+    c->bytes[0] = CONTROL_FAILURE_MARK;
+    diag_format(d, (char *)c->bytes + 1, STORY_MAX - 1);
+    c->len = strlen((char *)c->bytes);
+}
 
 static void query_run(void *arg)
 {
     struct query *q = arg;
+    struct chunk *last = q->last;
     struct diag d = {.err = ERR_OK};
-    char story[1600];
-    size_t len = 0;
     err_t e = run_text(q, &d);
-    if (e) {
-        if (d.err != e) (void)diag_fail(&d, e, "%s", err_text(e));
-        story[len++] = failure_mark;
-        diag_format(&d, story + len, sizeof(story) - len);
-        len = strlen(story);
-    }
-    /* The end must arrive: without memory for it nothing else would work either. */
-    INVARIANT(send_chunk(q, slice_make(story, len), true) == ERR_OK);
+    if (e && d.err != e) (void)diag_fail(&d, e, "%s", err_text(e));
+    if (e) put_story(last, &d);
+    last->end = true;
+    q->last = NULL;
+    chunk_post(q, last);
 }
 
 /* --- starting and stopping
@@ -181,12 +198,15 @@ void control_query(struct control *c, struct http_request *r)
     }
     struct query *q = mem_take(sizeof(*q));
     char *text = q ? mem_text(http_body(r)) : NULL;
-    if (!text) {
+    struct chunk *last = text ? chunk_new(q, STORY_MAX) : NULL;
+    if (!last) {
+        mem_give(text);
         mem_give(q);
         http_reply_text(r, 503, "error: %s\n", err_text(ERR_NO_MEMORY));
         return;
     }
-    *q = (struct query){.control = c, .request = r, .text = slice_make(text, http_body(r).len)};
+    *q = (struct query){.control = c, .request = r, .last = last};
+    q->text = slice_make(text, http_body(r).len);
     gate_init(&q->gate);
     (void)http_param(r, "format", &format);
     if (http_param(r, "keyspace", &keyspace))
@@ -204,25 +224,8 @@ void control_query(struct control *c, struct http_request *r)
     c->query_count++;
     http_stream_start(r, 200, "text/plain; charset=utf-8", on_gone, q);
     if (thread_start(&q->thread, "query", query_run, q, &d)) {
-        static const char story[] = {CONTROL_FAILURE_MARK,
-                                     'e',
-                                     'r',
-                                     'r',
-                                     'o',
-                                     'r',
-                                     ':',
-                                     ' ',
-                                     'n',
-                                     'o',
-                                     ' ',
-                                     't',
-                                     'h',
-                                     'r',
-                                     'e',
-                                     'a',
-                                     'd',
-                                     '\n'};
-        http_stream_send(r, slice_make(story, sizeof(story)));
+        put_story(last, &d);
+        http_stream_send(r, slice_make(last->bytes, last->len));
         http_stream_end(r);
         unlink_query(q);
         query_free(q);
