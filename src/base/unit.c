@@ -48,7 +48,10 @@ void unit_put_bytes(struct buf *out, uint64_t bytes)
     }
     double v = (double)bytes / 1024;
     size_t i = 0;
-    for (; v >= 1024; v /= 1024) i++;
+    while (v >= 1024) {
+        v /= 1024;
+        i++;
+    }
     buf_printf(out, "%.*f %s", v < 100 ? 1 : 0, v, names[i]);
 }
 

@@ -21,7 +21,7 @@ struct slice connect_pair(struct slice pairs, char separator, const char *name)
     size_t name_size = strlen(name);
     for (uint32_t at = 0; at < pairs.len;) {
         uint32_t end = at;
-        while (end < pairs.len && pairs.at[end] != separator) end++;
+        while (end < pairs.len && pairs.at[end] != (uint8_t)separator) end++;
         if (end - at > name_size && memcmp(pairs.at + at, name, name_size) == 0 &&
             pairs.at[at + name_size] == '=')
             return slice_make(pairs.at + at + name_size + 1, end - at - name_size - 1);

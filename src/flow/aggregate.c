@@ -154,7 +154,8 @@ err_t groups_take(struct query *q, struct column_batch *b, const struct eval_con
     const struct plan_select *p = q->plan;
     struct column *keys = arena_take(q->batch, (p->group_count + 1) * sizeof(*keys));
     struct column *values = arena_take(q->batch, (p->aggregate_count + 1) * sizeof(*values));
-    err_t e = keys && values ? groups_open(q, d) : diag_fail(d, ERR_NO_MEMORY, "GROUP BY");
+    if (!keys || !values) return diag_fail(d, ERR_NO_MEMORY, "GROUP BY");
+    err_t e = groups_open(q, d);
     for (uint32_t i = 0; !e && i < p->group_count; i++)
         e = evaluate(q, p->group_by[i], x, b, &keys[i], d);
     for (uint32_t i = 0; !e && i < p->aggregate_count; i++)

@@ -108,8 +108,9 @@ static err_t make_block(struct making *m, uint32_t from, uint32_t count, struct 
 {
     struct source *s = m->s;
     struct column_batch b = {0};
-    if (s->path_count) {
-        err_t e = batch_init(&b, s->path_types, s->path_count, count, s->arena);
+    const uint32_t paths = s->path_count;
+    if (paths) {
+        err_t e = batch_init(&b, s->path_types, paths, count, s->arena);
         if (!e) e = json_decode(s->decoder, s->paths, m->documents + from, count, &b);
         if (e)
             return diag_fail(d, e, "keys of an answer of source '%.*s'", SLICE_ARG(s->stage->name));
@@ -118,7 +119,7 @@ static err_t make_block(struct making *m, uint32_t from, uint32_t count, struct 
         uint32_t index = from + i;
         struct answer_item item = {
             .time_ms = m->now_ms, .key_null = true, .value = m->documents[index]};
-        if (s->path_count && !key_and_time(m, &b, i, index, &item)) continue;
+        if (paths && !key_and_time(m, &b, i, index, &item)) continue;
         place_item(m, &item, index);
     }
     return ERR_OK;
