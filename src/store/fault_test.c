@@ -56,7 +56,7 @@ TEST(a_damaged_file_is_named)
     db_file(&k, ".sst", path);
     struct store_options o = {.dir = k.dir};
     kit_close(&k);
-    damage(path, 4500); /* behind the first block, which holds what opening reads */
+    damage(path, 20000); /* behind the first block, which holds what opening reads */
     kit_open(&k, o);
     struct store_scan_options so = {.table = k.t};
     struct store_scan *c;

@@ -33,12 +33,14 @@ static char *file_write(struct store *s, const char *path, const struct entries 
                         size_t group_count)
 {
     char *message = NULL;
-    rocksdb_sstfilewriter_t *f = rocksdb_sstfilewriter_create(s->env_options, s->options);
+    rocksdb_sstfilewriter_t *f = rocksdb_sstfilewriter_create(s->env_options, s->file_options);
     rocksdb_sstfilewriter_open(f, path, &message);
     if (!message) rocksdb_sstfilewriter_put(f, first_key, KEY_PREFIX_SIZE, "", 0, &message);
     for (size_t i = 0; i < group_count && !message; i++)
-        for (size_t k = 0; k < groups[i].count && !message; k++)
+        for (size_t k = 0; k < groups[i].count && !message; k++) {
+            entry_ahead(groups[i].at, k, groups[i].count);
             file_add(f, &groups[i].at[k], &message);
+        }
     if (!message) rocksdb_sstfilewriter_put(f, last_key, KEY_PREFIX_SIZE, "", 0, &message);
     if (!message) rocksdb_sstfilewriter_finish(f, &message);
     rocksdb_sstfilewriter_destroy(f);

@@ -49,9 +49,21 @@ static err_t merge_within(const struct slice *rows, size_t count, struct cell *m
     return out->err;
 }
 
+/* Every row is written in the one form (row_put, row_value): alone it is merged already. Most are:
+ * compaction asks for each row that it brings to the last level. */
+static err_t row_alone(struct slice row, struct buf *out)
+{
+    struct row_reader r;
+    row_open(&r, row);
+    if (r.err) return r.err;
+    buf_slice(out, row);
+    return out->err;
+}
+
 err_t row_merge(const struct slice *rows, size_t count, struct buf *out)
 {
     struct cell on_stack[2 * CELLS_ON_STACK];
+    if (count == 1) return row_alone(rows[0], out);
     err_t e = merge_within(rows, count, on_stack, CELLS_ON_STACK, out);
     for (size_t cap = 1024; e == ERR_TOO_BIG && cap <= CELL_ID_MAX + 1025UL; cap *= 8) {
         struct cell *memory = mem_take_raw(2 * cap * sizeof *memory);

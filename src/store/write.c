@@ -206,6 +206,7 @@ static err_t batch_entries(struct store *s, const struct entries *groups, size_t
     for (size_t i = 0; i < group_count; i++) {
         for (size_t k = 0; k < groups[i].count; k++) {
             const struct entry *e = &groups[i].at[k];
+            entry_ahead(groups[i].at, k, groups[i].count);
             const char *key = (const char *)e->key, *value = key + e->key_len;
             bytes += e->key_len + e->value_len;
             switch ((enum entry_op)e->op) {
