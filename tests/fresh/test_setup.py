@@ -4,9 +4,10 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 
-from harness import Failed, ROOT, check, folder
+from harness import Failed, ROOT, check, folder, wait_for
 
 PLAIN = ("bash awk basename cat chmod cksum cut date df dirname env flock grep id ls mkdir rm sed stat tail touch tr wc").split()
 PACKAGES = {w[0]: w for l in (ROOT / "tools/packages.txt").read_text().splitlines() if (w := l.split()) and l[0] != "#"}
@@ -199,6 +200,18 @@ def test_the_last_line_of_test_when_the_set_up_fails():
         r = m.run("test")
         stopped(r, "there is no apt-get here")
         check(r.stdout == "0 passed, 1 failed\n", r.stdout)
+
+
+def test_ctrl_c_ends_a_step_and_says_so():
+    with machine() as m:
+        m.command("ninja", f"touch '{m.root}/begun'; exec {shutil.which('sleep')} 60")
+        p = subprocess.Popen(["bash", "test"], cwd=m.root, env={"PATH": str(m.bin)}, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        wait_for("the build", lambda: (m.root / "begun").exists())
+        os.killpg(p.pid, signal.SIGINT)
+        out, err = p.communicate(timeout=20)
+        check(p.returncode == 130 and "interrupted; the same command goes on" in err, f"{p.returncode}: {err}")
+        check(out == "0 passed, 1 failed\n", out)
 
 
 # --- the disk --------------------------------------------------------------------------------------------
