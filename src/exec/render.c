@@ -94,7 +94,7 @@ static void put_table_head(struct render *r)
     buf_char(&r->page, '\n');
     for (uint32_t c = 0; c < r->columns; c++) {
         buf_text(&r->page, c ? "+-" : "-");
-        for (uint32_t i = 0; i < r->widths[c] + (c + 1 < r->columns); i++) buf_char(&r->page, '-');
+        for (uint32_t i = 0; i <= r->widths[c]; i++) buf_char(&r->page, '-');
     }
     buf_char(&r->page, '\n');
 }

@@ -253,6 +253,8 @@ err_t exec_describe(struct exec_call *x, const struct statement *s, struct diag 
     if (s->what.len && !slice_is(s->what, "TABLE")) return exec_show(x, s, d);
     const struct store_table *t = exec_table(x, s->name);
     if (t) return describe_table(x, t, d);
-    (void)diag_fail(d, ERR_UNKNOWN_TABLE, "table %.*s does not exist", SLICE_ARG(s->name.name));
+    struct slice keyspace = exec_keyspace(x, s->name);
+    (void)diag_fail(d, ERR_UNKNOWN_TABLE, "table %.*s%s%.*s does not exist", SLICE_ARG(keyspace),
+                    keyspace.len ? "." : "", SLICE_ARG(s->name.name));
     return diag_hint(d, "sluice query 'SHOW TABLES' lists those that do");
 }

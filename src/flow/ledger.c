@@ -115,7 +115,7 @@ void epoch_record_put(struct buf *out, const struct epoch_record *r)
     for (uint32_t i = 0; i < r->range_count; i++) {
         buf_uvarint(out, (uint64_t)r->ranges[i].partition);
         buf_uvarint(out, (uint64_t)r->ranges[i].from);
-        buf_uvarint(out, (uint64_t)(r->ranges[i].to - r->ranges[i].from));
+        buf_uvarint(out, (uint64_t)r->ranges[i].to - (uint64_t)r->ranges[i].from);
     }
 }
 
