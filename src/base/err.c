@@ -1,3 +1,4 @@
+#define ERR_C /* the linter sees diag_fail itself here */
 #include "base/err.h"
 
 #include <errno.h>

@@ -41,6 +41,20 @@ err_t diag_where(struct diag *d, const char *where, ...) PRINTF_LIKE(2, 3);
 err_t diag_why(struct diag *d, const char *why, ...) PRINTF_LIKE(2, 3);
 err_t diag_hint(struct diag *d, const char *hint, ...) PRINTF_LIKE(2, 3);
 
+#if defined(__clang_analyzer__) && !defined(ERR_C)
+/* The linter sees one file at a time: here it learns that these never answer ERR_OK. */
+static inline err_t diag_said(err_t e)
+{
+    if (e == ERR_OK) __builtin_unreachable();
+    return e;
+}
+#define diag_fail(...)  diag_said(diag_fail(__VA_ARGS__))
+#define diag_errno(...) diag_said(diag_errno(__VA_ARGS__))
+#define diag_where(...) diag_said(diag_where(__VA_ARGS__))
+#define diag_why(...)   diag_said(diag_why(__VA_ARGS__))
+#define diag_hint(...)  diag_said(diag_hint(__VA_ARGS__))
+#endif
+
 /* The whole story for a person, over at most four lines:
  *     error: WHAT
  *       at WHERE

@@ -26,19 +26,13 @@ struct journal {
     struct buf scratch;
 };
 
-static void head_bytes(uint8_t head[JOURNAL_HEAD])
-{
-    memcpy(head, "SLUICEJ", 7);
-    head[7] = JOURNAL_VERSION;
-}
+static const uint8_t beginning[JOURNAL_HEAD] = {'S', 'L', 'U', 'I', 'C', 'E', 'J', JOURNAL_VERSION};
 
 static err_t begin_file(const char *path, int *fd, struct diag *d)
 {
-    uint8_t head[JOURNAL_HEAD];
-    head_bytes(head);
     err_t e = file_open(path, FILE_WRITE, fd, d);
     if (!e) e = file_truncate(*fd, 0, d);
-    if (!e) e = file_pwrite(*fd, head, sizeof(head), 0, d);
+    if (!e) e = file_pwrite(*fd, beginning, sizeof(beginning), 0, d);
     return e;
 }
 
@@ -84,12 +78,11 @@ static err_t scan(struct journal *j, struct diag *d)
 err_t journal_open(const char *path, struct journal **out, struct diag *d)
 {
     struct journal *j = mem_take(sizeof(*j));
-    uint8_t head[JOURNAL_HEAD] = {0}, wanted[JOURNAL_HEAD];
+    uint8_t head[JOURNAL_HEAD] = {0};
     size_t got = 0;
     if (!j) return diag_fail(d, ERR_NO_MEMORY, "no memory for the journal %s", path);
     *j = (struct journal){.fd = -1, .end = JOURNAL_HEAD, .scratch = buf_make(ENTRY_MAX)};
     snprintf(j->path, sizeof(j->path), "%s", path);
-    head_bytes(wanted);
     err_t e = file_open(path, FILE_WRITE, &j->fd, d);
     if (!e) e = file_pread(j->fd, head, sizeof(head), 0, &got, d);
     if (!e && got < sizeof(head)) { /* new, or torn at its very beginning */
@@ -97,7 +90,7 @@ err_t journal_open(const char *path, struct journal **out, struct diag *d)
         e = begin_file(path, &j->fd, d);
         if (!e) e = file_sync(j->fd, d);
         if (!e) e = sync_parent(path, d);
-    } else if (!e && memcmp(head, wanted, 7) != 0) {
+    } else if (!e && memcmp(head, beginning, 7) != 0) {
         e = diag_fail(d, ERR_CORRUPT, "%s is no journal of a source", path);
     } else if (!e && head[7] > JOURNAL_VERSION) {
         e = diag_fail(d, ERR_VERSION, "the journal %s is of version %d, this program reads %d",

@@ -40,11 +40,13 @@ err_t query_outputs(struct query *q, struct column_batch *b, const struct eval_c
                     struct diag *d)
 {
     struct column *outputs = arena_take(q->batch, (q->outputs_all + 1) * sizeof(*outputs));
-    err_t e = outputs ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "a query's outputs");
-    if (!q->selected_count) return e;
+    err_t e = ERR_OK;
+    if (!outputs) return diag_fail(d, ERR_NO_MEMORY, "a query's outputs");
+    if (!q->selected_count) return ERR_OK;
     for (uint32_t i = 0; !e && i < q->outputs_all; i++) {
         e = expr_eval(q->plan->outputs[i].value, x, b, &outputs[i]);
         if (e) return diag_fail(d, e, "column '%.*s'", SLICE_ARG(q->plan->outputs[i].name));
+        INVARIANT(outputs[i].state);
         for (uint32_t k = 0; k < q->selected_count; k++)
             if (outputs[i].state[q->selected[k]] == ERROR_VALUE)
                 return query_fault(q, b, q->selected[k], d);

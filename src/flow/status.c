@@ -159,6 +159,7 @@ static enum stage_state state_of(const struct stage *s)
     if (s->paused) return STAGE_PAUSED;
     if (s->source) return s->source->worker.state;
     enum stage_state worst = STAGE_WAITING;
+    INVARIANT(s->stream); /* a stage is one of the two */
     for (uint32_t i = 0; i < s->stream->lane_count; i++) {
         enum stage_state one = s->stream->lanes[i].worker.state;
         if (rank[one] > rank[worst]) worst = one;

@@ -238,7 +238,7 @@ static void run_commit(struct run *r, struct log_partition *p)
 {
     struct writer *w = &p->log->writer;
     struct diag d = {0};
-    INVARIANT(r->bytes == 0 || !p->stopped);                  /* L7 */
+    INVARIANT(r->bytes == 0 || (!p->stopped && p->held));     /* L7 */
     INVARIANT(r->bytes == 0 || p->file_end >= p->held->size); /* L4 */
     err_t e = r->bytes ? run_write(r, p, &d) : ERR_OK;
     bool early = p->log->options.mutant_answer_before_sync && r->bytes && !e;

@@ -234,7 +234,7 @@ err_t file_lock(const char *path, int *fd, struct diag *d)
         if (!e) e = file_pwrite(*fd, pid, (size_t)n, 0, d);
         if (!e) return ERR_OK;
     } else if (errno == EWOULDBLOCK) {
-        e = file_pread(*fd, pid, sizeof(pid) - 1, 0, &got, d);
+        (void)!file_pread(*fd, pid, sizeof(pid) - 1, 0, &got, NULL); /* who it is, if it says so */
         pid[strcspn(pid, "\n")] = 0;
         snprintf(comm_path, sizeof(comm_path), "/proc/%.16s/comm", pid);
         struct slice name = {0};

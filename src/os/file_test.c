@@ -1,5 +1,6 @@
 /* Files: what is written comes back, failures name their path, the lock is exclusive across and
  * inside processes, and a store is whole. Method: real files in the test's own directory. */
+#include "base/bytes.h"
 #include "os/file.h"
 
 #include "test.h"
@@ -156,25 +157,26 @@ TEST(a_lock_is_refused_twice_and_names_its_holder)
 
 static err_t note_name(void *ctx, const char *name)
 {
-    strcat(strcat(ctx, name), " ");
+    struct buf *seen = ctx;
+    buf_printf(seen, "%s ", name);
     return strcmp(name, "stop") == 0 ? ERR_STOPPED : ERR_OK;
 }
 
 TEST(directories_are_made_with_parents_listed_in_order_and_removed_whole)
 {
     struct diag d;
-    char seen[256] = "";
+    struct buf seen = buf_make(256);
     uint64_t free_bytes, total;
     CHECK_OK(dir_make(in_dir("x/y/z/"), &d), &d);
     CHECK_OK(dir_make(in_dir("x/y/z"), &d), &d);
     CHECK_OK(file_store(in_dir("x/b"), SLICE("1"), &d), &d);
     CHECK_OK(file_store(in_dir("x/a"), SLICE("1"), &d), &d);
-    CHECK_OK(dir_list(in_dir("x"), note_name, seen, &d), &d);
-    CHECK_TEXT(seen, "a b y ");
+    CHECK_OK(dir_list(in_dir("x"), note_name, &seen, &d), &d);
+    CHECK_TEXT(buf_cstr(&seen), "a b y ");
     CHECK_OK(file_store(in_dir("x/stop"), SLICE("1"), &d), &d);
-    seen[0] = 0;
-    CHECK_ERR(dir_list(in_dir("x"), note_name, seen, &d), ERR_STOPPED);
-    CHECK_TEXT(seen, "a b stop ");
+    buf_reset(&seen);
+    CHECK_ERR(dir_list(in_dir("x"), note_name, &seen, &d), ERR_STOPPED);
+    CHECK_TEXT(buf_cstr(&seen), "a b stop ");
     CHECK(dir_make(in_dir("x/a/under-a-file"), &d) != ERR_OK);
     CHECK(strstr(d.what, "x/a") && strstr(d.why, "Not a directory"));
     CHECK_OK(disk_free(in_dir("x"), &free_bytes, &total, &d), &d);
@@ -182,6 +184,7 @@ TEST(directories_are_made_with_parents_listed_in_order_and_removed_whole)
     CHECK_OK(dir_remove_all(in_dir("x"), &d), &d);
     CHECK(!file_exists(in_dir("x")));
     CHECK_OK(dir_remove_all(in_dir("x"), &d), &d);
+    buf_done(&seen);
 }
 
 TEST(removing_a_tree_does_not_follow_links_out_of_it)

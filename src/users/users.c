@@ -164,7 +164,7 @@ static err_t first_users(struct users *u, struct diag *d)
     static const char *const well_known[] = {"admin", "cassandra"};
     for (size_t i = 0; i < COUNT_OF(well_known); i++) {
         struct user user = {.role = ROLE_ADMIN, .well_known = true};
-        strcpy(user.name, well_known[i]);
+        INVARIANT(slice_to_cstr(slice_of(well_known[i]), user.name, sizeof(user.name)));
         err_t e = scram_make(&user, slice_of(well_known[i]));
         if (!e) e = vec_push(&u->list, &user);
         if (e) return diag_fail(d, e, "the first users can not be made");
