@@ -112,7 +112,8 @@ static void draw_row(const struct face *f, int side, int y, uint8_t *row)
         int sum[3] = {0, 0, 0};
         for (int s = 0; s < SAMPLES * SAMPLES; s++) {
             double px = (x + (s % SAMPLES + 0.5) / SAMPLES) / side - 0.5;
-            double py = (y + (s / SAMPLES + 0.5) / SAMPLES) / side - 0.5;
+            int line = s / SAMPLES;
+            double py = (y + (line + 0.5) / SAMPLES) / side - 0.5;
             struct colour c = paint(f, px, py);
             sum[0] += c.r, sum[1] += c.g, sum[2] += c.b;
         }

@@ -156,7 +156,7 @@ static err_t lex_quoted(struct lexer *l, char quote, struct token *t)
     uint32_t n = 0;
     for (uint32_t i = 0; i < inner.len; i++) {
         out[n++] = inner.at[i];
-        if (inner.at[i] == quote) i++;
+        if (inner.at[i] == (uint8_t)quote) i++;
     }
     t->value = slice_make(out, n);
     return ERR_OK;

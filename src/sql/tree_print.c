@@ -16,7 +16,7 @@ static void print_quoted(struct slice s, char quote, struct buf *out)
 {
     buf_char(out, quote);
     for (uint32_t i = 0; i < s.len; i++) {
-        if (s.at[i] == quote) buf_char(out, quote);
+        if (s.at[i] == (uint8_t)quote) buf_char(out, quote);
         buf_char(out, (char)s.at[i]);
     }
     buf_char(out, quote);
