@@ -13,8 +13,8 @@ static const char *const texts[] = {
     "BY "
     "min(b) DESC",
     "INSERT INTO s.n (id, a, t, tags) VALUES (1, 2, uuid()::text, ['a', 'b']) USING TTL 5",
-    "CREATE SOURCE r FROM http 'x' WITH (a = 1, b = {'c': 2}) WATERMARK FOR ts DELAY '5s' INTO "
-    "TOPIC t",
+    ("CREATE SOURCE r FROM http 'x' WITH (a = 1, b = {'c': 2}) WATERMARK FOR ts DELAY '5s' INTO "
+     "TOPIC t"),
     "CREATE TABLE k.t (a map<text, list<int>>, b int, c text, PRIMARY KEY ((b, c)))",
 };
 
