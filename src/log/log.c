@@ -186,3 +186,8 @@ struct log_recovery log_recovery(const struct log *l)
 {
     return l->recovery;
 }
+
+bool log_must_reopen(const struct log *l)
+{
+    return atomic_load(&l->must_reopen);
+}

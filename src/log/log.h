@@ -127,3 +127,5 @@ struct log_recovery {
     uint64_t partitions, segments_scanned, bytes_scanned, bytes_cut;
 };
 struct log_recovery log_recovery(const struct log *l);
+/* A write or sync has failed for good: a partition takes nothing until the log is opened again. */
+bool log_must_reopen(const struct log *l);

@@ -292,5 +292,6 @@ struct log {
     struct map *producer_names; /* name -> id - INTERNAL_PRODUCERS + 1, as a pointer */
     struct writer writer;
     struct log_recovery recovery;
+    _Atomic bool must_reopen; /* a partition is stopped (L7) */
 };
 MUST_CHECK err_t identity_store(struct log *l, struct diag *d); /* inside change_gate */

@@ -134,6 +134,7 @@ static void run_take(struct run *r, struct log_partition *p, struct log_append *
 static void partition_stop(struct log_partition *p, err_t e, const struct diag *why)
 {
     p->stopped = e;
+    atomic_store(&p->topic->log->must_reopen, true);
     if (!p->stopped_why) p->stopped_why = mem_take(sizeof(*why));
     if (p->stopped_why) *p->stopped_why = *why;
     say_diag(SAY_LOG, SAY_ERROR, "partition is stopped", why);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000 };
+enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000, LOOK_MS = 1000 };
 
 /* --- the data, with or without a server
  * ---------------------------------------------------------------------- */
@@ -271,10 +271,22 @@ static void on_retention(void *arg)
         say_warn(SAY_LOG, "topics can not be listed for retention", "err=%d", 1);
 }
 
+/* After a failed sync nothing is acknowledged until the files are opened again; the process is
+ * small and starts in milliseconds, so that opening again is starting again. */
+static void on_look(void *arg)
+{
+    struct server *s = arg;
+    if (!log_must_reopen(s->world.log) && !store_must_reopen(s->world.store)) return;
+    say_error(SAY_MAIN, "storage failed for good; the server ends and is started anew", "part=%s",
+              log_must_reopen(s->world.log) ? "log" : "store");
+    s->broken = true;
+    loop_stop(s->loop);
+}
+
 static err_t start(struct server *s, struct diag *d)
 {
     struct project *p = s->project;
-    struct loop_timer *retention;
+    struct loop_timer *retention, *look;
     char path[PROJECT_PATH_MAX];
     int64_t every = config_number(&p->config, CONFIG_log_retention_check);
     mem_limit_set((size_t)config_number(&p->config, CONFIG_memory_budget));
@@ -291,7 +303,8 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = flow_start(s->world.flow, d);
     if (!e && (loop_signal(s->loop, SIGTERM, on_signal, s) ||
                loop_signal(s->loop, SIGINT, on_signal, s) ||
-               loop_timer_new(s->loop, every, every, on_retention, s, &retention)))
+               loop_timer_new(s->loop, every, every, on_retention, s, &retention) ||
+               loop_timer_new(s->loop, LOOK_MS, LOOK_MS, on_look, s, &look)))
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for the main loop");
     return e;
 }

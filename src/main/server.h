@@ -22,6 +22,7 @@ struct server {
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */
     int64_t memory_at_ns;
+    bool broken;       /* storage must be opened anew: the supervisor does it */
     int signals;       /* how many asked it to end */
     char command[512]; /* how a person calls this program: "sluice", or its path */
 };

@@ -64,7 +64,8 @@ static int serve(void *arg)
     server_close(&u->server);
     running_forget();
     say_info(SAY_MAIN, "ended", "clean=yes");
-    return e ? cli_fail(&d) : 0;
+    if (e) return cli_fail(&d);
+    return u->server.broken ? 1 : 0;
 }
 
 int verb_up(const struct verb *v, const struct args *a)

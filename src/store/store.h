@@ -183,3 +183,6 @@ struct store_stats {
         pending_compaction_bytes;
 };
 struct store_stats store_stats(struct store *s);
+/* Commits fail one after the other for a reason that only opening anew can mend: RocksDB keeps the
+ * first error of its log for good. A full disk is none: it goes on when there is room. */
+bool store_must_reopen(const struct store *s);

@@ -1,5 +1,6 @@
 /* store_int: what the store's own files share. Private to this room. */
 #pragma once
+#include <stdatomic.h>
 #include "os/thread.h"
 #include "store/store.h"
 #include <rocksdb/c.h>
@@ -127,6 +128,8 @@ struct store {
     rocksdb_readoptions_t *read_newest;
     rocksdb_envoptions_t *env_options;
     rocksdb_ingestexternalfileoptions_t *ingest_options;
+
+    _Atomic uint32_t failures_running; /* commits that failed one after the other */
 
     struct gate gate; /* guards all below */
     uint32_t commits_running, ingests_running, snapshots_wanted;

@@ -235,6 +235,9 @@ static err_t entries_commit(struct store *s, enum store_form form, const struct 
     return batch_entries(s, groups, group_count, d);
 }
 
+/* One failure may pass; three in a row, with delays between them, do not. */
+enum { FAILURES_LASTING = 3 };
+
 err_t store_write_commit(struct store_write *w, struct diag *d)
 {
     struct store *s = w->store;
@@ -257,10 +260,19 @@ err_t store_write_commit(struct store_write *w, struct diag *d)
         }
         commit_leave(s);
     }
+    if (e == ERR_IO || e == ERR_CORRUPT)
+        atomic_fetch_add(&s->failures_running, 1);
+    else
+        atomic_store(&s->failures_running, 0);
     if (!e) {
         metric_add(METRIC_store_commits_total, 1);
         metric_add(METRIC_store_rows_total, (int64_t)w->rows);
     }
     store_write_abort(w);
     return e;
+}
+
+bool store_must_reopen(const struct store *s)
+{
+    return atomic_load(&s->failures_running) >= FAILURES_LASTING;
 }
