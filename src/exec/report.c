@@ -99,6 +99,13 @@ static err_t status_stage_json(void *ctx, const struct flow_status *s)
                "}, \"balanced\": %s, ",
                l->in, l->applied, l->filtered, l->deduplicated, l->late, l->dead, l->expired,
                l->held, l->rows_out, s->balanced ? "true" : "false");
+    const struct flow_span *spans[] = {&s->live, &s->catchup};
+    for (size_t i = 0; i < COUNT_OF(spans); i++)
+        buf_printf(out,
+                   "\"%s\": {\"epochs\": %" PRIu64 ", \"p50Us\": %" PRId64 ", \"p99Us\": %" PRId64
+                   ", \"maxUs\": %" PRId64 "}, ",
+                   i ? "catchup" : "live", spans[i]->epochs, spans[i]->p50_us, spans[i]->p99_us,
+                   spans[i]->max_us);
     json_field(out, "trouble", slice_of(s->trouble));
     buf_text(out, ", ");
     json_field(out, "note", slice_of(s->note));

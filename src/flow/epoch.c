@@ -4,7 +4,8 @@
 
 enum {
     EPOCH_SLACK = 256 << 20, /* what the chunk that crosses the soft bound may add */
-    PRUNE_EVERY = 1024       /* epochs between looks for records that retention has overtaken */
+    PRUNE_EVERY = 1024,      /* epochs between looks for records that retention has overtaken */
+    PACE_LEAST = 256         /* rows of a live epoch, however slow the disk is */
 };
 /* the end of year 9999: times beyond are a producer's mistake */
 static const int64_t time_max_ms = 253402300799999;
@@ -31,7 +32,7 @@ err_t epoch_begin(struct lane *l, enum store_form form, struct diag *d)
     struct flow *f = flow_of(l);
     const struct sql_relation *into = l->stream->plan->into;
     struct epoch *p = &l->epoch;
-    uint32_t rows = form == STORE_CATCHUP ? f->o.epoch_rows_catchup : f->o.epoch_rows_live;
+    uint32_t rows = form == STORE_CATCHUP ? f->o.epoch_rows_catchup : l->pace;
     if (form == STORE_CATCHUP) rows = MAX(rows / l->stream->lane_count, 1u);
     if (l->rows_cap) rows = MIN(rows, l->rows_cap);
     *p = (struct epoch){.number = epoch_number(l),
@@ -293,11 +294,28 @@ static err_t check_balance(const struct lane *l, struct diag *d)
                     (unsigned long long)n->held);
 }
 
+/* Live: the next epoch has as many rows as can be read and be on disk within twice epoch_ms_live.
+ * One slow commit halves it at most, one fast one doubles it. */
+static void set_pace(struct lane *l, int64_t took_us)
+{
+    const struct flow_options *o = &flow_of(l)->o;
+    uint64_t most = o->epoch_rows_live, least = MIN(most, (uint64_t)PACE_LEAST);
+    uint64_t rows = l->epoch.counter.now.in, took = (uint64_t)MAX(took_us, (int64_t)1);
+    uint64_t goal = (uint64_t)o->epoch_ms_live * 2000, fits = rows * goal / took, next = l->pace;
+    if (took > goal)
+        next = MAX(MIN(fits, next), next / 2);
+    else if (rows >= l->epoch.rows_max)
+        next = MIN(MAX(fits, next), next * 2);
+    l->pace = (uint32_t)MIN(MAX(next, least), most);
+}
+
 static void publish(struct lane *l)
 {
     struct stage *s = l->stream->stage;
     const struct ledger *delta = &l->epoch.counter.now;
     l->last_epoch++;
+    int64_t took_us = (clock_mono_ns() - l->epoch.started_ns) / 1000;
+    if (l->epoch.form == STORE_LIVE) set_pace(l, took_us);
     metric_add(METRIC_flow_records_in_total, (int64_t)delta->in);
     metric_add(METRIC_flow_rows_out_total, (int64_t)delta->rows_out);
     metric_add(METRIC_flow_dead_total, (int64_t)delta->dead);
@@ -311,6 +329,7 @@ static void publish(struct lane *l)
     s->epochs++;
     s->last_commit_ms = clock_wall_ms();
     s->form = l->epoch.form;
+    spans_add(s->form == STORE_LIVE ? &s->live : &s->catchup, took_us);
     stage_rate(s, delta->in);
     gate_wake(&s->flow->gate);
     gate_leave(&s->flow->gate);

@@ -20,7 +20,8 @@ struct flow_options {
     const char *dir;    /* flow's own files: the journals of answers that can't be fetched again */
     uint32_t lanes_max; /* a stream; 0: half the processors, at least 1 */
     uint32_t epoch_rows_live;    /* 0: 10,000 */
-    int64_t epoch_ms_live;       /* a record waits at most this long for its epoch; 0: 20 */
+    int64_t epoch_ms_live;       /* a live epoch closes after this time, and is kept so small that
+                                  * with its commit it takes twice that at most; 0: 20 */
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
     uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
     size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
@@ -67,6 +68,13 @@ struct ledger {
 };
 bool ledger_balanced(const struct ledger *l);
 
+/* How long a stream's epochs of one form took: from the moment before the first record is read
+ * until the commit is on disk and visible. p50 and p99 are at most a quarter too high, max is
+ * exact. */
+struct flow_span {
+    uint64_t epochs;
+    int64_t p50_us, p99_us, max_us;
+};
 struct flow_status { /* of one source or stream */
     struct slice name, from, into;
     bool is_source;
@@ -79,7 +87,8 @@ struct flow_status { /* of one source or stream */
     uint64_t epochs; /* a stream: committed since it was added; a source: its answers so far */
     double rows_per_second; /* over the last seconds */
     int64_t since_ms, last_commit_ms;
-    const char *form; /* "live", "catching up" */
+    const char *form;               /* "live", "catching up" */
+    struct flow_span live, catchup; /* a stream's epochs since the start */
     uint32_t lanes;
     uint64_t cpu_ns; /* of its threads */
     size_t memory;

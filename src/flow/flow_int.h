@@ -140,6 +140,13 @@ struct worker { /* a thread and what wakes it */
     _Atomic size_t memory;  /* that it holds, roughly */
     enum stage_state state; /* guarded by the flow's gate */
 };
+enum { PACE_FIRST = 2048 }; /* rows of a lane's first live epoch */
+enum { SPAN_STEPS = 4, SPAN_BUCKETS = 40 * SPAN_STEPS };
+struct spans { /* times, counted by size: four steps from one power of two to the next */
+    uint64_t count;
+    int64_t max_us;
+    uint32_t buckets[SPAN_BUCKETS];
+};
 struct stage {
     struct flow *flow;
     struct slice name, from, into; /* in flow's memory */
@@ -155,6 +162,7 @@ struct stage {
     uint64_t epochs;
     int64_t since_ms, last_commit_ms;
     enum store_form form;
+    struct spans live, catchup;
     double rate;
     int64_t rate_since_ns;
     uint64_t rate_rows;
@@ -183,6 +191,8 @@ static inline bool stage_stopping(const struct stage *s)
 }
 void stage_trouble(struct stage *s, const struct diag *d); /* NULL: all is well again */
 void stage_fail(struct stage *s, struct worker *w, const struct diag *d);
+void spans_add(struct spans *s, int64_t us);
+struct flow_span spans_tell(const struct spans *s);
 void stage_rate(struct stage *s, uint64_t rows);     /* inside the flow's gate */
 void stage_note(struct stage *s, struct slice note); /* said aloud when it changes */
 void stage_ask_to_stop(struct stage *s);
@@ -405,6 +415,7 @@ struct lane {
     int64_t *write_us;
     struct store_lineage *lineage;
     uint16_t *column_ids;
+    uint32_t pace;     /* rows of the next live epoch */
     uint32_t rows_cap; /* shrunk when an epoch was too big; 0: as the options say */
     bool loaded;
     uint64_t last_epoch; /* the counter part, without the lane's byte */

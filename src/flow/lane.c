@@ -276,7 +276,10 @@ static err_t lane_init(struct lane *l, struct stream *s, uint32_t index, struct 
 {
     uint32_t total = (uint32_t)log_topic_partitions(s->topic);
     size_t share = s->stage->flow->o.memory_max / MAX(s->stage->flow->lane_count, 1u);
-    *l = (struct lane){.stream = s, .index = index, .scratch = buf_make(MIB(8))};
+    *l = (struct lane){.stream = s,
+                       .index = index,
+                       .pace = MIN(s->stage->flow->o.epoch_rows_live, (uint32_t)PACE_FIRST),
+                       .scratch = buf_make(MIB(8))};
     worker_init(&l->worker);
     l->partition_count = (total - index + s->lane_count - 1) / s->lane_count;
     l->partitions = mem_take(l->partition_count * sizeof(*l->partitions));

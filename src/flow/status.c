@@ -130,6 +130,36 @@ void stage_rate(struct stage *s, uint64_t rows)
     s->rate_rows += rows;
 }
 
+/* A bucket's times begin at (4 + bucket % 4) << (bucket / 4 - 2). */
+void spans_add(struct spans *s, int64_t us)
+{
+    uint64_t v = (uint64_t)MAX(us, (int64_t)SPAN_STEPS);
+    uint32_t power = 63 - (uint32_t)__builtin_clzll(v);
+    uint32_t bucket = power * SPAN_STEPS + (uint32_t)(v >> (power - 2) & (SPAN_STEPS - 1));
+    s->buckets[MIN(bucket, (uint32_t)SPAN_BUCKETS - 1)]++;
+    s->count++;
+    s->max_us = MAX(s->max_us, us);
+}
+
+/* The time that `share` per cent of all did not pass: their bucket's end, or the largest of all. */
+static int64_t span_of(const struct spans *s, uint64_t share)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < SPAN_BUCKETS; i++) {
+        sum += s->buckets[i];
+        if (sum * 100 < s->count * share || i < 2 * SPAN_STEPS) continue;
+        if (i == SPAN_BUCKETS - 1) break; /* it has no end */
+        int64_t end = (int64_t)(SPAN_STEPS + i % SPAN_STEPS + 1) << (i / SPAN_STEPS - 2);
+        return MIN(end, s->max_us);
+    }
+    return s->max_us;
+}
+
+struct flow_span spans_tell(const struct spans *s)
+{
+    return (struct flow_span){s->count, span_of(s, 50), span_of(s, 99), s->max_us};
+}
+
 /* Says a note aloud once, when it changes. */
 void stage_note(struct stage *s, struct slice note)
 {
@@ -194,7 +224,9 @@ static void fill(struct stage *s, struct flow_status *out)
                                 .epochs = s->epochs,
                                 .since_ms = s->since_ms,
                                 .last_commit_ms = s->last_commit_ms,
-                                .form = s->form == STORE_CATCHUP ? "catching up" : "live"};
+                                .form = s->form == STORE_CATCHUP ? "catching up" : "live",
+                                .live = spans_tell(&s->live),
+                                .catchup = spans_tell(&s->catchup)};
     memcpy(out->trouble, s->trouble, sizeof(out->trouble));
     memcpy(out->note, s->note, sizeof(out->note));
     int64_t window = now - s->rate_since_ns;

@@ -68,6 +68,14 @@ static double cpu_of(const struct flow_status *s)
 {
     return (double)s->cpu_ns / 1e9;
 }
+static double live_p99_of(const struct flow_status *s)
+{
+    return (double)s->live.p99_us / 1e6;
+}
+static double live_max_of(const struct flow_status *s)
+{
+    return (double)s->live.max_us / 1e6;
+}
 
 /* One row a metric: every stage answers it. */
 static const struct stage_metric stage_metrics[] = {
@@ -84,6 +92,11 @@ static const struct stage_metric stage_metrics[] = {
     {"sluice_stage_rows_per_second", "gauge", "Rows a second, over the last seconds", rate_of},
     {"sluice_stage_processor_seconds_total", "counter", "Processor time of the stage's threads",
      cpu_of},
+    {"sluice_stage_live_epoch_p99_seconds", "gauge",
+     "From before a live epoch's first record is read until its commit is on disk: 99 of 100",
+     live_p99_of},
+    {"sluice_stage_live_epoch_max_seconds", "gauge", "The longest of them since the start",
+     live_max_of},
     {"sluice_stage_ledger_balanced", "gauge",
      "1 when in = applied + filtered + deduplicated + late + dead + expired + held", balanced_of},
     {"sluice_stage_failed", "gauge",
