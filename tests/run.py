@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 
 QUICK = ["house", "unit", "examples", "walk", "bad", "crash_short", "fuzz_short"]
-LONG = ["crash", "fuzz", "fresh", "peers"]
+LONG = ["crash", "fuzz", "fresh", "peers", "tidy"]
 LATER = {"browser": "the console (issue 6 of 6)", "long": "the Kafka and CQL doors (issues 2 and 3 of 6)"}
 
 

@@ -110,3 +110,9 @@ def test_completion_is_valid_shell():
     r = subprocess.run(["bash", "-c", "source /dev/stdin; COMP_WORDS=(sluice qu); COMP_CWORD=1; _sluice; echo ${COMPREPLY[@]}"],
                        input=run("completion", "bash").stdout, capture_output=True, text=True)
     check(r.stdout.strip() == "query", r.stdout + r.stderr)
+
+
+def test_only_tests_copy_text_without_a_bound():
+    bad = [f"{p.relative_to(ROOT)}: {m.group(0)}" for p in (ROOT / "src").rglob("*.c") if not p.stem.endswith("_test")
+           for m in re.finditer(r"\b(strcpy|strcat|v?sprintf)\(", p.read_text())]
+    check(not bad, "\n".join(bad))
