@@ -5,7 +5,7 @@
 #include "store/store_int.h"
 #include <stdio.h>
 
-enum { PATH_SIZE = 4096, RUNS_MAX = 24, LOOK_MS = 10, LOOKS_MAX = 6000 };
+enum { PATH_SIZE = 4096, RUNS_MAX = 32, LOOK_MS = 10, LOOKS_MAX = 6000 };
 
 /* Every file reaches from the first to the last key there can be. So whatever is in memory overlaps
  * it, and RocksDB writes that out before it takes the file in. Without that a file may come to

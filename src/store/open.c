@@ -14,12 +14,14 @@ enum {
     CHECKSUM_XXH3 = 4,
     TABLE_FORMAT = 5,
     OPEN_FILES_MAX = 256,
-    LEVEL0_FILES = 8,
-    MERGE_WIDTH_MIN = 4,
+    RUNS_TO_MERGE = 16, /* a compaction begins at so many runs, */
+    RUNS_SLOW = 32,     /* writers are slowed down at these */
+    RUNS_STOP = 48,     /* and wait at these */
+    MERGE_WIDTH_MIN = 8,
     INFO_LOG_BYTES = 256 << 10,
     INFO_WARNINGS = 2,
     SYNC_EVERY_BYTES = 1 << 20,
-    READAHEAD_BYTES = 2 << 20,
+    READAHEAD_BYTES = 256 << 10, /* of 16 files: what fits the processor's cache */
     SPARE_CATCHUP_MAX = 256 << 20,
     CLOSE_FLUSH_BYTES = 4 << 20
 };
@@ -55,7 +57,9 @@ static void options_compaction(rocksdb_options_t *o)
     rocksdb_options_set_universal_compaction_options(o, u);
     rocksdb_universal_compaction_options_destroy(u);
     rocksdb_options_set_compaction_style(o, rocksdb_universal_compaction);
-    rocksdb_options_set_level0_file_num_compaction_trigger(o, LEVEL0_FILES);
+    rocksdb_options_set_level0_file_num_compaction_trigger(o, RUNS_TO_MERGE);
+    rocksdb_options_set_level0_slowdown_writes_trigger(o, RUNS_SLOW);
+    rocksdb_options_set_level0_stop_writes_trigger(o, RUNS_STOP);
     rocksdb_options_set_compression_per_level(o, compressions, COUNT_OF(compressions));
     rocksdb_options_set_max_background_jobs(o, 2);
     rocksdb_options_compaction_readahead_size(o, READAHEAD_BYTES);
