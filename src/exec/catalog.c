@@ -152,8 +152,7 @@ const struct sql_relation *catalog_find(struct catalog *c, struct slice session_
     return r;
 }
 
-/* --- the port
- * ---------------------------------------------------------------------------------------- */
+/* --- the port --------------------------------------------------------------------------------- */
 
 static const struct sql_relation *port_find(void *ctx, struct slice keyspace, struct slice name)
 {

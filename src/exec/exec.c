@@ -77,8 +77,7 @@ static err_t not_in_use(const struct exec_call *x, const struct store_table *t, 
                      verb);
 }
 
-/* --- one function a kind of statement
- * ------------------------------------------------------------------ */
+/* --- one function a kind of statement --------------------------------------------------------- */
 
 static err_t run_create_keyspace(struct exec_call *x, const struct statement *s, struct diag *d)
 {

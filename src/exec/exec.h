@@ -37,8 +37,7 @@ MUST_CHECK err_t table_is_same(const struct store_table *have, const struct stor
 MUST_CHECK err_t topic_options(const struct sql_options *o, const char *file, int32_t *partitions,
                                struct log_topic_config *config, struct diag *d);
 
-/* --- running
- * --------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 struct exec_world {
     struct log *log;

@@ -71,8 +71,7 @@ static void pad(struct buf *out, uint32_t spaces)
     while (spaces--) buf_char(out, ' ');
 }
 
-/* --- a table: widths by page, so that the first rows are there at once
- * --------------------------------- */
+/* --- a table: widths by page, so that the first rows are there at once ------------------------ */
 
 struct cells { /* one page's texts */
     struct buf text;
@@ -154,8 +153,7 @@ static err_t text_page(struct render *r, struct slice text)
     return send_page(r);
 }
 
-/* --- the other formats: a row at a time
- * ------------------------------------------------------------------ */
+/* --- the other formats: a row at a time ------------------------------------------------------- */
 
 static void json_row(struct render *r, const struct column *columns, uint32_t row)
 {

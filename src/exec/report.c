@@ -170,8 +170,7 @@ void report_top(const struct exec_world *world, const struct report_facts *f, st
     buf_char(out, '\n');
 }
 
-/* --- dead letters
- * -------------------------------------------------------------------------------------------- */
+/* --- dead letters ----------------------------------------------------------------------------- */
 
 struct dead_walk {
     struct buf *out;

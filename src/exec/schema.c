@@ -120,8 +120,7 @@ err_t table_is_same(const struct store_table *have, const struct store_table *wa
         SLICE_ARG(have->keyspace), SLICE_ARG(have->name));
 }
 
-/* --- topics
- * --------------------------------------------------------------------------------------------- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 enum topic_unit { UNIT_COUNT, UNIT_MS, UNIT_BYTES, UNIT_POLICY, UNIT_TIME_TYPE };
 

@@ -179,8 +179,7 @@ err_t exec_show(struct exec_call *x, const struct statement *s, struct diag *d)
     return diag_hint(d, "SHOW TABLES, KEYSPACES, TOPICS, SOURCES or STREAMS");
 }
 
-/* --- DESCRIBE
- * -------------------------------------------------------------------------------------------- */
+/* --- DESCRIBE --------------------------------------------------------------------------------- */
 
 static void put_keys(struct buf *out, const struct store_table *t)
 {

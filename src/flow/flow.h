@@ -123,8 +123,7 @@ MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *v
  * a source fetches from its beginning. One atomic write. Not while the stage runs. */
 MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);
 
-/* --- bounded queries
- * ------------------------------------------------------------------------------- */
+/* --- bounded queries -------------------------------------------------------------------------- */
 struct query_result {
     void *ctx;
     /* Once, before rows. */

@@ -377,8 +377,7 @@ MUST_CHECK err_t program_run(struct program *p, const struct eval_context *x, st
                              struct counter *counter, struct arena *a, struct column **outputs,
                              struct diag *d);
 
-/* --- lane.c, epoch.c
- * ------------------------------------------------------------------------------ */
+/* --- lane.c, epoch.c -------------------------------------------------------------------------- */
 
 struct lane_partition {
     struct lane *lane;

@@ -59,7 +59,7 @@ void sealed_done(struct sealed *s);
 MUST_CHECK err_t sealed_store(const char *path, const char *kind, uint32_t version,
                               const struct buf *body, struct diag *d);
 
-/* --- segment.c ------------------------------------------------------------------------------- */
+/* --- segment.c -------------------------------------------------------------------------------- */
 struct index_entry {
     uint32_t relative;     /* the batch's base offset, less the segment's */
     uint32_t position;     /* of that batch */
@@ -104,7 +104,7 @@ MUST_CHECK err_t segment_seek(const struct log_partition *p, const struct segmen
 err_t segment_corrupt(const struct log_partition *p, const struct segment *s, uint64_t position,
                       const char *why, struct diag *d);
 
-/* --- index.c --------------------------------------------------------------------------------- */
+/* --- index.c ---------------------------------------------------------------------------------- */
 /* An entry for the active segment, inside the gate. Failing is not an error: it only slows reads.
  */
 void index_add(const struct log_partition *p, struct segment *s, const struct index_entry *e);
@@ -126,7 +126,7 @@ struct index_view index_view(const struct segment *s, enum index_by by, int64_t 
 /* False when a page is damaged: start from the segment's beginning. */
 bool index_search(const struct segment *s, struct index_view *v, enum index_by by, int64_t wanted);
 
-/* --- producer.c ------------------------------------------------------------------------------ */
+/* --- producer.c ------------------------------------------------------------------------------- */
 struct producer_batch {
     int32_t first, last; /* sequences */
     int64_t offset;
@@ -158,7 +158,7 @@ void producers_put(const struct producers *s, struct buf *out);
 MUST_CHECK err_t producers_get(struct producers *s, struct cursor *in);
 const struct producer *producer_find(const struct producers *s, int64_t id);
 
-/* --- partition.c ----------------------------------------------------------------------------- */
+/* --- partition.c ------------------------------------------------------------------------------ */
 struct read_hint {
     int64_t offset, base; /* this offset's batch starts … */
     uint64_t position;    /* … here, in the segment `base` */
@@ -209,7 +209,7 @@ void partition_drop_segments(struct log_partition *p, size_t count);
 MUST_CHECK err_t partition_recover(struct log_partition *p, int64_t now_ms,
                                    struct log_recovery *seen, struct diag *d);
 
-/* --- topic.c --------------------------------------------------------------------------------- */
+/* --- topic.c ---------------------------------------------------------------------------------- */
 struct log_topic {
     struct log *log;
     char name[TOPIC_NAME_MAX + 1];
@@ -224,10 +224,10 @@ void topics_close(struct log *l);
 /* The topics there are, without the gate held: none is freed before the log is closed. */
 MUST_CHECK err_t topics_copy(struct log *l, struct vec *out);
 
-/* --- wait.c ---------------------------------------------------------------------------------- */
+/* --- wait.c ----------------------------------------------------------------------------------- */
 void waiters_fire(struct log_partition *p, int64_t end);
 
-/* --- writer.c -------------------------------------------------------------------------------- */
+/* --- writer.c --------------------------------------------------------------------------------- */
 struct run { /* appends of one partition that share one write and one sync */
     struct log_append *first, *last;
     struct segment *segment;
@@ -276,7 +276,7 @@ struct job {
 };
 MUST_CHECK err_t writer_run_job(struct log *l, struct job *j);
 
-/* --- log.c ----------------------------------------------------------------------------------- */
+/* --- log.c ------------------------------------------------------------------------------------ */
 struct log {
     struct log_options options;
     char dir[PATH_SIZE / 2];

@@ -42,8 +42,7 @@ int cli_usage(const struct verb *v, const char *problem)
     return 2;
 }
 
-/* --- which project
- * ------------------------------------------------------------------------------------------- */
+/* --- which project ---------------------------------------------------------------------------- */
 
 static void running_dir(char out[256])
 {

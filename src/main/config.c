@@ -159,8 +159,7 @@ err_t config_set(struct config *c, const char *assignment, struct diag *d)
     return id == CONFIG_ROWS ? ERR_CONFIG : assign(c, id, slice_of(equals + 1), "--set", d);
 }
 
-/* --- sluice.yaml: nested maps become dotted keys
- * -------------------------------------------------- */
+/* --- sluice.yaml: nested maps become dotted keys ---------------------------------------------- */
 
 static err_t load_map(struct config *c, struct yaml *y, const yaml_node_t *map, const char *prefix,
                       int depth, struct diag *d);
@@ -217,8 +216,7 @@ err_t config_load(struct config *c, const char *path, struct diag *d)
     return e;
 }
 
-/* --- the rows as text
- * --------------------------------------------------------------------------------------- */
+/* --- the rows as text ------------------------------------------------------------------------- */
 
 void config_help(struct buf *out)
 {

@@ -159,8 +159,7 @@ static void draw(struct display *v)
     buf_done(&memory);
 }
 
-/* --- lines, where there is no terminal
- * --------------------------------------------------------------------------- */
+/* --- lines, where there is no terminal -------------------------------------------------------- */
 
 static err_t say_stage(void *ctx, const struct flow_status *s)
 {

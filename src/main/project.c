@@ -92,8 +92,7 @@ void project_close(struct project *p)
     p->arena = NULL;
 }
 
-/* --- what the statements ask for
- * --------------------------------------------------------------------------- */
+/* --- what the statements ask for -------------------------------------------------------------- */
 
 static err_t at(const struct statement *s, struct diag *d)
 {

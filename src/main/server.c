@@ -14,8 +14,7 @@
 
 enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000, LOOK_MS = 1000 };
 
-/* --- the data, with or without a server
- * ---------------------------------------------------------------------- */
+/* --- the data, with or without a server ------------------------------------------------------- */
 
 err_t data_lock(struct project *p, int *fd, struct diag *d)
 {

@@ -49,8 +49,7 @@ static yaml_node_t *item(struct fixture *f, const yaml_node_t *list, uint32_t i)
     return yaml_node(&f->yaml, list->data.sequence.items.start[i]);
 }
 
-/* --- records: JSON from YAML
- * --------------------------------------------------------------------------------------- */
+/* --- records: JSON from YAML ------------------------------------------------------------------ */
 
 static bool is_plain(const yaml_node_t *n)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- who holds a port -------------------------------------------------------------------- */
+/* --- who holds a port ------------------------------------------------------------------------- */
 
 enum { INODES_MAX = 16 };
 struct holders {
@@ -77,7 +77,7 @@ bool net_port_holder(uint16_t port, char *out, size_t cap)
     return h.count > 0;
 }
 
-/* --- which addresses are public ---------------------------------------------------------- */
+/* --- which addresses are public --------------------------------------------------------------- */
 
 /* IANA's special-purpose registries (RFC 6890 and its followers): everything that is not globally
  * reachable. */

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- children -------------------------------------------------------------------------------- */
+/* --- children --------------------------------------------------------------------------------- */
 
 static const char *run(const char *script, const char *directory, int *code)
 {

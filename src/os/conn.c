@@ -31,7 +31,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void on_kick(evutil_socket_t fd, short what, void *arg);
 
-/* --- events and ends --------------------------------------------------------------------- */
+/* --- events and ends -------------------------------------------------------------------------- */
 
 /* Later in this turn of the loop. An event of its own: libevent would take an activated one for
  * added, and not watch its descriptor. */
@@ -132,7 +132,7 @@ static void linger(struct conn *c)
     listener_sweep_by(c->listener, c->deadline_ms);
 }
 
-/* --- output ------------------------------------------------------------------------------ */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void flush(struct conn *c)
 {
@@ -256,7 +256,7 @@ size_t conn_queued(const struct conn *c)
     return evbuffer_get_length(c->out);
 }
 
-/* --- input ------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static bool wants_input(const struct conn *c)
 {
@@ -396,7 +396,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     leave(c);
 }
 
-/* --- the door's verbs -------------------------------------------------------------------- */
+/* --- the door's verbs ------------------------------------------------------------------------- */
 
 struct loop *conn_loop(const struct conn *c)
 {
@@ -506,7 +506,7 @@ int64_t conn_sweep(struct conn *c, int64_t now)
     return MIN(due, now + PAUSED_LOOK_MS);
 }
 
-/* --- its beginning ----------------------------------------------------------------------- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 static bool begin_tls(struct conn *c)
 {

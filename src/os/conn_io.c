@@ -63,7 +63,7 @@ ssize_t conn_send(struct conn *c)
     return poll(&p, 1, 0) == 1 ? MOVED_ERROR : MOVED_NOTHING;
 }
 
-/* --- names ------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 void conn_name_peer(struct conn *c, const struct sockaddr_storage *from)
 {

@@ -13,7 +13,7 @@ enum {
     REPLY_FIELDS_MAX = 16384,
 };
 
-/* --- requests ---------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void chain(struct http_request **list, struct http_request *r)
 {
@@ -116,7 +116,7 @@ static void refuse(struct http_link *k, int status, const char *why)
     http_reply_text(r, status, "%d %s: %s\n", status, http_status_text(status), why);
 }
 
-/* --- from bytes to requests --------------------------------------------------------------- */
+/* --- from bytes to requests ------------------------------------------------------------------- */
 
 /* "/path?query", "http://host/path?query" or "*". */
 static bool split_target(struct http_request *r)
@@ -279,7 +279,7 @@ static size_t link_data(void *state, struct conn *c, struct slice in)
     return 0; /* paused: not reached */
 }
 
-/* --- the connection's life ----------------------------------------------------------------- */
+/* --- the connection's life -------------------------------------------------------------------- */
 
 static void *link_open(void *door, struct conn *c)
 {
@@ -387,7 +387,7 @@ uint16_t http_port(const struct http_server *s)
     return listener_port(s->listener);
 }
 
-/* --- what a handler asks -------------------------------------------------------------------- */
+/* --- what a handler asks ---------------------------------------------------------------------- */
 
 struct slice http_method(const struct http_request *r)
 {

@@ -195,7 +195,7 @@ int http_chunk_parse(struct slice line, uint64_t *size, const char **why)
     return 0;
 }
 
-/* --- targets ----------------------------------------------------------------------------- */
+/* --- targets ---------------------------------------------------------------------------------- */
 
 static int hex_value(uint8_t c)
 {

@@ -172,7 +172,7 @@ void http_reply_text(struct http_request *r, int status, const char *fmt, ...)
     buf_done(&b);
 }
 
-/* --- streams ----------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 static void tell_gone(void *arg)
 {

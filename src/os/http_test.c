@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- a door for the tests -------------------------------------------------------------------- */
+/* --- a door for the tests --------------------------------------------------------------------- */
 
 struct web {
     struct side side;

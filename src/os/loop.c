@@ -196,7 +196,7 @@ uint8_t *loop_scratch(struct loop *l)
     return l->scratch;
 }
 
-/* --- timers ------------------------------------------------------------------------------ */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 struct loop_timer {
     struct event *event;
@@ -245,7 +245,7 @@ void loop_timer_free(struct loop_timer *t)
     mem_give(t);
 }
 
-/* --- signals and descriptors ------------------------------------------------------------- */
+/* --- signals and descriptors ------------------------------------------------------------------ */
 
 static void signal_came(evutil_socket_t number, short what, void *arg)
 {

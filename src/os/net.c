@@ -46,7 +46,7 @@ void listener_sweep_by(struct listener *l, int64_t at_ms)
                  l->options.port);
 }
 
-/* --- accepting --------------------------------------------------------------------------- */
+/* --- accepting -------------------------------------------------------------------------------- */
 
 static void end_rest(void *arg)
 {
@@ -90,7 +90,7 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
     }
 }
 
-/* --- opening ----------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static err_t address_of(const struct listener_options *o, struct sockaddr_storage *out,
                         socklen_t *size, struct diag *d)

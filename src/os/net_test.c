@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- a door for the tests: lines in, words decide what comes out ------------------------- */
+/* --- a door for the tests: lines in, words decide what comes out ------------------------------ */
 
 struct door {
     struct side side;
@@ -147,7 +147,7 @@ static void expect(int fd, const char *text)
     CHECK_TEXT(got, text);
 }
 
-/* --- tests ------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 TEST(bytes_that_are_not_consumed_stay_for_the_next_time)
 {

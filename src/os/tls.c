@@ -67,7 +67,7 @@ static err_t set_rules(SSL_CTX *c, struct diag *d)
     return ERR_OK;
 }
 
-/* --- certificates ------------------------------------------------------------------------ */
+/* --- certificates ----------------------------------------------------------------------------- */
 
 static EVP_PKEY *make_key(void)
 {

@@ -34,7 +34,7 @@ struct binder {
     bool fresh;                /* there were such */
 };
 
-/* --- mistakes and memory (bind.c) --- */
+/* --- mistakes and memory (bind.c) ------------------------------------------------------------- */
 void bind_fail(struct binder *b, struct slice place, err_t e, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 void bind_hint(struct binder *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -43,7 +43,7 @@ struct expr *bind_node(struct binder *b, enum expr_kind kind, const struct tree 
                        const struct type *type, uint32_t arg_count);
 const char *bind_type_name(const struct binder *b, const struct type *t); /* "list<int>" */
 
-/* --- names (bind.c) --- */
+/* --- names (bind.c) --------------------------------------------------------------------------- */
 const struct sql_relation *bind_relation(struct binder *b, struct sql_name name,
                                          struct slice place);
 struct expr *bind_name(struct binder *b, const struct tree *t);
@@ -52,7 +52,7 @@ void bind_unknown_column(struct binder *b, struct slice place, const struct sql_
                          struct slice name);
 int64_t relation_column(const struct sql_relation *r, struct slice name); /* -1: none */
 
-/* --- types (bind_types.c) --- */
+/* --- types (bind_types.c) --------------------------------------------------------------------- */
 struct expr *bind_literal(struct binder *b, const struct tree *t);
 struct expr *bind_constant(struct binder *b, const struct tree *t, const struct value *v);
 /* `e` as `type`, without loss, or the mistake; `what` for the message: "column id". */
@@ -70,7 +70,7 @@ bool type_counts(const struct type *t); /* a number that arithmetic is done with
 struct expr *bind_fold(struct binder *b, struct expr *e); /* constant -> its value */
 bool expr_is_constant(const struct expr *e);
 
-/* --- expressions (bind_expr.c, bind_call.c) --- */
+/* --- expressions (bind_expr.c, bind_call.c) --------------------------------------------------- */
 struct expr *bind_expr(struct binder *b, const struct tree *t);
 struct expr *bind_condition(struct binder *b, const struct tree *t, const char *what);
 struct expr *bind_compare(struct binder *b, const struct tree *t, enum tree_op op,
@@ -79,7 +79,7 @@ struct expr *bind_call(struct binder *b, const struct tree *t);
 bool tree_is_aggregate(const struct tree *t);
 bool tree_has_aggregate(const struct tree *t);
 
-/* --- statements --- */
+/* --- statements ------------------------------------------------------------------------------- */
 struct binder binder_make(const struct statement *s, const struct sql_catalog *c,
                           enum sql_dialect dialect, const char *file, struct arena *a,
                           struct diag *d);

@@ -19,7 +19,7 @@ struct parser {
     uint32_t depth;
 };
 
-/* --- tokens --- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 const struct token *token_peek(struct parser *p, uint32_t n); /* n-th ahead, 0 … 2 */
 struct token token_take(struct parser *p);
 bool token_is_word(const struct token *t, const char *word); /* an unquoted word, any case */
@@ -33,7 +33,7 @@ void expect_op(struct parser *p, const char *op);
 bool is_reserved(const struct parser *p, const struct token *t);
 struct slice text_since(const struct parser *p, const uint8_t *start);
 
-/* --- mistakes --- */
+/* --- mistakes --------------------------------------------------------------------------------- */
 void parse_fail(struct parser *p, const uint8_t *at, err_t e, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 void parse_hint(struct parser *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -49,7 +49,7 @@ struct list {
 };
 void *parse_list_add(struct parser *p, struct list *l, size_t item_size);
 
-/* --- pieces --- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 struct slice parse_name(struct parser *p, const char *what); /* "a table's name" */
 struct sql_name parse_qualified(struct parser *p, const char *what);
 const struct type *parse_type(struct parser *p);
@@ -62,7 +62,7 @@ struct sql_options parse_table_options(struct parser *p, struct list *columns);
 void parse_columns(struct parser *p, struct statement *s, bool table); /* ( … ) */
 struct select_tree *parse_select(struct parser *p, bool stream);       /* at SELECT */
 
-/* --- statements --- */
+/* --- statements ------------------------------------------------------------------------------- */
 void parse_create(struct parser *p, struct statement *s);
 void parse_insert(struct parser *p, struct statement *s);
 void parse_statement(struct parser *p, struct statement *s);

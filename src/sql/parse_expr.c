@@ -399,7 +399,7 @@ static const struct tree *prefix(struct parser *p)
     return NULL;
 }
 
-/* --- what can follow --- */
+/* --- what can follow -------------------------------------------------------------------------- */
 
 static const struct tree *after_is(struct parser *p, const struct tree *left)
 {

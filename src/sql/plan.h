@@ -4,8 +4,7 @@
 #pragma once
 #include "data/json.h"
 
-/* --- the catalog port: who knows which names exist (declared here, given by the caller)
- * ------------ */
+/* --- the catalog port: who knows which names exist (declared here, given by the caller) ------- */
 
 enum relation_kind { RELATION_TOPIC, RELATION_TABLE, RELATION_VIEW };
 
@@ -33,8 +32,7 @@ struct sql_catalog {
     size_t (*names)(void *ctx, const char **out, size_t max);
 };
 
-/* --- what a plan reads
- * -------------------------------------------------------------------------------- */
+/* --- what a plan reads ------------------------------------------------------------------------ */
 
 enum input_kind {
     INPUT_PATH,      /* into the record's value, which is JSON */
@@ -55,8 +53,7 @@ struct plan_input { /* one column of the batch that expressions see, at its own 
     struct slice text; /* as written, for messages: "location.postcode" */
 };
 
-/* --- expressions
- * --------------------------------------------------------------------------------------- */
+/* --- expressions ------------------------------------------------------------------------------ */
 
 struct expr; /* bound, typed, immutable */
 const struct type *expr_type(const struct expr *e);

@@ -71,8 +71,7 @@ const struct store_column *store_column_find(const struct store_table *t, struct
 MUST_CHECK err_t store_tables(struct store *s,
                               err_t (*each)(void *ctx, const struct store_table *t), void *ctx);
 
-/* --- writing: one epoch, one atomic write
- * --------------------------------------------------------- */
+/* --- writing: one epoch, one atomic write ----------------------------------------------------- */
 
 enum store_form {
     STORE_LIVE,    /* a sorted write batch, synced: small epochs, milliseconds */
@@ -129,8 +128,7 @@ size_t store_write_bytes(const struct store_write *w);
  * table that was dropped or truncated since: ERR_UNKNOWN_TABLE. */
 MUST_CHECK err_t store_write_commit(struct store_write *w, struct diag *d);
 
-/* --- reading
- * ---------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct store_snapshot;
 struct store_snapshot *store_snapshot(struct store *s);
@@ -172,8 +170,7 @@ MUST_CHECK err_t store_scan_next(struct store_scan *c, uint32_t rows_max, struct
                                  struct diag *d);
 void store_scan_close(struct store_scan *c);
 
-/* --- upkeep
- * ------------------------------------------------------------------------------------------ */
+/* --- upkeep ----------------------------------------------------------------------------------- */
 MUST_CHECK err_t store_flush(struct store *s, struct diag *d);
 MUST_CHECK err_t store_compact(struct store *s, struct diag *d);
 MUST_CHECK err_t store_settle(struct store *s,

@@ -1,9 +1,9 @@
 /* store_int: what the store's own files share. Private to this room. */
 #pragma once
-#include <stdatomic.h>
 #include "os/thread.h"
 #include "store/store.h"
 #include <rocksdb/c.h>
+#include <stdatomic.h>
 
 enum {
     FORMAT_VERSION = 1,    /* of the whole directory: STORE_META "format" */

@@ -37,8 +37,7 @@ bool role_parse(struct slice text, enum user_role *out)
     return false;
 }
 
-/* --- verifiers (RFC 5802, RFC 7677)
- * ------------------------------------------------------------------- */
+/* --- verifiers (RFC 5802, RFC 7677) ----------------------------------------------------------- */
 
 static const EVP_MD *digest_of(enum scram kind)
 {
@@ -265,8 +264,7 @@ bool users_any_well_known(struct users *u)
     return any;
 }
 
-/* --- changing
- * ---------------------------------------------------------------------------------------------- */
+/* --- changing --------------------------------------------------------------------------------- */
 
 static bool name_is_fine(struct slice name)
 {

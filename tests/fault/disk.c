@@ -97,8 +97,7 @@ static uint64_t next_random(void) /* splitmix64 */
     return z ^ z >> 31;
 }
 
-/* --- bytes
- * ------------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static struct file *file_of(int fd, const char *path)
 {
@@ -179,8 +178,7 @@ void disk_closed(int fd)
     }
 }
 
-/* --- names
- * -------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static struct name *name_add(enum name_kind kind, const char *path, const char *from, char *stash)
 {
@@ -278,8 +276,7 @@ void disk_linked(const char *path)
     if (disk.modelled) name_add(NAME_CREATED, path, NULL, NULL);
 }
 
-/* --- the cut
- * ------------------------------------------------------------------------------------------ */
+/* --- the cut ---------------------------------------------------------------------------------- */
 
 static void put_back(struct file *f, const struct undo *u)
 {

@@ -99,8 +99,7 @@ DECLARE_REAL(clock_gettime);
 DECLARE_REAL(gettimeofday);
 DECLARE_REAL(time);
 
-/* --- set-up
- * ---------------------------------------------------------------------------------------- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static const char *const call_names[FAULT_CALLS] = {"open",   "write",  "fsync", "truncate",
                                                     "rename", "unlink", "mkdir"};
@@ -189,8 +188,7 @@ static const char *absolute(const char *path, char out[4096])
     return out;
 }
 
-/* --- the n-th call
- * ----------------------------------------------------------------------------------- */
+/* --- the n-th call ---------------------------------------------------------------------------- */
 
 /* Counts one call; true when it must fail now (errno is set). Does not come back from stop and cut.
  */
@@ -220,8 +218,7 @@ static bool tears_now(void)
     return kit.action == FAULT_TEAR && *kit.count == kit.at;
 }
 
-/* --- calls on descriptors
- * ------------------------------------------------------------------------------ */
+/* --- calls on descriptors --------------------------------------------------------------------- */
 
 /* Common to all four kinds of writing: `where` < 0 is the file's own position. */
 static ssize_t do_write(int fd, const struct iovec *parts, int count, off_t where)
@@ -369,8 +366,7 @@ int close(int fd)
     return REAL(close)(fd);
 }
 
-/* --- calls on names
- * --------------------------------------------------------------------------------------- */
+/* --- calls on names --------------------------------------------------------------------------- */
 
 static int do_open(const char *given, int flags, mode_t mode)
 {
@@ -532,8 +528,7 @@ int link(const char *from, const char *to)
     return code;
 }
 
-/* --- the clock
- * ---------------------------------------------------------------------------------------------- */
+/* --- the clock -------------------------------------------------------------------------------- */
 
 int clock_gettime(clockid_t id, struct timespec *t)
 {

@@ -54,8 +54,7 @@ static void unlink_query(struct query *q)
     q->control->query_count--;
 }
 
-/* --- on the loop
- * ----------------------------------------------------------------------------------------- */
+/* --- on the loop ------------------------------------------------------------------------------ */
 
 static void acknowledge(struct query *q)
 {
@@ -105,8 +104,7 @@ static void on_gone(void *arg)
     gate_leave(&q->gate);
 }
 
-/* --- on the worker
- * ---------------------------------------------------------------------------------------- */
+/* --- on the worker ---------------------------------------------------------------------------- */
 
 static bool query_stopping(void *ctx)
 {
@@ -183,8 +181,7 @@ static void query_run(void *arg)
     chunk_post(q, last);
 }
 
-/* --- starting and stopping
- * ----------------------------------------------------------------------------------- */
+/* --- starting and stopping -------------------------------------------------------------------- */
 
 void control_query(struct control *c, struct http_request *r)
 {

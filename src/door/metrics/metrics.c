@@ -11,8 +11,7 @@ struct metrics_door {
     struct http_server *http;
 };
 
-/* --- what exists once a stage or a partition, with labels
- * -------------------------------------------------- */
+/* --- what exists once a stage or a partition, with labels ------------------------------------- */
 
 struct stage_metric {
     const char *name, *kind, *about;
