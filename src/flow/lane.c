@@ -16,10 +16,11 @@ static err_t alarm_story(const struct lane *l, const struct lane_partition *p, s
               SLICE_ARG(l->stream->stage->name), (long long)p->durable.next,
               SLICE_ARG(l->stream->plan->from->name), p->index);
     diag_why(d, "%s (the log ends at %lld)", why, (long long)log_end_offset(p->log));
-    return diag_hint(d,
-                     "restore log and store from one backup, or `sluice reset %.*s` to read the "
-                     "topic from its beginning",
-                     SLICE_ARG(l->stream->stage->name));
+    return diag_hint(
+        d,
+        "restore log and store from one backup, or `sluice reset --stage %.*s` to read the "
+        "topic from its beginning",
+        SLICE_ARG(l->stream->stage->name));
 }
 
 static err_t load_cursor(struct lane *l, struct lane_partition *p, struct diag *d)

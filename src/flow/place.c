@@ -84,7 +84,7 @@ err_t place_load(struct source *s, int32_t partition, struct arena *a, struct pl
               SLICE_ARG(s->stage->name), SLICE_ARG(s->o.topic), partition,
               (long long)producer.last_offset);
     diag_why(d, "%s", err_text(e));
-    return diag_hint(d, "`sluice reset %.*s` lets the source start over",
+    return diag_hint(d, "`sluice reset --stage %.*s` lets the source start over",
                      SLICE_ARG(s->stage->name));
 }
 

@@ -60,8 +60,11 @@ const struct verb verbs[] = {
     {"reset", "[DIR]",
      "start over: removes tables, topics and cursors of a project that does not run",
      "Shows what goes, in numbers, and asks. Users stay.",
-     OPTIONS({"--keep-topics", NULL, "keep the topics: the streams read them again from the start"},
-             {"--yes", NULL, "do not ask"}),
+     OPTIONS(
+         {"--stage", "NAME",
+          "only this stream or source: its cursor, ledger and dead letters; rows and topics stay"},
+         {"--keep-topics", NULL, "keep the topics: the streams read them again from the start"},
+         {"--yes", NULL, "do not ask"}),
      true, verb_reset},
     {"users", "[list | add NAME | passwd NAME | role NAME ROLE | remove NAME]",
      "people, roles, passwords, for all doors",

@@ -128,6 +128,20 @@ def test_reset_asks_and_starts_over():
             check(json.loads(r.stdout or '{"n": -1}')["n"] == 200 if keep else r.returncode == 1 or json.loads(r.stdout)["n"] == 0, r.stdout + r.stderr)
 
 
+def test_one_stage_starts_over_alone():
+    with folder() as f:
+        p = project(f / "p", PIPELINE)
+        with Server(p, args=("--drain",)) as s:
+            check(s.process.wait(60) == 0, s.output())
+        r = run("reset", p, "--stage", "load", "--yes")
+        check(r.returncode == 0, r.stdout + r.stderr)
+        with Server(p) as s:
+            s.ready()
+            wait_for("the stream to read again", lambda: s.stage("load")["ledger"]["in"] == 200)
+            check(s.stage("people")["ledger"]["applied"] == 200 and s.query("SELECT count(*) AS n FROM k.t")[0]["n"] == 200, "nothing twice")
+            check(s.stop() == 0, s.output())
+
+
 def test_users_are_managed_without_showing_a_password():
     with folder() as f:
         p = project(f / "p", PIPELINE)
