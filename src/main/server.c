@@ -1,9 +1,11 @@
 #include "main/server.h"
 
 #include "base/say.h"
+#include "main/client.h"
 #include "main/version.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/thread.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -12,7 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000, LOOK_MS = 1000 };
+enum { POSTS_MAX = 65536, MEMORY_EVERY_NS = 1000000000, LOOK_MS = 1000, LOCK_LOOK_MS = 20 };
+static const int64_t LOCK_WAIT_NS = 5000000000;
 
 /* --- the data, with or without a server ------------------------------------------------------- */
 
@@ -282,6 +285,24 @@ static void on_look(void *arg)
     loop_stop(s->loop);
 }
 
+/* A command that looks at the data of a stopped project holds the lock for a moment: that must not
+ * keep a server that is started anew from coming back. Another server does, at once. */
+static err_t lock_patiently(struct server *s, struct diag *d)
+{
+    struct gate gate;
+    int64_t until = clock_mono_ns() + LOCK_WAIT_NS;
+    err_t e;
+    gate_init(&gate);
+    while ((e = data_lock(s->project, &s->lock_fd, d)) == ERR_IN_USE && clock_mono_ns() < until &&
+           !client_server_runs(s->project)) {
+        gate_enter(&gate);
+        (void)gate_wait_ms(&gate, LOCK_LOOK_MS);
+        gate_leave(&gate);
+    }
+    gate_done(&gate);
+    return e;
+}
+
 static err_t start(struct server *s, struct diag *d)
 {
     struct project *p = s->project;
@@ -289,7 +310,7 @@ static err_t start(struct server *s, struct diag *d)
     char path[PROJECT_PATH_MAX];
     int64_t every = config_number(&p->config, CONFIG_log_retention_check);
     mem_limit_set((size_t)config_number(&p->config, CONFIG_memory_budget));
-    err_t e = data_lock(p, &s->lock_fd, d);
+    err_t e = lock_patiently(s, d);
     if (!e) e = loop_new("main", POSTS_MAX, &s->loop, d);
     if (!e) e = world_open(p, true, &s->world, d);
     if (!e) e = project_data_path(p, "users", path, d);

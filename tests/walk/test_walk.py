@@ -1,4 +1,5 @@
 """One record's way through the running program, as a user sees it."""
+import fcntl
 import json
 import os
 import pty
@@ -171,6 +172,22 @@ def test_the_supervisor_starts_the_server_anew():
                 return r.returncode in (0, 1) and r.stdout.startswith("{") and json.loads(r.stdout)["pid"] != first
             wait_for("another server", another)
             check(s.stop() == 0, s.output())
+
+
+def test_a_command_that_holds_the_data_does_not_keep_the_server_away():
+    """`sluice status` of a stopped project locks the data for a moment: a server that starts just then waits."""
+    with folder() as f:
+        p = project(f / "p", PIPELINE)
+        (p / ".sluice").mkdir()
+        with open(p / ".sluice" / "lock", "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with Server(p) as s:
+                patience = time.monotonic() + 0.5
+                wait_for("half a second of patience", lambda: s.process.poll() is not None or time.monotonic() > patience)
+                check(s.process.poll() is None, s.output())
+                fcntl.flock(held, fcntl.LOCK_UN)
+                s.ready()
+                check(s.stop() == 0, s.output())
 
 
 def test_killing_the_supervisor_ends_the_server():
