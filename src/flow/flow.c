@@ -9,7 +9,7 @@
 static void set_defaults(struct flow_options *o)
 {
     if (!o->epoch_rows_live) o->epoch_rows_live = 10000;
-    if (!o->epoch_ms_live) o->epoch_ms_live = 20;
+    if (!o->epoch_ms_live) o->epoch_ms_live = 12;
     if (!o->epoch_rows_catchup) o->epoch_rows_catchup = 400000;
     if (!o->catchup_lag) o->catchup_lag = 200000;
     if (!o->memory_max) o->memory_max = MIB(512);

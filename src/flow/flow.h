@@ -21,7 +21,7 @@ struct flow_options {
     uint32_t lanes_max; /* a stream; 0: half the processors, at least 1 */
     uint32_t epoch_rows_live;    /* 0: 10,000 */
     int64_t epoch_ms_live;       /* a live epoch closes after this time, and is kept so small that
-                                  * with its commit it takes twice that at most; 0: 20 */
+                                  * with its commit it takes twice that at most; 0: 12 */
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
     uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
     size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
