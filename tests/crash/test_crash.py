@@ -38,11 +38,11 @@ def must_be_caught(what, env, rounds):
 
 
 def test_mutant_cursor_before_rows_is_caught():
-    must_be_caught("cursor before rows", {"SLUICE_MUTANT_CURSOR_FIRST": "1"}, 60)
+    must_be_caught("cursor before rows", {"SLUICE_MUTANT_CURSOR_FIRST": "1"}, 300)
 
 
 def test_mutant_answer_before_fsync_is_caught():
-    must_be_caught("answer before fsync", {"SLUICE_MUTANT_ANSWER_FIRST": "1"}, 60)
+    must_be_caught("answer before fsync", {"SLUICE_MUTANT_ANSWER_FIRST": "1"}, 600)
 
 
 def test_mutant_ledger_term_not_counted_is_red():
