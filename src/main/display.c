@@ -34,7 +34,6 @@ struct display {
 struct picture {
     struct buf text;
     int lines, width, height;
-    bool troubled;
 };
 
 static const char dim[] = "\033[2m", bold[] = "\033[1m", red[] = "\033[31m", plain[] = "\033[0m";
@@ -71,7 +70,6 @@ static err_t draw_stage(void *ctx, const struct flow_status *s)
     struct picture *p = ctx;
     char in[32], lag[32], dead[32];
     bool wrong = !s->balanced || s->trouble[0];
-    p->troubled |= wrong;
     line(p, wrong ? red : "", " %-6s %-16.*s %-9s%9.0f/s %11s in %8s lag %6s dead%s%s",
          s->is_source ? "source" : "stream", SLICE_ARG(s->name), s->state, s->rows_per_second,
          count(s->ledger.in, in), s->is_source ? "-" : count(s->lag, lag),
