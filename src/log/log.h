@@ -65,6 +65,7 @@ struct log_append {
     size_t size;
     void (*done)(struct log_append *a);
     void *arg;
+    bool marker; /* one control batch by which a coordinator ends a transaction; nobody else may */
     /* the answer */
     err_t err;
     int64_t base_offset, append_time_ms; /* append time -1 unless LogAppendTime */
@@ -129,3 +130,107 @@ struct log_recovery {
 struct log_recovery log_recovery(const struct log *l);
 /* A write or sync has failed for good: a partition takes nothing until the log is opened again. */
 bool log_must_reopen(const struct log *l);
+
+/* --- transactions and producers ----------------------------------------------------------------
+ */
+
+/* A transactional batch is taken only from a producer that was let in with this epoch; its marker
+ * ends that. Kept in memory: after opening, the coordinator lets in again what is under way.
+ * Without it a batch that comes late, after its transaction's marker, would never be ended
+ * (KIP-890). */
+MUST_CHECK err_t log_txn_admit(struct log_partition *p, int64_t producer_id, int16_t epoch);
+bool log_txn_admitted(struct log_partition *p, int64_t producer_id, int16_t epoch);
+/* The first offset of the oldest open transaction, or the durable end: read_committed stops here.
+ */
+int64_t log_stable_offset(const struct log_partition *p);
+struct log_aborted {
+    int64_t producer_id, first_offset, last_offset; /* last: its marker's */
+};
+/* The aborted transactions that touch [from, to), by first offset; `out` holds struct log_aborted.
+ */
+MUST_CHECK err_t log_aborted(struct log_partition *p, int64_t from, int64_t to, struct vec *out,
+                             struct diag *d);
+struct log_producer_view {
+    int64_t id;
+    int16_t epoch;
+    int32_t last_sequence, coordinator_epoch;
+    int64_t last_timestamp_ms, txn_first_offset; /* -1: none open */
+};
+MUST_CHECK err_t log_producers(struct log_partition *p,
+                               err_t (*each)(void *ctx, const struct log_producer_view *v),
+                               void *ctx);
+/* A block of `count` producer ids that nobody has had: durable before it is answered. */
+MUST_CHECK err_t log_producer_ids_take(struct log *l, int64_t count, int64_t *first,
+                                       struct diag *d);
+
+/* --- reading for the wire ----------------------------------------------------------------------
+ */
+
+/* Bytes of a segment's file, for sendfile: from the batch that holds `offset`, at most max_bytes,
+ * but one whole batch at least when `whole_first`; never a batch at or past `limit` (a stable or
+ * durable end). Empty (size 0) at the limit. What was deleted meanwhile stays readable until the
+ * span is given back. Any thread. */
+struct log_span {
+    int fd;
+    uint64_t position;
+    size_t size;
+    struct log_partition *partition;
+    void *segment; /* NULL: nothing to give back */
+};
+MUST_CHECK err_t log_span_take(struct log_partition *p, int64_t offset, size_t max_bytes,
+                               bool whole_first, int64_t limit, struct log_span *out,
+                               struct diag *d);
+void log_span_give(struct log_span *s);
+
+/* The first record with a timestamp >= ms (looking inside its batch); *offset -1: there is none. */
+MUST_CHECK err_t log_record_at(struct log_partition *p, int64_t ms, int64_t *offset,
+                               int64_t *timestamp_ms, struct diag *d);
+/* The record with the largest timestamp; -1: the partition is empty. */
+MUST_CHECK err_t log_record_latest(struct log_partition *p, int64_t *offset, int64_t *timestamp_ms,
+                                   struct diag *d);
+
+/* --- topics' configuration, by Kafka's names (log/config.def) ----------------------------------
+ */
+
+enum log_config_kind {
+    LOG_CONFIG_BOOL,
+    LOG_CONFIG_INT,
+    LOG_CONFIG_LONG,
+    LOG_CONFIG_DOUBLE,
+    LOG_CONFIG_LIST,
+    LOG_CONFIG_STRING
+};
+struct log_config_row {
+    const char *name, *fallback, *about;
+    enum log_config_kind kind;
+    bool kept_only; /* accepted and shown, without effect here: `about` says why */
+};
+const struct log_config_row *log_config_rows(size_t *count);
+/* The value in force, as text; *own: this topic's, not the default. */
+MUST_CHECK err_t log_config_text(struct log_topic *t, size_t row, struct buf *out, bool *own);
+enum log_config_change_kind {
+    LOG_CONFIG_SET,
+    LOG_CONFIG_DELETE,
+    LOG_CONFIG_APPEND,
+    LOG_CONFIG_SUBTRACT
+};
+struct log_config_change {
+    enum log_config_change_kind kind;
+    struct slice name, value;
+};
+/* ERR_CONFIG (Kafka's 40) names the entry and what it may be. Durable; in force for the next
+ * append. `replace`: what is not named goes back to the default (AlterConfigs). */
+MUST_CHECK err_t log_topic_alter(struct log *l, struct log_topic *t,
+                                 const struct log_config_change *changes, size_t count,
+                                 bool replace, bool validate_only, struct diag *d);
+/* What a topic would be made with: for log_topic_create. Starts from the defaults. */
+MUST_CHECK err_t log_topic_config_parse(const struct log_config_change *changes, size_t count,
+                                        struct log_topic_config *out, struct diag *d);
+/* More partitions; never fewer (ERR_PARTITIONS). Pointers to the old ones stay. */
+MUST_CHECK err_t log_topic_grow(struct log *l, struct log_topic *t, int32_t partitions,
+                                struct diag *d);
+struct log_topic *log_topic_by_id(struct log *l, const uint8_t id[16]); /* NULL: none */
+/* Records below `before` are gone for readers, durably (-1: all there are); whole segments of them
+ * are removed. ERR_OFFSET_RANGE beyond the stable end. */
+MUST_CHECK err_t log_delete_records(struct log_partition *p, int64_t before, int64_t *low,
+                                    struct diag *d);

@@ -34,6 +34,7 @@ struct loop {
     struct gate gate; /* guards the mailbox: posts[first … first+count) modulo posts_max */
     struct post *posts;
     size_t posts_max, first, count;
+    struct loop_message *sent_first, *sent_last; /* in the senders' own memory */
     bool woken; /* the wake descriptor has been written and not yet read */
     int wake_fd;
     struct event *wake;
@@ -62,11 +63,26 @@ static bool take_post(struct loop *l, struct post *out)
         *out = l->posts[l->first];
         l->first = (l->first + 1) % l->posts_max;
         l->count--;
-    } else {
+    } else if (!l->sent_first) {
         l->woken = false;
+    } else {
+        event_active(l->wake, EV_READ, 0); /* sent since run_sent looked: one more turn */
     }
     gate_leave(&l->gate);
     return any;
+}
+
+/* What was sent so far; messages that send again are run at the next turn. */
+static void run_sent(struct loop *l)
+{
+    gate_enter(&l->gate);
+    struct loop_message *m = l->sent_first;
+    l->sent_first = l->sent_last = NULL;
+    gate_leave(&l->gate);
+    for (struct loop_message *next; m; m = next) {
+        next = m->next;
+        m->fn(m); /* may free it */
+    }
 }
 
 /* At most one mailbox full a turn: posts that post must not starve the sockets. */
@@ -77,6 +93,7 @@ static void run_posts(evutil_socket_t fd, short what, void *arg)
     uint64_t value;
     (void)what;
     if (read(fd, &value, sizeof(value)) < 0) INVARIANT(errno == EAGAIN || errno == EINTR);
+    run_sent(l);
     size_t left = l->posts_max;
     while (left-- && take_post(l, &p)) p.fn(p.arg);
     if (left == SIZE_MAX) event_active(l->wake, EV_READ, 0);
@@ -152,7 +169,14 @@ void loop_run(struct loop *l)
     if (!atomic_load(&l->stopping))
         INVARIANT(event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY) >= 0);
     /* Nothing that was taken is dropped: what was posted before the stop still runs. */
-    while (take_post(l, &p)) p.fn(p.arg);
+    bool more = true;
+    while (more) {
+        run_sent(l);
+        while (take_post(l, &p)) p.fn(p.arg);
+        gate_enter(&l->gate);
+        more = l->sent_first != NULL;
+        gate_leave(&l->gate);
+    }
     atomic_store(&l->running, false);
 }
 
@@ -179,6 +203,22 @@ err_t loop_post(struct loop *l, void (*fn)(void *), void *arg)
     gate_leave(&l->gate);
     if (sleeps) wake(l);
     return e;
+}
+
+void loop_send(struct loop *l, struct loop_message *m, void (*fn)(struct loop_message *m))
+{
+    m->fn = fn;
+    m->next = NULL;
+    gate_enter(&l->gate);
+    if (l->sent_last)
+        l->sent_last->next = m;
+    else
+        l->sent_first = m;
+    l->sent_last = m;
+    bool sleeps = !l->woken;
+    l->woken = true;
+    gate_leave(&l->gate);
+    if (sleeps) wake(l);
 }
 
 bool loop_here(const struct loop *l)

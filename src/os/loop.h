@@ -16,6 +16,15 @@ void loop_run(struct loop *l);  /* until loop_stop */
 void loop_stop(struct loop *l); /* any thread */
 /* Any thread: run fn(arg) on the loop, in order of posting. */
 MUST_CHECK err_t loop_post(struct loop *l, void (*fn)(void *), void *arg);
+/* The same with the sender's own memory for the message: never refused, so that an answer is never
+ * lost. `m` is the loop's until fn is called; fn(m) then runs once, in order with the posts' own
+ * queue not guaranteed. After loop_stop it runs when the loop drains, or never when the loop has
+ * ended: whoever sends then must have been stopped first. */
+struct loop_message {
+    void (*fn)(struct loop_message *m);
+    struct loop_message *next;
+};
+void loop_send(struct loop *l, struct loop_message *m, void (*fn)(struct loop_message *m));
 bool loop_here(const struct loop *l); /* is this the loop's thread? for assertions */
 
 /* Calls back after delay_ms, then every repeat_ms (0: once). */

@@ -55,6 +55,37 @@ TEST(posts_run_in_order_on_the_loops_thread_and_none_that_was_taken_is_lost)
     loop_free(seen.loop);
 }
 
+struct letter {
+    struct loop_message m; /* first: the loop hands back this */
+    struct message message;
+};
+
+static void take_letter(struct loop_message *m)
+{
+    take_message(&((struct letter *)m)->message);
+}
+
+TEST(what_is_sent_in_the_senders_own_memory_always_arrives_in_order)
+{
+    enum { LETTERS = 20000 };
+    static struct letter letters[LETTERS];
+    struct seen seen = {0};
+    struct thread t = {0};
+    struct diag d;
+    CHECK_OK(loop_new("test", 1, &seen.loop, &d), &d);
+    CHECK_OK(thread_start(&t, "test", run_loop, seen.loop, &d), &d);
+    for (int i = 0; i < LETTERS; i++) {
+        letters[i].message = (struct message){&seen, i};
+        loop_send(seen.loop, &letters[i].m, take_letter);
+    }
+    loop_stop(seen.loop);
+    thread_join(&t);
+    CHECK_INT(seen.next, LETTERS);
+    CHECK_INT(seen.wrong, 0);
+    CHECK_INT(seen.not_here, 0);
+    loop_free(seen.loop);
+}
+
 TEST(a_full_mailbox_refuses)
 {
     struct seen seen = {0};

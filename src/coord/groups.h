@@ -1,0 +1,7 @@
+/* coord/groups: consumer groups (Kafka's classic protocol): members, generations, assignments that
+ * the leader makes, committed offsets. See coord.h for how requests travel.
+ */
+#pragma once
+#include "coord/coord.h"
+
+/* DELTA fills this in: one struct a request, each beginning with struct coord_request. */

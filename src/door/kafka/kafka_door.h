@@ -1,0 +1,34 @@
+/* door/kafka: the broker's side of Kafka's protocol. Bytes in, calls to the rooms, bytes out.
+ *
+ * Loop: loops and threads of its own (`loops`); a connection lives on one of them for life.
+ * Requests of a connection are answered in order; a produce may follow a produce before it is
+ * answered, so that group commit works for one connection too; anything else waits for what came
+ * before it. Memory: an idle connection keeps its socket's state only. Limits: kafka_int.h.
+ */
+#pragma once
+#include "coord/coord.h"
+#include "users/users.h"
+
+struct tls;
+struct kafka_door;
+struct kafka_door_options {
+    const char *address;
+    uint16_t port;    /* 0: any free one */
+    int32_t tls_port; /* -1: none; 0: any free one */
+    struct tls *tls;
+    int loops;              /* 0: one a processor, four at most */
+    bool login;             /* SASL is required on every connection */
+    const char *advertised; /* "host:port" told to everybody; NULL: what the client dialled */
+    struct log *log;
+    struct coord *coord;
+    struct users *users;
+    bool auto_create;           /* topics that a producer or a consumer names */
+    int32_t default_partitions; /* of topics made without a number */
+    const char *cluster_id;
+    uint32_t conns_max; /* 0: 20,000 */
+};
+MUST_CHECK err_t kafka_door_open(const struct kafka_door_options *o, struct kafka_door **out,
+                                 struct diag *d);
+void kafka_door_close(struct kafka_door *k); /* answers nothing more; waits for its threads */
+uint16_t kafka_door_port(const struct kafka_door *k);
+uint16_t kafka_door_tls_port(const struct kafka_door *k);

@@ -1,0 +1,36 @@
+/* kafka_int: what the door's own files share. One request is one struct call, which a handler ends
+ * by call_answer, at once or later, from any thread.
+ */
+#pragma once
+#include "door/kafka/kafka_door.h"
+#include "wire/kafka/kafka.h"
+
+struct link; /* a connection: link.c */
+
+struct call {
+    struct link *link;
+    struct kafka_request_head head; /* api, version, client id; borrowed from `frame` */
+    struct arena *arena;            /* everything of this call; freed after the answer is written */
+    void *request;                  /* decoded: struct kafka_<api>_request */
+    void *response; /* kafka_init'ed: struct kafka_<api>_response, the handler fills it */
+    struct kafka_door *door;
+    struct diag diag;
+    bool silent; /* no answer is sent (acks=0) */
+    /* ZETA adds its own: frame, spans to give back, message to the link's loop … */
+};
+
+/* One row an API we serve: served.def: SERVE(api, handler, newest version served, least role). */
+typedef void kafka_handler(struct call *c);
+
+/* Exactly once a call, from any thread. The response is encoded on the connection's loop. */
+void call_answer(struct call *c);
+/* Who is on the other side of this connection: roles say what it may do. */
+struct kafka_who {
+    char name[USERS_NAME_MAX + 1]; /* "ANONYMOUS" without a login */
+    enum user_role role;
+    bool known; /* logged in, or no login is asked for */
+};
+const struct kafka_who *call_who(const struct call *c);
+const char *call_peer(const struct call *c); /* "127.0.0.1:51234" */
+/* The address to tell this client: what it dialled, or `advertised`. */
+void call_address(const struct call *c, char host[256], int32_t *port);
