@@ -32,5 +32,8 @@ struct kafka_who {
 };
 const struct kafka_who *call_who(const struct call *c);
 const char *call_peer(const struct call *c); /* "127.0.0.1:51234" */
+/* The connection's login (door/kafka/sasl.h), and the door's room for it. */
+struct login *link_login(struct link *l);
+struct sasl_room *door_sasl(struct kafka_door *k);
 /* The address to tell this client: what it dialled, or `advertised`. */
 void call_address(const struct call *c, char host[256], int32_t *port);
