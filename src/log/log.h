@@ -24,13 +24,31 @@ struct log_options {
                                      */
 };
 
-struct log_topic_config {      /* Kafka's names in the table log/config.def */
-    int64_t retention_ms;      /* -1: for ever */
-    int64_t retention_bytes;   /* a partition; -1: no limit */
-    uint64_t segment_bytes;    /* 0: the log's */
-    int32_t message_max_bytes; /* a batch */
-    bool compact, delete;      /* cleanup.policy */
-    bool append_time;          /* message.timestamp.type */
+enum { LOG_CONFIG_TEXT_MAX = 128 };  /* of a kept text, with its end */
+struct log_topic_config {            /* Kafka's names and limits in the table log/config.def */
+    int64_t retention_ms;            /* -1: for ever */
+    int64_t retention_bytes;         /* a partition; below 0: no limit */
+    uint64_t segment_bytes;          /* 0: the log's */
+    int32_t message_max_bytes;       /* a batch */
+    bool compact, delete;            /* cleanup.policy; neither: everything stays */
+    bool append_time;                /* message.timestamp.type */
+    int64_t segment_ms;              /* 0: the log's */
+    int64_t segment_jitter_ms;       /* a segment is rolled up to this much earlier */
+    int64_t timestamp_before_max_ms; /* of a batch taken with CreateTime */
+    int64_t timestamp_after_max_ms;
+    int64_t delete_retention_ms, min_compaction_lag_ms, max_compaction_lag_ms;
+    double min_cleanable_ratio;
+    /* kept and shown only */
+    int64_t flush_messages, flush_ms, file_delete_delay_ms, timestamp_difference_max_ms;
+    int64_t local_retention_bytes, local_retention_ms, remote_copy_lag_bytes, remote_copy_lag_ms;
+    int32_t compression; /* -1: the producer's; an enum codec */
+    int32_t gzip_level, lz4_level, zstd_level;
+    int32_t index_interval_bytes, segment_index_bytes, min_insync_replicas, max_decompressed_bytes;
+    bool preallocate, unclean_election, remote_storage, remote_copy_disable;
+    bool remote_delete_on_disable, dead_letters, downconversion;
+    char follower_throttled[LOG_CONFIG_TEXT_MAX], leader_throttled[LOG_CONFIG_TEXT_MAX];
+    char format_version[LOG_CONFIG_TEXT_MAX];
+    uint64_t own; /* a bit a row: set for this topic, not a default; the log completes it */
 };
 
 MUST_CHECK err_t log_open(const struct log_options *o, int64_t now_ms, struct log **out,
@@ -85,6 +103,7 @@ void log_append(struct log *l, struct log_append *a, int64_t now_ms);
 MUST_CHECK err_t log_append_wait(struct log *l, struct log_partition *p, uint8_t *batches,
                                  size_t size, int64_t now_ms, int64_t *base_offset, struct diag *d);
 
+const char *log_dir(const struct log *l);
 int64_t log_start_offset(const struct log_partition *p);
 int64_t log_end_offset(
     const struct log_partition *p); /* durable end: the next offset a reader will see */
@@ -204,6 +223,7 @@ struct log_config_row {
     const char *name, *fallback, *about;
     enum log_config_kind kind;
     bool kept_only; /* accepted and shown, without effect here: `about` says why */
+    bool old;       /* gone from Kafka 4: to be listed only where the topic has its own */
 };
 const struct log_config_row *log_config_rows(size_t *count);
 /* The value in force, as text; *own: this topic's, not the default. */
@@ -218,8 +238,9 @@ struct log_config_change {
     enum log_config_change_kind kind;
     struct slice name, value;
 };
-/* ERR_CONFIG (Kafka's 40) names the entry and what it may be. Durable; in force for the next
- * append. `replace`: what is not named goes back to the default (AlterConfigs). */
+/* ERR_CONFIG (Kafka's 40) with Kafka's words in d->what. Durable; in force for the next append.
+ * `replace`: what is not named goes back to the default (AlterConfigs). A value with at == NULL is
+ * null, which only LOG_CONFIG_DELETE may have. */
 MUST_CHECK err_t log_topic_alter(struct log *l, struct log_topic *t,
                                  const struct log_config_change *changes, size_t count,
                                  bool replace, bool validate_only, struct diag *d);
@@ -229,6 +250,12 @@ MUST_CHECK err_t log_topic_config_parse(const struct log_config_change *changes,
 /* More partitions; never fewer (ERR_PARTITIONS). Pointers to the old ones stay. */
 MUST_CHECK err_t log_topic_grow(struct log *l, struct log_topic *t, int32_t partitions,
                                 struct diag *d);
+/* __consumer_offsets and __transaction_state: the coordinators' own. */
+bool log_topic_is_internal(const struct log_topic *t);
+/* A coordinator's: __consumer_offsets, __transaction_state. They are compacted, in segments of
+ * 100 MiB, whatever else is said at their making. */
+bool log_topic_is_internal(const struct log_topic *t);
+void log_config_markdown(struct buf *out); /* docs/topic-configuration.md */
 struct log_topic *log_topic_by_id(struct log *l, const uint8_t id[16]); /* NULL: none */
 /* Records below `before` are gone for readers, durably (-1: all there are); whole segments of them
  * are removed. ERR_OFFSET_RANGE beyond the stable end. */

@@ -15,7 +15,9 @@ struct call {
     void *response; /* kafka_init'ed: struct kafka_<api>_response, the handler fills it */
     struct kafka_door *door;
     struct diag diag;
-    bool silent; /* no answer is sent (acks=0) */
+    struct loop_message message; /* to the worker, or back to the link's loop */
+    kafka_handler *work;         /* what the worker runs */
+    bool silent;                 /* no answer is sent (acks=0) */
     /* ZETA adds its own: frame, spans to give back, message to the link's loop … */
 };
 
@@ -24,6 +26,14 @@ typedef void kafka_handler(struct call *c);
 
 /* Exactly once a call, from any thread. The response is encoded on the connection's loop. */
 void call_answer(struct call *c);
+/* Instead of an answer of the handler's own: an error response of this API's shape, with the error in
+ * the protocol's place for it (link: refuse.c). */
+void call_refuse(struct call *c, err_t e);
+/* Runs fn(c) on the door's worker thread, one at a time: for what waits for the disk. fn ends with
+ * call_answer or call_refuse. (worker.c) */
+void call_work(struct call *c, kafka_handler *fn);
+const struct kafka_door_options *door_options(const struct kafka_door *k);
+enum { KAFKA_BROKER_ID = 1 }; /* this broker is the cluster */
 /* Who is on the other side of this connection: roles say what it may do. */
 struct kafka_who {
     char name[USERS_NAME_MAX + 1]; /* "ANONYMOUS" without a login */
