@@ -1,23 +1,22 @@
-#include "users/users.h"
-
 #include "base/hash.h"
 #include "base/vec.h"
 #include "os/file.h"
 #include "os/thread.h"
+#include "users/scram.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 
 enum { FILE_MAX = 16 << 20 };
-static const char head[] = "sluice-users 1\n";
+/* 2: salts of any length, users with one kind of verifier only. 1 reads the same. */
+static const char head[] = "sluice-users 2\n", old_head[] = "sluice-users 1\n";
 
 struct users {
     struct gate gate;
     char path[4096];
-    struct vec list; /* of struct user, by name */
+    struct vec list;    /* of struct user, by name */
+    uint8_t secret[32]; /* what users_disguise mixes in */
 };
 
 static const char *const roles[] = {"viewer", "user", "op", "admin"};
@@ -39,32 +38,21 @@ bool role_parse(struct slice text, enum user_role *out)
 
 /* --- verifiers (RFC 5802, RFC 7677) ----------------------------------------------------------- */
 
-static const EVP_MD *digest_of(enum scram kind)
-{
-    return kind == SCRAM_SHA_256 ? EVP_sha256() : EVP_sha512();
-}
-
 /* Fills stored_key and server_key from the password, the salt and the iterations already there. */
 static err_t scram_derive(enum scram kind, struct slice password, struct scram_verifier *v)
 {
-    uint8_t salted[SCRAM_KEY_MAX], client[SCRAM_KEY_MAX];
-    unsigned int len = (unsigned int)scram_key_size(kind);
-    const EVP_MD *md = digest_of(kind);
-    bool fine = PKCS5_PBKDF2_HMAC((const char *)password.at, (int)password.len, v->salt, SCRAM_SALT,
-                                  (int)v->iterations, md, (int)len, salted) == 1 &&
-                HMAC(md, salted, (int)len, (const uint8_t *)"Client Key", 10, client, NULL) &&
-                EVP_Digest(client, len, v->stored_key, NULL, md, NULL) == 1 &&
-                HMAC(md, salted, (int)len, (const uint8_t *)"Server Key", 10, v->server_key, NULL);
+    uint8_t salted[SCRAM_KEY_MAX];
+    err_t e = scram_salted(kind, password, v, salted);
+    if (!e) e = scram_keys(kind, salted, v);
     OPENSSL_cleanse(salted, sizeof(salted));
-    OPENSSL_cleanse(client, sizeof(client));
-    return fine ? ERR_OK : ERR_INTERNAL;
+    return e;
 }
 
 static err_t scram_make(struct user *user, struct slice password)
 {
     for (enum scram k = 0; k < SCRAM_KINDS; k++) {
         struct scram_verifier *v = &user->scram[k];
-        *v = (struct scram_verifier){.iterations = USERS_ITERATIONS};
+        *v = (struct scram_verifier){.iterations = USERS_ITERATIONS, .salt_size = SCRAM_SALT};
         if (RAND_bytes(v->salt, SCRAM_SALT) != 1) return ERR_INTERNAL;
         err_t e = scram_derive(k, password, v);
         if (e) return e;
@@ -74,15 +62,19 @@ static err_t scram_make(struct user *user, struct slice password)
 
 /* --- the file: a head line, then a line a user
  * ---------------------------------------------------------- * NAME ROLE FLAGS  then for each SCRAM
- * kind  ITERATIONS SALT STORED SERVER, all in hex */
+ * kind  ITERATIONS SALT STORED SERVER, all in hex, or 0 when the user has none of the kind */
 
 static void put_user(struct buf *out, const struct user *u)
 {
     buf_printf(out, "%s %s %s", u->name, role_name(u->role), u->well_known ? "well-known" : "-");
     for (enum scram k = 0; k < SCRAM_KINDS; k++) {
         const struct scram_verifier *v = &u->scram[k];
+        if (!v->iterations) {
+            buf_text(out, " 0");
+            continue;
+        }
         buf_printf(out, " %u ", v->iterations);
-        put_hex(out, v->salt, SCRAM_SALT);
+        put_hex(out, v->salt, v->salt_size);
         buf_char(out, ' ');
         put_hex(out, v->stored_key, scram_key_size(k));
         buf_char(out, ' ');
@@ -116,10 +108,13 @@ static bool parse_verifier(enum scram kind, struct slice *line, struct scram_ver
 {
     uint64_t iterations = 0;
     size_t key = scram_key_size(kind);
-    if (!slice_to_u64(next_word(line), &iterations) || iterations < 1 || iterations > 10000000)
-        return false;
+    if (!slice_to_u64(next_word(line), &iterations) || iterations > 10000000) return false;
     v->iterations = (uint32_t)iterations;
-    return parse_hex(next_word(line), v->salt, SCRAM_SALT) &&
+    if (!iterations) return true;
+    struct slice salt = next_word(line);
+    if (salt.len < 2 || salt.len > 2 * SCRAM_SALT_MAX) return false;
+    v->salt_size = (uint8_t)(salt.len / 2);
+    return parse_hex(salt, v->salt, v->salt_size) &&
            parse_hex(next_word(line), v->stored_key, key) &&
            parse_hex(next_word(line), v->server_key, key);
 }
@@ -136,7 +131,7 @@ static bool parse_user(struct slice line, struct user *u)
 
 static err_t load(struct users *u, struct slice text, struct diag *d)
 {
-    if (!slice_starts(text, head)) {
+    if (!slice_starts(text, head) && !slice_starts(text, old_head)) {
         (void)diag_fail(d, ERR_VERSION, "the user table has a format this version does not know");
         return diag_where(d, "%s", u->path);
     }
@@ -178,8 +173,10 @@ err_t users_open(const char *path, struct users **out, struct diag *d)
     if (!u) return diag_fail(d, ERR_NO_MEMORY, "no memory for the user table");
     gate_init(&u->gate);
     u->list = vec_make(sizeof(struct user), USERS_MAX);
+    bool secret = RAND_bytes(u->secret, sizeof(u->secret)) == 1;
     bool fits = slice_to_cstr(slice_of(path), u->path, sizeof(u->path));
     err_t e = !fits ? diag_fail(d, ERR_TOO_BIG, "the path of the user table is too long") : ERR_OK;
+    if (!e && !secret) e = diag_fail(d, ERR_INTERNAL, "there are no random bytes");
     if (!e && !file_exists(path)) {
         e = first_users(u, d);
     } else if (!e) {
@@ -225,18 +222,34 @@ err_t users_find(struct users *u, struct slice name, struct user *out)
     return user ? ERR_OK : ERR_NOT_FOUND;
 }
 
+/* The verifier that a password is held against. */
+static enum scram kind_of(const struct user *user)
+{
+    return user->scram[SCRAM_SHA_256].iterations ? SCRAM_SHA_256 : SCRAM_SHA_512;
+}
+
 err_t users_check(struct users *u, struct slice name, struct slice password, struct user *out)
 {
-    struct user user = {.scram[SCRAM_SHA_256].iterations = USERS_ITERATIONS};
+    struct user user = {
+        .scram[SCRAM_SHA_256] = {.iterations = USERS_ITERATIONS, .salt_size = SCRAM_SALT}};
     bool known = users_find(u, name, &user) == ERR_OK;
-    struct scram_verifier tried = user.scram[SCRAM_SHA_256];
-    if (password.len > USERS_PASSWORD_MAX || scram_derive(SCRAM_SHA_256, password, &tried))
-        return ERR_LOGIN;
-    bool same = CRYPTO_memcmp(tried.stored_key, user.scram[SCRAM_SHA_256].stored_key,
-                              scram_key_size(SCRAM_SHA_256)) == 0;
+    enum scram kind = kind_of(&user);
+    struct scram_verifier tried = user.scram[kind];
+    if (password.len > USERS_PASSWORD_MAX || scram_derive(kind, password, &tried)) return ERR_LOGIN;
+    bool same =
+        CRYPTO_memcmp(tried.stored_key, user.scram[kind].stored_key, scram_key_size(kind)) == 0;
     if (!known || !same) return ERR_LOGIN;
     *out = user;
     return ERR_OK;
+}
+
+void users_disguise(const struct users *u, enum scram kind, struct slice name, uint8_t out[32])
+{
+    char text[USERS_NAME_MAX + 32];
+    struct buf b = buf_over(text, sizeof(text)); /* a longer name than any of ours is cut */
+    buf_printf(&b, "%s %.*s", scram_name(kind), (int)MIN(name.len, (uint32_t)USERS_NAME_MAX),
+               (const char *)name.at);
+    digest_hmac_sha256(slice_make(u->secret, sizeof(u->secret)), buf_view(&b), out);
 }
 
 err_t users_each(struct users *u, err_t (*each)(void *ctx, const struct user *user), void *ctx)
@@ -365,4 +378,64 @@ err_t users_remove(struct users *u, struct slice name, struct diag *d)
     }
     gate_leave(&u->gate);
     return e;
+}
+
+/* --- one mechanism's credential --------------------------------------------------------------- */
+
+static err_t check_credential(struct slice name, enum scram kind, int64_t iterations,
+                              struct slice salt, struct slice salted, struct diag *d)
+{
+    if (name.len == 0) return diag_fail(d, ERR_CREDENTIAL, "Username must not be empty");
+    if (!name_is_fine(name))
+        return diag_fail(d, ERR_CREDENTIAL, "a user's name has 1 to %d bytes and no spaces",
+                         USERS_NAME_MAX);
+    if (iterations < USERS_ITERATIONS) return diag_fail(d, ERR_CREDENTIAL, "Too few iterations");
+    if (iterations > USERS_ITERATIONS_MOST)
+        return diag_fail(d, ERR_CREDENTIAL, "Too many iterations");
+    if (salt.len < 1 || salt.len > SCRAM_SALT_MAX)
+        return diag_fail(d, ERR_CREDENTIAL, "a salt has 1 to %d bytes", SCRAM_SALT_MAX);
+    if (salted.len != scram_key_size(kind))
+        return diag_fail(d, ERR_CREDENTIAL, "a salted password of %s has %zu bytes",
+                         scram_name(kind), scram_key_size(kind));
+    return ERR_OK;
+}
+
+err_t users_credential_set(struct users *u, struct slice name, enum scram kind, int64_t iterations,
+                           struct slice salt, struct slice salted, struct diag *d)
+{
+    uint8_t obvious[SCRAM_KEY_MAX];
+    struct user user = {.role = ROLE_USER};
+    err_t e = check_credential(name, kind, iterations, salt, salted, d);
+    if (e) return e;
+    struct scram_verifier v = {.iterations = (uint32_t)iterations, .salt_size = (uint8_t)salt.len};
+    memcpy(v.salt, salt.at, salt.len);
+    if (scram_keys(kind, salted.at, &v) || scram_salted(kind, name, &v, obvious))
+        return diag_fail(d, ERR_INTERNAL, "the password can not be hashed");
+    (void)slice_to_cstr(name, user.name, sizeof(user.name));
+    gate_enter(&u->gate);
+    const struct user *there = find(u, name);
+    if (there) user = *there;
+    if (user.well_known)
+        for (enum scram k = 0; k < SCRAM_KINDS; k++) user.scram[k] = (struct scram_verifier){0};
+    user.well_known = CRYPTO_memcmp(obvious, salted.at, salted.len) == 0;
+    user.scram[kind] = v;
+    e = put_durably(u, &user, d);
+    gate_leave(&u->gate);
+    return e;
+}
+
+err_t users_credential_remove(struct users *u, struct slice name, enum scram kind, struct diag *d)
+{
+    err_t e = ERR_OK;
+    gate_enter(&u->gate);
+    const struct user *there = find(u, name);
+    struct user user = there ? *there : (struct user){.name = ""};
+    if (!user.scram[kind].iterations)
+        e = diag_fail(d, ERR_USER_UNKNOWN,
+                      "Attempt to delete a user credential that does not exist");
+    user.scram[kind] = (struct scram_verifier){0};
+    bool last = !user.scram[SCRAM_SHA_256].iterations && !user.scram[SCRAM_SHA_512].iterations;
+    if (!e && !last) e = put_durably(u, &user, d);
+    gate_leave(&u->gate);
+    return e || !last ? e : users_remove(u, name, d);
 }

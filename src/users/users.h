@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 
 enum { USERS_MAX = 10000, USERS_NAME_MAX = 64, USERS_PASSWORD_MAX = 512, USERS_ITERATIONS = 4096 };
+enum { USERS_ITERATIONS_MOST = 16384 }; /* as Kafka takes them from its clients */
 enum user_role {
     ROLE_VIEWER,
     ROLE_USER,
@@ -16,10 +17,11 @@ enum user_role {
 }; /* each may do what those before may */
 
 enum scram { SCRAM_SHA_256, SCRAM_SHA_512, SCRAM_KINDS };
-enum { SCRAM_SALT = 16, SCRAM_KEY_MAX = 64 };
+enum { SCRAM_SALT = 16 /* of the passwords made here */, SCRAM_SALT_MAX = 64, SCRAM_KEY_MAX = 64 };
 struct scram_verifier {
-    uint32_t iterations;
-    uint8_t salt[SCRAM_SALT], stored_key[SCRAM_KEY_MAX], server_key[SCRAM_KEY_MAX];
+    uint32_t iterations; /* 0: the user has none of this kind */
+    uint8_t salt_size;
+    uint8_t salt[SCRAM_SALT_MAX], stored_key[SCRAM_KEY_MAX], server_key[SCRAM_KEY_MAX];
 };
 static inline size_t scram_key_size(enum scram kind)
 {
@@ -52,6 +54,17 @@ MUST_CHECK err_t users_remove(struct users *u, struct slice name,
                               struct diag *d); /* never the last admin */
 MUST_CHECK err_t users_each(struct users *u, err_t (*each)(void *ctx, const struct user *user),
                             void *ctx);
+/* One mechanism's credential alone, as Kafka's clients give it: the salted password, which becomes
+ * a verifier. Adds the user (ROLE_USER) when there is none. The password of the tutorials does not
+ * live on in the other mechanism. ERR_CREDENTIAL: what can not be one. */
+MUST_CHECK err_t users_credential_set(struct users *u, struct slice name, enum scram kind,
+                                      int64_t iterations, struct slice salt, struct slice salted,
+                                      struct diag *d);
+/* ERR_USER_UNKNOWN when there is none. With the last credential the user goes. */
+MUST_CHECK err_t users_credential_remove(struct users *u, struct slice name, enum scram kind,
+                                         struct diag *d);
+/* 32 bytes for a name that nobody has: the same while this table is open. */
+void users_disguise(const struct users *u, enum scram kind, struct slice name, uint8_t out[32]);
 bool users_any_well_known(struct users *u); /* a listener beyond loopback refuses to start then */
 const char *role_name(enum user_role r);
 bool role_parse(struct slice text, enum user_role *out);

@@ -64,6 +64,6 @@ TEST(users_file_with_damage_is_refused_with_its_line)
     CHECK_OK(file_store(path(), SLICE("sluice-users 1\nann admin - 4096 00\n"), &d), &d);
     CHECK_ERR(users_open(path(), &u, &d), ERR_CORRUPT);
     CHECK(strstr(d.where, ":2"));
-    CHECK_OK(file_store(path(), SLICE("sluice-users 2\n"), &d), &d);
+    CHECK_OK(file_store(path(), SLICE("sluice-users 9\n"), &d), &d);
     CHECK_ERR(users_open(path(), &u, &d), ERR_VERSION);
 }

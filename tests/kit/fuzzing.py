@@ -11,7 +11,7 @@ import tempfile
 
 from harness import Failed, ROOT, check
 
-TARGETS = ["csv", "flow", "http", "journal", "json", "key", "people", "record_batch", "row", "segment", "settings", "sql", "users", "value"]
+TARGETS = ["csv", "flow", "http", "journal", "json", "key", "people", "record_batch", "row", "scram", "segment", "settings", "sql", "users", "value"]
 BUILD = ROOT / "build-fuzz"
 SRC = ROOT / "src"
 

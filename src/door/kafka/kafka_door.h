@@ -26,7 +26,7 @@ struct kafka_door_options {
     int32_t default_partitions; /* of topics made without a number */
     const char *cluster_id;
     uint32_t conns_max;             /* 0: 20,000 */
-    uint32_t conns_per_address_max; /* 0: no limit of its own; loopback is never limited */
+    uint32_t conns_per_address_max; /* 0: no limit of its own */
     uint32_t request_max;           /* bytes of a frame after the login; 0: 100 MiB */
 };
 MUST_CHECK err_t kafka_door_open(const struct kafka_door_options *o, struct kafka_door **out,
