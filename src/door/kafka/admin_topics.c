@@ -1,0 +1,382 @@
+/* CreateTopics, DeleteTopics, CreatePartitions, DeleteRecords: each item of a request is done or
+ * refused by itself, in the broker's own words. */
+#include "door/kafka/admin.h"
+
+enum { BROKERS_CHOICE = -1, NAME_MAX_BYTES = 249 };
+
+struct admin_answer admin_answer(struct call *c, err_t e, const struct diag *d)
+{
+    struct admin_answer a = {.code = err_kafka(e)};
+    if (!e) return a;
+    bool told = d && d->err == e && d->what[0];
+    const char *what = told ? d->what : err_text(e);
+    a.message =
+        call_text(c, told && d->why[0] ? arena_printf(c->arena, "%s: %s", what, d->why) : what);
+    return a;
+}
+
+/* --- CreateTopics ----------------------------------------------------------------------------- */
+
+/* Kafka counts '.' and '_' as one in the names of its metrics, and refuses a second such name. */
+struct clash {
+    struct slice name;
+    char found[NAME_MAX_BYTES + 1];
+};
+
+static uint8_t metric_letter(uint8_t c)
+{
+    return c == '.' ? '_' : c;
+}
+
+static err_t clash_look(void *ctx, struct log_topic *t)
+{
+    struct clash *k = ctx;
+    struct slice other = log_topic_name(t);
+    if (other.len != k->name.len || slice_compare(other, k->name) == 0) return ERR_OK;
+    for (uint32_t i = 0; i < other.len; i++)
+        if (metric_letter(other.at[i]) != metric_letter(k->name.at[i])) return ERR_OK;
+    (void)slice_to_cstr(other, k->found, sizeof(k->found));
+    return ERR_EXISTS;
+}
+
+static const char *name_fault(struct slice name)
+{
+    if (name.len == 0) return "the empty string is not allowed";
+    if (slice_is(name, ".") || slice_is(name, "..")) return "'.' or '..' is not allowed";
+    if (name.len > NAME_MAX_BYTES) return "the length is longer than the max allowed length 249";
+    for (uint32_t i = 0; i < name.len; i++) {
+        uint8_t b = name.at[i];
+        bool letter = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9');
+        if (!letter && b != '.' && b != '_' && b != '-')
+            return "it contains one or more characters other than ASCII alphanumerics, '.', '_' "
+                   "and '-'";
+    }
+    return NULL;
+}
+
+static err_t name_check(struct log *l, struct slice name, struct diag *d)
+{
+    struct clash k = {.name = name};
+    const char *fault = name_fault(name);
+    if (fault)
+        return diag_fail(d, ERR_TOPIC_NAME, "Topic name '%.*s' is invalid: %s",
+                         (int)MIN(name.len, 250), (const char *)name.at, fault);
+    if (log_topic_find(l, name))
+        return diag_fail(d, ERR_EXISTS, "Topic '%.*s' already exists.", SLICE_ARG(name));
+    bool dotted = memchr(name.at, '.', name.len) || memchr(name.at, '_', name.len);
+    if (!dotted || log_topics(l, clash_look, &k) != ERR_EXISTS) return ERR_OK;
+    return diag_fail(d, ERR_TOPIC_NAME, "Topic '%.*s' collides with existing topic: %s",
+                     SLICE_ARG(name), k.found);
+}
+
+/* A manual assignment: this broker for every partition, the partitions 0 … n-1, each once. */
+static err_t assignment_check(struct call *c, const struct kafka_create_topics_request_topic *t,
+                              struct diag *d)
+{
+    int32_t n = t->assignments.count;
+    uint8_t *seen = arena_take(c->arena, (size_t)n);
+    if (!seen) return ERR_NO_MEMORY;
+    if (t->num_partitions != BROKERS_CHOICE || t->replication_factor != BROKERS_CHOICE)
+        return diag_fail(d, ERR_USAGE,
+                         "A manual partition assignment was specified, but numPartitions or "
+                         "replicationFactor was not set to -1.");
+    for (int32_t i = 0; i < n; i++) {
+        const struct kafka_create_topics_request_assignment *a = &t->assignments.at[i];
+        bool known = a->partition_index >= 0 && a->partition_index < n;
+        if (!known || seen[a->partition_index]++)
+            return diag_fail(d, ERR_REPLICA_ASSIGNMENT,
+                             "partitions should be a consecutive 0-based integer sequence");
+        if (a->broker_ids.count != 1 || a->broker_ids.at[0] != KAFKA_BROKER_ID)
+            return diag_fail(d, ERR_REPLICA_ASSIGNMENT,
+                             "The manual partition assignment includes broker ids that are not "
+                             "registered: this broker is %d, alone.",
+                             KAFKA_BROKER_ID);
+    }
+    return ERR_OK;
+}
+
+static err_t shape_check(struct call *c, const struct kafka_create_topics_request_topic *t,
+                         int32_t *partitions, struct diag *d)
+{
+    *partitions = t->num_partitions;
+    if (t->assignments.count > 0) {
+        *partitions = t->assignments.count;
+        return assignment_check(c, t, d);
+    }
+    if (t->num_partitions == BROKERS_CHOICE)
+        *partitions = door_options(c->door)->default_partitions;
+    if (*partitions < 1)
+        return diag_fail(d, ERR_PARTITIONS,
+                         "Number of partitions was set to an invalid non-positive value.");
+    if (t->replication_factor < BROKERS_CHOICE || t->replication_factor == 0)
+        return diag_fail(d, ERR_REPLICATION,
+                         "Replication factor was set to an invalid non-positive value.");
+    if (t->replication_factor > 1)
+        return diag_fail(d, ERR_REPLICATION,
+                         "Unable to replicate the partition %d time(s): The target replication "
+                         "factor of %d cannot be reached because only 1 broker(s) are registered.",
+                         t->replication_factor, t->replication_factor);
+    return ERR_OK;
+}
+
+static err_t configs_read(struct call *c, const struct kafka_create_topics_request_topic *t,
+                          struct log_topic_config *out, struct diag *d)
+{
+    int32_t n = MAX(t->configs.count, 0);
+    struct log_config_change *changes = arena_take(c->arena, (size_t)n * sizeof(*changes));
+    if (!changes && n) return ERR_NO_MEMORY;
+    for (int32_t i = 0; i < n; i++) {
+        const struct kafka_create_topics_request_config *s = &t->configs.at[i];
+        if (!s->value.at)
+            return diag_fail(d, ERR_CONFIG, "Null value not supported for topic configs: %.*s",
+                             SLICE_ARG(s->name));
+        changes[i] = (struct log_config_change){LOG_CONFIG_SET, s->name, s->value};
+    }
+    return log_topic_config_parse(changes, (size_t)n, out, d);
+}
+
+/* What the topic was made with, or would be. */
+static err_t created_configs(struct call *c, struct log_topic *topic,
+                             struct kafka_create_topics_response_topic *out)
+{
+    size_t count;
+    const struct log_config_row *rows = log_config_rows(&count);
+    out->configs.at = call_new(c, kafka_create_topics_response_config, (int32_t)count);
+    if (!out->configs.at) return ERR_NO_MEMORY;
+    out->configs.count = (int32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        struct kafka_create_topics_response_config *k = &out->configs.at[i];
+        struct buf text = buf_make(KIB(64));
+        bool own;
+        err_t e = log_config_text(topic, i, &text, &own);
+        k->name = slice_of(rows[i].name);
+        k->value = e ? (struct slice){0} : arena_slice(c->arena, buf_view(&text));
+        k->config_source = !e && own ? SOURCE_TOPIC : SOURCE_DEFAULT;
+        buf_done(&text);
+        if (e) return e;
+    }
+    return ERR_OK;
+}
+
+static err_t create_one(struct call *c, const struct kafka_create_topics_request_topic *t,
+                        bool validate_only, struct kafka_create_topics_response_topic *out,
+                        struct diag *d)
+{
+    struct log *l = door_options(c->door)->log;
+    struct log_topic_config config;
+    struct log_topic *made = NULL;
+    int32_t partitions;
+    err_t e = name_check(l, t->name, d);
+    if (!e) e = shape_check(c, t, &partitions, d);
+    if (!e) e = configs_read(c, t, &config, d);
+    if (!e && !validate_only) e = log_topic_create(l, t->name, partitions, &config, &made, d);
+    if (e) return e;
+    out->num_partitions = partitions;
+    out->replication_factor = 1;
+    if (!made) return ERR_OK;
+    memcpy(out->topic_id.at, log_topic_id(made), sizeof(out->topic_id.at));
+    return created_configs(c, made, out);
+}
+
+static bool named_before(const struct kafka_create_topics_request *r, int32_t i)
+{
+    for (int32_t k = 0; k < r->topics.count; k++)
+        if (k != i && slice_compare(r->topics.at[k].name, r->topics.at[i].name) == 0) return true;
+    return false;
+}
+
+static void create_topics(struct call *c)
+{
+    const struct kafka_create_topics_request *r = c->request;
+    struct kafka_create_topics_response *out = c->response;
+    for (int32_t i = 0; i < r->topics.count; i++) {
+        struct kafka_create_topics_response_topic *o = &out->topics.at[i];
+        struct diag d = {0};
+        err_t e = ERR_USAGE;
+        o->name = r->topics.at[i].name;
+        if (named_before(r, i))
+            (void)diag_fail(&d, e, "Duplicate topic name.");
+        else
+            e = create_one(c, &r->topics.at[i], r->validate_only, o, &d);
+        struct admin_answer a = admin_answer(c, e, &d);
+        o->error_code = a.code;
+        o->error_message = a.message;
+        if (e && o->configs.count > 0) o->configs.count = 0;
+    }
+    call_answer(c);
+}
+
+void handle_create_topics(struct call *c)
+{
+    const struct kafka_create_topics_request *r = c->request;
+    struct kafka_create_topics_response *out = c->response;
+    if (r->topics.count > ADMIN_ITEMS_MAX) {
+        call_refuse(c, ERR_TOO_BIG);
+        return;
+    }
+    out->topics.at = call_new(c, kafka_create_topics_response_topic, MAX(r->topics.count, 0));
+    out->topics.count = MAX(r->topics.count, 0);
+    if (out->topics.at)
+        call_work(c, create_topics);
+    else
+        call_refuse(c, ERR_NO_MEMORY);
+}
+
+/* --- DeleteTopics ----------------------------------------------------------------------------- */
+
+static err_t delete_one(struct call *c, struct slice name, const uint8_t *id,
+                        struct kafka_delete_topics_response_topic *out, struct diag *d)
+{
+    struct log *l = door_options(c->door)->log;
+    struct log_topic *t = name.at ? log_topic_find(l, name) : log_topic_by_id(l, id);
+    out->name = name;
+    if (!name.at) memcpy(out->topic_id.at, id, sizeof(out->topic_id.at));
+    if (!t && !name.at)
+        return diag_fail(d, ERR_UNKNOWN_TOPIC_ID, "This server does not host this topic ID.");
+    if (!t)
+        return diag_fail(d, ERR_UNKNOWN_TOPIC, "This server does not host this topic-partition.");
+    out->name = arena_slice(c->arena, log_topic_name(t));
+    memcpy(out->topic_id.at, log_topic_id(t), sizeof(out->topic_id.at));
+    if (log_topic_is_internal(t))
+        return diag_fail(d, ERR_POLICY, "The coordinators' own topics can not be deleted.");
+    err_t e = log_topic_delete(l, out->name, d);
+    if (!e) groups_topic_gone(door_options(c->door)->coord, out->name);
+    return e;
+}
+
+static void delete_topics(struct call *c)
+{
+    const struct kafka_delete_topics_request *r = c->request;
+    struct kafka_delete_topics_response *out = c->response;
+    for (int32_t i = 0; i < out->responses.count; i++) {
+        struct kafka_delete_topics_response_topic *o = &out->responses.at[i];
+        struct diag d = {0};
+        err_t e = r->topics.count > 0
+                      ? delete_one(c, r->topics.at[i].name, r->topics.at[i].topic_id.at, o, &d)
+                      : delete_one(c, r->topic_names.at[i], NULL, o, &d);
+        struct admin_answer a = admin_answer(c, e, &d);
+        o->error_code = a.code;
+        o->error_message = a.message;
+    }
+    call_answer(c);
+}
+
+void handle_delete_topics(struct call *c)
+{
+    const struct kafka_delete_topics_request *r = c->request;
+    struct kafka_delete_topics_response *out = c->response;
+    int32_t count = MAX(MAX(r->topics.count, r->topic_names.count), 0);
+    out->responses.at = call_new(c, kafka_delete_topics_response_topic, count);
+    out->responses.count = count;
+    if (out->responses.at)
+        call_work(c, delete_topics);
+    else
+        call_refuse(c, ERR_NO_MEMORY);
+}
+
+/* --- CreatePartitions ------------------------------------------------------------------------- */
+
+static err_t grow_one(struct call *c, const struct kafka_create_partitions_request_topic *t,
+                      bool validate_only, struct diag *d)
+{
+    struct log *l = door_options(c->door)->log;
+    struct log_topic *topic = log_topic_find(l, t->name);
+    if (!topic)
+        return diag_fail(d, ERR_UNKNOWN_TOPIC, "This server does not host this topic-partition.");
+    int32_t now = log_topic_partitions(topic);
+    if (t->count == now)
+        return diag_fail(d, ERR_PARTITIONS, "Topic already has %d partition(s).", now);
+    if (t->count < now)
+        return diag_fail(d, ERR_PARTITIONS,
+                         "The topic %.*s currently has %d partition(s); %d would not be an "
+                         "increase.",
+                         SLICE_ARG(t->name), now, t->count);
+    for (int32_t i = 0; i < t->assignments.count; i++) {
+        const struct kafka_create_partitions_request_assignment *a = &t->assignments.at[i];
+        if (t->assignments.count != t->count - now || a->broker_ids.count != 1 ||
+            a->broker_ids.at[0] != KAFKA_BROKER_ID)
+            return diag_fail(d, ERR_REPLICA_ASSIGNMENT,
+                             "Each of the %d new partitions can only be assigned to broker %d.",
+                             t->count - now, KAFKA_BROKER_ID);
+    }
+    return validate_only ? ERR_OK : log_topic_grow(l, topic, t->count, d);
+}
+
+static void create_partitions(struct call *c)
+{
+    const struct kafka_create_partitions_request *r = c->request;
+    struct kafka_create_partitions_response *out = c->response;
+    for (int32_t i = 0; i < out->results.count; i++) {
+        struct diag d = {0};
+        err_t e = grow_one(c, &r->topics.at[i], r->validate_only, &d);
+        struct admin_answer a = admin_answer(c, e, &d);
+        out->results.at[i].name = r->topics.at[i].name;
+        out->results.at[i].error_code = a.code;
+        out->results.at[i].error_message = a.message;
+    }
+    call_answer(c);
+}
+
+void handle_create_partitions(struct call *c)
+{
+    const struct kafka_create_partitions_request *r = c->request;
+    struct kafka_create_partitions_response *out = c->response;
+    out->results.count = MAX(r->topics.count, 0);
+    out->results.at = call_new(c, kafka_create_partitions_response_result, out->results.count);
+    if (out->results.at)
+        call_work(c, create_partitions);
+    else
+        call_refuse(c, ERR_NO_MEMORY);
+}
+
+/* --- DeleteRecords ---------------------------------------------------------------------------- */
+
+static err_t cut_one(struct call *c, struct slice name,
+                     const struct kafka_delete_records_request_partition *p, int64_t *low)
+{
+    struct log_topic *t = log_topic_find(door_options(c->door)->log, name);
+    struct log_partition *part = t ? log_partition(t, p->partition_index) : NULL;
+    struct diag d;
+    *low = -1;
+    if (!part) return ERR_UNKNOWN_TOPIC;
+    if (!log_topic_config(t).delete) return ERR_POLICY; /* compacted: keys keep their last record */
+    if (p->offset < -1) return ERR_OFFSET_RANGE;
+    err_t e = log_delete_records(part, p->offset, low, &d);
+    if (e) *low = -1;
+    return e;
+}
+
+static void delete_records(struct call *c)
+{
+    const struct kafka_delete_records_request *r = c->request;
+    struct kafka_delete_records_response *out = c->response;
+    for (int32_t i = 0; i < r->topics.count; i++)
+        for (int32_t k = 0; k < r->topics.at[i].partitions.count; k++) {
+            struct kafka_delete_records_response_partition *o = &out->topics.at[i].partitions.at[k];
+            o->partition_index = r->topics.at[i].partitions.at[k].partition_index;
+            o->error_code = err_kafka(cut_one(
+                c, r->topics.at[i].name, &r->topics.at[i].partitions.at[k], &o->low_watermark));
+        }
+    call_answer(c);
+}
+
+void handle_delete_records(struct call *c)
+{
+    const struct kafka_delete_records_request *r = c->request;
+    struct kafka_delete_records_response *out = c->response;
+    out->topics.count = MAX(r->topics.count, 0);
+    out->topics.at = call_new(c, kafka_delete_records_response_topic, out->topics.count);
+    bool room = out->topics.at != NULL;
+    for (int32_t i = 0; room && i < out->topics.count; i++) {
+        struct kafka_delete_records_response_topic *o = &out->topics.at[i];
+        o->name = r->topics.at[i].name;
+        o->partitions.count = MAX(r->topics.at[i].partitions.count, 0);
+        o->partitions.at =
+            call_new(c, kafka_delete_records_response_partition, o->partitions.count);
+        room = o->partitions.at != NULL;
+    }
+    if (room)
+        call_work(c, delete_records);
+    else
+        call_refuse(c, ERR_NO_MEMORY);
+}
