@@ -161,7 +161,7 @@ static err_t describe_one(struct describe *w, struct diag *d)
     }
 }
 
-void handle_describe_configs(struct call *c)
+void kafka_describe_configs(struct call *c)
 {
     const struct kafka_describe_configs_request *r = c->request;
     struct kafka_describe_configs_response *out = c->response;
@@ -243,7 +243,7 @@ static void alter_configs(struct call *c)
     call_answer(c);
 }
 
-void handle_alter_configs(struct call *c)
+void kafka_alter_configs(struct call *c)
 {
     const struct kafka_alter_configs_request *r = c->request;
     struct kafka_alter_configs_response *out = c->response;
@@ -298,7 +298,7 @@ static void incremental_alter_configs(struct call *c)
     call_answer(c);
 }
 
-void handle_incremental_alter_configs(struct call *c)
+void kafka_incremental_alter_configs(struct call *c)
 {
     const struct kafka_incremental_alter_configs_request *r = c->request;
     struct kafka_incremental_alter_configs_response *out = c->response;
@@ -335,7 +335,7 @@ static err_t list_topic(void *ctx, struct log_topic *t)
     return vec_push(&w->found, &r);
 }
 
-void handle_list_config_resources(struct call *c)
+void kafka_list_config_resources(struct call *c)
 {
     const struct kafka_list_config_resources_request *r = c->request;
     struct kafka_list_config_resources_response *out = c->response;

@@ -63,7 +63,7 @@ static err_t dir_topics(struct dirs *w, const struct kafka_describe_log_dirs_req
     return ERR_OK;
 }
 
-void handle_describe_log_dirs(struct call *c)
+void kafka_describe_log_dirs(struct call *c)
 {
     struct kafka_describe_log_dirs_response *out = c->response;
     struct dirs w = {c, vec_make(sizeof(struct kafka_describe_log_dirs_response_topic), 1 << 20)};
@@ -93,7 +93,7 @@ void handle_describe_log_dirs(struct call *c)
 }
 
 /* There is one directory: moving a replica there is done already. */
-void handle_alter_replica_log_dirs(struct call *c)
+void kafka_alter_replica_log_dirs(struct call *c)
 {
     const struct kafka_alter_replica_log_dirs_request *r = c->request;
     struct kafka_alter_replica_log_dirs_response *out = c->response;
@@ -163,7 +163,7 @@ static bool quorum_node(struct call *c, struct kafka_describe_quorum_response *o
     return true;
 }
 
-void handle_describe_quorum(struct call *c)
+void kafka_describe_quorum(struct call *c)
 {
     const struct kafka_describe_quorum_request *r = c->request;
     struct kafka_describe_quorum_response *out = c->response;
@@ -190,7 +190,7 @@ void handle_describe_quorum(struct call *c)
 /* --- elections and reassignments -------------------------------------------------------------- */
 
 /* This broker leads every partition already: none needs an election, none can move. */
-void handle_elect_leaders(struct call *c)
+void kafka_elect_leaders(struct call *c)
 {
     const struct kafka_elect_leaders_request *r = c->request;
     struct kafka_elect_leaders_response *out = c->response;
@@ -229,7 +229,7 @@ static int16_t reassign_code(struct call *c, struct slice topic,
     return here ? 0 : KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
 }
 
-void handle_alter_partition_reassignments(struct call *c)
+void kafka_alter_partition_reassignments(struct call *c)
 {
     const struct kafka_alter_partition_reassignments_request *r = c->request;
     struct kafka_alter_partition_reassignments_response *out = c->response;
@@ -256,12 +256,12 @@ void handle_alter_partition_reassignments(struct call *c)
     call_answer(c);
 }
 
-void handle_list_partition_reassignments(struct call *c)
+void kafka_list_partition_reassignments(struct call *c)
 {
     call_answer(c); /* none is ever under way */
 }
 
-void handle_unregister_broker(struct call *c)
+void kafka_unregister_broker(struct call *c)
 {
     const struct kafka_unregister_broker_request *r = c->request;
     struct kafka_unregister_broker_response *out = c->response;
@@ -272,7 +272,7 @@ void handle_unregister_broker(struct call *c)
     call_answer(c);
 }
 
-void handle_update_features(struct call *c)
+void kafka_update_features(struct call *c)
 {
     const struct kafka_update_features_request *r = c->request;
     struct kafka_update_features_response *out = c->response;
@@ -297,7 +297,7 @@ void handle_update_features(struct call *c)
 
 #define NO_AUTHORIZER SLICE("No Authorizer is configured on the broker")
 
-void handle_describe_acls(struct call *c)
+void kafka_describe_acls(struct call *c)
 {
     struct kafka_describe_acls_response *out = c->response;
     out->error_code = KAFKA_ERROR_SECURITY_DISABLED;
@@ -305,7 +305,7 @@ void handle_describe_acls(struct call *c)
     call_answer(c);
 }
 
-void handle_create_acls(struct call *c)
+void kafka_create_acls(struct call *c)
 {
     const struct kafka_create_acls_request *r = c->request;
     struct kafka_create_acls_response *out = c->response;
@@ -319,7 +319,7 @@ void handle_create_acls(struct call *c)
     call_answer(c);
 }
 
-void handle_delete_acls(struct call *c)
+void kafka_delete_acls(struct call *c)
 {
     const struct kafka_delete_acls_request *r = c->request;
     struct kafka_delete_acls_response *out = c->response;
@@ -334,14 +334,14 @@ void handle_delete_acls(struct call *c)
     call_answer(c);
 }
 
-void handle_describe_client_quotas(struct call *c)
+void kafka_describe_client_quotas(struct call *c)
 {
     struct kafka_describe_client_quotas_response *out = c->response;
     out->entries.count = 0; /* there are none */
     call_answer(c);
 }
 
-void handle_alter_client_quotas(struct call *c)
+void kafka_alter_client_quotas(struct call *c)
 {
     const struct kafka_alter_client_quotas_request *r = c->request;
     struct kafka_alter_client_quotas_response *out = c->response;

@@ -206,7 +206,7 @@ static void create_topics(struct call *c)
     call_answer(c);
 }
 
-void handle_create_topics(struct call *c)
+void kafka_create_topics(struct call *c)
 {
     const struct kafka_create_topics_request *r = c->request;
     struct kafka_create_topics_response *out = c->response;
@@ -261,7 +261,7 @@ static void delete_topics(struct call *c)
     call_answer(c);
 }
 
-void handle_delete_topics(struct call *c)
+void kafka_delete_topics(struct call *c)
 {
     const struct kafka_delete_topics_request *r = c->request;
     struct kafka_delete_topics_response *out = c->response;
@@ -317,7 +317,7 @@ static void create_partitions(struct call *c)
     call_answer(c);
 }
 
-void handle_create_partitions(struct call *c)
+void kafka_create_partitions(struct call *c)
 {
     const struct kafka_create_partitions_request *r = c->request;
     struct kafka_create_partitions_response *out = c->response;
@@ -360,7 +360,7 @@ static void delete_records(struct call *c)
     call_answer(c);
 }
 
-void handle_delete_records(struct call *c)
+void kafka_delete_records(struct call *c)
 {
     const struct kafka_delete_records_request *r = c->request;
     struct kafka_delete_records_response *out = c->response;
