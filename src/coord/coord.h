@@ -34,7 +34,9 @@ struct loop *coord_loop(struct coord *c);
 /* The head of every request: the caller keeps all of it, inputs too, until `done`. Outputs that
  * need room are put into `arena`, which nobody else touches meanwhile. */
 struct coord_request {
-    struct loop_message message; /* the coordinators' own */
+    struct loop_message message; /* the coordinators' own, and the next two */
+    struct coord *coord;
+    void (*run)(struct coord *c, struct coord_request *r);
     void (*done)(struct coord_request *r);
     void *arg;
     struct arena *arena;
