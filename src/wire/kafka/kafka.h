@@ -244,6 +244,4 @@ struct kafka_error {
 };
 const struct kafka_error *kafka_error_of(int16_t code); /* UNKNOWN_SERVER_ERROR for the unknown */
 
-/* docs/kafka-wire.md; and the tables as JSON, for the test that compares them with Kafka's. */
-void kafka_wire_help(struct buf *out);
-void kafka_tables_json(struct buf *out);
+void kafka_wire_help(struct buf *out); /* the lists of docs/kafka-wire.md */
