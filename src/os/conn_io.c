@@ -122,3 +122,19 @@ bool conn_peer_name(const struct conn *c, char *out, size_t cap)
     BIO_free(text);
     return told;
 }
+
+bool conn_peer_common_name(const struct conn *c, char *out, size_t cap)
+{
+    X509 *cert = c->ssl ? SSL_get0_peer_certificate(c->ssl) : NULL;
+    if (!cert || SSL_get_verify_result(c->ssl) != X509_V_OK) return false;
+    X509_NAME *subject = X509_get_subject_name(cert);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return false;
+    uint8_t *text = NULL;
+    int len =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    bool told = len > 0 && !memchr(text, 0, (size_t)len) &&
+                slice_to_cstr(slice_make(text, (size_t)len), out, cap);
+    OPENSSL_free(text);
+    return told;
+}

@@ -19,6 +19,9 @@ struct conn_handler {
     void *(*open)(void *door, struct conn *c);
     /* `in`: all bytes not yet consumed. Returns how many are consumed now. */
     size_t (*data)(void *state, struct conn *c, struct slice in);
+    /* Where the next bytes shall go, when the door knows how many belong together; `data` is then
+     * called with just these and consumes them all. NULL, or answers NULL: the loop's scratch. */
+    uint8_t *(*room)(void *state, struct conn *c, size_t *size);
     void (*drained)(void *state, struct conn *c); /* the output queue is empty again; may be NULL */
     void (*closed)(void *state, struct conn *c);  /* last call; free the state here */
     /* Silent for idle_timeout_ms, or conn_deadline has come. NULL: the connection is closed. */
@@ -44,6 +47,11 @@ struct listener_options {
 /* A port in use: ERR_IN_USE, and `why` names the process that holds it when that can be seen. */
 MUST_CHECK err_t listener_open(struct loop *l, const struct listener_options *o,
                                struct listener **out, struct diag *d);
+/* Another loop takes its share of what `l` accepts, in turn, for a door of its own; before l's loop
+ * runs. It has no socket and counts its own connections. l is closed first, on its loop, and the
+ * others by a loop_send to theirs after that: what was handed over to them comes before it. */
+MUST_CHECK err_t listener_join(struct listener *l, struct loop *loop, void *door,
+                               struct listener **out, struct diag *d);
 /* Also closes its connections, at once. Not from inside one of their callbacks. */
 void listener_close(struct listener *l);
 uint16_t listener_port(const struct listener *l);
@@ -55,6 +63,10 @@ void conn_write(struct conn *c, struct slice bytes); /* copied */
 void conn_write_borrowed(struct conn *c, struct slice bytes, void (*done)(void *arg), void *arg);
 /* By sendfile on plain connections; the descriptor is duplicated. */
 MUST_CHECK err_t conn_write_file(struct conn *c, int fd, uint64_t at, size_t size);
+/* The same without a duplicate: the descriptor, and what it shows there, stay as they are until
+ * `done(arg)`, which is called exactly once, after an error too. */
+MUST_CHECK err_t conn_write_file_held(struct conn *c, int fd, uint64_t at, size_t size,
+                                      void (*done)(void *arg), void *arg);
 size_t conn_queued(const struct conn *c);
 void conn_pause(struct conn *c);  /* stop handing over data … */
 void conn_resume(struct conn *c); /* … and go on, starting with what is already here */
@@ -68,6 +80,8 @@ void conn_local(const struct conn *c, char *address, size_t cap,
 
 /* The checked client certificate's subject, RFC 2253 ("CN=alice,O=sales"); false without one. */
 bool conn_peer_name(const struct conn *c, char *out, size_t cap);
+/* Its CN alone; false when there is none, more than one, or one with a NUL inside. */
+bool conn_peer_common_name(const struct conn *c, char *out, size_t cap);
 
 /* Raises this process's limit on open descriptors as far as it may; returns it. At start, once. */
 uint64_t net_descriptors_raise(void);

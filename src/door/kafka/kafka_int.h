@@ -57,8 +57,11 @@ struct call {
     uint8_t *frame;    /* the request's bytes, mem_: a handler may patch them in place */
     uint32_t frame_size;
     bool started, ended, broken;
-    void (*release)(struct call *c); /* when the answer has left, on the loop; NULL: nothing */
-    void *kept;                      /* release's */
+    uint32_t parts;                  /* of the answer, that have not left yet */
+    void (*dropped)(struct call *c); /* a handler's: the connection has gone while the call is out;
+                                        on the loop; NULL: the call ends when it ends */
+    void (*release)(struct call *c); /* a handler's: when the answer has left, on the loop */
+    void *kept;                      /* theirs */
 };
 
 /* Exactly one of these three ends a call, from any thread. The response is encoded on the
@@ -67,6 +70,8 @@ void call_answer(struct call *c);
 /* Instead of an answer of the handler's own: an error response of this API's shape, with the error
  * in the protocol's place for it (refuse.c). */
 void call_refuse(struct call *c, err_t e);
+/* The same for a role that is not enough: Kafka's code for the kind of thing (29, 30, 31, 53). */
+void call_forbid(struct call *c);
 /* The connection is closed instead of an answer, after those before it; why: c->diag. */
 void call_break(struct call *c);
 

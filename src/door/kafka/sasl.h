@@ -13,8 +13,9 @@ struct conn;
 struct sasl_room; /* the door's: the thread that hashes, and who has failed lately */
 enum { LOGIN_BYTES_MAX = 4096, LOGIN_MS = 5000 };
 
-MUST_CHECK err_t sasl_room_open(struct users *users, struct sasl_room **out, struct diag *d);
-/* After the loops of the links have ended; every call that it holds has been answered. */
+MUST_CHECK err_t sasl_room_open(struct sasl_room **out, struct diag *d);
+/* What it holds is answered at once. Before the loops of the links end, after they have stopped
+ * handing over requests: `done` and answers are still sent to them. NULL is fine. */
 void sasl_room_close(struct sasl_room *r);
 
 enum login_stage {
@@ -26,6 +27,7 @@ enum login_stage {
 struct login {
     struct kafka_who who; /* what call_who answers */
     struct login_exchange *exchange;
+    struct loop *loop; /* the link's */
     uint8_t stage, mechanism;
     bool raw; /* tokens are frames of their own, without head, in both directions */
 };
@@ -33,10 +35,10 @@ struct login {
 void login_begin(struct login *l, const struct kafka_door_options *o, const struct conn *c);
 void login_end(struct login *l);
 /* May a request of this API be handed to its handler now? Otherwise the link is closed, as Kafka
- * does. False for raw links, whose frames are tokens: link_login_token. */
+ * does. False for raw links, whose frames are tokens. */
 bool login_admits(const struct login *l, int16_t api_key);
 
-/* A frame of a raw link is handed to sasl_authenticate as a call with head.api_key 36 and
+/* A frame of a raw link is handed to kafka_sasl_authenticate as a call with head.api_key 36 and
  * head.api_version LOGIN_RAW; its answer is written as length and auth_bytes only, or, when its
  * error_code is not 0, nothing is and the link is closed. */
 enum { LOGIN_RAW = -1 };
@@ -46,4 +48,4 @@ static inline bool login_expects_raw(const struct login *l)
 }
 /* The handlers: rows 17 and 36 of served.def. A failed login is answered late; the link closes
  * itself after an answer when its login's stage is LOGIN_FAILED. */
-kafka_handler sasl_handshake, sasl_authenticate;
+kafka_handler kafka_sasl_handshake, kafka_sasl_authenticate;
