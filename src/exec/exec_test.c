@@ -108,8 +108,11 @@ TEST(exec_tells_what_is_wrong_and_what_to_do)
          ERR_UNSUPPORTED},
         {"CREATE TOPIC p WITH (partitons = 3)", "partitons", "partitions", ERR_CONFIG},
         {"CREATE TOPIC p WITH (partitions = 'many')", "partitions", "whole number", ERR_CONFIG},
-        {"CREATE TOPIC p WITH (retention = '-7d')", "retention", "from -1", ERR_CONFIG},
-        {"CREATE TOPIC p WITH ('cleanup.policy' = 'compact')", "compact", "", ERR_UNSUPPORTED},
+        {"CREATE TOPIC p WITH (retention = '-7d')", "for configuration retention.ms", "'7d'",
+         ERR_CONFIG},
+        {"CREATE TOPIC p WITH ('retention.ms' = '-2')", "Value must be at least -1", "'7d'",
+         ERR_CONFIG},
+        {"CREATE TOPIC p WITH ('cleanup.policy' = 'compcat')", "compact, delete", "", ERR_CONFIG},
         {"DESCRIBE TABLE nope.t", "nope", "SHOW TABLES", ERR_UNKNOWN_TABLE},
     };
     struct fixture f;

@@ -4,6 +4,7 @@
 #include "base/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static enum column_role role_of(const struct sql_column *c)
 {
@@ -122,98 +123,100 @@ err_t table_is_same(const struct store_table *have, const struct store_table *wa
 
 /* --- topics ----------------------------------------------------------------------------------- */
 
-enum topic_unit { UNIT_COUNT, UNIT_MS, UNIT_BYTES, UNIT_POLICY, UNIT_TIME_TYPE };
+/* Ours in short words beside Kafka's own names, which are the rows of log/config.def. */
+static const struct {
+    const char *name, *kafka;
+} topic_words[] = {{"retention", "retention.ms"}, {"retention_bytes", "retention.bytes"}};
+enum { PARTITIONS_MIN = 1, PARTITIONS_MAX = 10000, TOPIC_OPTIONS_MAX = 128 };
 
-/* One row an option: ours in short words, Kafka's in its own. */
-static const struct topic_option {
-    const char *name;
-    enum topic_unit unit;
-    size_t at; /* offset in struct log_topic_config; SIZE_MAX: the number of partitions */
-    int64_t min, max;
-} topic_option_rows[] = {
-    {"partitions", UNIT_COUNT, SIZE_MAX, 1, 10000},
-    {"retention", UNIT_MS, offsetof(struct log_topic_config, retention_ms), -1, INT64_MAX},
-    {"retention.ms", UNIT_MS, offsetof(struct log_topic_config, retention_ms), -1, INT64_MAX},
-    {"retention_bytes", UNIT_BYTES, offsetof(struct log_topic_config, retention_bytes), -1,
-     INT64_MAX},
-    {"retention.bytes", UNIT_BYTES, offsetof(struct log_topic_config, retention_bytes), -1,
-     INT64_MAX},
-    {"segment.bytes", UNIT_BYTES, offsetof(struct log_topic_config, segment_bytes), 1 << 20,
-     1 << 30},
-    {"max.message.bytes", UNIT_BYTES, offsetof(struct log_topic_config, message_max_bytes), 1024,
-     RECORD_BATCH_MAX},
-    {"cleanup.policy", UNIT_POLICY, 0, 0, 0},
-    {"message.timestamp.type", UNIT_TIME_TYPE, 0, 0, 0},
-};
-
-static bool quantity(struct slice text, enum topic_unit unit, int64_t *out)
+static bool name_ends(const char *name, const char *end)
 {
-    if (unit == UNIT_MS) return unit_parse_ms(text, out);
-    return unit == UNIT_BYTES ? unit_parse_bytes(text, out) : slice_to_i64(text, out);
+    size_t n = strlen(name), e = strlen(end);
+    return n >= e && strcmp(name + n - e, end) == 0;
 }
 
-static bool topic_number(const struct topic_option *row, struct slice value, int32_t *partitions,
-                         struct log_topic_config *config)
+/* '7d' and '64MiB' become the number Kafka's option takes; the rest is as it was given. */
+static struct slice topic_value(struct slice value, const char *kafka, char number[24])
 {
-    int64_t v = 0;
-    if (!quantity(value, row->unit, &v) || v < row->min || v > row->max) return false;
-    if (row->at == SIZE_MAX)
-        *partitions = (int32_t)v;
-    else if (row->at == offsetof(struct log_topic_config, message_max_bytes))
-        config->message_max_bytes = (int32_t)v;
-    else
-        memcpy((uint8_t *)config + row->at, &v, sizeof(v)); /* the others are 64 bits wide */
-    return true;
+    int64_t v;
+    bool unit = (name_ends(kafka, ".ms") && unit_parse_ms(value, &v)) ||
+                (name_ends(kafka, ".bytes") && unit_parse_bytes(value, &v));
+    if (!unit) return value;
+    snprintf(number, 24, "%lld", (long long)v);
+    return slice_of(number);
 }
 
-static bool topic_word(const struct topic_option *row, struct slice value,
-                       struct log_topic_config *config)
+static const char *topic_option_kafka(struct slice name)
 {
-    if (row->unit == UNIT_TIME_TYPE) {
-        config->append_time = slice_is(value, "LogAppendTime");
-        return config->append_time || slice_is(value, "CreateTime");
+    size_t count;
+    const struct log_config_row *rows = log_config_rows(&count);
+    for (size_t i = 0; i < COUNT_OF(topic_words); i++)
+        if (slice_equal_nocase(name, slice_of(topic_words[i].name))) return topic_words[i].kafka;
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal_nocase(name, slice_of(rows[i].name))) return rows[i].name;
+    return NULL;
+}
+
+static err_t topic_option_unknown(struct slice name, struct diag *d)
+{
+    const char *names[TOPIC_OPTIONS_MAX] = {"partitions"};
+    size_t n = 1, count;
+    const struct log_config_row *rows = log_config_rows(&count);
+    for (size_t i = 0; i < COUNT_OF(topic_words); i++) names[n++] = topic_words[i].name;
+    for (size_t i = 0; i < count && n < COUNT_OF(names); i++) names[n++] = rows[i].name;
+    const char *near = nearest_word(name, names, n);
+    (void)diag_fail(d, ERR_CONFIG, "a topic has no option '%.*s'", SLICE_ARG(name));
+    if (near) (void)diag_hint(d, "did you mean '%s'?", near);
+    return ERR_CONFIG;
+}
+
+static err_t topic_partitions(struct slice value, int32_t *out, struct diag *d)
+{
+    int64_t v;
+    if (slice_to_i64(value, &v) && v >= PARTITIONS_MIN && v <= PARTITIONS_MAX) {
+        *out = (int32_t)v;
+        return ERR_OK;
     }
-    config->compact = slice_is(value, "compact") || slice_is(value, "compact,delete") ||
-                      slice_is(value, "delete,compact");
-    config->delete = !slice_is(value, "compact");
-    return config->compact || slice_is(value, "delete");
+    (void)diag_fail(d, ERR_CONFIG, "partitions = '%.*s' is not possible for a topic",
+                    SLICE_ARG(value));
+    return diag_hint(d, "partitions takes a whole number from %d to %d", PARTITIONS_MIN,
+                     PARTITIONS_MAX);
+}
+
+/* How such a value is written here, beside what Kafka says of it. */
+static void topic_value_hint(const char *kafka, struct diag *d)
+{
+    if (name_ends(kafka, ".ms"))
+        (void)diag_hint(d, "a time: '500ms', '10s', '5m', '2h', '7d', '1w', or milliseconds");
+    else if (name_ends(kafka, ".bytes"))
+        (void)diag_hint(d, "a size: '100B', '64KiB', '10MiB', '1GiB', or bytes");
 }
 
 err_t topic_options(const struct sql_options *o, const char *file, int32_t *partitions,
                     struct log_topic_config *config, struct diag *d)
 {
-    const char *names[COUNT_OF(topic_option_rows)];
-    for (size_t i = 0; i < COUNT_OF(topic_option_rows); i++) names[i] = topic_option_rows[i].name;
+    struct log_config_change changes[TOPIC_OPTIONS_MAX];
+    char numbers[TOPIC_OPTIONS_MAX][24];
+    size_t count = 0;
+    err_t e = log_topic_config_parse(NULL, 0, config, d);
     *partitions = 1;
-    *config = log_topic_defaults();
-    for (uint32_t i = 0; i < o->count; i++) {
+    for (uint32_t i = 0; !e && i < o->count; i++) {
         const struct sql_option *given = &o->items[i];
-        const struct topic_option *row = NULL;
-        for (size_t r = 0; r < COUNT_OF(topic_option_rows); r++)
-            if (slice_equal_nocase(given->name, slice_of(names[r]))) row = &topic_option_rows[r];
-        if (!row) {
-            const char *near = nearest_word(given->name, names, COUNT_OF(names));
-            (void)diag_fail(d, ERR_CONFIG, "a topic has no option '%.*s'", SLICE_ARG(given->name));
-            if (near) (void)diag_hint(d, "did you mean '%s'?", near);
-            return diag_where(d, "%s:%u:%u", file, given->line, given->column);
+        const char *kafka = topic_option_kafka(given->name);
+        if (slice_equal_nocase(given->name, SLICE("partitions"))) {
+            e = topic_partitions(given->value, partitions, d);
+        } else if (!kafka) {
+            e = topic_option_unknown(given->name, d);
+        } else if (count == TOPIC_OPTIONS_MAX) {
+            e = diag_fail(d, ERR_CONFIG, "a topic has at most %d options", TOPIC_OPTIONS_MAX);
+        } else {
+            struct slice value = topic_value(given->value, kafka, numbers[count]);
+            changes[count++] = (struct log_config_change){
+                .kind = LOG_CONFIG_SET, .name = slice_of(kafka), .value = value};
+            e = log_topic_config_parse(changes, count, config, d);
+            if (e) topic_value_hint(kafka, d);
         }
-        bool word = row->unit == UNIT_POLICY || row->unit == UNIT_TIME_TYPE;
-        if (word ? topic_word(row, given->value, config)
-                 : topic_number(row, given->value, partitions, config))
-            continue;
-        (void)diag_fail(d, ERR_CONFIG, "%s = '%.*s' is not possible for a topic", row->name,
-                        SLICE_ARG(given->value));
-        if (!word)
-            (void)diag_hint(d, "%s takes a whole number%s from %lld to %lld", row->name,
-                            row->unit == UNIT_MS      ? " with ms, s, m, h, d or w behind it,"
-                            : row->unit == UNIT_BYTES ? " with B, KiB, MiB or GiB behind it,"
-                                                      : "",
-                            (long long)row->min, (long long)row->max);
-        return diag_where(d, "%s:%u:%u", file, given->line, given->column);
+        if (e) return diag_where(d, "%s:%u:%u", file, given->line, given->column);
     }
-    if (config->compact) {
-        (void)diag_fail(d, ERR_UNSUPPORTED, "cleanup.policy = compact is not available yet");
-        return diag_hint(d, "compaction comes with the Kafka door; use cleanup.policy = delete");
-    }
-    return ERR_OK;
+    return e;
 }

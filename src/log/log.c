@@ -140,7 +140,9 @@ static err_t open_files(struct log *l, int64_t now_ms, struct diag *d)
 {
     char path[PATH_SIZE];
     l->producer_names = map_new(PRODUCER_NAMES_MAX);
-    if (!l->producer_names) return diag_fail(d, ERR_NO_MEMORY, "the log has no room");
+    l->topics_by_id = map_new(TOPICS_MAX);
+    if (!l->producer_names || !l->topics_by_id)
+        return diag_fail(d, ERR_NO_MEMORY, "the log has no room");
     err_t e = dir_make(l->dir, d);
     if (e) return e;
     snprintf(path, sizeof(path), "%s/lock", l->dir);

@@ -250,8 +250,6 @@ MUST_CHECK err_t log_topic_config_parse(const struct log_config_change *changes,
 /* More partitions; never fewer (ERR_PARTITIONS). Pointers to the old ones stay. */
 MUST_CHECK err_t log_topic_grow(struct log *l, struct log_topic *t, int32_t partitions,
                                 struct diag *d);
-/* __consumer_offsets and __transaction_state: the coordinators' own. */
-bool log_topic_is_internal(const struct log_topic *t);
 /* A coordinator's: __consumer_offsets, __transaction_state. They are compacted, in segments of
  * 100 MiB, whatever else is said at their making. */
 bool log_topic_is_internal(const struct log_topic *t);

@@ -25,6 +25,7 @@ enum {
     PRODUCERS_MAX = 16384,   /* a partition; past it the longest silent clients are forgotten */
     PRODUCER_NAMES_MAX = 100000,
     TOPICS_MAX = 1 << 20,
+    PARTITIONS_MAX = 1 << 20, /* a topic */
     PRODUCER_BATCHES = 5,
     RUN_APPENDS_MAX = 4096, /* one write, one sync */
     QUEUE_APPENDS_MAX = 1 << 16,
@@ -209,14 +210,44 @@ void partition_drop_segments(struct log_partition *p, size_t count);
 MUST_CHECK err_t partition_recover(struct log_partition *p, int64_t now_ms,
                                    struct log_recovery *seen, struct diag *d);
 
+/* --- config.c --------------------------------------------------------------------------------- */
+uint64_t config_own_bit(const char *name); /* of a row of the table */
+/* Marks as the topic's own what differs from the defaults. */
+void config_complete(struct log_topic_config *c);
+MUST_CHECK err_t config_check(const struct log_topic_config *c, struct diag *d);
+void config_put(const struct log_topic_config *c, struct buf *out); /* what is the topic's own */
+MUST_CHECK err_t config_get(struct cursor *in, struct log_topic_config *c, struct diag *d);
+/* `base`: what a value goes back to. */
+MUST_CHECK err_t config_change(const struct log_config_change *changes, size_t count,
+                               const struct log_topic_config *base, struct log_topic_config *c,
+                               struct diag *d);
+
 /* --- topic.c ---------------------------------------------------------------------------------- */
+
+/* The values that appends, the writer and the cleaner look at while they may be changed: each
+ * alone, so that nobody waits for a change. */
+struct topic_rules {
+    _Atomic int64_t retention_ms, retention_bytes, segment_ms, segment_jitter_ms;
+    _Atomic int64_t timestamp_before_max_ms, timestamp_after_max_ms;
+    _Atomic int64_t delete_retention_ms, min_compaction_lag_ms, max_compaction_lag_ms;
+    _Atomic uint64_t segment_bytes;
+    _Atomic int32_t message_max_bytes;
+    _Atomic bool compact, delete, append_time;
+    _Atomic double min_cleanable_ratio;
+};
 struct log_topic {
     struct log *log;
     char name[TOPIC_NAME_MAX + 1];
     struct uuid id;
-    struct log_topic_config config;
-    int32_t partition_count;
-    struct log_partition *partitions;
+    struct topic_rules config;
+    struct gate config_gate;          /* guards settings; taken alone, no I/O */
+    struct log_topic_config settings; /* all of it */
+    _Atomic int32_t partition_count;
+    /* Read after partition_count. Grown under change_gate into a table of twice the size; those it
+     * outgrew stay in `tables` until the topic is freed, since others may be looking at them. */
+    struct log_partition **_Atomic partitions;
+    int32_t partitions_room;
+    struct vec tables;    /* struct log_partition ** */
     _Atomic bool deleted; /* kept until the log is closed: others may still point at it */
 };
 MUST_CHECK err_t topics_open(struct log *l, int64_t now_ms, struct diag *d);
@@ -284,7 +315,8 @@ struct log {
     struct gate change_gate; /* one change at a time: topics made and deleted, identity; with I/O */
     struct gate topics_gate; /* inside it: guards topics, graveyard; never with I/O */
     struct vec topics;       /* struct log_topic *, by name */
-    struct vec graveyard;    /* deleted ones */
+    struct map *topics_by_id;
+    struct vec graveyard; /* deleted ones */
     uint32_t partition_count;
     _Atomic int open_segments;
     struct uuid id; /* of this log, made once */

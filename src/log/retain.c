@@ -4,7 +4,7 @@
 /* How many segments from the front may go. */
 static size_t segments_over(const struct log_partition *p, int64_t now_ms, int64_t keep_from)
 {
-    const struct log_topic_config *c = &p->topic->config;
+    const struct topic_rules *c = &p->topic->config;
     uint64_t bytes = atomic_load(&p->bytes);
     size_t i = 0;
     for (; i + 1 < p->segments.count; i++) {

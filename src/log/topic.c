@@ -4,16 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TOPIC_FORMAT = 1, ID_TEXT = 32, APPEND_TIME_BIT = 4, DELETE_BIT = 2, COMPACT_BIT = 1 };
+enum { TOPIC_FORMAT = 2, ID_TEXT = 32, APPEND_TIME_BIT = 4, DELETE_BIT = 2, COMPACT_BIT = 1 };
 static const char topic_kind[] = "SLUICEtm";
-
-struct log_topic_config log_topic_defaults(void)
-{
-    return (struct log_topic_config){.retention_ms = INT64_C(7) * 24 * 3600 * 1000,
-                                     .retention_bytes = -1,
-                                     .message_max_bytes = 1048588, /* Kafka's */
-                                     .delete = true};
-}
 
 static const char *topic_path(const struct log_topic *t, char out[PATH_SIZE])
 {
@@ -28,10 +20,83 @@ static const char *topic_path(const struct log_topic *t, char out[PATH_SIZE])
 static void topic_free(struct log_topic *t)
 {
     if (!t) return;
-    for (int32_t i = 0; t->partitions && i < t->partition_count; i++)
-        partition_done(&t->partitions[i]);
-    mem_give(t->partitions);
+    for (int32_t i = 0; i < t->partition_count; i++) {
+        struct log_partition *p = log_partition(t, i);
+        partition_done(p);
+        mem_give(p);
+    }
+    for (size_t i = 0; i < t->tables.count; i++)
+        mem_give(*(struct log_partition ***)vec_at(&t->tables, i));
+    vec_done(&t->tables);
+    gate_done(&t->config_gate);
     mem_give(t);
+}
+
+/* Room for `count` partitions: a table of twice the size, so that the outgrown ones stay few. */
+static err_t topic_reserve(struct log_topic *t, int32_t count)
+{
+    if (count <= t->partitions_room) return ERR_OK;
+    size_t room = MAX((size_t)count, (size_t)t->partitions_room * 2);
+    struct log_partition **table = mem_take(room * sizeof(struct log_partition *));
+    struct log_partition **old = atomic_load(&t->partitions);
+    if (!table || vec_push(&t->tables, &table)) {
+        mem_give(table);
+        return ERR_NO_MEMORY;
+    }
+    if (old) memcpy(table, old, (size_t)t->partition_count * sizeof(struct log_partition *));
+    t->partitions_room = (int32_t)room;
+    atomic_store(&t->partitions, table);
+    return ERR_OK;
+}
+
+/* Makes partitions up to `count`, which nobody sees before partition_count says so. */
+static err_t topic_make_partitions(struct log_topic *t, int32_t count)
+{
+    int32_t had = t->partition_count, i = had;
+    err_t e = topic_reserve(t, count);
+    struct log_partition **table = atomic_load(&t->partitions);
+    for (; !e && i < count; i++) {
+        if (!(table[i] = mem_take(sizeof(struct log_partition)))) {
+            e = ERR_NO_MEMORY;
+            break;
+        }
+        partition_init(table[i], t, i);
+    }
+    while (e && i-- > had) {
+        partition_done(table[i]);
+        mem_give(table[i]);
+    }
+    return e;
+}
+
+/* From here on the next append, and the next round of retention and cleaning, go by these. */
+static void topic_configure(struct log_topic *t, const struct log_topic_config *c)
+{
+    gate_enter(&t->config_gate);
+    t->settings = *c;
+    gate_leave(&t->config_gate);
+    struct topic_rules *r = &t->config;
+    bool both = c->own & config_own_bit("message.timestamp.difference.max.ms"); /* Kafka 3's rule */
+    int64_t before = c->timestamp_before_max_ms, after = c->timestamp_after_max_ms;
+    if (both && !(c->own & config_own_bit("message.timestamp.before.max.ms")))
+        before = c->timestamp_difference_max_ms;
+    if (both && !(c->own & config_own_bit("message.timestamp.after.max.ms")))
+        after = c->timestamp_difference_max_ms;
+    atomic_store(&r->timestamp_before_max_ms, before);
+    atomic_store(&r->timestamp_after_max_ms, after);
+    atomic_store(&r->retention_ms, c->retention_ms);
+    atomic_store(&r->retention_bytes, c->retention_bytes);
+    atomic_store(&r->segment_bytes, c->segment_bytes);
+    atomic_store(&r->segment_ms, c->segment_ms);
+    atomic_store(&r->segment_jitter_ms, c->segment_jitter_ms);
+    atomic_store(&r->delete_retention_ms, c->delete_retention_ms);
+    atomic_store(&r->min_compaction_lag_ms, c->min_compaction_lag_ms);
+    atomic_store(&r->max_compaction_lag_ms, c->max_compaction_lag_ms);
+    atomic_store(&r->min_cleanable_ratio, c->min_cleanable_ratio);
+    atomic_store(&r->message_max_bytes, c->message_max_bytes);
+    atomic_store(&r->compact, c->compact);
+    atomic_store(&r->delete, c->delete);
+    atomic_store(&r->append_time, c->append_time);
 }
 
 static struct log_topic *topic_new(struct log *l, struct slice name, struct uuid id,
@@ -41,37 +106,30 @@ static struct log_topic *topic_new(struct log *l, struct slice name, struct uuid
     if (!t) return NULL;
     t->log = l;
     t->id = id;
-    t->config = *config;
-    t->partition_count = partitions;
+    t->tables = vec_make(sizeof(struct log_partition **), 64);
+    gate_init(&t->config_gate);
     INVARIANT(slice_to_cstr(name, t->name, sizeof(t->name)));
-    t->partitions = mem_take((size_t)partitions * sizeof(*t->partitions));
-    if (!t->partitions) {
-        mem_give(t);
+    topic_configure(t, config);
+    if (topic_make_partitions(t, partitions)) {
+        topic_free(t);
         return NULL;
     }
-    for (int32_t i = 0; i < partitions; i++) partition_init(&t->partitions[i], t, i);
+    t->partition_count = partitions;
     return t;
 }
 
 /* --- its file --------------------------------------------------------------------------------- */
 
-static err_t topic_store(const struct log_topic *t, bool deleted, struct diag *d)
+static err_t topic_store(const struct log_topic *t, int32_t partitions,
+                         const struct log_topic_config *c, bool deleted, struct diag *d)
 {
     char path[PATH_SIZE];
-    const struct log_topic_config *c = &t->config;
-    struct buf body = buf_make(KIB(4));
+    struct buf body = buf_make(KIB(64));
     buf_put(&body, t->id.at, sizeof(t->id.at));
     buf_be(&body, strlen(t->name), 2);
     buf_text(&body, t->name);
-    buf_be(&body, (uint64_t)t->partition_count, 4);
-    buf_be(&body, (uint64_t)c->retention_ms, 8);
-    buf_be(&body, (uint64_t)c->retention_bytes, 8);
-    buf_be(&body, c->segment_bytes, 8);
-    buf_be(&body, (uint64_t)c->message_max_bytes, 4);
-    buf_be(&body,
-           (c->compact ? COMPACT_BIT : 0u) | (c->delete ? DELETE_BIT : 0u) |
-               (c->append_time ? APPEND_TIME_BIT : 0u),
-           1);
+    buf_be(&body, (uint64_t)partitions, 4);
+    config_put(c, &body);
     buf_be(&body, deleted, 1);
     err_t e = sealed_store(topic_path(t, path), topic_kind, TOPIC_FORMAT, &body, d);
     buf_done(&body);
@@ -90,35 +148,57 @@ static bool name_is_legal(struct slice name)
     return true;
 }
 
+/* Format 1 had these few, all of them always. */
+static err_t config_get_1(struct cursor *c, struct log_topic_config *config)
+{
+    *config = log_topic_defaults();
+    config->retention_ms = cursor_i64(c);
+    config->retention_bytes = cursor_i64(c);
+    config->segment_bytes = cursor_be(c, 8);
+    config->message_max_bytes = cursor_i32(c);
+    uint8_t flags = (uint8_t)cursor_be(c, 1);
+    config->compact = flags & COMPACT_BIT;
+    config->delete = flags & DELETE_BIT;
+    config->append_time = flags & APPEND_TIME_BIT;
+    config_complete(config);
+    return c->err ? ERR_CORRUPT : config_check(config, NULL);
+}
+
+static err_t topic_read(struct log *l, struct sealed *file, struct log_topic **out, bool *deleted,
+                        struct diag *d)
+{
+    struct cursor *c = &file->body;
+    struct uuid id = {{0}};
+    struct log_topic_config config;
+    struct slice id_bytes = cursor_slice(c, sizeof(id.at));
+    struct slice name = cursor_slice(c, cursor_be(c, 2));
+    int32_t partitions = cursor_i32(c);
+    if (c->err || !name_is_legal(name) || partitions < 1 || partitions > PARTITIONS_MAX)
+        return ERR_CORRUPT;
+    err_t e = file->version == 1 ? config_get_1(c, &config) : config_get(c, &config, d);
+    *deleted = cursor_be(c, 1) != 0;
+    if (e) return e;
+    if (c->err || cursor_left(c)) return ERR_CORRUPT;
+    memcpy(id.at, id_bytes.at, sizeof(id.at));
+    *out = topic_new(l, name, id, partitions, &config);
+    return *out ? ERR_OK : ERR_NO_MEMORY;
+}
+
 static err_t topic_load(struct log *l, const char *path, struct log_topic **out, bool *deleted,
                         struct diag *d)
 {
     struct sealed file;
+    struct diag why = {0};
     err_t e = sealed_load(path, topic_kind, TOPIC_FORMAT, &file, d);
     if (e) return e;
-    struct cursor *c = &file.body;
-    struct uuid id = {{0}};
-    struct log_topic_config config = {0};
-    struct slice id_bytes = cursor_slice(c, sizeof(id.at));
-    struct slice name = cursor_slice(c, cursor_be(c, 2));
-    int32_t partitions = cursor_i32(c);
-    config.retention_ms = cursor_i64(c);
-    config.retention_bytes = cursor_i64(c);
-    config.segment_bytes = cursor_be(c, 8);
-    config.message_max_bytes = cursor_i32(c);
-    uint8_t flags = (uint8_t)cursor_be(c, 1);
-    *deleted = cursor_be(c, 1) != 0;
-    if (c->err || cursor_left(c) || !name_is_legal(name) || partitions < 1) {
-        sealed_done(&file);
-        return diag_fail(d, ERR_CORRUPT, "%s does not describe a topic", path);
-    }
-    memcpy(id.at, id_bytes.at, sizeof(id.at));
-    config.compact = flags & COMPACT_BIT;
-    config.delete = flags & DELETE_BIT;
-    config.append_time = flags & APPEND_TIME_BIT;
-    *out = topic_new(l, name, id, partitions, &config);
+    e = topic_read(l, &file, out, deleted, &why);
     sealed_done(&file);
-    return *out ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "%s can not be opened", path);
+    if (!e) return ERR_OK;
+    if (e == ERR_CONFIG) e = ERR_CORRUPT;
+    (void)diag_fail(
+        d, e, e == ERR_NO_MEMORY ? "%s can not be opened" : "%s does not describe a topic", path);
+    if (why.what[0]) (void)diag_why(d, "%s", why.what);
+    return e;
 }
 
 /* --- the set of them -------------------------------------------------------------------------- */
@@ -151,12 +231,22 @@ struct log_topic *log_topic_find(struct log *l, struct slice name)
     return t;
 }
 
+struct log_topic *log_topic_by_id(struct log *l, const uint8_t id[16])
+{
+    gate_enter(&l->topics_gate);
+    struct log_topic *t = map_get(l->topics_by_id, slice_make(id, sizeof(t->id.at)));
+    gate_leave(&l->topics_gate);
+    return t;
+}
+
 static err_t topic_insert(struct log *l, struct log_topic *t)
 {
     bool found;
+    struct slice id = slice_make(t->id.at, sizeof(t->id.at));
     gate_enter(&l->topics_gate);
     size_t at = topic_place(l, slice_of(t->name), &found);
-    err_t e = found ? ERR_CORRUPT : vec_push(&l->topics, &t);
+    err_t e = found ? ERR_CORRUPT : map_set(l->topics_by_id, id, t);
+    if (!e && (e = vec_push(&l->topics, &t))) map_remove(l->topics_by_id, id);
     if (!e) {
         struct log_topic **items = (struct log_topic **)(void *)l->topics.items;
         memmove(items + at + 1, items + at, (l->topics.count - 1 - at) * sizeof(*items));
@@ -188,19 +278,39 @@ err_t log_topics(struct log *l, err_t (*each)(void *ctx, struct log_topic *t), v
 
 /* --- making one ------------------------------------------------------------------------------- */
 
-static err_t config_check(const struct log_topic_config *c, struct diag *d)
+static bool name_is_internal(struct slice name)
 {
-    if (c->compact)
-        return diag_fail(d, ERR_UNSUPPORTED, "cleanup.policy=compact is not there in this version");
-    if (c->retention_ms < -1 || c->retention_bytes < -1)
-        return diag_fail(d, ERR_RANGE, "retention is -1 (for ever) or more");
-    if (c->segment_bytes > SEGMENT_BYTES_MAX)
-        return diag_fail(d, ERR_RANGE, "segment.bytes is at most %llu",
-                         (unsigned long long)SEGMENT_BYTES_MAX);
-    if (c->message_max_bytes < RECORD_BATCH_HEAD || c->message_max_bytes > RECORD_BATCH_MAX)
-        return diag_fail(d, ERR_RANGE, "max.message.bytes lies between %d and %d",
-                         RECORD_BATCH_HEAD, RECORD_BATCH_MAX);
-    return ERR_OK;
+    return slice_is(name, "__consumer_offsets") || slice_is(name, "__transaction_state");
+}
+
+bool log_topic_is_internal(const struct log_topic *t)
+{
+    return name_is_internal(slice_of(t->name));
+}
+
+/* What a value goes back to that the topic gives up: for a coordinator's topic Kafka's own choice.
+ */
+static struct log_topic_config base_for(struct slice name)
+{
+    struct log_topic_config c = log_topic_defaults();
+    if (!name_is_internal(name)) return c;
+    c.compact = true;
+    c.delete = false;
+    c.segment_bytes = MIB(100);
+    config_complete(&c);
+    return c;
+}
+
+static struct log_topic_config config_for(struct slice name, const struct log_topic_config *wanted)
+{
+    struct log_topic_config c = *wanted;
+    if (name_is_internal(name)) {
+        c.compact = true;
+        c.delete = false;
+        c.segment_bytes = MIB(100);
+    }
+    config_complete(&c);
+    return c;
 }
 
 static err_t create_check(struct log *l, struct slice name, int32_t partitions,
@@ -228,18 +338,18 @@ static err_t create_check(struct log *l, struct slice name, int32_t partitions,
 
 /* The topic's file first: a crash behind it leaves an empty topic whose directories the next open
  * makes. A directory that no topic owns is nobody's to take. */
-static err_t topic_make_files(struct log_topic *t, struct diag *d)
+static err_t topic_make_files(struct log_topic *t, int32_t from, int32_t to, struct diag *d)
 {
     char path[PATH_SIZE];
-    for (int32_t i = 0; i < t->partition_count; i++) {
-        if (!file_exists(partition_path(&t->partitions[i], NULL, path))) continue;
+    struct log_partition **table = atomic_load(&t->partitions);
+    for (int32_t i = from; i < to; i++) {
+        if (!file_exists(partition_path(table[i], NULL, path))) continue;
         diag_fail(d, ERR_EXISTS, "%s is there, but belongs to no topic", path);
         diag_hint(d, "move it away, then make the topic again");
         return ERR_EXISTS;
     }
-    err_t e = topic_store(t, false, d);
-    for (int32_t i = 0; !e && i < t->partition_count; i++)
-        e = dir_make(partition_path(&t->partitions[i], NULL, path), d);
+    err_t e = topic_store(t, to, &t->settings, false, d);
+    for (int32_t i = from; !e && i < to; i++) e = dir_make(partition_path(table[i], NULL, path), d);
     return e;
 }
 
@@ -249,7 +359,7 @@ static err_t topic_remove_files(const struct log_topic *t, struct diag *d)
     char path[PATH_SIZE];
     err_t e = ERR_OK;
     for (int32_t i = 0; !e && i < t->partition_count; i++)
-        e = dir_remove_all(partition_path(&t->partitions[i], NULL, path), d);
+        e = dir_remove_all(partition_path(log_partition((struct log_topic *)t, i), NULL, path), d);
     if (!e) e = dir_sync(t->log->dir, d);
     if (!e) e = file_remove(topic_path(t, path), d);
     snprintf(path, sizeof(path), "%s/topics", t->log->dir);
@@ -257,18 +367,20 @@ static err_t topic_remove_files(const struct log_topic *t, struct diag *d)
 }
 
 static err_t topic_create(struct log *l, struct slice name, int32_t partitions,
-                          const struct log_topic_config *c, struct log_topic **out, struct diag *d)
+                          const struct log_topic_config *wanted, struct log_topic **out,
+                          struct diag *d)
 {
     char seed[TOPIC_NAME_MAX + 32];
-    err_t e = create_check(l, name, partitions, c, d);
+    struct log_topic_config c = config_for(name, wanted);
+    err_t e = create_check(l, name, partitions, &c, d);
     if (e) return e;
     snprintf(seed, sizeof(seed), "%llu %.*s", (unsigned long long)++l->topics_made,
              SLICE_ARG(name)); /* L9: a count that is durable makes an id that never comes back */
     e = identity_store(l, d);
     if (e) return e;
-    struct log_topic *t = topic_new(l, name, uuid_v5(l->id, slice_of(seed)), partitions, c);
+    struct log_topic *t = topic_new(l, name, uuid_v5(l->id, slice_of(seed)), partitions, &c);
     if (!t) return diag_fail(d, ERR_NO_MEMORY, "topic '%.*s' has no room", SLICE_ARG(name));
-    e = topic_make_files(t, d);
+    e = topic_make_files(t, 0, partitions, d);
     if (!e) e = topic_insert(l, t);
     if (e) {
         if (e != ERR_EXISTS && topic_remove_files(t, NULL)) /* the first failure is the story */
@@ -290,6 +402,93 @@ err_t log_topic_create(struct log *l, struct slice name, int32_t partitions,
     return e;
 }
 
+/* --- changing one ----------------------------------------------------------------------------- */
+
+static err_t gone(const struct log_topic *t, struct diag *d)
+{
+    return diag_fail(d, ERR_UNKNOWN_TOPIC, "topic '%s' was deleted", t->name);
+}
+
+err_t log_topic_alter(struct log *l, struct log_topic *t, const struct log_config_change *changes,
+                      size_t count, bool replace, bool validate_only, struct diag *d)
+{
+    const struct log_topic_config base = base_for(slice_of(t->name));
+    gate_enter(&l->change_gate);
+    struct log_topic_config c = replace ? base : t->settings;
+    err_t e = atomic_load(&t->deleted) ? gone(t, d) : config_change(changes, count, &base, &c, d);
+    if (!e && !validate_only) {
+        e = topic_store(t, t->partition_count, &c, false, d);
+        if (!e) topic_configure(t, &c);
+    }
+    gate_leave(&l->change_gate);
+    if (!e && !validate_only)
+        say_info(SAY_LOG, "topic configuration changed", "topic=%s entries=%zu", t->name, count);
+    return e;
+}
+
+static err_t grow_check(struct log *l, const struct log_topic *t, int32_t partitions,
+                        struct diag *d)
+{
+    int32_t had = t->partition_count;
+    if (atomic_load(&t->deleted)) return gone(t, d);
+    if (partitions == had)
+        return diag_fail(d, ERR_PARTITIONS, "Topic already has %d partition(s).", had);
+    if (partitions < had)
+        return diag_fail(d, ERR_PARTITIONS,
+                         "The topic %s currently has %d partition(s); %d would not be an increase.",
+                         t->name, had, partitions);
+    uint32_t more = (uint32_t)(partitions - had);
+    if (more <= l->options.partitions_max - MIN(l->partition_count, l->options.partitions_max))
+        return ERR_OK;
+    (void)diag_fail(d, ERR_PARTITIONS, "%u more partitions are too many", more);
+    return diag_why(d, "there are %u, at most %u may be", l->partition_count,
+                    l->options.partitions_max);
+}
+
+/* What never got whole: the file says the old number again, the new directories go. */
+static void grow_take_back(struct log_topic *t, int32_t had, int32_t wanted, bool made)
+{
+    char path[PATH_SIZE];
+    struct log_partition **table = atomic_load(&t->partitions);
+    struct diag d = {0};
+    if (made && topic_store(t, had, &t->settings, false, &d))
+        say_diag(SAY_LOG, SAY_WARN, "a topic's file may say too many partitions", &d);
+    for (int32_t i = had; i < wanted; i++) {
+        if (made && dir_remove_all(partition_path(table[i], NULL, path), NULL))
+            say_warn(SAY_LOG, "a half made partition stays", "dir=%s", path);
+        partition_done(table[i]);
+        mem_give(table[i]);
+    }
+}
+
+static err_t topic_grow(struct log *l, struct log_topic *t, int32_t partitions, struct diag *d)
+{
+    int32_t had = t->partition_count;
+    err_t e = grow_check(l, t, partitions, d);
+    if (e) return e;
+    if (topic_make_partitions(t, partitions))
+        return diag_fail(d, ERR_NO_MEMORY, "topic '%s' has no room for partitions", t->name);
+    e = topic_make_files(t, had, partitions, d);
+    if (e) {
+        grow_take_back(t, had, partitions, e != ERR_EXISTS);
+        return e;
+    }
+    atomic_store(&t->partition_count, partitions);
+    gate_enter(&l->topics_gate);
+    l->partition_count += (uint32_t)(partitions - had);
+    gate_leave(&l->topics_gate);
+    say_info(SAY_LOG, "topic has more partitions", "topic=%s partitions=%d", t->name, partitions);
+    return ERR_OK;
+}
+
+err_t log_topic_grow(struct log *l, struct log_topic *t, int32_t partitions, struct diag *d)
+{
+    gate_enter(&l->change_gate);
+    err_t e = topic_grow(l, t, partitions, d);
+    gate_leave(&l->change_gate);
+    return e;
+}
+
 /* --- deleting one ----------------------------------------------------------------------------- */
 
 static void delete_on_writer(struct job *j)
@@ -297,7 +496,7 @@ static void delete_on_writer(struct job *j)
     struct log_topic *t = j->arg;
     atomic_store(&t->deleted, true);
     for (int32_t i = 0; i < t->partition_count; i++) {
-        struct log_partition *p = &t->partitions[i];
+        struct log_partition *p = log_partition(t, i);
         tail_finish(p);
         p->stopped = ERR_UNKNOWN_TOPIC;
         partition_drop_segments(p, p->segments.count);
@@ -308,12 +507,14 @@ static void delete_on_writer(struct job *j)
 static err_t topic_delete(struct log *l, struct log_topic *t, struct diag *d)
 {
     bool found;
-    err_t e = topic_store(t, true, d); /* from here on a crash ends in the topic being gone */
+    err_t e = topic_store(t, t->partition_count, &t->settings, true,
+                          d); /* from here on a crash ends in the topic being gone */
     struct job j = {.run = delete_on_writer, .arg = t, .diag = d};
     if (!e) e = writer_run_job(l, &j);
     if (e) return e;
     gate_enter(&l->topics_gate);
     vec_remove(&l->topics, topic_place(l, slice_of(t->name), &found));
+    map_remove(l->topics_by_id, slice_make(t->id.at, sizeof(t->id.at)));
     l->partition_count -= (uint32_t)t->partition_count;
     bool buried = vec_push(&l->graveyard, &t) == ERR_OK;
     gate_leave(&l->topics_gate);
@@ -356,7 +557,7 @@ static err_t topic_open(void *ctx, const char *file_name)
         return e;
     }
     for (int32_t i = 0; !e && i < t->partition_count; i++)
-        e = partition_recover(&t->partitions[i], o->now_ms, &o->l->recovery, o->d);
+        e = partition_recover(log_partition(t, i), o->now_ms, &o->l->recovery, o->d);
     if (!e && (e = topic_insert(o->l, t)))
         e = diag_fail(o->d, e, "topic '%s' is there twice (%s)", t->name, path);
     if (e) topic_free(t);
@@ -382,6 +583,7 @@ void topics_close(struct log *l)
         topic_free(*(struct log_topic **)vec_at(&l->graveyard, i));
     vec_done(&l->topics);
     vec_done(&l->graveyard);
+    map_free(l->topics_by_id);
 }
 
 struct slice log_topic_name(const struct log_topic *t)
@@ -401,12 +603,17 @@ int32_t log_topic_partitions(const struct log_topic *t)
 
 struct log_topic_config log_topic_config(const struct log_topic *t)
 {
-    return t->config;
+    struct log_topic *topic = (struct log_topic *)t; /* its gate, not what is known of it */
+    gate_enter(&topic->config_gate);
+    struct log_topic_config c = topic->settings;
+    gate_leave(&topic->config_gate);
+    return c;
 }
 
 struct log_partition *log_partition(struct log_topic *t, int32_t index)
 {
-    return index >= 0 && index < t->partition_count ? &t->partitions[index] : NULL;
+    if (index < 0 || index >= atomic_load(&t->partition_count)) return NULL;
+    return atomic_load(&t->partitions)[index];
 }
 
 int32_t log_partition_index(const struct log_partition *p)

@@ -60,12 +60,9 @@ TEST(names_are_those_kafka_allows)
     CHECK_ERR(log_topic_create(l, SLICE("a"), 1, &c, &t, NULL), ERR_EXISTS);
     CHECK_ERR(log_topic_create(l, SLICE("none"), 0, &c, &t, NULL), ERR_RANGE);
     CHECK_ERR(log_topic_create(l, SLICE("many"), 14, &c, &t, NULL), ERR_TOO_BIG);
-    c.compact = true;
-    CHECK_ERR(log_topic_create(l, SLICE("compact"), 1, &c, &t, NULL), ERR_UNSUPPORTED);
     log_close(l);
     l = open_log(test_dir());
     CHECK(log_topic_find(l, slice_of(longest + 1)) != NULL);
-    CHECK(log_topic_find(l, slice_of("compact")) == NULL);
     log_close(l);
 }
 

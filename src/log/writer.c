@@ -403,7 +403,7 @@ static void each_partition(struct log *l, void (*each)(struct log_partition *p))
     }
     for (size_t t = 0; t < topics.count; t++) {
         struct log_topic *topic = *(struct log_topic **)vec_at(&topics, t);
-        for (int32_t i = 0; i < topic->partition_count; i++) each(&topic->partitions[i]);
+        for (int32_t i = 0; i < topic->partition_count; i++) each(log_partition(topic, i));
     }
     vec_done(&topics);
 }
