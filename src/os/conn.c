@@ -214,6 +214,12 @@ static void give_back(const void *bytes, size_t size, void *arg)
     b.done(b.arg);
 }
 
+static void segment_done(const struct evbuffer_file_segment *segment, int flags, void *arg)
+{
+    (void)segment, (void)flags;
+    give_back(NULL, 0, arg);
+}
+
 void conn_write_borrowed(struct conn *c, struct slice bytes, void (*done)(void *arg), void *arg)
 {
     struct borrowed *b = writable(c) && bytes.len ? mem_take(sizeof(*b)) : NULL;
@@ -229,26 +235,46 @@ void conn_write_borrowed(struct conn *c, struct slice bytes, void (*done)(void *
     queued_more(c, added);
 }
 
+/* Takes the descriptor or not, as the flags say; `done` is called by the segment's end. */
+static err_t queue_file(struct conn *c, int fd, uint64_t at, size_t size, unsigned flags,
+                        struct borrowed *b)
+{
+    if (c->ssl) flags |= EVBUF_FS_DISABLE_SENDFILE; /* must be seen to be encrypted: mapped */
+    struct evbuffer_file_segment *segment =
+        evbuffer_file_segment_new(fd, (ev_off_t)at, (ev_off_t)size, flags);
+    if (!segment) return ERR_NO_MEMORY;
+    if (b) evbuffer_file_segment_add_cleanup_cb(segment, segment_done, b);
+    if (evbuffer_get_length(c->out) == 0) c->active_ms = now_ms();
+    bool added = evbuffer_add_file_segment(c->out, segment, 0, (ev_off_t)size) == 0;
+    evbuffer_file_segment_free(segment); /* the queue has its own reference */
+    if (added) queued_more(c, true);
+    return added ? ERR_OK : ERR_IO;
+}
+
 err_t conn_write_file(struct conn *c, int fd, uint64_t at, size_t size)
 {
     if (!writable(c)) return ERR_CLOSED;
     if (size == 0) return ERR_OK;
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0) return err_from_errno(errno);
-    unsigned flags = EVBUF_FS_CLOSE_ON_FREE;
-    if (c->ssl) flags |= EVBUF_FS_DISABLE_SENDFILE; /* must be seen to be encrypted: mapped */
-    struct evbuffer_file_segment *segment =
-        evbuffer_file_segment_new(own, (ev_off_t)at, (ev_off_t)size, flags);
-    if (!segment) {
-        close(own);
-        return ERR_NO_MEMORY;
+    err_t e = queue_file(c, own, at, size, EVBUF_FS_CLOSE_ON_FREE, NULL);
+    if (e == ERR_NO_MEMORY) close(own);
+    return e;
+}
+
+err_t conn_write_file_held(struct conn *c, int fd, uint64_t at, size_t size,
+                           void (*done)(void *arg), void *arg)
+{
+    struct borrowed *b = writable(c) && size ? mem_take(sizeof(*b)) : NULL;
+    err_t e = !writable(c) ? ERR_CLOSED : size && !b ? ERR_NO_MEMORY : ERR_OK;
+    if (b) {
+        *b = (struct borrowed){done, arg};
+        e = queue_file(c, fd, at, size, 0, b);
+        if (e != ERR_NO_MEMORY) return e; /* the segment calls done */
+        mem_give(b);
     }
-    if (evbuffer_get_length(c->out) == 0) c->active_ms = now_ms();
-    bool added = evbuffer_add_file_segment(c->out, segment, 0, (ev_off_t)size) == 0;
-    evbuffer_file_segment_free(segment); /* the queue has its own reference */
-    if (!added) return ERR_IO;
-    queued_more(c, true);
-    return ERR_OK;
+    done(arg);
+    return e;
 }
 
 size_t conn_queued(const struct conn *c)
@@ -293,15 +319,20 @@ static void hand_over_kept(struct conn *c)
 static bool take_input(struct conn *c)
 {
     uint32_t most = c->listener->options.input_max;
+    const struct conn_handler *h = c->listener->options.handler;
     bool fresh = c->in.len == 0; /* the usual case: whole messages, never copied by us */
-    size_t size = MIN((size_t)LOOP_SCRATCH, most - c->in.len);
+    size_t size = 0;
+    uint8_t *to = fresh && h->room ? h->room(c->state, c, &size) : NULL;
+    if (!to) {
+        to = loop_scratch(c->listener->loop);
+        size = MIN((size_t)LOOP_SCRATCH, most - c->in.len);
+    }
     if (size == 0) {
         say_debug(SAY_OS, "message is larger than the door takes; closed", "peer=%s limit=%u",
                   c->peer, most);
         conn_close(c);
         return false;
     }
-    uint8_t *to = loop_scratch(c->listener->loop);
     ssize_t n = conn_recv(c, to, size);
     if (n == MOVED_NOTHING) return false;
     if (n == MOVED_ERROR) {

@@ -65,6 +65,46 @@ static void rest(struct listener *l, int error)
     if (loop_timer_new(l->loop, REST_MS, 0, end_rest, l, &l->rest)) event_add(&l->accept, NULL);
 }
 
+static void take_accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+    if (l->count < l->options.conns_max) {
+        conn_accept(l, fd, from);
+        return;
+    }
+    close(fd);
+    if ((l->refused++ & 1023) == 0)
+        say_warn(SAY_OS, "too many connections; refused", "port=%u conns=%u refused=%u",
+                 l->options.port, l->count, l->refused);
+}
+
+struct handover { /* an accepted socket on its way to another loop */
+    struct loop_message message;
+    struct listener *to;
+    struct sockaddr_storage from;
+    int fd;
+};
+
+static void arrive(struct loop_message *m)
+{
+    struct handover *h = (struct handover *)m;
+    take_accepted(h->to, h->fd, &h->from);
+    mem_give(h);
+}
+
+static void hand_to(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+    uint32_t turn = l->turn++ % (l->crew_count + 1);
+    struct handover *h = turn > 0 ? mem_take(sizeof(*h)) : NULL;
+    if (!h) { /* ours, or nothing to carry it in */
+        take_accepted(l, fd, from);
+        return;
+    }
+    h->to = l->crew[turn - 1];
+    h->from = *from;
+    h->fd = fd;
+    loop_send(h->to->loop, &h->message, arrive);
+}
+
 static void on_accept(evutil_socket_t listening, short what, void *arg)
 {
     struct listener *l = arg;
@@ -79,14 +119,7 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
             return;
         }
         if (fd < 0) continue; /* that one has left already */
-        if (l->count >= l->options.conns_max) {
-            close(fd);
-            if ((l->refused++ & 1023) == 0)
-                say_warn(SAY_OS, "too many connections; refused", "port=%u conns=%u refused=%u",
-                         l->options.port, l->count, l->refused);
-            continue;
-        }
-        conn_accept(l, fd, &from);
+        hand_to(l, fd, &from);
     }
 }
 
@@ -212,6 +245,20 @@ err_t listener_open(struct loop *loop, const struct listener_options *o, struct 
         return diag_fail(d, ERR_NO_MEMORY, "can not listen on %s", o->address);
     }
     *out = l;
+    return ERR_OK;
+}
+
+err_t listener_join(struct listener *l, struct loop *loop, void *door, struct listener **out,
+                    struct diag *d)
+{
+    struct listener *joined = l->crew_count < LISTENER_CREW_MAX ? mem_take(sizeof(*joined)) : NULL;
+    if (!joined)
+        return diag_fail(d, ERR_NO_MEMORY, "no more loops can share port %u", l->options.port);
+    *joined =
+        (struct listener){.loop = loop, .options = l->options, .fd = -1, .sweep_at_ms = INT64_MAX};
+    joined->options.door = door;
+    l->crew[l->crew_count++] = joined;
+    *out = joined;
     return ERR_OK;
 }
 

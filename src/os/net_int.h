@@ -11,6 +11,8 @@
 
 struct evbuffer;
 
+enum { LISTENER_CREW_MAX = 64 };
+
 struct listener {
     struct loop *loop;
     struct listener_options options;
@@ -21,7 +23,9 @@ struct listener {
     struct loop_timer *sweep, *rest;
     int64_t sweep_at_ms;
     bool accepting, closing;
-    char path[108]; /* of a Unix socket, to be removed at the end */
+    char path[108];                           /* of a Unix socket, to be removed at the end */
+    struct listener *crew[LISTENER_CREW_MAX]; /* who else takes connections, and whose turn it is */
+    uint32_t crew_count, turn;
 };
 
 enum conn_stage {

@@ -62,6 +62,8 @@ static void answer_line(struct door *d, struct conn *c, struct slice line)
         uint64_t size;
         CHECK_OK(file_size(d->file, &size, NULL), NULL);
         CHECK_OK(conn_write_file(c, d->file, 7, size - 7), NULL);
+    } else if (slice_is(line, "held")) {
+        CHECK_OK(conn_write_file_held(c, d->file, 7, 1000, give_back, &d->given_back), NULL);
     } else if (slice_is(line, "pause")) {
         conn_pause(c);
         CHECK_OK(loop_post(conn_loop(c), resume, c), NULL);
@@ -315,6 +317,37 @@ TEST(a_file_cut_short_while_it_is_sent_ends_the_connection_instead_of_spinning)
     buf_done(&got);
 }
 
+static bool all_given_back(void *arg)
+{
+    return atomic_load((atomic_int *)arg) == 3;
+}
+
+TEST(a_file_that_is_held_is_given_back_when_it_has_left_or_its_connection_has)
+{
+    struct door d = {0};
+    struct buf got = buf_make(1 << 22);
+    char path[200];
+    struct diag diag;
+    snprintf(path, sizeof(path), "%s/file", test_dir());
+    CHECK_OK(file_open(path, FILE_WRITE, &d.file, &diag), &diag);
+    CHECK_OK(file_truncate(d.file, 1 << 20, &diag), &diag);
+    door_open(&d);
+    int fd = peer_connect(listener_port(d.listener));
+    peer_text(fd, "one\nheld\nheld\nclose\n");
+    CHECK(peer_to_end(fd, &got));
+    CHECK_INT(got.len, 4 + 2000 + 4);
+    close(fd);
+    fd = peer_connect(listener_port(d.listener));
+    peer_text(fd, "held\nnow\n"); /* perhaps never sent */
+    got.len = 0;
+    CHECK(peer_to_end(fd, &got));
+    CHECK(side_wait(all_given_back, &d.given_back));
+    close(fd);
+    door_close(&d);
+    file_close(d.file);
+    buf_done(&got);
+}
+
 TEST(silence_past_the_idle_timeout_is_told_to_the_door)
 {
     struct door d = {.options = {.idle_timeout_ms = 50}};
@@ -561,4 +594,104 @@ TEST(addresses_that_are_not_public_are_known)
     for (size_t i = 0; i < COUNT_OF(is_public); i++)
         if (net_address_is_private(is_public[i]))
             test_failed(__FILE__, __LINE__, "%s counts as private", is_public[i]);
+}
+
+struct closing {
+    struct loop_message message;
+    struct listener *listener;
+    atomic_bool over;
+};
+static void close_one(struct loop_message *m)
+{
+    struct closing *c = (struct closing *)m;
+    listener_close(c->listener);
+    atomic_store(&c->over, true);
+}
+static bool is_over(void *arg)
+{
+    return atomic_load(&((struct closing *)arg)->over);
+}
+
+TEST(two_loops_take_connections_of_one_port_in_turn)
+{
+    struct diag diag;
+    struct door first = {.options = {.address = "127.0.0.1", .handler = &line_handler}};
+    struct door second = {0};
+    first.options.door = &first;
+    side_open(&first.side);
+    side_open(&second.side);
+    CHECK_OK(listener_open(first.side.loop, &first.options, &first.listener, &diag), &diag);
+    CHECK_OK(listener_join(first.listener, second.side.loop, &second, &second.listener, &diag),
+             &diag);
+    side_start(&first.side);
+    side_start(&second.side);
+    int fd[4];
+    for (int i = 0; i < 4; i++) {
+        fd[i] = peer_connect(listener_port(first.listener));
+        peer_text(fd[i], "hello\n");
+        expect(fd[i], "hello\n");
+    }
+    CHECK_INT(first.lines, 2);
+    CHECK_INT(second.lines, 2);
+    struct closing end[2] = {{.listener = first.listener}, {.listener = second.listener}};
+    loop_send(first.side.loop, &end[0].message, close_one);
+    CHECK(side_wait(is_over, &end[0]));
+    loop_send(second.side.loop, &end[1].message, close_one);
+    CHECK(side_wait(is_over, &end[1]));
+    CHECK_INT(first.closed + second.closed, 4);
+    for (int i = 0; i < 4; i++) close(fd[i]);
+    side_stop(&first.side);
+    side_stop(&second.side);
+    side_free(&first.side);
+    side_free(&second.side);
+}
+
+/* --- bytes that go straight to where they belong ---------------------------------------------- */
+
+static uint8_t straight[1 << 20];
+static atomic_size_t straight_have;
+static atomic_int straight_elsewhere;
+
+static uint8_t *straight_room(void *state, struct conn *c, size_t *size)
+{
+    (void)state, (void)c;
+    size_t have = atomic_load(&straight_have);
+    if (have == 0) return NULL; /* the first ones say how many there are */
+    *size = sizeof(straight) - have;
+    return straight + have;
+}
+
+static size_t straight_data(void *state, struct conn *c, struct slice in)
+{
+    (void)state;
+    size_t have = atomic_load(&straight_have);
+    if (in.at != straight + have) {
+        atomic_fetch_add(&straight_elsewhere, 1);
+        memcpy(straight + have, in.at, in.len);
+    }
+    atomic_store(&straight_have, have + in.len);
+    if (have + in.len == sizeof(straight)) conn_write(c, SLICE("all here"));
+    return in.len;
+}
+
+TEST(a_door_that_knows_the_size_gets_the_bytes_where_it_wants_them)
+{
+    static const struct conn_handler handler = {
+        .open = line_open, .data = straight_data, .room = straight_room, .closed = line_closed};
+    struct door d = {.options = {.handler = &handler, .address = "127.0.0.1"}};
+    struct diag diag;
+    side_open(&d.side);
+    d.options.door = &d;
+    CHECK_OK(listener_open(d.side.loop, &d.options, &d.listener, &diag), &diag);
+    side_start(&d.side);
+    int fd = peer_connect(listener_port(d.listener));
+    memset(block, 'x', sizeof(block));
+    block[12345] = 'y';
+    peer_send(fd, slice_make(block, sizeof(block)));
+    expect(fd, "all here");
+    CHECK_INT(straight_elsewhere, 1);
+    CHECK(memcmp(straight, block, sizeof(block)) == 0);
+    close(fd);
+    CHECK(side_wait(all_closed, &d));
+    door_close(&d);
 }
