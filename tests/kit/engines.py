@@ -76,7 +76,7 @@ def once(name, wanted, make):
     PLACE.mkdir(parents=True, exist_ok=True)
     if mark.exists() and mark.read_text() == wanted and folder.exists():
         return folder
-    with open(PLACE / ".lock", "w") as lock:
+    with open(PLACE / f".{name}.lock", "w") as lock:  # one for each: a folder may need another one made
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (mark.exists() and mark.read_text() == wanted and folder.exists()):
             mark.unlink(missing_ok=True)
