@@ -62,6 +62,7 @@ bool report_status(const struct exec_world *world, const struct report_facts *f,
     buf_text(out, "  memory ");
     unit_put_bytes(out, f->memory_bytes);
     buf_char(out, '\n');
+    if (f->kafka && f->kafka[0]) buf_printf(out, "  kafka  %s\n", f->kafka);
     if (world->flow && flow_each(world->flow, status_stage, &w)) w.fine = false;
     if (!w.count) buf_text(out, "  nothing runs: pipeline.sql declares no source and no stream\n");
     buf_text(out, w.fine ? "healthy\n"
@@ -120,6 +121,8 @@ bool report_status_json(const struct exec_world *world, const struct report_fact
     struct status_walk w = {f, out, 0, true};
     buf_printf(out, "{\"version\": \"%s\", ", f->version);
     json_field(out, "project", slice_of(f->project));
+    buf_text(out, ", ");
+    json_field(out, "kafka", slice_of(f->kafka ? f->kafka : ""));
     buf_printf(out,
                ", \"pid\": %d, \"startedMs\": %" PRId64 ", \"uptimeMs\": %" PRId64
                ", \"memory\": %" PRIu64 ", \"memoryBudget\": %" PRIu64 ", \"cpuNs\": %" PRId64

@@ -68,6 +68,7 @@ static const char *const kind_wants[] = {
     [CONFIG_BYTES] = "a size, for example 64MiB",
     [CONFIG_MS] = "a time, for example 500ms, 10s or 7d",
     [CONFIG_LEVEL] = "debug, info, warn, error or off",
+    [CONFIG_PATH] = "a file's path, or nothing",
 };
 
 static bool parse_value(const struct config_row *row, struct slice text, int64_t *out)
@@ -75,6 +76,7 @@ static bool parse_value(const struct config_row *row, struct slice text, int64_t
     *out = 0;
     switch (row->kind) {
     case CONFIG_TEXT: return text.len > 0;
+    case CONFIG_PATH: return true;
     case CONFIG_ADDRESS: return parse_address(text);
     case CONFIG_BOOL: return parse_bool(text, out);
     case CONFIG_LEVEL: return parse_level(text, out);
@@ -110,6 +112,11 @@ static bool has_range(enum config_kind kind)
     return kind == CONFIG_PORT || kind == CONFIG_INT || kind == CONFIG_BYTES || kind == CONFIG_MS;
 }
 
+static const char *fallback_text(const struct config_row *r)
+{
+    return r->fallback[0] ? r->fallback : "none";
+}
+
 static err_t assign(struct config *c, size_t id, struct slice text, const char *source,
                     struct diag *d)
 {
@@ -117,7 +124,8 @@ static err_t assign(struct config *c, size_t id, struct slice text, const char *
     struct config_value v = {.number = 0};
     if (!parse_value(row, text, &v.number)) {
         (void)diag_fail(d, ERR_CONFIG, "%s can not be '%.*s'", row->key, SLICE_ARG(text));
-        return diag_hint(d, "it takes %s; the default is %s", kind_wants[row->kind], row->fallback);
+        return diag_hint(d, "it takes %s; the default is %s", kind_wants[row->kind],
+                         fallback_text(row));
     }
     if (has_range(row->kind) && (v.number < row->min || v.number > row->max)) {
         (void)diag_fail(d, ERR_RANGE, "%s can not be %.*s", row->key, SLICE_ARG(text));
@@ -157,6 +165,11 @@ err_t config_set(struct config *c, const char *assignment, struct diag *d)
     }
     size_t id = row_of(slice_make(assignment, (size_t)(equals - assignment)), d);
     return id == CONFIG_ROWS ? ERR_CONFIG : assign(c, id, slice_of(equals + 1), "--set", d);
+}
+
+bool config_given(const struct config *c, enum config_id id)
+{
+    return strcmp(c->values[id].source, "default") != 0;
 }
 
 /* --- sluice.yaml: nested maps become dotted keys ---------------------------------------------- */
@@ -223,7 +236,7 @@ void config_help(struct buf *out)
     buf_text(out, "Settings, in sluice.yaml or with --set key=value:\n\n");
     for (size_t i = 0; i < config_row_count; i++)
         buf_printf(out, "  %-24s %s\n  %-24s default %s\n", config_rows[i].key,
-                   config_rows[i].about, "", config_rows[i].fallback);
+                   config_rows[i].about, "", fallback_text(&config_rows[i]));
 }
 
 void config_markdown(struct buf *out)
@@ -239,6 +252,7 @@ void config_markdown(struct buf *out)
     for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *r = &config_rows[i];
         buf_printf(out, "| `%s` | %s | `%s` | %s | %s |\n", r->key, kind_wants[r->kind],
-                   r->fallback, r->when == CONFIG_LIVE ? "at once" : "at the next start", r->about);
+                   fallback_text(r), r->when == CONFIG_LIVE ? "at once" : "at the next start",
+                   r->about);
     }
 }

@@ -14,7 +14,8 @@ enum config_kind {
     CONFIG_INT,
     CONFIG_BYTES,
     CONFIG_MS,
-    CONFIG_LEVEL
+    CONFIG_LEVEL,
+    CONFIG_PATH
 };
 enum config_when { CONFIG_START, CONFIG_LIVE };
 
@@ -29,7 +30,7 @@ extern const size_t config_row_count;
 
 struct config_value {
     const char *text; /* as given */
-    int64_t number;   /* every kind but TEXT and ADDRESS */
+    int64_t number;   /* every kind but TEXT, ADDRESS and PATH */
     char source[64];  /* "default", "sluice.yaml:3", "--set" */
 };
 
@@ -55,6 +56,7 @@ static inline int64_t config_number(const struct config *c, enum config_id id)
 {
     return c->values[id].number;
 }
+bool config_given(const struct config *c, enum config_id id); /* not the default */
 static inline const char *config_text(const struct config *c, enum config_id id)
 {
     return c->values[id].text;

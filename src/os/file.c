@@ -201,14 +201,17 @@ static err_t sync_parent(const char *path, struct diag *d)
     return dir_sync(parent, d);
 }
 
-err_t file_store(const char *path, struct slice content, struct diag *d)
+static err_t store(const char *path, struct slice content, mode_t mode, struct diag *d)
 {
     char beside[PATH_SIZE]; /* the same name each time: a crash leaves at most one behind */
     if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
         return diag_errno(d, ENAMETOOLONG, "%s", path);
     int fd = open_again(beside, O_WRONLY | O_CREAT | O_TRUNC);
     if (fd < 0) return diag_errno(d, errno, "%s can not be written", beside);
-    err_t e = file_pwrite(fd, content.at, content.len, 0, d);
+    err_t e = mode == FILE_MODE || fchmod(fd, mode) == 0
+                  ? ERR_OK
+                  : diag_errno(d, errno, "%s can not be kept from others", beside);
+    if (!e) e = file_pwrite(fd, content.at, content.len, 0, d);
     if (!e) e = file_sync(fd, d);
     file_close(fd);
     if (!e) e = file_rename(beside, path, d);
@@ -217,6 +220,16 @@ err_t file_store(const char *path, struct slice content, struct diag *d)
         return e;
     }
     return sync_parent(path, d);
+}
+
+err_t file_store(const char *path, struct slice content, struct diag *d)
+{
+    return store(path, content, FILE_MODE, d);
+}
+
+err_t file_store_secret(const char *path, struct slice content, struct diag *d)
+{
+    return store(path, content, 0600, d);
 }
 
 /* The lock is flock's: it belongs to the open file, so that a second try is refused in the same

@@ -42,6 +42,8 @@ MUST_CHECK err_t dir_list(const char *path, err_t (*each)(void *ctx, const char 
 MUST_CHECK err_t file_load(const char *path, size_t limit, struct slice *out, struct diag *d);
 /* Writes beside, syncs, renames, syncs the directory: after a crash the old or the new, whole. */
 MUST_CHECK err_t file_store(const char *path, struct slice content, struct diag *d);
+/* The same for the owner's eyes only. */
+MUST_CHECK err_t file_store_secret(const char *path, struct slice content, struct diag *d);
 /* An exclusive advisory lock held until the process ends. ERR_IN_USE names the holder's pid in why.
  */
 MUST_CHECK err_t file_lock(const char *path, int *fd, struct diag *d);

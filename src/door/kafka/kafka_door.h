@@ -13,8 +13,7 @@ struct tls;
 struct kafka_door;
 struct kafka_door_options {
     const char *address;
-    uint16_t port;    /* 0: any free one */
-    int32_t tls_port; /* -1: none; 0: any free one */
+    int32_t port, tls_port; /* -1: none; 0: any free one */
     struct tls *tls;
     int loops;              /* 0: one a processor, four at most */
     bool login;             /* SASL is required on every connection */
@@ -31,6 +30,10 @@ struct kafka_door_options {
 };
 MUST_CHECK err_t kafka_door_open(const struct kafka_door_options *o, struct kafka_door **out,
                                  struct diag *d);
-void kafka_door_close(struct kafka_door *k); /* answers nothing more; waits for its threads */
-uint16_t kafka_door_port(const struct kafka_door *k);
+/* In two steps, because a request may wait in a coordinator: stop takes no more connections or
+ * requests and closes what is there; coord_close answers what it holds; close waits for these
+ * answers and for the door's threads. Close alone stops, too. */
+void kafka_door_stop(struct kafka_door *k);
+void kafka_door_close(struct kafka_door *k); /* NULL is fine */
+uint16_t kafka_door_port(const struct kafka_door *k); /* 0: none */
 uint16_t kafka_door_tls_port(const struct kafka_door *k);
