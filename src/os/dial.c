@@ -250,3 +250,9 @@ err_t dial_read(struct dial *c, void *to, size_t size, struct diag *d)
     }
     return e;
 }
+
+void dial_rest(int64_t ms)
+{
+    int64_t until = clock_mono_ns() + ms * 1000000, left;
+    while ((left = until - clock_mono_ns()) > 0) (void)poll(NULL, 0, (int)(left / 1000000) + 1);
+}

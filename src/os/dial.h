@@ -25,3 +25,5 @@ MUST_CHECK err_t dial_write(struct dial *c, struct slice bytes, struct diag *d);
 MUST_CHECK err_t dial_read(struct dial *c, void *to, size_t size, struct diag *d); /* exactly */
 /* Reading will wait this long instead, from now on. */
 void dial_timeout(struct dial *c, int64_t timeout_ms);
+/* Rests before asking again: for a caller that polls what has no way to tell it. */
+void dial_rest(int64_t ms);
