@@ -122,7 +122,12 @@ void index_resume(const struct log_partition *p, struct segment *s)
 static bool entry_before(const struct segment *s, const struct index_entry *e, enum index_by by,
                          int64_t wanted)
 {
-    return by == BY_OFFSET ? s->base + e->relative <= wanted : e->before_max_ms < wanted;
+    switch (by) {
+    case BY_OFFSET: return s->base + e->relative <= wanted;
+    case BY_POSITION: return e->position <= wanted;
+    case BY_TIME: break;
+    }
+    return e->before_max_ms < wanted;
 }
 
 /* The last of `count` entries that lies before; false when none does. */

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { IDENTITY_FORMAT = 1, DIR_MAX = 1500, NAME_MAX_BYTES = 1024 };
+enum { IDENTITY_FORMAT = 2, DIR_MAX = 1500, NAME_MAX_BYTES = 1024 };
 static const char identity_kind[] = "SLUICEid";
 
 /* --- identity --------------------------------------------------------------------------------- */
@@ -21,6 +21,7 @@ err_t identity_store(struct log *l, struct diag *d)
         buf_be(&body, name.len, 2);
         buf_slice(&body, name);
     }
+    buf_be(&body, (uint64_t)l->producer_ids, 8);
     snprintf(path, sizeof(path), "%s/identity", l->dir);
     err_t e = sealed_store(path, identity_kind, IDENTITY_FORMAT, &body, d);
     buf_done(&body);
@@ -33,7 +34,7 @@ static err_t name_add(struct log *l, struct slice name)
     return map_set(l->producer_names, name, (void *)place);
 }
 
-static err_t identity_read(struct log *l, struct cursor *c)
+static err_t identity_read(struct log *l, struct cursor *c, uint32_t version)
 {
     struct slice id = cursor_slice(c, sizeof(l->id.at));
     l->topics_made = cursor_be(c, 8);
@@ -44,6 +45,9 @@ static err_t identity_read(struct log *l, struct cursor *c)
         struct slice name = cursor_slice(c, cursor_be(c, 2));
         e = c->err ? ERR_CORRUPT : name_add(l, name);
     }
+    l->producer_ids = version >= 2 ? cursor_i64(c) : 0; /* format 1 gave out none */
+    if (!e && (c->err || l->producer_ids < 0 || l->producer_ids > INTERNAL_PRODUCERS))
+        e = ERR_CORRUPT;
     return e ? e : cursor_left(c) || map_count(l->producer_names) != count ? ERR_CORRUPT : ERR_OK;
 }
 
@@ -71,7 +75,7 @@ static err_t identity_open(struct log *l, int64_t now_ms, struct diag *d)
     err_t e = sealed_load(path, identity_kind, IDENTITY_FORMAT, &file, d);
     if (e == ERR_NOT_FOUND) return identity_make(l, now_ms, d);
     if (e) return e;
-    e = identity_read(l, &file.body);
+    e = identity_read(l, &file.body, file.version);
     sealed_done(&file);
     return e ? diag_fail(d, e, "%s can not be read", path) : ERR_OK;
 }
@@ -100,6 +104,23 @@ err_t log_producer_id(struct log *l, struct slice name, int64_t *id, struct diag
 {
     gate_enter(&l->change_gate);
     err_t e = producer_id(l, name, id, d);
+    gate_leave(&l->change_gate);
+    return e;
+}
+
+static err_t producer_ids_take(struct log *l, int64_t count, int64_t *first, struct diag *d)
+{
+    if (count < 1 || count > INTERNAL_PRODUCERS - l->producer_ids)
+        return diag_fail(d, ERR_RANGE, "%lld producer ids are not to be had", (long long)count);
+    *first = l->producer_ids;
+    l->producer_ids += count;
+    return identity_store(l, d); /* when it fails these are skipped: the file may have got there */
+}
+
+err_t log_producer_ids_take(struct log *l, int64_t count, int64_t *first, struct diag *d)
+{
+    gate_enter(&l->change_gate);
+    err_t e = producer_ids_take(l, count, first, d);
     gate_leave(&l->change_gate);
     return e;
 }

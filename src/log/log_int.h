@@ -29,7 +29,7 @@ enum {
     PRODUCER_BATCHES = 5,
     RUN_APPENDS_MAX = 4096, /* one write, one sync */
     QUEUE_APPENDS_MAX = 1 << 16,
-    HINTS = 4,
+    HINTS = 32,           /* a partition that is read: so many readers at as many places */
     AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions/0002 */
     AHEAD_MAX = 1 << 20,
     AHEAD_RUN_MAX = 256 << 10,   /* larger writes gain nothing from zeros that are there already */
@@ -68,7 +68,7 @@ struct index_entry {
 };
 
 /* What one looks for: the last entry that lies before the place wanted. */
-enum index_by { BY_OFFSET, BY_TIME };
+enum index_by { BY_OFFSET, BY_TIME, BY_POSITION /* the index only */ };
 
 struct segment {
     int64_t base;     /* the first offset; names the files */
@@ -175,13 +175,14 @@ struct log_partition {
     _Atomic uint64_t bytes;
     struct producers producers;
     struct log_waiter *waiters;
-    struct read_hint hints[HINTS];
+    struct read_hint *hints; /* HINTS of them, once something was read */
     uint32_t hint_next;
     /* the writer's own */
     uint64_t file_end;         /* of the tail's file: L4: zeros from the durable end to here */
     uint64_t since_checkpoint; /* bytes */
     uint64_t since_index;
     struct segment *held; /* the tail, open for appends */
+    int64_t start_next;   /* the start the next checkpoint is to name, when it lies further */
     err_t stopped;
     struct diag *stopped_why;
     struct log_append *group_first, *group_last;
@@ -204,8 +205,48 @@ MUST_CHECK err_t partition_add_segment(struct log_partition *p, int64_t base, in
  * runs. */
 MUST_CHECK err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d);
 MUST_CHECK err_t partition_load_checkpoint(struct log_partition *p, int64_t *end, struct diag *d);
+/* Where readers of what is decided end: retention, deletion and cleaning stay below it. */
+static inline int64_t partition_stable(const struct log_partition *p)
+{
+    return atomic_load(&p->end_offset);
+}
+/* retain.c: moves the start, durably first, and drops the `count` segments below it. Writer only.
+ */
+MUST_CHECK err_t partition_start_move(struct log_partition *p, size_t count, int64_t start,
+                                      struct diag *d);
 /* retain.c: takes segments off the front; their files go with the last reader. Writer only. */
 void partition_drop_segments(struct log_partition *p, size_t count);
+/* --- seek.c ----------------------------------------------------------------------------------- */
+struct seek { /* a place in a held segment */
+    struct log_partition *p;
+    struct segment *s;
+    uint64_t size;     /* its durable end when we looked */
+    int64_t end;       /* the offset that follows its last batch, or comes behind the hole */
+    uint64_t position; /* where a batch begins, at or before the place wanted */
+    bool exact;        /* the wanted batch itself begins there, or the segment ends */
+    struct index_view view;
+    size_t next; /* the segment after this one, if the place lies in a hole */
+};
+/* Holds the segment of `offset`; *found false at the durable end. ERR_OFFSET_RANGE. */
+MUST_CHECK err_t seek_offset(struct seek *k, int64_t offset, bool *found, struct diag *d);
+/* Holds segment `i`; *found false when there is none. */
+MUST_CHECK err_t seek_hold(struct seek *k, size_t i, enum index_by by, int64_t wanted, bool *found,
+                           struct diag *d);
+/* From a held segment to the batch, in it or behind it; *found false, and nothing held, at the end.
+ */
+MUST_CHECK err_t seek_batch(struct seek *k, enum index_by by, int64_t wanted,
+                            struct batch_head *head, bool *found, struct diag *d);
+/* The next such batch behind this one. */
+MUST_CHECK err_t seek_on(struct seek *k, enum index_by by, int64_t wanted, struct batch_head *head,
+                         bool *found, struct diag *d);
+void seek_release(struct seek *k);
+void seek_release_at(struct seek *k, int64_t next_offset, uint64_t position); /* keeps a hint */
+void index_damaged(struct log_partition *p, struct segment *s);
+/* Inside the gate. Whoever puts other bytes into a segment's place forgets the hints. */
+bool hint_find(const struct log_partition *p, int64_t base, int64_t offset, uint64_t *position);
+void hint_keep(struct log_partition *p, int64_t base, int64_t offset, uint64_t position);
+void hints_forget(struct log_partition *p);
+
 /* recover.c */
 MUST_CHECK err_t partition_recover(struct log_partition *p, int64_t now_ms,
                                    struct log_recovery *seen, struct diag *d);
@@ -289,6 +330,9 @@ struct writer {
 bool writer_here(const struct log *l);     /* is this its thread? */
 void tail_finish(struct log_partition *p); /* cuts the zeros, lets the tail go. Writer only. */
 uint64_t log_segment_bytes(const struct log_partition *p);
+int64_t log_segment_ms(const struct log_partition *p, const struct segment *s);
+/* Begins a new tail: the one before, which must not be empty, is closed. Writer only. */
+MUST_CHECK err_t tail_roll(struct log_partition *p, int64_t now_ms, struct diag *d);
 MUST_CHECK err_t writer_start(struct log *l, struct diag *d);
 void writer_stop(struct log *l); /* answers everything first */
 void writer_done(struct writer *w);
@@ -321,6 +365,7 @@ struct log {
     _Atomic int open_segments;
     struct uuid id; /* of this log, made once */
     uint64_t topics_made;
+    int64_t producer_ids;       /* the next one that nobody has had */
     struct map *producer_names; /* name -> id - INTERNAL_PRODUCERS + 1, as a pointer */
     struct writer writer;
     struct log_recovery recovery;

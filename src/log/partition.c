@@ -20,6 +20,7 @@ void partition_done(struct log_partition *p)
     vec_done(&p->segments);
     producers_done(&p->producers);
     mem_give(p->stopped_why);
+    mem_give(p->hints);
     gate_done(&p->gate);
 }
 
@@ -122,8 +123,8 @@ err_t partition_add_segment(struct log_partition *p, int64_t base, int64_t now_m
 err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d)
 {
     char path[PATH_SIZE];
-    int64_t start = skip ? (*(struct segment **)vec_at(&p->segments, skip))->base
-                         : atomic_load(&p->start_offset);
+    int64_t start = MAX(atomic_load(&p->start_offset), p->start_next);
+    if (skip) start = MAX(start, (*(struct segment **)vec_at(&p->segments, skip))->base);
     struct segment *tail = partition_tail(p);
     err_t e = tail ? index_flush(tail, d) : ERR_OK;
     if (e) return e;
