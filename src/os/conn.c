@@ -78,6 +78,7 @@ static void finish(struct conn *c)
     *c->link = c->next;
     if (c->next) c->next->link = c->link;
     c->listener->count--;
+    if (c->listener->options.crowd) crowd_leave(c->listener->options.crowd, c->address);
     metric_add(METRIC_net_conns, -1);
     SSL_free(c->ssl);
     close(c->fd);
@@ -559,8 +560,10 @@ void conn_accept(struct listener *l, int fd, const struct sockaddr_storage *from
         if (c && c->out) evbuffer_free(c->out);
         mem_give(c);
         close(fd);
+        if (l->options.crowd) crowd_leave(l->options.crowd, crowd_address_of(from));
         return;
     }
+    c->address = crowd_address_of(from);
     c->in = buf_make(l->options.input_max);
     c->idle_timeout_ms = l->options.idle_timeout_ms;
     c->link = &l->conns;

@@ -65,16 +65,22 @@ static void rest(struct listener *l, int error)
     if (loop_timer_new(l->loop, REST_MS, 0, end_rest, l, &l->rest)) event_add(&l->accept, NULL);
 }
 
+static void turn_away(struct listener *l, int fd)
+{
+    close(fd);
+    if ((l->refused++ & 1023) == 0)
+        say_warn(SAY_OS, "too many connections; refused", "port=%u conns=%u refused=%u",
+                 l->options.port, l->count, l->refused);
+}
+
 static void take_accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
 {
     if (l->count < l->options.conns_max) {
         conn_accept(l, fd, from);
         return;
     }
-    close(fd);
-    if ((l->refused++ & 1023) == 0)
-        say_warn(SAY_OS, "too many connections; refused", "port=%u conns=%u refused=%u",
-                 l->options.port, l->count, l->refused);
+    if (l->options.crowd) crowd_leave(l->options.crowd, crowd_address_of(from));
+    turn_away(l, fd);
 }
 
 struct handover { /* an accepted socket on its way to another loop */
@@ -119,6 +125,10 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
             return;
         }
         if (fd < 0) continue; /* that one has left already */
+        if (l->options.crowd && !crowd_enter(l->options.crowd, crowd_address_of(&from))) {
+            turn_away(l, fd);
+            continue;
+        }
         hand_to(l, fd, &from);
     }
 }

@@ -9,7 +9,8 @@
 #pragma once
 #include "os/loop.h"
 
-struct tls; /* a server's certificate and rules, see os/tls.h */
+struct crowd; /* os/crowd.h */
+struct tls;   /* a server's certificate and rules, see os/tls.h */
 struct listener;
 struct conn;
 
@@ -37,6 +38,7 @@ struct listener_options {
     struct tls *tls;     /* NULL: plain */
     const struct conn_handler *handler;
     void *door;
+    struct crowd *crowd;  /* limits that several listeners share; NULL: none */
     uint32_t conns_max;   /* 0 takes the default in each of these: 1,024 */
     uint32_t input_max;   /* bytes kept unconsumed, 1 MiB; a longer message ends the connection */
     uint32_t output_high; /* 1 MiB */

@@ -1,6 +1,7 @@
 /* os/net, inside os only: what listener and connection know of each other. */
 #pragma once
 #include "base/bytes.h"
+#include "os/crowd.h"
 #include "os/net.h"
 
 #include <event2/event.h>
@@ -56,6 +57,7 @@ struct conn {
     uint8_t busy;          /* how many callbacks deep */
     size_t tls_unsent;     /* length of the write that OpenSSL wants repeated */
     int64_t active_ms, idle_timeout_ms, deadline_ms;
+    struct crowd_address address; /* what the listener's crowd counts it under */
     char peer[56];
 };
 
