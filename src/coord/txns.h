@@ -31,11 +31,18 @@ enum txn_state { /* as in the records of __transaction_state */
 };
 const char *txn_state_name(enum txn_state s); /* "PrepareCommit": Kafka's words */
 
+/* Behind the head of each request that may have to wait: the coordinators' own. */
+struct txn_wait {
+    struct coord_request *next;
+    int64_t until_ms;
+};
+
 /* InitProducerId. Without a transactional id: a new idempotent producer, epoch 0. With one: ends
  * what its predecessor has left open and fences it. A producer that goes on after an error gives
  * the id and epoch it had. */
 struct txn_init {
     struct coord_request head;
+    struct txn_wait wait;
     struct slice id; /* at == NULL: no transactional id */
     int32_t timeout_ms;
     int64_t producer_id; /* -1: none given; then the epoch is -1 too */
@@ -62,6 +69,7 @@ struct txn_partition {
 };
 struct txn_add {
     struct coord_request head;
+    struct txn_wait wait;
     enum txn_add_kind kind;
     struct slice id;
     int64_t producer_id;
@@ -76,6 +84,7 @@ void txn_add_partitions(struct coord *c, struct txn_add *r);
  * version 5 on, with TXN_ADD_VERIFY before. */
 struct txn_add_group {
     struct coord_request head;
+    struct txn_wait wait;
     enum txn_add_kind kind;
     struct slice id, group;
     int64_t producer_id;
@@ -102,6 +111,7 @@ err_t txn_error_for(err_t e, int16_t version, int16_t first_fenced);
  * answer is the id and epoch of the producer's next transaction (-1 for the old ones). */
 struct txn_end {
     struct coord_request head;
+    struct txn_wait wait;
     struct slice id;
     int64_t producer_id;
     int16_t producer_epoch;
@@ -138,8 +148,7 @@ struct txn_list {
     uint32_t state_count;
     const int64_t *producer_ids; /* none: all */
     uint32_t producer_id_count;
-    int64_t duration_ms;  /* running for longer than this; -1: all */
-    struct slice pattern; /* of ids; at == NULL or empty: all */
+    int64_t duration_ms; /* running for longer than this; -1: all. Patterns are the door's. */
     /* the answer */
     struct txn_listed *listed;
     uint32_t count;
