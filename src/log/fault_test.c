@@ -11,12 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-static struct {
-    int64_t countdown; /* the call that fails; 0: none */
-    int error;
-    bool fired, torn; /* a write is half done before it fails */
-    bool sticky;      /* and all later ones, until it is lifted */
-} fault;
+struct fault fault;
 static pthread_mutex_t fault_gate = PTHREAD_MUTEX_INITIALIZER;
 
 static bool fault_here(void)
@@ -92,7 +87,7 @@ struct life {
     int failures;
 };
 
-static void fault_lift(void)
+void fault_lift(void)
 {
     pthread_mutex_lock(&fault_gate);
     fault.countdown = 0;

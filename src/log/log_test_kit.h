@@ -49,6 +49,16 @@ static inline struct buf batch_make(struct batch_want w)
     return b;
 }
 
+/* fault_test.c: a system call of this program fails. */
+struct fault {
+    int64_t countdown; /* the call that fails; 0: none */
+    int error;
+    bool fired, torn; /* a write is half done before it fails */
+    bool sticky;      /* and all later ones, until it is lifted */
+};
+extern struct fault fault;
+void fault_lift(void);
+
 struct fixture {
     char dir[600];
     char topic_name[32];

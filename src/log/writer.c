@@ -266,6 +266,18 @@ uint64_t log_segment_bytes(const struct log_partition *p)
     return bytes ? bytes : p->log->options.segment_bytes;
 }
 
+/* How old `s` may become before the next one begins; with jitter each a little earlier. */
+int64_t log_segment_ms(const struct log_partition *p, const struct segment *s)
+{
+    const struct topic_rules *c = &p->topic->config;
+    int64_t ms = c->segment_ms ? c->segment_ms : p->log->options.segment_ms;
+    if (c->compact) ms = MIN(ms, c->max_compaction_lag_ms);
+    int64_t jitter = MIN(c->segment_jitter_ms, ms);
+    if (jitter <= 0) return ms;
+    return ms - (int64_t)(hash64(slice_make(&s->base, sizeof(s->base)), (uint64_t)p->index) %
+                          (uint64_t)jitter);
+}
+
 static void checkpoint_now(struct log_partition *p)
 {
     struct diag d = {0};
@@ -290,15 +302,21 @@ void tail_finish(struct log_partition *p)
     gate_leave(&p->gate);
 }
 
+err_t tail_roll(struct log_partition *p, int64_t now_ms, struct diag *d)
+{
+    err_t e = partition_add_segment(p, atomic_load(&p->end_offset), now_ms, d);
+    if (e) return e;
+    tail_finish(p);
+    if (p->segments.count > 1) checkpoint_now(p);
+    return ERR_OK;
+}
+
 /* Opens the tail for appends, or begins a new one. */
 static err_t tail_take(struct log_partition *p, bool fresh, int64_t now_ms, struct diag *d)
 {
     if (fresh || p->segments.count == 0) {
-        int64_t end = atomic_load(&p->end_offset);
-        err_t e = partition_add_segment(p, end, now_ms, d);
+        err_t e = tail_roll(p, now_ms, d);
         if (e) return e;
-        tail_finish(p);
-        if (p->segments.count > 1) checkpoint_now(p);
     }
     struct segment *s = partition_tail(p);
     gate_enter(&p->gate);
@@ -320,7 +338,7 @@ static bool tail_is_full(const struct log_partition *p, const struct run *r,
     int64_t age_ms = a->now_ms - s->first_ms;
     if (bytes == 0) return false; /* an empty one takes a batch of any size */
     return bytes + a->size > log_segment_bytes(p) || r->offset - s->base >= INT32_MAX / 2 ||
-           (r->bytes == 0 && age_ms >= p->log->options.segment_ms);
+           (r->bytes == 0 && age_ms >= log_segment_ms(p, s));
 }
 
 static void run_begin(struct run *r, struct log_partition *p)
