@@ -193,6 +193,7 @@ struct log_span {
     int fd;
     uint64_t position;
     size_t size;
+    int64_t end; /* the first offset behind it */
     struct log_partition *partition;
     void *segment; /* NULL: nothing to give back */
 };
