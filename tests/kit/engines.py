@@ -132,22 +132,8 @@ def librdkafka_1():
 
 
 def rdkafka_performance():
-    """librdkafka 2's own load generator, from the example in Debian's package; for the benchmarks."""
-    example = pathlib.Path("/usr/share/doc/librdkafka-dev/examples/rdkafka_performance.c")
-
-    def make(folder):
-        folder.mkdir()
-        if not example.exists():
-            root = [] if os.getuid() == 0 else ["sudo", "-n"]
-            shell("installing librdkafka-dev", *root, "apt-get", "install", "-y", "--no-install-recommends", "librdkafka-dev")
-        for path in example.parent.iterdir():  # the source, or the source compressed
-            shutil.copy(path, folder)
-        for path in folder.glob("*.gz"):
-            shell("unpacking the example", "gunzip", path)
-        source = folder / "rdkafka_performance.c"
-        source.write_text(source.read_text().replace('#include "rdkafka.h"', "#include <librdkafka/rdkafka.h>"))
-        shell("building rdkafka_performance", "gcc", "-O2", "-o", folder / "rdkafka_performance", source, "-lrdkafka", "-lpthread", "-lm")
-    return once("rdkafka_performance-2", "librdkafka-dev", make) / "rdkafka_performance"
+    """librdkafka's own load generator; for the benchmarks."""
+    return librdkafka_1() / "rdkafka_performance"
 
 
 def jars(name):
@@ -227,13 +213,16 @@ group.initial.rebalance.delay.ms=0
 class Kafka:
     """Apache Kafka itself: one broker that is its own controller, on free ports."""
 
-    def __init__(self, name):
+    HEAP = ("-Xms768m", "-Xmx768m", "-XX:+UseG1GC")
+
+    def __init__(self, name, more="", heap=HEAP):
+        """`more`: lines for server.properties; `heap`: the machine's options."""
         package("java", "openjdk-17-jdk-headless")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-kafka-"))
         self.port, controller = free_port(), free_port()
         self.log = self.folder / "broker.log"
         settings = self.folder / "server.properties"
-        settings.write_text(PROPERTIES.format(port=self.port, controller=controller, data=self.folder / "log"))
+        settings.write_text(PROPERTIES.format(port=self.port, controller=controller, data=self.folder / "log") + more)
         quiet = self.folder / "log4j.properties"
         quiet.write_text("log4j.rootLogger=WARN, e\nlog4j.appender.e=org.apache.log4j.ConsoleAppender\n"
                          "log4j.appender.e.Target=System.err\nlog4j.appender.e.layout=org.apache.log4j.PatternLayout\n"
@@ -242,12 +231,14 @@ class Kafka:
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         identity = shell("asking Kafka for an identity", *java, "kafka.tools.StorageTool", "random-uuid").split()[-1]
         shell("formatting Kafka's folder", *java, "kafka.tools.StorageTool", "format", "-t", identity, "-c", settings)
+        start = time.monotonic()
         with open(self.log, "w") as out:
-            self.process = subprocess.Popen([*java, "-Xms768m", "-Xmx768m", "-XX:+UseG1GC", "kafka.Kafka", str(settings)],
+            self.process = subprocess.Popen([*java, *heap, "kafka.Kafka", str(settings)],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             wait_for("Kafka to listen", lambda: self.process.poll() is not None or listens(self.port), 60)
             check(self.process.poll() is None, f"Kafka ended with {self.process.returncode}:\n{self.output()}")
+            self.start_ms = (time.monotonic() - start) * 1000  # without the formatting
         except BaseException:
             self.stop()
             raise
