@@ -38,6 +38,9 @@ struct kafka_served {
 extern const struct kafka_served kafka_served[];
 extern const size_t kafka_served_count;
 const struct kafka_served *kafka_served_of(int16_t api_key); /* NULL: not served */
+#define SERVE(name, handler, newest, least) kafka_handler handler;
+#include "door/kafka/served.def"
+#undef SERVE
 
 struct call {
     struct link *link;
@@ -72,6 +75,10 @@ void call_answer(struct call *c);
 void call_refuse(struct call *c, err_t e);
 /* The same for a role that is not enough: Kafka's code for the kind of thing (29, 30, 31, 53). */
 void call_forbid(struct call *c);
+/* What both do, without a call; false past the arena's limit. */
+bool refusal_fill(const struct kafka_api *api, int16_t version, const void *request,
+                  const struct kafka_error *error, struct slice words, struct arena *arena,
+                  void *response);
 /* The connection is closed instead of an answer, after those before it; why: c->diag. */
 void call_break(struct call *c);
 
@@ -80,7 +87,7 @@ void call_break(struct call *c);
 void call_work(struct call *c, kafka_handler *fn);
 /* `count` initialised structs of a response's array (one at least, so that it is never null); NULL
  * past the arena's limit: then call_break. */
-#define call_new(c, s, count) kafka_new((c)->arena, &s##_struct, (count) ? (count) : 1)
+#define call_new(c, s, count) kafka_new((c)->arena, &s##_struct, MAX((int32_t)(count), 1))
 struct slice call_text(struct call *c, const char *text); /* a copy in the arena; NULL: null */
 
 const struct kafka_door_options *door_options(const struct kafka_door *k);

@@ -81,6 +81,19 @@ static const struct kafka_field *same_in(const struct kafka_struct *asked,
 static bool fill(const struct refusal *r, const struct kafka_struct *asked, const void *request,
                  const struct kafka_struct *told, void *response);
 
+/* A null that the response's version can not say stays empty. */
+static void copy(const struct refusal *r, const struct kafka_field *f, uint8_t *to,
+                 const uint8_t *from)
+{
+    struct slice text;
+    bool nullable = f->nullable && r->version >= f->nullable_first;
+    if (f->type == KAFKA_STRING && !nullable) {
+        memcpy(&text, from, sizeof(text));
+        if (!text.at) return;
+    }
+    memcpy(to, from, size_of(f->type));
+}
+
 /* One element of the answer for one of the request: a struct, or a plain value of a list. */
 static bool fill_one(const struct refusal *r, const struct kafka_field *q, const uint8_t *item,
                      const struct kafka_struct *told, uint8_t *out)
@@ -92,9 +105,9 @@ static bool fill_one(const struct refusal *r, const struct kafka_field *q, const
         const struct kafka_field *from =
             q->type == KAFKA_ARRAY ? same_in(q->of, f, first, r->version) : NULL;
         if (from)
-            memcpy(out + f->offset, item + from->offset, size_of(f->type));
+            copy(r, f, out + f->offset, item + from->offset);
         else if (q->type == KAFKA_LIST && first && q->element == f->type)
-            memcpy(out + f->offset, item, size_of(f->type));
+            copy(r, f, out + f->offset, item);
         first = false;
     }
     static const struct kafka_struct nothing = {.name = ""};
@@ -157,12 +170,19 @@ static bool fill(const struct refusal *r, const struct kafka_struct *asked, cons
     return true;
 }
 
+bool refusal_fill(const struct kafka_api *api, int16_t version, const void *request,
+                  const struct kafka_error *error, struct slice words, struct arena *arena,
+                  void *response)
+{
+    struct refusal r = {arena, version, error->code, words};
+    kafka_init(api->response, response);
+    return fill(&r, api->request->root, request, api->response->root, response);
+}
+
 static void refuse(struct call *c, int16_t code, struct slice words)
 {
-    const struct kafka_api *api = c->head.api;
-    struct refusal r = {c->arena, kafka_response_version(&c->head), code, words};
-    kafka_init(api->response, c->response);
-    if (fill(&r, api->request->root, c->request, api->response->root, c->response)) {
+    if (refusal_fill(c->head.api, kafka_response_version(&c->head), c->request,
+                     kafka_error_of(code), words, c->arena, c->response)) {
         call_answer(c);
         return;
     }
