@@ -11,7 +11,7 @@ import tempfile
 
 from harness import Failed, ROOT, check
 
-TARGETS = ["csv", "flow", "http", "journal", "json", "key", "people", "record_batch", "row", "scram", "segment", "settings", "sql", "users", "value"]
+TARGETS = ["csv", "flow", "http", "journal", "json", "kafka_wire", "key", "people", "record_batch", "row", "scram", "segment", "settings", "sql", "users", "value"]
 BUILD = ROOT / "build-fuzz"
 SRC = ROOT / "src"
 
@@ -49,10 +49,22 @@ def type_seeds(values, lead):
             yield lead + bytes([len(name)]) + name.encode() + value
 
 
+def kafka_seeds():
+    """Every message at every version, with random content."""
+    r = subprocess.run([BUILD / "tests" / "kafka_tables", "make", "1"], capture_output=True, text=True)
+    check(r.returncode == 0, r.stderr)
+    made = [line.split(" ") for line in r.stdout.splitlines()]
+    names = list(dict.fromkeys(m[0] for m in made))
+    first = {}
+    for name, version, hexed in made:
+        yield bytes([names.index(name) + 1, int(version) - first.setdefault(name, int(version))]) + bytes.fromhex(hexed)
+
+
 VALUES = (b"1", b"-2.5e3", b"true", b"'a'", b'"a"', b"2020-02-29T12:34:56.789Z", b"12:34:56.7", b"P1Y2M3DT4H5M6S", b"1mo2d3ns", b"::1", b"0xff",
           b"550e8400-e29b-41d4-a716-446655440000", b"NaN", bytes(4), bytes(8), bytes(16))
 SEEDS = {
     "sql": sql_seeds,
+    "kafka_wire": kafka_seeds,
     "value": lambda: type_seeds(VALUES, b""),
     "key": lambda: type_seeds((bytes(1), bytes(4), bytes(8), bytes(16), b"\0\0\0\1\0\0\0\1a"), b"\0"),
     "settings": lambda: (f"{key}: {value}\n".encode() for key in rows("main/config.def", "CONFIG") for value in ("1", "10s", "64MiB", "true", "[a]")),
@@ -76,7 +88,7 @@ def build():
         r = subprocess.run(["meson", "setup", BUILD, ROOT, "-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
                            capture_output=True, text=True, env=env)
         check(r.returncode == 0, r.stdout[-3000:] + r.stderr[-3000:])
-    r = subprocess.run(["ninja", "-C", BUILD, *[f"tests/fuzz_{t}" for t in TARGETS]], capture_output=True, text=True, env=env)
+    r = subprocess.run(["ninja", "-C", BUILD, "tests/kafka_tables", *[f"tests/fuzz_{t}" for t in TARGETS]], capture_output=True, text=True, env=env)
     check(r.returncode == 0, r.stdout[-4000:])
 
 

@@ -348,7 +348,7 @@ err_t kafka_decode(const struct kafka_message *m, int16_t version, struct cursor
 err_t kafka_decode_versioned(const struct kafka_message *m, struct slice in, struct arena *a,
                              void *out, int16_t *version, struct diag *d)
 {
-    struct cursor c = cursor_of(in);
+    struct cursor c = cursor_of(in.at ? in : SLICE(""));
     *version = cursor_i16(&c);
     if (c.err) return diag_fail(d, ERR_SHORT, "%s: its version ends too early", m->name);
     return kafka_decode(m, *version, &c, a, out, d);

@@ -57,6 +57,14 @@ static inline void put8(struct writer *w, uint8_t v)
     if (to) *to = v;
 }
 
+static inline void put_uvarint(struct writer *w, uint64_t v)
+{
+    if (v < 0x80) /* nearly always */
+        put8(w, (uint8_t)v);
+    else
+        buf_uvarint(w->out, v);
+}
+
 /* -1: null, which the field must be allowed to be. */
 static bool write_length(struct writer *w, const struct kafka_field *f, int64_t n, bool wide)
 {
@@ -65,7 +73,7 @@ static bool write_length(struct writer *w, const struct kafka_field *f, int64_t 
     if (n >= INT32_MAX || (!wide && n > KAFKA_STRING_MAX))
         return fail(w, ERR_TOO_BIG, "is longer than the protocol allows");
     if (kafka_compact(f, w->flexible))
-        buf_uvarint(w->out, (uint64_t)(n + 1));
+        put_uvarint(w, (uint64_t)(n + 1));
     else if (wide)
         put32(w, (uint32_t)n);
     else
@@ -212,7 +220,7 @@ static bool struct_is_preset(const struct kafka_struct *s, const uint8_t *in)
 /* The tag first, then the size of what follows: it is written, measured, and moved up. */
 static bool write_tag(struct writer *w, const struct kafka_field *f, const uint8_t *from)
 {
-    buf_uvarint(w->out, f->tag);
+    put_uvarint(w, f->tag);
     size_t begun = w->out->len;
     if (!write_field(w, f, from)) {
         kafka_path_add(&w->path, f);
@@ -238,7 +246,7 @@ static bool write_tags(struct writer *w, const struct kafka_struct *s, const uin
         present |= (uint64_t)1 << f->tag;
         by_tag[f->tag] = f;
     }
-    buf_uvarint(w->out, (uint64_t)__builtin_popcountll(present));
+    put_uvarint(w, (uint64_t)__builtin_popcountll(present));
     for (; present; present &= present - 1) {
         const struct kafka_field *f = by_tag[__builtin_ctzll(present)];
         if (!write_tag(w, f, in + f->offset)) return false;

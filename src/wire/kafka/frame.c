@@ -19,7 +19,7 @@ static bool response_has_tags(const struct kafka_api *api, int16_t version)
 
 err_t kafka_request_head(struct slice frame, struct kafka_request_head *out, struct diag *d)
 {
-    struct cursor c = cursor_of(frame);
+    struct cursor c = cursor_of(frame.at ? frame : SLICE(""));
     *out = (struct kafka_request_head){0};
     out->api_key = cursor_i16(&c);
     out->api_version = cursor_i16(&c);
@@ -89,7 +89,7 @@ err_t kafka_request_end(struct buf *out, size_t begun)
 err_t kafka_response_head(struct slice frame, const struct kafka_api *api, int16_t version,
                           int32_t *correlation_id, struct cursor *body, struct diag *d)
 {
-    *body = cursor_of(frame);
+    *body = cursor_of(frame.at ? frame : SLICE(""));
     *correlation_id = cursor_i32(body);
     if (response_has_tags(api, version)) skip_tags(body);
     if (!body->err) return ERR_OK;
