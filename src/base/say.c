@@ -8,17 +8,17 @@
 #include <unistd.h>
 
 static const char *const room_names[SAY_ROOMS] = {
-    [SAY_MAIN] = "main",   [SAY_OS] = "os",     [SAY_DATA] = "data", [SAY_LOG] = "log",
-    [SAY_STORE] = "store", [SAY_SQL] = "sql",   [SAY_FLOW] = "flow", [SAY_CONNECT] = "connect",
-    [SAY_SCHED] = "sched", [SAY_DOOR] = "door",
+    [SAY_MAIN] = "main",   [SAY_OS] = "os",     [SAY_DATA] = "data",   [SAY_LOG] = "log",
+    [SAY_STORE] = "store", [SAY_SQL] = "sql",   [SAY_FLOW] = "flow",   [SAY_CONNECT] = "connect",
+    [SAY_SCHED] = "sched", [SAY_DOOR] = "door", [SAY_COORD] = "coord",
 };
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
 uint8_t say_levels[SAY_ROOMS] = {
-    SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO,
+    SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO,
     SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO, SAY_INFO,
 };
-_Static_assert(SAY_ROOMS == 10, "every room starts at info");
+_Static_assert(SAY_ROOMS == 11, "every room starts at info");
 static atomic_int to_fd = STDERR_FILENO;
 static int64_t (*_Atomic clock_now)(void);
 

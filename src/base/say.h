@@ -21,6 +21,7 @@ enum say_room {
     SAY_CONNECT,
     SAY_SCHED,
     SAY_DOOR,
+    SAY_COORD,
     SAY_ROOMS
 };
 enum { SAY_RING = 4096, SAY_LINE_MAX = 1024 };

@@ -17,6 +17,7 @@ struct coord_options {
                                    once */
     int64_t session_min_ms, session_max_ms; /* 0: 6,000 and 1,800,000 */
     int64_t offsets_retention_ms;           /* 0: 7 days, as offsets.retention.minutes */
+    int32_t group_max_size;                 /* group.max.size; 0: GROUP_MEMBERS_MAX */
     int32_t offsets_partitions;             /* of __consumer_offsets; 0: 8 */
     int32_t txn_partitions;                 /* of __transaction_state; 0: 8 */
     int64_t txn_timeout_max_ms;             /* 0: 900,000 */

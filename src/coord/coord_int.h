@@ -27,6 +27,8 @@ void coord_timer_set(struct coord *c, struct coord_timer *t, int64_t delay_ms,
                      void (*fn)(struct coord *c, struct coord_timer *t));
 void coord_timer_stop(struct coord *c, struct coord_timer *t); /* fine when it is off */
 int64_t coord_mono_ms(void);
+void coord_timers_run(struct coord *c);
+void coord_alarm_rings(void *coord);
 
 /* --- requests --------------------------------------------------------------------------------- */
 /* Carries the request to the loop, where run(c, r) ends it by coord_answer, at once or later. */
@@ -93,5 +95,3 @@ struct coord_replay {
 };
 MUST_CHECK err_t coord_replay(struct log_partition *p, const struct coord_replay *how,
                               struct diag *d);
-/* Tests, under a clock that stands still: looks at the timers now. Any thread. */
-void coord_poke(struct coord *c);

@@ -121,6 +121,7 @@ struct group_commit {
     int16_t producer_epoch;
     struct group_offset *offsets; /* err is the answer */
     size_t offset_count;
+    struct group_commit *next; /* the producer's */
 };
 void group_commit(struct coord *c, struct group_commit *r);
 
@@ -132,6 +133,8 @@ struct group_fetch {
     bool require_stable;        /* ERR_OFFSET_UNSTABLE where a transaction is open */
     struct group_offset *offsets;
     size_t offset_count;
+    struct group_fetch *next; /* the group's, and the next one */
+    uint64_t after;
 };
 void group_fetch(struct coord *c, struct group_fetch *r);
 

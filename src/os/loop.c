@@ -278,6 +278,13 @@ err_t loop_timer_new(struct loop *l, int64_t delay_ms, int64_t repeat_ms, void (
     return ERR_OK;
 }
 
+void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
+{
+    struct timeval delay = timeval_of(delay_ms);
+    /* libevent keeps the room of every timer there has been at one time: nothing is taken */
+    INVARIANT(event_add(t->event, &delay) == 0);
+}
+
 void loop_timer_free(struct loop_timer *t)
 {
     if (!t) return;

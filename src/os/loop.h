@@ -30,6 +30,7 @@ bool loop_here(const struct loop *l); /* is this the loop's thread? for assertio
 /* Calls back after delay_ms, then every repeat_ms (0: once). */
 MUST_CHECK err_t loop_timer_new(struct loop *l, int64_t delay_ms, int64_t repeat_ms,
                                 void (*fn)(void *), void *arg, struct loop_timer **out);
+void loop_timer_set(struct loop_timer *t, int64_t delay_ms); /* once more, or otherwise than set */
 void loop_timer_free(struct loop_timer *t); /* NULL is fine; also from its own callback */
 /* Calls back on the loop for SIGTERM, SIGINT … */
 MUST_CHECK err_t loop_signal(struct loop *l, int signal, void (*fn)(void *, int), void *arg);
