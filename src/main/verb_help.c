@@ -4,6 +4,7 @@
 #include "main/cli.h"
 #include "main/version.h"
 #include "sql/sql.h"
+#include "wire/kafka/kafka.h"
 
 #include <stdio.h>
 
@@ -36,7 +37,7 @@ static void put_list(struct buf *out)
     for (size_t i = 0; i < verb_count; i++)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
     buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
-                  "`functions`, `sources` and `faults` list what there is.\n");
+                  "`functions`, `sources`, `faults` and `kafka` list what there is.\n");
 }
 
 static void put_man(struct buf *out)
@@ -88,6 +89,7 @@ static const struct {
     {"functions", functions_help, functions_markdown},
     {"sources", sources_help, sources_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
+    {"kafka", kafka_wire_help, kafka_wire_help},
 };
 
 static bool put_topic(struct buf *out, const char *name, bool markdown)

@@ -85,7 +85,7 @@ const struct verb verbs[] = {
          {"--fault", "FAULT",
           "answer every request with a fault of the real site; `sluice help faults` lists them"}),
      false, verb_api},
-    {"help", "[COMMAND | settings | functions | sources | faults]",
+    {"help", "[COMMAND | settings | functions | sources | faults | kafka]",
      "this list, or one command's help", "",
      OPTIONS({"--markdown", NULL, "as a page of docs/"}, {"--man", NULL, "the manual page"}), false,
      verb_help},

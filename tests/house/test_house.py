@@ -91,6 +91,8 @@ def test_pages_made_from_tables_are_fresh():
         check((ROOT / page).read_text() == made, f"{page} is old: build/sluice help {topic} --markdown > {page}")
     functions = run("help", "functions", "--markdown").stdout
     check(functions in (ROOT / "docs/sql.md").read_text(), "docs/sql.md: its functions are old: build/sluice help functions --markdown")
+    messages = run("help", "kafka", "--markdown").stdout
+    check(messages and (ROOT / "docs/kafka-wire.md").read_text().endswith(messages), "docs/kafka-wire.md: its lists are old: build/sluice help kafka --markdown")
     check((ROOT / "docs/sluice.1").read_text() == run("help", "--man").stdout, "docs/sluice.1 is old: build/sluice help --man > docs/sluice.1")
 
 

@@ -14,11 +14,11 @@ static void put_versions(int first, int last, struct buf *out)
 static void put_type(const struct kafka_field *f, struct buf *out)
 {
     static const char *const names[] = {
-        [KAFKA_BOOL] = "bool",       [KAFKA_INT8] = "int8",       [KAFKA_INT16] = "int16",
-        [KAFKA_UINT16] = "uint16",   [KAFKA_INT32] = "int32",     [KAFKA_UINT32] = "uint32",
-        [KAFKA_INT64] = "int64",     [KAFKA_FLOAT64] = "float64", [KAFKA_UUID] = "uuid",
-        [KAFKA_STRING] = "string",   [KAFKA_BYTES] = "bytes",     [KAFKA_RECORDS] = "records",
-        [KAFKA_ARRAY] = "array of:", [KAFKA_STRUCT] = "struct:",  [KAFKA_POINTER] = "struct:",
+        [KAFKA_BOOL] = "bool",     [KAFKA_INT8] = "int8",       [KAFKA_INT16] = "int16",
+        [KAFKA_UINT16] = "uint16", [KAFKA_INT32] = "int32",     [KAFKA_UINT32] = "uint32",
+        [KAFKA_INT64] = "int64",   [KAFKA_FLOAT64] = "float64", [KAFKA_UUID] = "uuid",
+        [KAFKA_STRING] = "string", [KAFKA_BYTES] = "bytes",     [KAFKA_RECORDS] = "records",
+        [KAFKA_ARRAY] = "array",   [KAFKA_STRUCT] = "struct",   [KAFKA_POINTER] = "struct",
     };
     if (f->type == KAFKA_LIST)
         buf_printf(out, "array of %s", names[f->element]);
@@ -33,8 +33,11 @@ static void put_struct(const struct kafka_struct *s, int depth, struct buf *out)
         buf_printf(out, "%*s%s ", depth * 2, "", f->name);
         put_type(f, out);
         if (f->first || f->last != KAFKA_NEVER) {
-            buf_text(out, ", in ");
-            put_versions(f->first, f->last, out);
+            buf_text(out, f->first ? ", in " : ", up to ");
+            if (f->first)
+                put_versions(f->first, f->last, out);
+            else
+                buf_printf(out, "%d", f->last);
         }
         if (f->nullable) buf_text(out, ", or null");
         if (f->nullable_first) buf_printf(out, " from %d on", f->nullable_first);
