@@ -2,8 +2,6 @@
  * on the caller's thread, so that the writer only assigns and writes. */
 #include "log/log_int.h"
 
-enum { ATTRIBUTE_APPEND_TIME = 8, ATTRIBUTE_TRANSACTIONAL = 16, ATTRIBUTE_CONTROL = 32 };
-
 static err_t batch_refused(struct diag *d, err_t e, const struct log_partition *p, size_t at,
                            const char *why)
 {
@@ -13,21 +11,46 @@ static err_t batch_refused(struct diag *d, err_t e, const struct log_partition *
     return e;
 }
 
-static err_t batch_check(const struct log_partition *p, const struct record_batch *b, size_t at,
+/* A marker is one control batch, a coordinator's; nobody else writes any. */
+static err_t marker_check(const struct log_append *a, const struct record_batch *b, size_t at,
+                          struct diag *d)
+{
+    struct marker marker;
+    if (!a->marker && !(b->attributes & BATCH_CONTROL)) return ERR_OK;
+    if (!a->marker)
+        return batch_refused(d, ERR_RECORD, a->partition, at,
+                             "Clients are not allowed to write control records");
+    if (marker_read(b, &marker) && record_batch_size(b) == a->size) return ERR_OK;
+    return batch_refused(d, ERR_MALFORMED, a->partition, at, "it is no end of a transaction");
+}
+
+static err_t producer_fields_check(const struct log_append *a, const struct record_batch *b,
+                                   size_t at, struct diag *d)
+{
+    const struct log_partition *p = a->partition;
+    if (b->attributes & BATCH_TRANSACTIONAL && b->producer_id < 0)
+        return batch_refused(d, ERR_RECORD, p, at, "it is transactional without a producer id");
+    if (b->producer_id < 0) return ERR_OK;
+    if (b->producer_epoch < 0)
+        return batch_refused(d, ERR_RECORD, p, at, "a producer without epoch");
+    /* A group's offsets, which its coordinator writes for a producer, have no sequence. */
+    bool sequence = b->base_sequence >= 0 || a->marker || log_topic_is_internal(p->topic);
+    return sequence ? ERR_OK : batch_refused(d, ERR_RECORD, p, at, "a producer without sequence");
+}
+
+static err_t batch_check(const struct log_append *a, const struct record_batch *b, size_t at,
                          struct diag *d)
 {
+    const struct log_partition *p = a->partition;
     if (b->count < 1 || b->last_offset_delta != b->count - 1)
-        return batch_refused(d, ERR_MALFORMED, p, at, "its record count and offsets do not fit");
-    if (b->producer_id >= 0 && (b->producer_epoch < 0 || b->base_sequence < 0))
-        return batch_refused(d, ERR_MALFORMED, p, at, "a producer without epoch or sequence");
-    if (record_batch_size(b) > (size_t)p->topic->config.message_max_bytes)
+        return batch_refused(d, ERR_RECORD, p, at, "its record count and offsets do not fit");
+    if (record_batch_size(b) > (size_t)p->topic->config.message_max_bytes && !a->marker)
         return batch_refused(d, ERR_TOO_BIG, p, at, "larger than max.message.bytes");
-    if (b->attributes & (ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL))
-        return batch_refused(d, ERR_UNSUPPORTED, p, at,
-                             "transactional and control batches are not written in this version");
-    if (b->attributes & ATTRIBUTE_APPEND_TIME)
-        return batch_refused(d, ERR_MALFORMED, p, at, "the log alone sets LogAppendTime");
-    return ERR_OK;
+    if (b->attributes & BATCH_APPEND_TIME)
+        return batch_refused(d, ERR_TIMESTAMP, p, at,
+                             "Producer should not set timestamp type to LogAppendTime");
+    err_t e = producer_fields_check(a, b, at, d);
+    return e ? e : marker_check(a, b, at, d);
 }
 
 static err_t append_check(struct log_append *a, int64_t now_ms)
@@ -44,7 +67,7 @@ static err_t append_check(struct log_append *a, int64_t now_ms)
         if (e)
             return batch_refused(&a->diag, e, p, at,
                                  e < COUNT_OF(why) && why[e] ? why[e] : "it is no record batch");
-        if ((e = batch_check(p, &b, at, &a->diag))) return e;
+        if ((e = batch_check(a, &b, at, &a->diag))) return e;
         if (p->topic->config.append_time) {
             record_batch_set_append_time(a->batches + at, now_ms);
             a->append_time_ms = now_ms;

@@ -27,6 +27,11 @@ enum {
     TOPICS_MAX = 1 << 20,
     PARTITIONS_MAX = 1 << 20, /* a topic */
     PRODUCER_BATCHES = 5,
+    PRODUCER_EXPIRY_MS = 24 * 3600 * 1000, /* producer.id.expiration.ms */
+    BATCH_CODEC = 7,                       /* bits of a batch's attributes */
+    BATCH_APPEND_TIME = 8,
+    BATCH_TRANSACTIONAL = 16,
+    BATCH_CONTROL = 32,
     RUN_APPENDS_MAX = 4096, /* one write, one sync */
     QUEUE_APPENDS_MAX = 1 << 16,
     HINTS = 32,           /* a partition that is read: so many readers at as many places */
@@ -71,16 +76,25 @@ struct index_entry {
 enum index_by { BY_OFFSET, BY_TIME, BY_POSITION /* the index only */ };
 
 struct segment {
-    int64_t base;     /* the first offset; names the files */
+    int64_t base; /* the first offset; names the files */
+    /* What cleaning made: it stands for all offsets from base to `end`, with holes, and its name
+     * has both and the generation. 0: as it was appended. */
+    uint32_t generation;
+    int64_t end;
     uint64_t size;    /* durable bytes; the file may be longer: zeroed ahead, or not yet synced */
     int64_t max_ms;   /* largest timestamp */
     int64_t first_ms; /* when it was begun: segment_ms counts from here */
     uint32_t index_count;
-    uint8_t *index_page; /* the last, unfinished page: the active segment's only */
-    bool index_failed;   /* no more entries: reading goes on, more slowly */
-    int fd, index_fd;    /* -1: not open */
+    uint8_t *index_page;          /* the last, unfinished page: the active segment's only */
+    bool index_failed;            /* no more entries: reading goes on, more slowly */
+    uint32_t aborted_count;       /* aborted transactions whose markers are here */
+    int64_t aborted_last;         /* the last one's marker */
+    bool aborted_dirty;           /* written since the last sync, … */
+    bool aborted_lost;            /* … which failed: no checkpoint before this is opened again */
+    int fd, index_fd, aborted_fd; /* -1: not open */
     int readers;
-    bool doomed; /* removed when the last reader leaves */
+    bool doomed;     /* removed when the last reader leaves */
+    bool keep_files; /* but not its files: a checkpoint on disk may still name them */
 };
 
 struct batch_head { /* what the first bytes of a batch tell, without the batch */
@@ -96,6 +110,12 @@ struct segment *segment_new(int64_t base, int64_t first_ms); /* caller owns; NUL
 void segment_free(struct segment *s);                        /* closes its files */
 MUST_CHECK err_t segment_open(const struct log_partition *p, struct segment *s, struct diag *d);
 void segment_close_files(struct segment *s);
+/* What a file's name says; false: it names no segment. */
+struct segment_name {
+    int64_t base, end; /* end: a cleaned one's */
+    uint32_t generation;
+};
+bool segment_name_parse(const char *file, struct segment_name *out);
 const char *segment_path(const struct log_partition *p, const struct segment *s,
                          const char *extension, char out[PATH_SIZE]);
 /* The last batch head for which the walk from `position` has not reached the place wanted. */
@@ -132,13 +152,31 @@ struct producer_batch {
     int32_t first, last; /* sequences */
     int64_t offset;
 };
+struct producer_seen { /* the durable view: what others are told */
+    struct log_producer state;
+    int32_t coordinator_epoch;
+    int64_t timestamp_ms, txn_first;
+};
 struct producer {
     int64_t id;
-    int16_t epoch; /* -1: nothing known */
-    uint8_t count; /* of the last batches, oldest first */
-    bool touched;  /* by the run that is being written */
+    int16_t epoch;             /* -1: nothing known */
+    uint8_t count;             /* of the last batches, oldest first */
+    bool touched;              /* by the run that is being written */
+    int32_t coordinator_epoch; /* of its last marker; -1: none */
+    int64_t txn_first;         /* where its open transaction begins; -1: none is open */
+    int64_t timestamp_ms;      /* its last batch's largest */
+    int64_t written_ms;        /* when that came: expiry counts from here */
     struct producer_batch batches[PRODUCER_BATCHES];
-    struct log_producer seen; /* the durable view: what others are told */
+    struct producer_seen seen;
+};
+struct marker { /* what a control batch says: its transaction is over */
+    bool commit;
+    int32_t coordinator_epoch;
+};
+enum txn_change_kind { TXN_GOES_ON, TXN_BEGINS, TXN_COMMITS, TXN_ABORTS };
+struct txn_change { /* what a batch did to its producer's transaction */
+    enum txn_change_kind kind;
+    int64_t first; /* where the transaction begins, or began */
 };
 struct producer_undo {
     struct producer *at, before;
@@ -148,16 +186,50 @@ struct producers {
 };
 /* ERR_OK with *old_offset >= 0 for a duplicate, -1 for what comes next. */
 MUST_CHECK err_t producer_check(const struct producers *s, const struct record_batch *b,
-                                int64_t *old_offset, struct diag *d);
-/* Notes a batch at `offset`; with `undo` the way back is kept there. */
-MUST_CHECK err_t producer_note(struct producers *s, const struct record_batch *b, int64_t offset,
-                               struct vec *undo);
-void producer_take_back(struct vec *undo, size_t from);
+                                bool admitted, int64_t *old_offset, struct diag *d);
+MUST_CHECK err_t producer_check_marker(const struct producers *s, const struct record_batch *b,
+                                       const struct marker *m, struct diag *d);
+/* Notes a batch, or a marker, at `offset`; with `undo` the way back is kept there. */
+MUST_CHECK err_t producer_note(struct producers *s, const struct record_batch *b,
+                               const struct marker *m, int64_t offset, int64_t now_ms,
+                               struct vec *undo, struct txn_change *change);
+/* True when transactions have changed by it: txns_rebuild. */
+bool producer_take_back(struct vec *undo, size_t from);
 void producer_publish(struct vec *undo); /* inside the gate */
 void producers_done(struct producers *s);
 void producers_put(const struct producers *s, struct buf *out);
-MUST_CHECK err_t producers_get(struct producers *s, struct cursor *in);
+MUST_CHECK err_t producers_get(struct producers *s, struct cursor *in, uint32_t version,
+                               int64_t now_ms);
 const struct producer *producer_find(const struct producers *s, int64_t id);
+/* Producers that were silent since `ms` are forgotten; on the writer between runs, in the gate. */
+bool producers_any_since(const struct producers *s, int64_t ms);
+void producers_expire(struct producers *s, int64_t ms);
+
+/* --- txn.c ------------------------------------------------------------------------------------ */
+struct aborted {
+    struct log_aborted txn;
+    int64_t stable; /* what was stable behind its marker: later entries begin there or after */
+};
+bool marker_read(const struct record_batch *b, struct marker *out);
+bool txn_admitted(const struct log_partition *p, int64_t producer_id, int16_t epoch); /* in gate */
+void txn_dismiss(struct log_partition *p, int64_t producer_id);                       /* in gate */
+/* The writer's list of open transactions follows a batch; what was aborted goes into `ended`. */
+MUST_CHECK err_t txns_change(struct log_partition *p, const struct txn_change *c,
+                             int64_t producer_id, int64_t offset, struct vec *ended);
+MUST_CHECK err_t txns_rebuild(struct log_partition *p); /* from the producers */
+int64_t txns_stable(const struct log_partition *p, int64_t end);
+
+/* --- aborted.c -------------------------------------------------------------------------------- */
+/* Entries (struct aborted) behind those the segment has; seen with aborted_publish, in the gate. */
+MUST_CHECK err_t aborted_write(const struct log_partition *p, struct segment *s,
+                               const struct vec *entries, struct diag *d);
+void aborted_publish(struct segment *s, const struct vec *entries);
+MUST_CHECK err_t aborted_sync(const struct log_partition *p, struct segment *s, struct diag *d);
+bool aborted_is_whole(const struct log_partition *p, const struct segment *s);
+/* All entries of a held segment, for whoever writes it anew: into another, empty one with
+ * aborted_write, aborted_publish and aborted_sync. */
+MUST_CHECK err_t aborted_load(struct log_partition *p, struct segment *s, struct vec *out,
+                              struct diag *d);
 
 /* --- partition.c ------------------------------------------------------------------------------ */
 struct read_hint {
@@ -172,8 +244,10 @@ struct log_partition {
     struct gate gate; /* guards segments, what they hold, hints, waiters, producers' durable view */
     struct vec segments; /* struct segment *, by base; the last one is the tail */
     _Atomic int64_t start_offset, end_offset;
+    _Atomic int64_t stable_offset; /* L10 */
     _Atomic uint64_t bytes;
     struct producers producers;
+    struct map *admitted; /* producer id -> epoch + 1, as a pointer: inside the gate */
     struct log_waiter *waiters;
     struct read_hint *hints; /* HINTS of them, once something was read */
     uint32_t hint_next;
@@ -182,6 +256,9 @@ struct log_partition {
     uint64_t since_checkpoint; /* bytes */
     uint64_t since_index;
     struct segment *held; /* the tail, open for appends */
+    struct vec open;      /* int64_t: first offsets of open transactions, ascending */
+    int64_t clean_to;     /* below this all is cleaned: inside the gate, and the writer's own */
+    bool clean_listed;    /* the cleaner knows of it: inside the cleaner's gate */
     int64_t start_next;   /* the start the next checkpoint is to name, when it lies further */
     err_t stopped;
     struct diag *stopped_why;
@@ -204,11 +281,12 @@ MUST_CHECK err_t partition_add_segment(struct log_partition *p, int64_t base, in
 /* Writes what a later open needs not scan, without the first `skip` segments. Writer only, between
  * runs. */
 MUST_CHECK err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d);
-MUST_CHECK err_t partition_load_checkpoint(struct log_partition *p, int64_t *end, struct diag *d);
+MUST_CHECK err_t partition_load_checkpoint(struct log_partition *p, int64_t now_ms, int64_t *end,
+                                           struct diag *d);
 /* Where readers of what is decided end: retention, deletion and cleaning stay below it. */
 static inline int64_t partition_stable(const struct log_partition *p)
 {
-    return atomic_load(&p->end_offset);
+    return atomic_load(&p->stable_offset);
 }
 /* retain.c: moves the start, durably first, and drops the `count` segments below it. Writer only.
  */
@@ -225,7 +303,6 @@ struct seek { /* a place in a held segment */
     uint64_t position; /* where a batch begins, at or before the place wanted */
     bool exact;        /* the wanted batch itself begins there, or the segment ends */
     struct index_view view;
-    size_t next; /* the segment after this one, if the place lies in a hole */
 };
 /* Holds the segment of `offset`; *found false at the durable end. ERR_OFFSET_RANGE. */
 MUST_CHECK err_t seek_offset(struct seek *k, int64_t offset, bool *found, struct diag *d);
@@ -320,6 +397,7 @@ struct writer {
     /* the writer's own */
     struct vec undo;    /* struct producer_undo */
     struct vec entries; /* struct index_entry */
+    struct vec ended;   /* struct aborted */
     struct vec parts;   /* struct iovec */
     uint8_t *zeros;     /* AHEAD_MAX */
     uint64_t since_disk_check, free_bytes;
@@ -351,6 +429,20 @@ struct job {
 };
 MUST_CHECK err_t writer_run_job(struct log *l, struct job *j);
 
+/* --- compact.c -------------------------------------------------------------------------------- */
+struct cleaner {
+    struct thread thread;
+    struct gate round_gate; /* one round at a time; with I/O */
+    struct gate gate;       /* guards the list and `closing`; never with I/O */
+    struct vec listed;      /* struct log_partition *: may have something to clean */
+    bool closing;
+};
+void cleaner_init(struct cleaner *k);
+MUST_CHECK err_t cleaner_start(struct log *l, struct diag *d);
+void cleaner_stop(struct log *l); /* before the writer: a round ends with a job for it */
+void cleaner_done(struct cleaner *k);
+void cleaner_notice(struct log_partition *p); /* a segment was closed, or the topic is compacted now */
+
 /* --- log.c ------------------------------------------------------------------------------------ */
 struct log {
     struct log_options options;
@@ -368,6 +460,7 @@ struct log {
     int64_t producer_ids;       /* the next one that nobody has had */
     struct map *producer_names; /* name -> id - INTERNAL_PRODUCERS + 1, as a pointer */
     struct writer writer;
+    struct cleaner cleaner;
     struct log_recovery recovery;
     _Atomic bool must_reopen; /* a partition is stopped (L7) */
 };

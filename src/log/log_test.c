@@ -80,10 +80,10 @@ TEST(wrong_batches_are_refused_and_nothing_is_written)
         {"magic 3", 16, 1, false, ERR_MALFORMED},
         {"magic 0", 16, 2, false, ERR_VERSION},
         {"a longer length", 11, 64, false, ERR_SHORT},
-        {"transactional", 22, 16, true, ERR_UNSUPPORTED},
-        {"control", 22, 32, true, ERR_UNSUPPORTED},
-        {"append time from a client", 22, 8, true, ERR_MALFORMED},
-        {"offsets and count that do not fit", 26, 1, true, ERR_MALFORMED},
+        {"transactional", 22, 16, true, ERR_RECORD},
+        {"control", 22, 32, true, ERR_RECORD},
+        {"append time from a client", 22, 8, true, ERR_TIMESTAMP},
+        {"offsets and count that do not fit", 26, 1, true, ERR_RECORD},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct buf b = batch_make((struct batch_want){.count = 1, .size = 130});
@@ -131,7 +131,7 @@ TEST(an_append_of_several_batches_is_taken_whole_or_not_at_all)
         buf_put(&gap, b.at, b.len);
         buf_done(&b);
     }
-    CHECK_ERR(log_append_wait(f.log, f.p, gap.at, gap.len, 1, &at, &d), ERR_OFFSET_RANGE);
+    CHECK_ERR(log_append_wait(f.log, f.p, gap.at, gap.len, 1, &at, &d), ERR_SEQUENCE_GAP);
     CHECK_INT(log_end_offset(f.p), 6);
     struct log_producer state;
     CHECK_OK(log_producer_state(f.p, 9, &state), NULL);
@@ -149,7 +149,7 @@ TEST(repeated_batches_of_a_producer_get_their_old_offset)
             CHECK_INT(append_one(&f, (struct batch_want){.count = 3, .pid = 5, .seq = i * 3}),
                       round && i < 2 ? -ERR_EXISTS : i * 3);
         CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = 5, .seq = 22}),
-                  -ERR_OFFSET_RANGE);
+                  -ERR_SEQUENCE_GAP);
         CHECK_INT(log_end_offset(f.p), 21);
         struct log_producer state;
         CHECK_OK(log_producer_state(f.p, 5, &state), NULL);
@@ -161,10 +161,10 @@ TEST(repeated_batches_of_a_producer_get_their_old_offset)
     }
     /* a newer epoch begins at zero and fences the old one */
     CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = 5, .epoch = 1, .seq = 21}),
-              -ERR_OFFSET_RANGE);
+              -ERR_SEQUENCE_GAP);
     CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = 5, .epoch = 1, .seq = 0}), 21);
     CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = 5, .epoch = 0, .seq = 21}),
-              -ERR_FENCED);
+              -ERR_PRODUCER_EPOCH);
     /* a producer nobody knows may begin anywhere, and the sequence wraps as Kafka's does */
     CHECK_INT(append_one(&f, (struct batch_want){.count = 3, .pid = 8, .seq = INT32_MAX - 1}), 22);
     CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = 8, .seq = 1}), 25);

@@ -15,6 +15,7 @@ struct batch_want {
     int16_t epoch;
     int32_t seq;
     uint8_t fill;
+    uint16_t attributes; /* 16: transactional */
 };
 
 static inline void batch_mend(uint8_t *at, size_t len)
@@ -34,7 +35,7 @@ static inline struct buf batch_make(struct batch_want w)
     buf_be(&b, 0, 4);         /* leader epoch */
     buf_be(&b, 2, 1);         /* magic */
     buf_be(&b, 0, 4);         /* crc */
-    buf_be(&b, 0, 2);         /* attributes */
+    buf_be(&b, w.attributes, 2);
     buf_be(&b, (uint64_t)w.count - 1, 4);
     buf_be(&b, (uint64_t)w.ms, 8);
     buf_be(&b, (uint64_t)w.ms, 8);
@@ -153,6 +154,65 @@ static inline int64_t append_one(struct fixture *f, struct batch_want w)
     err_t e = log_append_wait(f->log, f->p, b.at, b.len, f->now_ms, &at, NULL);
     buf_done(&b);
     return e ? -(int64_t)e : at;
+}
+
+/* A marker, byte by byte from Kafka's description (EndTransactionMarker, version 0). */
+struct marker_want {
+    int64_t pid;
+    int16_t epoch;
+    bool commit;
+    int32_t coordinator_epoch;
+};
+static inline struct buf marker_make(struct marker_want w)
+{
+    uint8_t record[] = {
+        0x20, 0, 0, 0, 8 /* key: 4 */, 0, 0, 0, w.commit, 12 /* value: 6 */, 0, 0, 0, 0, 0, 0, 0};
+    for (int i = 0; i < 4; i++)
+        record[12 + i] = (uint8_t)((uint32_t)w.coordinator_epoch >> (8 * (3 - i)));
+    struct buf b = batch_make((struct batch_want){.count = 1,
+                                                  .size = sizeof(record),
+                                                  .ms = 5,
+                                                  .pid = w.pid,
+                                                  .epoch = w.epoch,
+                                                  .seq = -1,
+                                                  .attributes = 16 | 32});
+    memcpy(b.at + RECORD_BATCH_HEAD, record, sizeof(record));
+    batch_mend(b.at, b.len);
+    return b;
+}
+
+struct append_over {
+    struct gate gate;
+    bool over;
+};
+static inline void append_is_over(struct log_append *a)
+{
+    struct append_over *o = a->arg;
+    gate_enter(&o->gate);
+    o->over = true;
+    gate_wake(&o->gate);
+    gate_leave(&o->gate);
+}
+
+/* The offset, or the error below zero. */
+static inline int64_t append_marker(struct fixture *f, struct marker_want w)
+{
+    struct append_over o = {.over = false};
+    struct buf b = marker_make(w);
+    struct log_append a = {.partition = f->p,
+                           .batches = b.at,
+                           .size = b.len,
+                           .done = append_is_over,
+                           .arg = &o,
+                           .marker = true};
+    gate_init(&o.gate);
+    log_append(f->log, &a, f->now_ms);
+    gate_enter(&o.gate);
+    while (!o.over) gate_wait(&o.gate);
+    gate_leave(&o.gate);
+    gate_done(&o.gate);
+    buf_done(&b);
+    return a.err ? -(int64_t)a.err : a.base_offset;
 }
 
 /* Reads on until the end; the offset reached. Every batch is whole, sound and next in order. */

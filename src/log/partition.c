@@ -2,13 +2,14 @@
 
 #include <stdio.h>
 
-enum { CHECKPOINT_FORMAT = 1 };
+enum { CHECKPOINT_FORMAT = 2 };
 static const char checkpoint_kind[] = "SLUICEcp";
 
 void partition_init(struct log_partition *p, struct log_topic *t, int32_t index)
 {
     *p = (struct log_partition){.log = t->log, .topic = t, .index = index};
     p->segments = vec_make(sizeof(struct segment *), SEGMENTS_MAX);
+    p->open = vec_make(sizeof(int64_t), PRODUCERS_MAX + PRODUCER_NAMES_MAX);
     gate_init(&p->gate);
 }
 
@@ -21,6 +22,8 @@ void partition_done(struct log_partition *p)
     producers_done(&p->producers);
     mem_give(p->stopped_why);
     mem_give(p->hints);
+    vec_done(&p->open);
+    map_free(p->admitted);
     gate_done(&p->gate);
 }
 
@@ -84,9 +87,9 @@ void partition_release(struct log_partition *p, struct segment *s)
     segment_close_files(s);
     if (!s->doomed) return;
     char path[PATH_SIZE];
-    static const char *const extensions[] = {"log", "index"};
+    static const char *const extensions[] = {"log", "index", "aborted"};
     /* A deleted topic's files went with its directory; another one may have its name by now. */
-    bool remove = !atomic_load(&p->topic->deleted);
+    bool remove = !atomic_load(&p->topic->deleted) && !s->keep_files;
     for (size_t i = 0; remove && i < COUNT_OF(extensions); i++) {
         struct diag d = {0}; /* what stays is removed by the next open: it lies below the start */
         if (file_remove(segment_path(p, s, extensions[i], path), &d))
@@ -127,12 +130,15 @@ err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d)
     if (skip) start = MAX(start, (*(struct segment **)vec_at(&p->segments, skip))->base);
     struct segment *tail = partition_tail(p);
     err_t e = tail ? index_flush(tail, d) : ERR_OK;
+    for (size_t i = skip; !e && i < p->segments.count; i++) /* L11 */
+        e = aborted_sync(p, *(struct segment **)vec_at(&p->segments, i), d);
     if (e) return e;
     struct buf body = buf_make(SEALED_MAX);
     buf_put(&body, p->topic->id.at, sizeof(p->topic->id.at));
     buf_be(&body, (uint64_t)p->index, 4);
     buf_be(&body, (uint64_t)start, 8);
     buf_be(&body, (uint64_t)atomic_load(&p->end_offset), 8);
+    buf_be(&body, (uint64_t)p->clean_to, 8);
     buf_be(&body, p->segments.count - skip, 4);
     for (size_t i = skip; i < p->segments.count; i++) {
         const struct segment *s = *(struct segment **)vec_at(&p->segments, i);
@@ -142,6 +148,10 @@ err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d)
         buf_be(&body, (uint64_t)s->max_ms, 8);
         buf_be(&body, (uint64_t)s->first_ms, 8);
         buf_be(&body, s->index_count, 4);
+        buf_be(&body, s->aborted_count, 4);
+        buf_be(&body, (uint64_t)s->aborted_last, 8);
+        buf_be(&body, s->generation, 4);
+        if (s->generation) buf_be(&body, (uint64_t)s->end, 8);
     }
     producers_put(&p->producers, &body);
     e = sealed_store(partition_path(p, "checkpoint", path), checkpoint_kind, CHECKPOINT_FORMAT,
@@ -151,12 +161,14 @@ err_t partition_checkpoint(struct log_partition *p, size_t skip, struct diag *d)
     return e;
 }
 
-static err_t checkpoint_read(struct log_partition *p, struct cursor *c, int64_t *end)
+static err_t checkpoint_read(struct log_partition *p, struct cursor *c, uint32_t version,
+                             int64_t now_ms, int64_t *end)
 {
     struct slice id = cursor_slice(c, 16);
     int32_t index = cursor_i32(c);
     int64_t start = cursor_i64(c);
     *end = cursor_i64(c);
+    p->clean_to = version > 1 ? cursor_i64(c) : 0;
     uint64_t count = cursor_be(c, 4);
     if (c->err || !slice_equal(id, slice_make(p->topic->id.at, 16)) || index != p->index ||
         start < 0 || *end < start || count > SEGMENTS_MAX)
@@ -167,6 +179,11 @@ static err_t checkpoint_read(struct log_partition *p, struct cursor *c, int64_t 
         read.max_ms = cursor_i64(c);
         read.first_ms = cursor_i64(c);
         read.index_count = (uint32_t)cursor_be(c, 4);
+        if (version > 1) read.aborted_count = (uint32_t)cursor_be(c, 4);
+        if (version > 1) read.aborted_last = cursor_i64(c);
+        if (version > 1) read.generation = (uint32_t)cursor_be(c, 4);
+        if (read.generation) read.end = cursor_i64(c);
+        if (read.generation && (read.end <= read.base || read.end > *end)) return ERR_CORRUPT;
         if (c->err || read.base <= before || read.base > *end || read.size > SEGMENT_BYTES_MAX * 2)
             return ERR_CORRUPT;
         before = read.base;
@@ -178,14 +195,20 @@ static err_t checkpoint_read(struct log_partition *p, struct cursor *c, int64_t 
         s->size = read.size;
         s->max_ms = read.max_ms;
         s->index_count = read.index_count;
+        s->aborted_count = read.aborted_count;
+        s->aborted_last = read.aborted_last;
+        s->generation = read.generation;
+        s->end = read.end;
+        if (!aborted_is_whole(p, s)) return ERR_CORRUPT;
     }
     atomic_store(&p->start_offset, start);
-    err_t e = producers_get(&p->producers, c);
+    err_t e = producers_get(&p->producers, c, version, now_ms);
     return e ? e : cursor_left(c) ? ERR_CORRUPT : ERR_OK;
 }
 
 /* ERR_NOT_FOUND when there is none. A damaged one is as good as none: everything is scanned. */
-err_t partition_load_checkpoint(struct log_partition *p, int64_t *end, struct diag *d)
+err_t partition_load_checkpoint(struct log_partition *p, int64_t now_ms, int64_t *end,
+                                struct diag *d)
 {
     char path[PATH_SIZE];
     struct sealed file;
@@ -193,7 +216,7 @@ err_t partition_load_checkpoint(struct log_partition *p, int64_t *end, struct di
     partition_path(p, "checkpoint", path);
     err_t e = sealed_load(path, checkpoint_kind, CHECKPOINT_FORMAT, &file, d);
     if (e && e != ERR_CORRUPT) return e;
-    if (!e) e = checkpoint_read(p, &file.body, end);
+    if (!e) e = checkpoint_read(p, &file.body, file.version, now_ms, end);
     sealed_done(&file);
     if (e != ERR_CORRUPT) return e;
     say_warn(SAY_LOG, "checkpoint is damaged, the whole partition is checked", "file=%s", path);
@@ -202,6 +225,7 @@ err_t partition_load_checkpoint(struct log_partition *p, int64_t *end, struct di
     vec_clear(&p->segments);
     producers_done(&p->producers);
     atomic_store(&p->start_offset, 0);
+    p->clean_to = 0;
     *end = 0;
     return ERR_NOT_FOUND;
 }

@@ -61,12 +61,3 @@ uint64_t log_partition_bytes(const struct log_partition *p)
 {
     return atomic_load(&p->bytes);
 }
-
-err_t log_producer_state(struct log_partition *p, int64_t producer_id, struct log_producer *out)
-{
-    gate_enter(&p->gate);
-    const struct producer *found = producer_find(&p->producers, producer_id);
-    if (found) *out = found->seen;
-    gate_leave(&p->gate);
-    return found && out->epoch >= 0 ? ERR_OK : ERR_NOT_FOUND;
-}

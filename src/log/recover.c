@@ -2,7 +2,7 @@
  * and what the scan accepts is made durable before anyone sees it (L5). */
 #include "log/log_int.h"
 
-enum { WINDOW = 1 << 20, LOG_NAME = 20 };
+enum { WINDOW = 1 << 20 };
 
 struct scan {
     struct log_partition *p;
@@ -42,6 +42,26 @@ static err_t window_move(struct scan *c, size_t want)
     return e;
 }
 
+/* What the writer once did with this batch. A control batch that ends nothing is only counted. */
+static err_t accept_producer(struct scan *c, const struct record_batch *b)
+{
+    struct marker marker;
+    struct txn_change change;
+    struct vec ended = vec_make(sizeof(struct aborted), 1);
+    bool control = b->attributes & BATCH_CONTROL;
+    if (control && !marker_read(b, &marker)) return ERR_OK;
+    err_t e = producer_note(&c->p->producers, b, control ? &marker : NULL, b->base_offset,
+                            c->now_ms, NULL, &change);
+    if (!e) e = txns_change(c->p, &change, b->producer_id, b->base_offset, &ended);
+    if (e)
+        (void)diag_fail(c->d, e, "recovery has no room for producers");
+    else
+        e = aborted_write(c->p, c->s, &ended, c->d);
+    if (!e) aborted_publish(c->s, &ended);
+    vec_done(&ended);
+    return e;
+}
+
 static err_t accept(struct scan *c, const struct record_batch *b)
 {
     struct segment *s = c->s;
@@ -51,8 +71,8 @@ static err_t accept(struct scan *c, const struct record_batch *b)
         index_add(c->p, s, &entry);
         c->since_index = 0;
     }
-    err_t e = producer_note(&c->p->producers, b, b->base_offset, NULL);
-    if (e) return diag_fail(c->d, e, "recovery has no room for producers");
+    err_t e = accept_producer(c, b);
+    if (e) return e;
     s->max_ms = MAX(s->max_ms, b->max_timestamp);
     c->at += record_batch_size(b);
     c->since_index += record_batch_size(b);
@@ -78,7 +98,8 @@ static err_t scan_batches(struct scan *c)
         bool all = c->window_at + c->window.len >= c->file_size;
         struct record_batch b;
         err_t bad = record_batch_read(rest, true, &b);
-        if (bad == ERR_OK && b.base_offset == c->next_offset) {
+        if (bad == ERR_OK && (b.base_offset == c->next_offset ||
+                              (c->s->generation && b.base_offset > c->next_offset))) {
             e = accept(c, &b);
             continue;
         }
@@ -135,6 +156,8 @@ static err_t keep_damage(struct scan *c, int64_t next_base)
     uint64_t end;
     err_t e = nonzero_end(c, c->at, &end);
     if (e) return e;
+    if (c->s->generation && end == c->at && c->next_offset <= c->s->end)
+        c->next_offset = c->s->end; /* it stands for all up to there */
     if (next_base == c->next_offset && end == c->at) return ERR_OK;
     if (next_base < c->next_offset)
         return segment_corrupt(c->p, c->s, c->at, "the next segment begins before its end", c->d);
@@ -198,6 +221,7 @@ static err_t recover_segment(struct scan *c, int64_t next_base, struct log_recov
     if (!e) e = file_size(s->fd, &c->file_size, c->d);
     if (!e && c->file_size < s->size) return keep_loss(c);
     if (!e && c->file_size > s->size) e = scan_from_known_size(c, next_base, seen);
+    if (!e && s->generation) c->next_offset = MAX(c->next_offset, s->end);
     segment_close_files(s);
     return e;
 }
@@ -206,55 +230,113 @@ static err_t recover_segment(struct scan *c, int64_t next_base, struct log_recov
 
 struct found {
     struct log_partition *p;
-    struct vec bases; /* int64_t, ascending */
+    struct vec names; /* struct segment_name, by base; of one base the newest generation last */
+    struct diag *d;
 };
 
 static err_t found_name(void *ctx, const char *name)
 {
     struct found *f = ctx;
-    struct slice s = slice_of(name);
-    int64_t base;
-    if (s.len != LOG_NAME + 4 || strcmp(name + LOG_NAME, ".log") != 0 ||
-        !slice_to_i64(slice_make(name, LOG_NAME), &base) || base < 0)
-        return ERR_OK;
-    return vec_push(&f->bases, &base);
+    struct segment_name n;
+    char path[PATH_SIZE];
+    size_t length = strlen(name);
+    if (length > 9 && strcmp(name + length - 9, ".cleaning") == 0) /* never finished */
+        return file_remove(partition_path(f->p, name, path), f->d);
+    return segment_name_parse(name, &n) ? vec_push(&f->names, &n) : ERR_OK;
 }
 
-static bool in_table(const struct log_partition *p, int64_t base)
+static struct segment_name name_of(const struct segment *s)
 {
-    ptrdiff_t i = partition_segment_of(p, base);
-    return i >= 0 && (*(struct segment **)vec_at(&p->segments, (size_t)i))->base == base;
+    return (struct segment_name){s->base, s->end, s->generation};
 }
 
-/* Files the checkpoint does not know: before its start they are what retention had to leave, after
- * its end they are new. */
-static err_t take_found(struct log_partition *p, const struct vec *bases, bool have_table,
+static bool same_name(struct segment_name a, struct segment_name b)
+{
+    return a.base == b.base && a.generation == b.generation && a.end == b.end;
+}
+
+static err_t remove_files(struct log_partition *p, struct segment_name n, struct diag *d)
+{
+    char path[PATH_SIZE];
+    struct segment s = {.base = n.base, .end = n.end, .generation = n.generation};
+    err_t e = file_remove(segment_path(p, &s, "log", path), d);
+    if (!e) e = file_remove(segment_path(p, &s, "index", path), d);
+    return e ? e : file_remove(segment_path(p, &s, "aborted", path), d);
+}
+
+/* A file in front of the checkpoint's tail that is not in its table: what retention or cleaning had
+ * to leave goes; what nothing explains stays. */
+static err_t take_leftover(struct log_partition *p, struct segment_name n, struct diag *d)
+{
+    char path[PATH_SIZE];
+    const struct segment *s = *(struct segment **)vec_at(
+        &p->segments, (size_t)MAX(partition_segment_of(p, n.base), (ptrdiff_t)0));
+    bool replaced = s->generation && s->base <= n.base && n.base < s->end;
+    if (n.base < atomic_load(&p->start_offset) || n.generation || replaced)
+        return remove_files(p, n, d);
+    struct segment odd = {.base = n.base};
+    say_warn(SAY_LOG, "file belongs to no segment", "file=%s", segment_path(p, &odd, "log", path));
+    return ERR_OK;
+}
+
+static bool is_replaced(const struct vec *cleaned, struct segment_name n)
+{
+    for (size_t k = 0; k < cleaned->count; k++) {
+        const struct segment_name *by = vec_at(cleaned, k);
+        if (by->generation > n.generation && n.base >= by->base && n.base < by->end) return true;
+    }
+    return false;
+}
+
+/* Without a table the names decide: a cleaned segment stands for all from its base to its end. */
+static err_t drop_replaced(struct log_partition *p, struct vec *names, struct diag *d)
+{
+    struct vec cleaned = vec_make(sizeof(struct segment_name), SEGMENTS_MAX);
+    size_t kept = 0;
+    err_t e = ERR_OK;
+    for (size_t i = 0; !e && i < names->count; i++) {
+        const struct segment_name *n = vec_at(names, i);
+        if (n->generation) e = vec_push(&cleaned, n);
+    }
+    for (size_t i = 0; !e && i < names->count; i++) {
+        const struct segment_name n = *(struct segment_name *)vec_at(names, i);
+        if (is_replaced(&cleaned, n))
+            e = remove_files(p, n, d);
+        else
+            *(struct segment_name *)vec_at(names, kept++) = n;
+    }
+    if (!e) names->count = kept;
+    vec_done(&cleaned);
+    return e;
+}
+
+/* Files the checkpoint does not know: behind its end they are new. */
+static err_t take_found(struct log_partition *p, const struct vec *names, bool have_table,
                         int64_t now_ms, struct diag *d)
 {
     size_t known = p->segments.count;
     const struct segment *tail = partition_tail(p);
-    for (size_t i = 0; i < bases->count; i++) {
-        int64_t base = *(int64_t *)vec_at(bases, i);
-        char path[PATH_SIZE];
+    int64_t tail_base = tail ? tail->base : -1;
+    for (size_t i = 0; i < names->count; i++) {
+        struct segment_name n = *(struct segment_name *)vec_at(names, i);
         struct segment *s;
-        if (known && in_table(p, base)) continue;
-        if (!(s = segment_new(base, now_ms)))
-            return diag_fail(d, ERR_NO_MEMORY, "a segment has no room");
-        if (known && base < tail->base) {
-            segment_path(p, s, "log", path);
-            bool old = base < atomic_load(&p->start_offset);
-            err_t e = old ? file_remove(path, d) : ERR_OK;
-            if (!e && old) e = file_remove(segment_path(p, s, "index", path), d);
-            if (!old) say_warn(SAY_LOG, "file belongs to no segment", "file=%s", path);
-            segment_free(s);
+        ptrdiff_t at = known ? partition_segment_of(p, n.base) : -1;
+        if (at >= 0 && same_name(name_of(*(struct segment **)vec_at(&p->segments, (size_t)at)), n))
+            continue;
+        if (known && n.base <= tail_base) {
+            err_t e = take_leftover(p, n, d);
             if (e) return e;
             continue;
         }
+        if (!(s = segment_new(n.base, now_ms)))
+            return diag_fail(d, ERR_NO_MEMORY, "a segment has no room");
+        s->generation = n.generation;
+        s->end = n.end;
         if (vec_push(&p->segments, &s)) {
             segment_free(s);
             return diag_fail(d, ERR_TOO_BIG, "partition %d has too many segments", p->index);
         }
-        if (!have_table && p->segments.count == 1) atomic_store(&p->start_offset, base);
+        if (!have_table && p->segments.count == 1) atomic_store(&p->start_offset, n.base);
     }
     return ERR_OK;
 }
@@ -281,7 +363,7 @@ err_t partition_recover(struct log_partition *p, int64_t now_ms, struct log_reco
                         struct diag *d)
 {
     char path[PATH_SIZE];
-    struct found f = {p, vec_make(sizeof(int64_t), SEGMENTS_MAX)};
+    struct found f = {p, vec_make(sizeof(struct segment_name), SEGMENTS_MAX), d};
     int64_t end;
     partition_path(p, NULL, path);
     if (!file_exists(path)) { /* the topic's file was there first: a crash, or an empty disk */
@@ -289,17 +371,22 @@ err_t partition_recover(struct log_partition *p, int64_t now_ms, struct log_reco
         err_t made = dir_make(path, d);
         if (made) return made;
     }
-    err_t e = partition_load_checkpoint(p, &end, d);
+    err_t e = partition_load_checkpoint(p, now_ms, &end, d);
     bool have_table = e == ERR_OK;
     if (e == ERR_NOT_FOUND) e = ERR_OK;
+    if (!e) e = txns_rebuild(p);
     if (!e) e = dir_list(path, found_name, &f, d);
     size_t known = p->segments.count;
-    if (!e) e = take_found(p, &f.bases, have_table, now_ms, d);
+    if (!e && !have_table) e = drop_replaced(p, &f.names, d);
+    if (!e) e = take_found(p, &f.names, have_table, now_ms, d);
     if (!have_table && p->segments.count) end = atomic_load(&p->start_offset);
     if (!e) e = scan_segments(p, known ? known - 1 : 0, &end, now_ms, seen, d);
-    vec_done(&f.bases);
+    struct segment *tail = partition_tail(p); /* nothing is appended to what cleaning made */
+    if (!e && tail && tail->generation) e = partition_add_segment(p, end, now_ms, d);
+    vec_done(&f.names);
     if (e) return e;
     atomic_store(&p->end_offset, end);
+    atomic_store(&p->stable_offset, txns_stable(p, end));
     partition_count_bytes(p);
     seen->partitions++;
     return ERR_OK;

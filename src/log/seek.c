@@ -43,11 +43,10 @@ static err_t hold(struct seek *k, size_t i, enum index_by by, int64_t wanted, st
     struct log_partition *p = k->p;
     k->s = *(struct segment **)vec_at(&p->segments, i);
     k->size = k->s->size;
-    k->next = i + 1;
     k->position = 0;
-    bool last = k->next == p->segments.count;
+    bool last = i + 1 == p->segments.count;
     k->end = last ? atomic_load(&p->end_offset)
-                  : (*(struct segment **)vec_at(&p->segments, k->next))->base;
+                  : (*(struct segment **)vec_at(&p->segments, i + 1))->base;
     err_t e = partition_hold(p, k->s, d);
     if (e) return e;
     k->exact = by == BY_OFFSET && hint_find(p, k->s->base, wanted, &k->position);
@@ -109,6 +108,25 @@ err_t seek_hold(struct seek *k, size_t i, enum index_by by, int64_t wanted, bool
     return e;
 }
 
+/* The segment behind the one that was left. By offset, not by number: meanwhile retention may have
+ * taken segments from the front, and cleaning put one into the place of several. */
+static err_t seek_behind(struct seek *k, enum index_by by, int64_t wanted, bool *found,
+                         struct diag *d)
+{
+    const struct log_partition *p = k->p;
+    gate_enter(&k->p->gate);
+    ptrdiff_t at = partition_segment_of(p, k->end);
+    size_t i = (size_t)MAX(at, 0);
+    int64_t upper = i + 1 < p->segments.count
+                        ? (*(struct segment **)vec_at(&p->segments, i + 1))->base
+                        : atomic_load(&p->end_offset);
+    if (upper <= k->end) i++;
+    *found = at >= 0 && i < p->segments.count;
+    err_t e = *found ? hold(k, i, by, wanted, d) : ERR_OK;
+    gate_leave(&k->p->gate);
+    return e;
+}
+
 err_t seek_batch(struct seek *k, enum index_by by, int64_t wanted, struct batch_head *head,
                  bool *found, struct diag *d)
 {
@@ -118,7 +136,7 @@ err_t seek_batch(struct seek *k, enum index_by by, int64_t wanted, struct batch_
         if (*found) return ERR_OK;
         seek_release(k);
         if (e) return e;
-        e = seek_hold(k, k->next, by, wanted, found, d);
+        e = seek_behind(k, by, wanted, found, d);
         if (e || !*found) return e;
     }
 }

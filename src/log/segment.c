@@ -24,8 +24,13 @@ struct segment *segment_new(int64_t base, int64_t first_ms)
 {
     struct segment *s = mem_take(sizeof(*s));
     if (s)
-        *s = (struct segment){
-            .base = base, .first_ms = first_ms, .max_ms = NO_TIMESTAMP, .fd = -1, .index_fd = -1};
+        *s = (struct segment){.base = base,
+                              .first_ms = first_ms,
+                              .max_ms = NO_TIMESTAMP,
+                              .fd = -1,
+                              .index_fd = -1,
+                              .aborted_fd = -1,
+                              .aborted_last = -1};
     return s;
 }
 
@@ -33,7 +38,8 @@ void segment_close_files(struct segment *s)
 {
     file_close(s->fd);
     file_close(s->index_fd);
-    s->fd = s->index_fd = -1;
+    file_close(s->aborted_fd);
+    s->fd = s->index_fd = s->aborted_fd = -1;
 }
 
 void segment_free(struct segment *s)
@@ -43,11 +49,38 @@ void segment_free(struct segment *s)
     mem_give(s);
 }
 
+static bool number_at(const char **at, int digits, int64_t *out)
+{
+    if (strnlen(*at, (size_t)digits) < (size_t)digits) return false;
+    struct slice s = slice_make(*at, (size_t)digits);
+    *at += digits;
+    return s.at[0] != '-' && s.at[0] != '+' && slice_to_i64(s, out);
+}
+
+bool segment_name_parse(const char *file, struct segment_name *out)
+{
+    int64_t generation = 0;
+    *out = (struct segment_name){0};
+    if (!number_at(&file, 20, &out->base)) return false;
+    if (*file == '-') {
+        file++;
+        if (!number_at(&file, 20, &out->end) || *file++ != '-' ||
+            !number_at(&file, 6, &generation) || generation < 1 || out->end <= out->base)
+            return false;
+    }
+    out->generation = (uint32_t)generation;
+    return strcmp(file, ".log") == 0;
+}
+
 const char *segment_path(const struct log_partition *p, const struct segment *s,
                          const char *extension, char out[PATH_SIZE])
 {
     char file[64];
-    snprintf(file, sizeof(file), "%020lld.%s", (long long)s->base, extension);
+    if (s->generation)
+        snprintf(file, sizeof(file), "%020lld-%020lld-%06u.%s", (long long)s->base,
+                 (long long)s->end, s->generation, extension);
+    else
+        snprintf(file, sizeof(file), "%020lld.%s", (long long)s->base, extension);
     return partition_path(p, file, out);
 }
 
@@ -60,6 +93,10 @@ err_t segment_open(const struct log_partition *p, struct segment *s, struct diag
         segment_path(p, s, "log", path);
         if (!file_exists(path)) return segment_corrupt(p, s, 0, "the file is gone", d);
         err_t e = file_open(path, FILE_WRITE, &s->fd, d);
+        if (e) return e;
+    }
+    if (s->aborted_fd < 0 && s->aborted_count) {
+        err_t e = file_open(segment_path(p, s, "aborted", path), FILE_WRITE, &s->aborted_fd, d);
         if (e) return e;
     }
     if (s->index_fd < 0 && !s->index_failed &&

@@ -43,14 +43,26 @@ static err_t disk_check(struct log *l, uint64_t bytes, struct diag *d)
     return ERR_DISK_FULL;
 }
 
-/* One batch at `at`, which is new: its offset, its index entry, its producer's state. */
-static err_t run_take_batch(struct run *r, struct log_partition *p, const struct record_batch *b,
-                            uint8_t *at, uint64_t position)
+/* What the batch does to its producer, and to the open transactions. */
+static err_t run_note_producer(struct run *r, struct log_partition *p, const struct record_batch *b,
+                               const struct marker *m, int64_t now_ms)
 {
     struct writer *w = &p->log->writer;
+    struct txn_change change;
+    if (b->producer_id < 0) return ERR_OK;
     gate_enter(&p->gate); /* a new producer moves the map under those who ask about others */
-    err_t e = producer_note(&p->producers, b, r->offset, &w->undo);
+    err_t e = producer_note(&p->producers, b, m, r->offset, now_ms, &w->undo, &change);
+    if (m) txn_dismiss(p, b->producer_id);
     gate_leave(&p->gate);
+    return e ? e : txns_change(p, &change, b->producer_id, r->offset, &w->ended);
+}
+
+/* One batch at `at`, which is new: its offset, its index entry, its producer's state. */
+static err_t run_take_batch(struct run *r, struct log_partition *p, const struct record_batch *b,
+                            const struct marker *m, uint8_t *at, uint64_t position, int64_t now_ms)
+{
+    struct writer *w = &p->log->writer;
+    err_t e = run_note_producer(r, p, b, m, now_ms);
     if (e) return e;
     record_batch_set_base(at, r->offset, 0);
     if (r->since_index >= INDEX_EVERY) {
@@ -62,8 +74,21 @@ static err_t run_take_batch(struct run *r, struct log_partition *p, const struct
     r->since_index += record_batch_size(b);
     r->offset += b->last_offset_delta + 1;
     r->max_ms = MAX(r->max_ms, b->max_timestamp);
-    r->records += b->count;
+    r->records += m ? 0 : b->count;
     return ERR_OK;
+}
+
+static err_t run_check_batch(struct log_partition *p, struct log_append *a,
+                             const struct record_batch *b, struct marker *m, int64_t *old)
+{
+    *old = -1;
+    if (a->marker) {
+        INVARIANT(marker_read(b, m)); /* append_check has seen it */
+        return producer_check_marker(&p->producers, b, m, &a->diag);
+    }
+    bool admitted = b->attributes & BATCH_TRANSACTIONAL &&
+                    log_txn_admitted(p, b->producer_id, b->producer_epoch);
+    return producer_check(&p->producers, b, admitted, old, &a->diag);
 }
 
 /* All batches of an append: repeated ones at its front are skipped, the others take offsets. */
@@ -72,18 +97,20 @@ static err_t run_take_batches(struct run *r, struct log_partition *p, struct log
     size_t skipped = 0;
     for (size_t at = 0; at < a->size;) {
         struct record_batch b;
+        struct marker marker;
         int64_t old, offset = r->offset;
         err_t e = record_batch_read(slice_make(a->batches + at, a->size - at), false, &b);
-        if (!e) e = producer_check(&p->producers, &b, &old, &a->diag);
+        if (!e) e = run_check_batch(p, a, &b, &marker, &old);
         if (e) return e;
         size_t size = record_batch_size(&b);
         if (old >= 0 && skipped == at) {
             skipped += size;
         } else if (old >= 0) {
-            return diag_fail(&a->diag, ERR_OFFSET_RANGE, "a repeated batch follows a new one");
+            return diag_fail(&a->diag, ERR_SEQUENCE_GAP, "a repeated batch follows a new one");
         } else {
             uint64_t position = r->segment->size + r->bytes + (at - skipped);
-            e = run_take_batch(r, p, &b, a->batches + at, position);
+            e = run_take_batch(r, p, &b, a->marker ? &marker : NULL, a->batches + at, position,
+                               a->now_ms);
             if (e) return diag_fail(&a->diag, e, "the log has no room for this append");
         }
         if (at == 0) a->base_offset = old >= 0 ? old : offset;
@@ -100,15 +127,17 @@ static err_t run_take_batches(struct run *r, struct log_partition *p, struct log
 static void run_take_back(struct log_partition *p, size_t from)
 {
     gate_enter(&p->gate);
-    producer_take_back(&p->log->writer.undo, from);
+    bool transactions = producer_take_back(&p->log->writer.undo, from);
     gate_leave(&p->gate);
+    /* There was room for all of them before. */
+    if (transactions && txns_rebuild(p)) INVARIANT(!"open transactions have no room");
 }
 
 static void run_take(struct run *r, struct log_partition *p, struct log_append *a)
 {
     struct writer *w = &p->log->writer;
     struct run before = *r;
-    size_t undo = w->undo.count, entries = w->entries.count;
+    size_t undo = w->undo.count, entries = w->entries.count, ended = w->ended.count;
     if (!a->err && p->stopped) a->err = stopped_answer(p, a);
     if (!a->err) a->err = disk_check(p->log, r->bytes + a->size, &a->diag);
     if (!a->err) {
@@ -116,6 +145,7 @@ static void run_take(struct run *r, struct log_partition *p, struct log_append *
         if (a->err) { /* as if it had never come */
             run_take_back(p, undo);
             w->entries.count = entries;
+            w->ended.count = ended;
             *r = before;
         }
     }
@@ -174,7 +204,9 @@ static err_t run_write(struct run *r, struct log_partition *p, struct diag *d)
 {
     struct segment *s = r->segment;
     size_t ahead = run_ahead(r, p);
-    err_t e = run_write_parts(r, p, ahead, d);
+    err_t e = aborted_write(p, s, &p->log->writer.ended, d); /* L11 */
+    if (e == ERR_DISK_FULL) return e;
+    if (!e) e = run_write_parts(r, p, ahead, d);
     for (; e == ERR_DISK_FULL; ahead = 0) {
         struct diag cut = {0};
         if (file_truncate(s->fd, s->size, &cut)) {
@@ -210,8 +242,10 @@ static void run_publish(struct run *r, struct log_partition *p)
     s->max_ms = r->max_ms;
     for (size_t i = 0; i < w->entries.count; i++) index_add(p, s, vec_at(&w->entries, i));
     producer_publish(&w->undo);
+    aborted_publish(s, &w->ended);
     atomic_fetch_add(&p->bytes, r->bytes);
     atomic_store(&p->end_offset, r->offset);
+    atomic_store(&p->stable_offset, txns_stable(p, r->offset)); /* L10 */
     gate_leave(&p->gate);
     p->since_index = r->since_index;
     p->since_checkpoint += r->bytes;
@@ -255,7 +289,7 @@ static void run_commit(struct run *r, struct log_partition *p)
         if (e) run_take_back(p, 0);
         run_answer(r, e, &d); /* … then acknowledged */
     }
-    w->undo.count = w->entries.count = w->parts.count = 0;
+    w->undo.count = w->entries.count = w->ended.count = w->parts.count = 0;
 }
 
 /* --- segments --------------------------------------------------------------------------------- */
@@ -308,6 +342,7 @@ err_t tail_roll(struct log_partition *p, int64_t now_ms, struct diag *d)
     if (e) return e;
     tail_finish(p);
     if (p->segments.count > 1) checkpoint_now(p);
+    cleaner_notice(p);
     return ERR_OK;
 }
 
@@ -499,6 +534,7 @@ err_t writer_start(struct log *l, struct diag *d)
     struct writer *w = &l->writer;
     w->undo = vec_make(sizeof(struct producer_undo), (size_t)1 << 20);
     w->entries = vec_make(sizeof(struct index_entry), (size_t)1 << 20);
+    w->ended = vec_make(sizeof(struct aborted), (size_t)1 << 20);
     w->parts = vec_make(sizeof(struct iovec), RUN_APPENDS_MAX);
     w->zeros = mem_take(AHEAD_MAX);
     if (!w->zeros) return diag_fail(d, ERR_NO_MEMORY, "the log's writer has no room");
@@ -520,6 +556,7 @@ void writer_done(struct writer *w)
 {
     vec_done(&w->undo);
     vec_done(&w->entries);
+    vec_done(&w->ended);
     vec_done(&w->parts);
     mem_give(w->zeros);
     gate_done(&w->gate);
