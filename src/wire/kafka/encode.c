@@ -188,9 +188,12 @@ static bool is_preset(const struct kafka_field *f, const uint8_t *from)
     case KAFKA_INT32: return *(const int32_t *)from == f->preset;
     case KAFKA_UINT32: return *(const uint32_t *)from == f->preset;
     case KAFKA_INT64: return *(const int64_t *)from == f->preset;
-    case KAFKA_FLOAT64: {
+    case KAFKA_FLOAT64: { /* by their bits: 0 and -0 are two */
         double preset = (double)f->preset;
-        return memcmp(from, &preset, sizeof(preset)) == 0;
+        uint64_t is, was;
+        memcpy(&is, from, sizeof(is));
+        memcpy(&was, &preset, sizeof(was));
+        return is == was;
     }
     case KAFKA_UUID: return memcmp(from, &(struct uuid){{0}}, sizeof(struct uuid)) == 0;
     case KAFKA_STRING:

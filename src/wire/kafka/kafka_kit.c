@@ -118,7 +118,8 @@ void *kafka_kit_make(struct kafka_kit *k, const struct kafka_message *m, int16_t
 
 static bool equal_bytes(struct slice a, struct slice b)
 {
-    return !a.at == !b.at && slice_equal(a, b);
+    if (!a.at || !b.at) return a.at == b.at;
+    return slice_equal(a, b);
 }
 
 static bool equal_one(const struct kafka_field *f, uint8_t type, const uint8_t *a, const uint8_t *b)
