@@ -1,5 +1,5 @@
 /* Opening and closing the whole, and the log's own identity: its id, and its producers' names. */
-#include "log/log_int.h"
+#include "log/compact.h"
 
 #include <stdio.h>
 
@@ -134,6 +134,8 @@ static err_t options_check(struct log *l, const struct log_options *o, struct di
     if (!mine->partitions_max) mine->partitions_max = 10000;
     if (!mine->segment_bytes) mine->segment_bytes = GIB(1);
     if (!mine->segment_ms) mine->segment_ms = INT64_C(7) * 24 * 3600 * 1000;
+    if (!mine->clean_backoff_ms) mine->clean_backoff_ms = CLEAN_BACKOFF_MS;
+    if (!mine->clean_keys_max) mine->clean_keys_max = KEY_SLOTS_MAX / 4 * 3;
     if (!mine->disk_keep_free) mine->disk_keep_free = MIB(256);
     if (!o->dir || !o->dir[0] || strlen(o->dir) > DIR_MAX)
         return diag_fail(d, ERR_RANGE, "the log's directory needs a name of at most %d bytes",
@@ -149,6 +151,7 @@ static err_t options_check(struct log *l, const struct log_options *o, struct di
 static void log_free(struct log *l)
 {
     topics_close(l);
+    cleaner_done(&l->cleaner);
     map_free(l->producer_names);
     writer_done(&l->writer);
     gate_done(&l->topics_gate);
@@ -183,9 +186,11 @@ err_t log_open(const struct log_options *o, int64_t now_ms, struct log **out, st
     gate_init(&l->change_gate);
     gate_init(&l->topics_gate);
     gate_init(&l->writer.gate);
+    cleaner_init(&l->cleaner);
     err_t e = options_check(l, o, d);
     if (!e) e = open_files(l, now_ms, d);
     if (!e) e = writer_start(l, d);
+    if (!e && (e = cleaner_start(l, d))) writer_stop(l);
     if (e) {
         log_free(l);
         return e;
@@ -201,6 +206,7 @@ err_t log_open(const struct log_options *o, int64_t now_ms, struct log **out, st
 void log_close(struct log *l)
 {
     if (!l) return;
+    cleaner_stop(l);
     writer_stop(l);
     log_free(l);
 }
@@ -213,4 +219,9 @@ struct log_recovery log_recovery(const struct log *l)
 bool log_must_reopen(const struct log *l)
 {
     return atomic_load(&l->must_reopen);
+}
+
+const char *log_dir(const struct log *l)
+{
+    return l->dir;
 }

@@ -20,6 +20,12 @@ struct log_options {
     int64_t segment_ms;      /* 0: 7 days */
     uint64_t
         disk_keep_free; /* below this much free space appends answer ERR_DISK_FULL; 0: 256 MiB */
+    /* compaction: partitions that wait are looked at again after so long (0: 15 s; -1: no thread,
+     * only log_clean), so many bytes a second are read (0: no limit), so many keys a round (0:
+     * 786,432) */
+    int64_t clean_backoff_ms;
+    uint64_t clean_bytes_per_s;
+    uint32_t clean_keys_max;
     bool mutant_answer_before_sync; /* the crash tests' checker must catch this; never set elsewhere
                                      */
 };
@@ -142,6 +148,9 @@ MUST_CHECK err_t log_producer_state(struct log_partition *p, int64_t producer_id
  * unread are the caller's to count. */
 MUST_CHECK err_t log_retain(struct log_partition *p, int64_t now_ms, int64_t keep_from,
                             struct diag *d);
+/* One round of compaction at once, if it is due at `now_ms`; the log's own thread does the same by
+ * itself. Waits for the round. */
+MUST_CHECK err_t log_clean(struct log_partition *p, int64_t now_ms, bool *cleaned, struct diag *d);
 /* What opening found: how many batches were cut off a torn tail, for `status` and the log. */
 struct log_recovery {
     uint64_t partitions, segments_scanned, bytes_scanned, bytes_cut;
@@ -149,6 +158,7 @@ struct log_recovery {
 struct log_recovery log_recovery(const struct log *l);
 /* A write or sync has failed for good: a partition takes nothing until the log is opened again. */
 bool log_must_reopen(const struct log *l);
+const char *log_dir(const struct log *l); /* where its files lie */
 
 /* --- transactions and producers ----------------------------------------------------------------
  */
@@ -160,7 +170,8 @@ bool log_must_reopen(const struct log *l);
 MUST_CHECK err_t log_txn_admit(struct log_partition *p, int64_t producer_id, int16_t epoch);
 bool log_txn_admitted(struct log_partition *p, int64_t producer_id, int16_t epoch);
 /* The first offset of the oldest open transaction, or the durable end: read_committed stops here.
- */
+ * It moves with the end only: who has seen an end, and then nothing new here, waits for more than
+ * that end (log_wait). */
 int64_t log_stable_offset(const struct log_partition *p);
 struct log_aborted {
     int64_t producer_id, first_offset, last_offset; /* last: its marker's */
