@@ -238,7 +238,7 @@ def bend(m, f, kind):
     return json.dumps(m) != before and (kind != "order" or len([g for g in now if g in m["fields"]]) > 1)
 
 
-def test_a_mistake_in_the_tables_is_seen():
+def test_a_mistake_in_kafkas_tables_is_seen():
     """40 of each kind: all have to be found."""
     said, newest, oldest = json.loads(ours("tables")), *map(definitions, KAFKAS)
     rng = random.Random(4)
