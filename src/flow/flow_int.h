@@ -18,7 +18,8 @@ enum {
     CHUNK_ROWS = 4096,      /* rows decoded and evaluated at a time */
     CHUNK_DEAD_MAX = CHUNK_ROWS + 64,
     READ_BYTES = 1 << 20,
-    OPENED_MAX = 256 << 20, /* a compressed batch opened */
+    READER_ABORTED_MAX = 1 << 20, /* aborted transactions between two reads */
+    OPENED_MAX = 256 << 20,       /* a compressed batch opened */
     DEAD_RAW_MAX = 1 << 20, /* a dead letter's raw bytes; the record itself stays in its topic */
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 30000
@@ -352,7 +353,11 @@ struct reader {
     int32_t walked; /* of the open batch */
     bool open;
     struct arena *opened;
-    int64_t until; /* not beyond this offset; INT64_MAX */
+    int64_t until;  /* not beyond this offset; INT64_MAX */
+    int64_t stable; /* nor beyond this one: transactions were open there when `bytes` were read */
+    struct vec aborted; /* struct log_aborted, of the bytes at hand … */
+    size_t aborted_at;  /* … those before are behind us */
+    bool aborted_known;
 };
 MUST_CHECK err_t reader_init(struct reader *r);
 void reader_done(struct reader *r);

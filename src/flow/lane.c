@@ -85,7 +85,7 @@ uint64_t lane_lag(const struct lane *l)
     uint64_t lag = 0;
     for (uint32_t i = 0; i < l->partition_count; i++) {
         const struct lane_partition *p = &l->partitions[i];
-        int64_t behind = log_end_offset(p->log) - atomic_load(&p->kept);
+        int64_t behind = log_stable_offset(p->log) - atomic_load(&p->kept);
         lag += behind > 0 ? (uint64_t)behind : 0;
     }
     return lag;
@@ -96,7 +96,7 @@ uint64_t lane_lag(const struct lane *l)
 
 static bool readable(const struct lane_partition *p)
 {
-    return log_end_offset(p->log) > p->now.next;
+    return log_stable_offset(p->log) > p->now.next;
 }
 
 static void log_moved(void *worker)
@@ -108,13 +108,16 @@ static void log_moved(void *worker)
 static err_t wait_for_records(struct lane *l, struct diag *d)
 {
     err_t e = ERR_OK;
-    for (uint32_t i = 0; !e && i < l->partition_count; i++) {
+    bool more = false;
+    for (uint32_t i = 0; !e && !more && i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];
-        e = log_wait(p->log, p->now.next, log_moved, &l->worker, &p->waiter);
+        int64_t end = log_end_offset(p->log); /* first: what is decided later moves the end too */
+        more = readable(p);
+        if (!more) e = log_wait(p->log, end, log_moved, &l->worker, &p->waiter);
     }
     if (e)
         diag_fail(d, e, "waiting for records of '%.*s'", SLICE_ARG(l->stream->plan->from->name));
-    else if (!stage_stopping(l->stream->stage))
+    else if (!more && !stage_stopping(l->stream->stage))
         worker_wait(&l->worker, -1);
     for (uint32_t i = 0; i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];

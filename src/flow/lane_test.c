@@ -588,3 +588,83 @@ TEST(a_refused_allocation_anywhere_in_a_source_neither_loses_nor_doubles)
     }
     CHECK_INT(done, 10);
 }
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+struct txn_batch {
+    int64_t producer;
+    int32_t sequence;
+    const char *value; /* NULL: a marker */
+    bool commit;
+};
+
+static void txn_done(struct log_append *a)
+{
+    atomic_store((_Atomic bool *)a->arg, true);
+}
+
+static void txn_append(struct world *w, struct log_partition *p, struct txn_batch t)
+{
+    _Atomic bool over = false;
+    bool marker = !t.value;
+    struct record_builder b = record_builder_make(MIB(1));
+    struct buf out = buf_make(MIB(1));
+    struct record_batch_options o = {.producer_id = t.producer,
+                                     .base_sequence = marker ? -1 : t.sequence,
+                                     .transactional = true,
+                                     .control = marker};
+    struct slice key = {(const uint8_t *)(t.commit ? "\0\0\0\1" : "\0\0\0\0"), 4};
+    struct slice value = {(const uint8_t *)"\0\0\0\0\0\0", 6};
+    CHECK_OK(log_txn_admit(p, t.producer, 0), NULL);
+    record_builder_add(&b, 5, marker ? key : SLICE("k"), marker ? value : slice_of(t.value), NULL,
+                       0);
+    CHECK_OK(record_builder_finish(&b, &o, &out), NULL);
+    struct log_append a = {.partition = p,
+                           .batches = out.at,
+                           .size = out.len,
+                           .done = txn_done,
+                           .arg = &over,
+                           .marker = marker};
+    log_append(w->log, &a, 5);
+    while (!atomic_load(&over)) usleep(100);
+    CHECK_OK(a.err, &a.diag);
+    record_builder_done(&b);
+    buf_done(&out);
+}
+
+TEST(what_was_aborted_is_not_in_and_what_is_open_is_waited_for)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    world_open(&w, NULL, 1);
+    struct log_partition *p = log_partition(log_topic_find(w.log, SLICE("events")), 0);
+    world_append(&w, 0, "k", "{\"id\":\"a\",\"n\":1}");
+    txn_append(&w, p, (struct txn_batch){1, 0, "{\"id\":\"b\",\"n\":10}", false});
+    txn_append(&w, p, (struct txn_batch){2, 0, "{\"id\":\"c\",\"n\":100}", false});
+    txn_append(&w, p, (struct txn_batch){1, 1, "{\"id\":\"d\",\"n\":1000}", false});
+    txn_append(&w, p, (struct txn_batch){1, 0, NULL, false}); /* b and d never were */
+    world_append(&w, 0, "k", "{\"id\":\"e\",\"n\":10000}");
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK_OK(flow_drain(w.flow, 5000, &d), &d);
+    CHECK(world_reaches(&w, "load", "waiting"));
+    CHECK_INT(world_table(&w).sum_n, 1);
+    CHECK_INT(flow_keep_from(w.flow, SLICE("events"), 0), 2); /* where c's transaction is open */
+    txn_append(&w, p, (struct txn_batch){2, 0, NULL, true});
+    CHECK_OK(flow_drain(w.flow, 5000, &d), &d);
+    CHECK_INT(world_table(&w).sum_n, 10101);
+    struct flow_status s = world_status(&w, "load");
+    CHECK_INT(s.ledger.in, 3);
+    CHECK_INT(s.ledger.applied, 3);
+    CHECK(s.balanced && s.lag == 0);
+    CHECK_INT(flow_keep_from(w.flow, SLICE("events"), 0), log_end_offset(p));
+    txn_append(&w, p, (struct txn_batch){3, 0, "{\"id\":\"f\",\"n\":100000}", false});
+    world_append(&w, 0, "k", "{\"id\":\"g\",\"n\":7}");
+    CHECK_OK(flow_drain(w.flow, 5000, &d), &d);
+    CHECK_INT(world_table(&w).sum_n, 10101);
+    txn_append(&w, p, (struct txn_batch){3, 0, NULL, false}); /* wakes who waits */
+    CHECK_OK(flow_drain(w.flow, 5000, &d), &d);
+    CHECK_INT(world_table(&w).sum_n, 10108);
+    CHECK_INT(world_status(&w, "load").ledger.in, 4);
+    world_close(&w);
+}

@@ -144,7 +144,7 @@ static err_t read_partition(struct query *q, struct log_partition *part, struct 
     x.offsets = c->offsets;
     x.partitions = c->partitions;
     x.topic = q->plan->from->name;
-    r->until = log_end_offset(part);
+    r->until = log_stable_offset(part);
     reader_aim(r, part, log_start_offset(part));
     while (!e && !q->done && r->next < r->until) {
         struct column_batch b = {.arena = q->batch};

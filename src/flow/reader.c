@@ -1,10 +1,13 @@
-/* reader: a partition's batches, record by record, without a copy. */
+/* reader: a partition's batches, record by record, without a copy. Only what is decided: it stops
+ * where a transaction is open, and passes over control batches and what was aborted, which are no
+ * records of the topic: nothing of them is counted. */
 #include "flow/flow_int.h"
 
 err_t reader_init(struct reader *r)
 {
     *r = (struct reader){.bytes = buf_make(RECORD_BATCH_MAX + READ_BYTES + MIB(1)),
                          .opened = arena_new(OPENED_MAX + MIB(1)),
+                         .aborted = vec_make(sizeof(struct log_aborted), READER_ABORTED_MAX),
                          .until = INT64_MAX};
     return r->opened ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -12,6 +15,7 @@ err_t reader_init(struct reader *r)
 void reader_done(struct reader *r)
 {
     buf_done(&r->bytes);
+    vec_done(&r->aborted);
     arena_free(r->opened);
 }
 
@@ -58,6 +62,28 @@ static void bury(struct reader *r, struct chunk *c, struct counter *counter, int
                                             "records are damaged, or larger than the limit")};
 }
 
+/* Does the batch belong to a transaction that was aborted? Asked in the order of the log. */
+static err_t is_aborted(struct reader *r, bool *aborted, struct diag *d)
+{
+    const struct record_batch *b = &r->batch;
+    *aborted = false;
+    if (!(b->attributes & 16)) return ERR_OK;
+    if (!r->aborted_known) {
+        vec_clear(&r->aborted);
+        r->aborted_at = 0;
+        err_t e = log_aborted(r->partition, b->base_offset, r->stable, &r->aborted, d);
+        if (e) return e;
+        r->aborted_known = true;
+    }
+    for (size_t i = r->aborted_at; i < r->aborted.count; i++) {
+        const struct log_aborted *a = vec_at(&r->aborted, i);
+        if (a->first_offset > b->base_offset) break;
+        if (a->last_offset < b->base_offset && i == r->aborted_at) r->aborted_at++;
+        *aborted |= a->producer_id == b->producer_id && a->last_offset > b->base_offset;
+    }
+    return ERR_OK;
+}
+
 /* Opens the next batch in the bytes. ERR_NOT_FOUND: none left; ERR_BUSY: not into this chunk. */
 static err_t next_batch(struct reader *r, struct chunk *c, bool carried, struct counter *counter,
                         struct diag *d)
@@ -68,7 +94,13 @@ static err_t next_batch(struct reader *r, struct chunk *c, bool carried, struct 
         if (e)
             return diag_fail(d, ERR_CORRUPT, "the batch at offset %lld of partition %d: %s",
                              (long long)r->next, log_partition_index(r->partition), err_text(e));
-        bool wanted = batch_end(&r->batch) > r->next && !(r->batch.attributes & 32);
+        if (r->batch.base_offset >= r->stable) { /* read again when it is decided */
+            r->at = r->bytes.len;
+            return ERR_NOT_FOUND;
+        }
+        bool aborted, wanted = batch_end(&r->batch) > r->next && !(r->batch.attributes & 32);
+        if ((e = is_aborted(r, &aborted, d))) return e;
+        wanted = wanted && !aborted;
         if (wanted && carried && is_packed(&r->batch)) return ERR_BUSY;
         if (wanted) e = record_batch_open(&r->batch, r->opened, OPENED_MAX, &r->records);
         if (e == ERR_NO_MEMORY && (c->rows || c->dead_count)) return ERR_BUSY;
@@ -156,6 +188,8 @@ err_t reader_fill(struct reader *r, struct chunk *c, uint32_t rows_max, struct c
     if (reader_spent(r) && r->next < r->until) {
         buf_reset(&r->bytes);
         r->at = 0;
+        r->aborted_known = false;
+        r->stable = log_stable_offset(r->partition);
         e = log_read(r->partition, r->next, READ_BYTES, &r->bytes, d);
         if (e) return e;
     }

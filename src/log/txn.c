@@ -124,7 +124,8 @@ err_t txns_rebuild(struct log_partition *p)
 
 int64_t log_stable_offset(const struct log_partition *p)
 {
-    return atomic_load(&p->stable_offset);
+    int64_t stable = atomic_load(&p->stable_offset), end = atomic_load(&p->end_offset);
+    return MIN(stable, end);
 }
 
 /* --- looking at producers --------------------------------------------------------------------- */

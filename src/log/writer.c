@@ -244,8 +244,8 @@ static void run_publish(struct run *r, struct log_partition *p)
     producer_publish(&w->undo);
     aborted_publish(s, &w->ended);
     atomic_fetch_add(&p->bytes, r->bytes);
+    atomic_store(&p->stable_offset, txns_stable(p, r->offset)); /* L10: before the end */
     atomic_store(&p->end_offset, r->offset);
-    atomic_store(&p->stable_offset, txns_stable(p, r->offset)); /* L10 */
     gate_leave(&p->gate);
     p->since_index = r->since_index;
     p->since_checkpoint += r->bytes;
