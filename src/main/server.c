@@ -159,6 +159,7 @@ void server_facts(void *ctx, struct report_facts *out)
         .memory_bytes = s->memory_bytes,
         .memory_budget = (uint64_t)config_number(&s->project->config, CONFIG_memory_budget),
         .cpu_ns = clock_cpu_ns(),
+        .kafka = s->broker.line,
     };
 }
 
@@ -186,7 +187,7 @@ static void find_command(char out[512])
  * --------------------------------------------------------------------------------------------------------
  */
 
-static bool is_loopback(const char *address)
+bool address_is_loopback(const char *address)
 {
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
@@ -195,7 +196,7 @@ static bool is_loopback(const char *address)
 static err_t check_exposure(struct server *s, struct diag *d)
 {
     const char *address = config_text(&s->project->config, CONFIG_listen_address);
-    if (is_loopback(address) || !users_any_well_known(s->users)) return ERR_OK;
+    if (address_is_loopback(address) || !users_any_well_known(s->users)) return ERR_OK;
     (void)diag_fail(d, ERR_FORBIDDEN,
                     "listen.address is %s, and a user still has a well-known password", address);
     return diag_hint(
@@ -203,7 +204,7 @@ static err_t check_exposure(struct server *s, struct diag *d)
 }
 
 /* What moves a port that is taken. */
-static err_t name_setting(err_t e, const char *setting, struct diag *d)
+err_t name_setting(err_t e, const char *setting, struct diag *d)
 {
     if (e != ERR_IN_USE) return e;
     return diag_hint(d, "end that program, or use another port: --set %s=0 takes a free one",
@@ -227,6 +228,7 @@ static err_t open_doors(struct server *s, struct diag *d)
         struct metrics_options o = {address, (uint16_t)metrics, &s->world, server_facts, s};
         e = name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
     }
+    if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);
     return e;
 }
 
@@ -350,6 +352,7 @@ void server_close(struct server *s)
     control_close(s->control);
     metrics_close(s->metrics);
     randomuser_close(s->api);
+    broker_close(&s->broker);
     world_close(&s->world);
     users_close(s->users);
     if (s->loop) loop_free(s->loop);

@@ -1,12 +1,13 @@
 /* server: a project that runs. Opens log, store and users under one lock on the data directory,
  * makes what the project declares, starts flow and the doors, and ends them in the reverse order.
  *
- * Loop: one, for all doors. Memory: mem_limit of memory.budget.
+ * Loop: one, for all doors but Kafka's, which has its own. Memory: mem_limit of memory.budget.
  */
 #pragma once
 #include "door/control/control.h"
 #include "door/metrics/metrics.h"
 #include "door/randomuser/randomuser.h"
+#include "main/broker.h"
 #include "main/project.h"
 #include "users/users.h"
 
@@ -18,6 +19,7 @@ struct server {
     struct control *control;
     struct metrics_door *metrics;
     struct randomuser_door *api;
+    struct broker broker;
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */
@@ -33,6 +35,10 @@ MUST_CHECK err_t world_open(struct project *p, bool with_flow, struct exec_world
                             struct diag *d);
 void world_close(struct exec_world *w);
 MUST_CHECK err_t data_lock(struct project *p, int *fd, struct diag *d); /* makes the directory */
+
+bool address_is_loopback(const char *address);
+/* ERR_IN_USE gets the hint that a port's setting is. */
+err_t name_setting(err_t e, const char *setting, struct diag *d);
 
 MUST_CHECK err_t server_open(struct project *p, struct server *s, struct diag *d);
 void server_run(struct server *s); /* until a signal */

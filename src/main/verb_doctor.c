@@ -91,7 +91,11 @@ static void check_ports(struct examination *x)
     static const struct {
         enum config_id id;
         const char *setting;
-    } ports[] = {{CONFIG_api_port, "api.port"}, {CONFIG_metrics_port, "metrics.port"}};
+    } ports[] = {{CONFIG_api_port, "api.port"},
+                 {CONFIG_kafka_port, "kafka.port"},
+                 {CONFIG_kafka_tls_port, "kafka.tls_port"},
+                 {CONFIG_metrics_port, "metrics.port"},
+                 {CONFIG_zookeeper_port, "zookeeper.port"}};
     for (size_t i = 0; i < COUNT_OF(ports) && !x->running; i++) {
         char holder[128];
         struct diag d;

@@ -276,7 +276,7 @@ void kafka_update_features(struct call *c)
 {
     const struct kafka_update_features_request *r = c->request;
     struct kafka_update_features_response *out = c->response;
-    static const struct slice why = SLICE("The features of this broker are those of its version.");
+    const struct slice why = SLICE("The features of this broker are those of its version.");
     out->results.count = MAX(r->feature_updates.count, 0);
     out->results.at = call_new(c, kafka_update_features_response_result, out->results.count);
     if (!have_room(c, out->results.at)) return;

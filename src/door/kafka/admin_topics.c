@@ -1,6 +1,7 @@
 /* CreateTopics, DeleteTopics, CreatePartitions, DeleteRecords: each item of a request is done or
  * refused by itself, in the broker's own words. */
 #include "door/kafka/admin.h"
+#include "os/thread.h"
 
 enum { BROKERS_CHOICE = -1, NAME_MAX_BYTES = 249 };
 
@@ -224,6 +225,37 @@ void kafka_create_topics(struct call *c)
 
 /* --- DeleteTopics ----------------------------------------------------------------------------- */
 
+struct forgetting {
+    struct group_forget_topic request;
+    struct gate gate;
+    bool done;
+};
+
+static void on_forgotten(struct coord_request *r)
+{
+    struct forgetting *f = r->arg;
+    gate_enter(&f->gate);
+    f->done = true;
+    gate_wake(&f->gate);
+    gate_leave(&f->gate);
+}
+
+/* What groups have committed for the topic goes with it, before its name can be used again. We are
+ * on the worker, which may wait. */
+static err_t forget_topic(struct call *c, struct slice name, struct diag *d)
+{
+    struct forgetting f = {
+        .request = {.head = {.done = on_forgotten, .arg = &f, .arena = c->arena}, .topic = name}};
+    gate_init(&f.gate);
+    group_forget_topic(door_options(c->door)->coord, &f.request);
+    gate_enter(&f.gate);
+    while (!f.done) gate_wait(&f.gate);
+    gate_leave(&f.gate);
+    gate_done(&f.gate);
+    if (f.request.head.err && d) *d = f.request.head.diag;
+    return f.request.head.err;
+}
+
 static err_t delete_one(struct call *c, struct slice name, const uint8_t *id,
                         struct kafka_delete_topics_response_topic *out, struct diag *d)
 {
@@ -240,8 +272,7 @@ static err_t delete_one(struct call *c, struct slice name, const uint8_t *id,
     if (log_topic_is_internal(t))
         return diag_fail(d, ERR_POLICY, "The coordinators' own topics can not be deleted.");
     err_t e = log_topic_delete(l, out->name, d);
-    if (!e) groups_topic_gone(door_options(c->door)->coord, out->name);
-    return e;
+    return e ? e : forget_topic(c, out->name, d);
 }
 
 static void delete_topics(struct call *c)

@@ -1,0 +1,209 @@
+#include "main/broker.h"
+
+#include "base/hash.h"
+#include "main/server.h"
+#include "main/version.h"
+#include "os/file.h"
+#include "os/tls.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PEM_MAX = 64 << 10, ID_SIZE = 22 };
+
+/* --- who the cluster is ----------------------------------------------------------------------- */
+
+/* Kafka's cluster ids are 16 random bytes in base64's form for addresses, without padding. */
+static err_t make_cluster_id(const char *path, char id[ID_SIZE + 1], struct diag *d)
+{
+    uint8_t random[16];
+    char padded[ID_SIZE + 3];
+    struct buf text = buf_over(padded, sizeof(padded));
+    if (RAND_bytes(random, sizeof(random)) != 1)
+        return diag_fail(d, ERR_INTERNAL, "there are no random bytes for the cluster's id");
+    put_base64(&text, slice_make(random, sizeof(random)));
+    for (int i = 0; i < ID_SIZE; i++)
+        id[i] = padded[i] == '+' ? '-' : padded[i] == '/' ? '_' : padded[i];
+    id[ID_SIZE] = 0;
+    return file_store(path, slice_make(id, ID_SIZE), d);
+}
+
+static err_t find_cluster_id(struct project *p, char id[ID_SIZE + 1], struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    struct slice text = {0};
+    err_t e = project_data_path(p, "cluster-id", path, d);
+    if (e) return e;
+    if (!file_exists(path)) return make_cluster_id(path, id, d);
+    e = file_load(path, KIB(1), &text, d);
+    if (!e && !slice_to_cstr(slice_trim(text), id, ID_SIZE + 1)) {
+        (void)diag_fail(d, ERR_CORRUPT, "the cluster's id has %d characters", ID_SIZE);
+        (void)diag_where(d, "%s", path);
+        e = diag_hint(d, "remove the file: a new id is made; clients do not mind");
+    }
+    mem_give((void *)(uintptr_t)text.at);
+    return e;
+}
+
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+/* A setting's file: as it is when absolute, else from the project's folder on. NULL: none. */
+static const char *file_of(const struct project *p, enum config_id id, char out[PROJECT_PATH_MAX])
+{
+    const char *given = config_text(&p->config, id);
+    if (!given[0]) return NULL;
+    int n = given[0] == '/' ? snprintf(out, PROJECT_PATH_MAX, "%s", given)
+                            : snprintf(out, PROJECT_PATH_MAX, "%s/%s", p->dir, given);
+    return n < PROJECT_PATH_MAX ? out : given;
+}
+
+/* The server's own certificate, made once: what a client has learnt to trust stays. */
+static err_t own_certificate(struct project *p, char cert[PROJECT_PATH_MAX],
+                             char key[PROJECT_PATH_MAX], struct diag *d)
+{
+    char host[64] = "";
+    struct buf cert_pem = buf_make(PEM_MAX), key_pem = buf_make(PEM_MAX);
+    err_t e = project_data_path(p, "tls-cert.pem", cert, d);
+    if (!e) e = project_data_path(p, "tls-key.pem", key, d);
+    if (e || (file_exists(cert) && file_exists(key))) return e;
+    if (gethostname(host, sizeof(host) - 1) != 0) host[0] = 0;
+    e = tls_self_sign(host, &cert_pem, &key_pem, NULL);
+    if (e) { /* a host name that no certificate can have */
+        buf_reset(&cert_pem);
+        buf_reset(&key_pem);
+        e = tls_self_sign("localhost", &cert_pem, &key_pem, d);
+    }
+    if (!e) e = file_store_secret(key, buf_view(&key_pem), d);
+    if (!e) e = file_store(cert, buf_view(&cert_pem), d);
+    if (key_pem.at) memset(key_pem.at, 0, key_pem.len);
+    buf_done(&cert_pem);
+    buf_done(&key_pem);
+    return e;
+}
+
+static err_t open_tls(struct project *p, struct broker *b, struct diag *d)
+{
+    char cert[PROJECT_PATH_MAX], key[PROJECT_PATH_MAX], ca[PROJECT_PATH_MAX];
+    struct tls_options o = {
+        .cert_path = file_of(p, CONFIG_tls_cert, cert),
+        .key_path = file_of(p, CONFIG_tls_key, key),
+        .client_ca_path = file_of(p, CONFIG_tls_client_ca, ca),
+        .client_required = config_number(&p->config, CONFIG_tls_client_required) != 0,
+    };
+    err_t e = ERR_OK;
+    if (!o.cert_path && !o.key_path) {
+        e = own_certificate(p, cert, key, d);
+        o.cert_path = cert;
+        o.key_path = key;
+    }
+    return e ? e : tls_new(&o, &b->tls, d);
+}
+
+/* --- the door --------------------------------------------------------------------------------- */
+
+static err_t login_of(const struct project *p, bool *login, struct diag *d)
+{
+    const char *asked = config_text(&p->config, CONFIG_kafka_login);
+    bool yes = strcmp(asked, "true") == 0, no = strcmp(asked, "false") == 0;
+    *login = yes || !address_is_loopback(config_text(&p->config, CONFIG_listen_address));
+    if (no) *login = false;
+    if (yes || no || strcmp(asked, "auto") == 0) return ERR_OK;
+    (void)diag_fail(d, ERR_CONFIG, "kafka.login can not be '%s'", asked);
+    return diag_hint(d, "auto, true or false");
+}
+
+static err_t open_coord(const struct project *p, const struct exec_world *w, struct broker *b,
+                        struct diag *d)
+{
+    const struct config *c = &p->config;
+    struct coord_options o = {
+        .log = w->log,
+        .rebalance_delay_ms = config_number(c, CONFIG_kafka_rebalance_delay),
+        .offsets_partitions = (int32_t)config_number(c, CONFIG_kafka_offsets_partitions),
+        .txn_partitions = (int32_t)config_number(c, CONFIG_kafka_txn_partitions),
+        .mutant_reuse_epoch = getenv("SLUICE_MUTANT_REUSE_EPOCH") != NULL,
+    };
+    return coord_open(&o, &b->coord, d);
+}
+
+static void write_line(const struct project *p, struct broker *b)
+{
+    const char *address = config_text(&p->config, CONFIG_listen_address);
+    bool v6 = strchr(address, ':') != NULL;
+    struct buf line = buf_over(b->line, sizeof(b->line) - 1);
+    const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
+    if (config_number(&p->config, CONFIG_kafka_port) >= 0)
+        buf_printf(&line, "%s%s%s:%u", open, address, close, kafka_door_port(b->kafka));
+    if (b->tls)
+        buf_printf(&line, "%sTLS %s%s%s:%u", line.len ? "  " : "", open, address, close,
+                   kafka_door_tls_port(b->kafka));
+    b->line[line.len] = 0;
+}
+
+/* Names the setting of the port that is taken: the door opens two. */
+static err_t port_taken(err_t e, const struct project *p, struct diag *d)
+{
+    char tls[32];
+    (void)snprintf(tls, sizeof(tls), ":%lld",
+                   (long long)config_number(&p->config, CONFIG_kafka_tls_port));
+    bool is_tls = d && config_number(&p->config, CONFIG_kafka_tls_port) > 0 && strstr(d->what, tls);
+    return name_setting(e, is_tls ? "kafka.tls_port" : "kafka.port", d);
+}
+
+static err_t open_kafka(struct project *p, const struct exec_world *w, struct users *users,
+                        struct broker *b, struct diag *d)
+{
+    const struct config *c = &p->config;
+    const char *advertised = config_text(c, CONFIG_kafka_advertised);
+    struct kafka_door_options o = {
+        .address = config_text(c, CONFIG_listen_address),
+        .port = (int32_t)config_number(c, CONFIG_kafka_port),
+        .tls_port = (int32_t)config_number(c, CONFIG_kafka_tls_port),
+        .loops = (int)config_number(c, CONFIG_kafka_loops),
+        .advertised = strcmp(advertised, "auto") == 0 ? NULL : advertised,
+        .log = w->log,
+        .coord = b->coord,
+        .users = users,
+        .auto_create = config_number(c, CONFIG_kafka_auto_create) != 0,
+        .default_partitions = (int32_t)config_number(c, CONFIG_kafka_partitions),
+        .cluster_id = b->cluster_id,
+        .conns_max = (uint32_t)config_number(c, CONFIG_kafka_conns_max),
+        .conns_per_address_max = (uint32_t)config_number(c, CONFIG_kafka_conns_per_address),
+        .request_max = (uint32_t)config_number(c, CONFIG_kafka_max_request),
+    };
+    err_t e = login_of(p, &o.login, d);
+    if (!e && o.tls_port >= 0) e = open_tls(p, b, d);
+    o.tls = b->tls;
+    if (!e) e = port_taken(kafka_door_open(&o, &b->kafka, d), p, d);
+    if (!e) write_line(p, b);
+    return e;
+}
+
+err_t broker_open(struct project *p, const struct exec_world *w, struct users *users,
+                  struct loop *loop, struct broker *b, struct diag *d)
+{
+    const struct config *c = &p->config;
+    int64_t zookeeper = config_number(c, CONFIG_zookeeper_port);
+    bool kafka =
+        config_number(c, CONFIG_kafka_port) >= 0 || config_number(c, CONFIG_kafka_tls_port) >= 0;
+    err_t e = kafka ? find_cluster_id(p, b->cluster_id, d) : ERR_OK;
+    if (!e && kafka) e = open_coord(p, w, b, d);
+    if (!e && kafka) e = open_kafka(p, w, users, b, d);
+    if (!e && zookeeper >= 0)
+        e = name_setting(zookeeper_open(loop, config_text(c, CONFIG_listen_address),
+                                        (uint16_t)zookeeper, SLUICE_VERSION, &b->zookeeper, d),
+                         "zookeeper.port", d);
+    return e;
+}
+
+void broker_close(struct broker *b)
+{
+    zookeeper_close(b->zookeeper);
+    kafka_door_stop(b->kafka); /* takes nothing more; what the coordinators hold comes back … */
+    if (b->coord) coord_close(b->coord);
+    kafka_door_close(b->kafka); /* … before its threads end */
+    tls_free(b->tls);
+    *b = (struct broker){0};
+}
