@@ -43,6 +43,7 @@ static err_t listen_on(struct kafka_door *k, int32_t port, struct tls *tls, bool
                                  .tls = tls,
                                  .handler = &link_handler,
                                  .door = &k->shards[0],
+                                 .crowd = k->crowd,
                                  .conns_max = o->conns_max,
                                  .output_high = OUTPUT_HIGH,
                                  .output_max = OUTPUT_MAX};
@@ -78,7 +79,9 @@ static err_t door_make(struct kafka_door *k, struct diag *d)
     k->cluster_id = mem_text(slice_of(o->cluster_id));
     if (!k->cluster_id) return diag_fail(d, ERR_NO_MEMORY, "the Kafka door can not start");
     o->cluster_id = k->cluster_id;
+    struct crowd_options crowd = {o->conns_max, o->conns_per_address_max};
     err_t e = read_advertised(k, o->advertised, d);
+    if (!e) e = crowd_new(&crowd, &k->crowd, d);
     if (!e) e = fetch_room_open(&k->fetches, d);
     if (!e) e = make_shards(k, d);
     if (!e) e = worker_open(&k->worker, d);
@@ -169,6 +172,7 @@ void kafka_door_close(struct kafka_door *k)
     }
     fetch_room_close(k->fetches);
     for (int i = 0; i < k->shard_count; i++) loop_free(k->shards[i].loop);
+    crowd_free(k->crowd);
     gate_done(&k->gate);
     mem_give(k->cluster_id);
     mem_give(k);

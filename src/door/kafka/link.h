@@ -5,6 +5,7 @@
 #pragma once
 #include "door/kafka/kafka_int.h"
 #include "door/kafka/sasl.h"
+#include "os/crowd.h"
 #include "os/net.h"
 #include "os/thread.h"
 #include <stdatomic.h>
@@ -33,6 +34,7 @@ struct kafka_door {
     struct shard shards[SHARDS_MAX];
     int shard_count;
     struct worker *worker;
+    struct crowd *crowd; /* the limits on connections, of all shards and both ports */
     struct sasl_room *sasl;
     struct fetch_room *fetches;
     struct gate gate; /* shards that have stopped taking, and those that hold no call any more */

@@ -9,6 +9,7 @@ enum { /* what a negative timestamp asks for, and from which version on it may *
        EARLIEST_LOCAL = -4, /* 8: all that we have is local */
        LATEST_TIERED = -5,  /* 9: nothing is */
        READ_COMMITTED = 1,
+       EPOCH_SINCE = 4,
        TWICE_LOOKED_MAX = 1000 /* partitions of a topic, to be compared with each other */
 };
 
@@ -63,11 +64,12 @@ static bool put_old_style(struct call *c, const struct kafka_list_offsets_reques
     if (!list) return false;
     out->old_style_offsets.at = list;
     out->old_style_offsets.count = 0;
-    if (out->error_code || asked->max_num_offsets < 1) return true;
-    if (out->offset >= 0) list[out->old_style_offsets.count++] = out->offset;
-    int64_t start = log_start_offset(p);
-    if (asked->timestamp == LATEST && asked->max_num_offsets > 1 && out->offset > start)
-        list[out->old_style_offsets.count++] = start;
+    if (out->offset >= 0 && asked->max_num_offsets > 0)
+        list[out->old_style_offsets.count++] = out->offset;
+    bool more = asked->timestamp == LATEST && asked->max_num_offsets > 1;
+    if (more && out->offset > log_start_offset(p))
+        list[out->old_style_offsets.count++] = log_start_offset(p);
+    out->offset = out->timestamp = -1; /* which this version can not say */
     return true;
 }
 
@@ -85,7 +87,7 @@ static bool put_offset(struct call *c, struct slice topic,
     if (!out->error_code) {
         err_t e = look_up(c, p, asked->timestamp, &out->offset, &out->timestamp);
         out->error_code = err_kafka(e);
-        out->leader_epoch = out->offset >= 0 ? KAFKA_LEADER_EPOCH : -1;
+        if (out->offset >= 0 && version >= 4) out->leader_epoch = KAFKA_LEADER_EPOCH;
     }
     return version > 0 || put_old_style(c, asked, p, out);
 }
