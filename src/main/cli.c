@@ -1,4 +1,4 @@
-#include "main/cli.h"
+#include "main/kafka/tools.h"
 
 #include "os/file.h"
 
@@ -232,11 +232,24 @@ static int unknown_verb(const char *name)
     return 2;
 }
 
+/* Called as kafka-topics and the like. */
+static int tool_main(const struct verb *v, int argc, char **argv)
+{
+    struct args a = {.word_count = 0};
+    int code = parse_args(v, argc - 1, argv + 1, &a);
+    if (code) return 1; /* as those tools end */
+    if (!args_has(&a, "--help")) return v->run(v, &a);
+    (void)cli_usage(v, v->about);
+    return 0;
+}
+
 int cli_main(int argc, char **argv)
 {
     static const struct {
         const char *flag, *verb;
     } flags[] = {{"--help", "help"}, {"-h", "help"}, {"--version", "version"}, {"-V", "version"}};
+    const struct verb *tool = argc > 0 ? tool_named(argv[0]) : NULL;
+    if (tool) return tool_main(tool, argc, argv);
     const char *name = argc > 1 ? argv[1] : "help";
     struct args a = {.word_count = 0};
     for (size_t i = 0; i < COUNT_OF(flags); i++)

@@ -1,5 +1,6 @@
 /* Every command of sluice, a row each. */
 #include "main/cli.h"
+#include "main/kafka/tools.h"
 
 #define OPTIONS(...)                                                                               \
     (const struct cli_option[])                                                                    \
@@ -57,6 +58,18 @@ const struct verb verbs[] = {
     {"resume", "STAGE", "let it go on", "", NULL, true, verb_act},
     {"restart", "STAGE", "stop it and start it anew from its last commit", "", NULL, true,
      verb_act},
+    {"topics", "[list | describe | config | create | delete | grow | trim] [TOPIC …]",
+     "the log's topics: look at them, make, change and delete them",
+     "Talks to this project's server, or to any Kafka cluster by --brokers.",
+     OPTIONS({"--partitions", "N", "for create and grow"},
+             {"--config", "NAME=VALUE", "a setting, for create and config; Kafka's names"},
+             {"--default", "NAME", "for config: back to the default"},
+             {"--before", "OFFSET", "for trim: records below it go; end: all of them"},
+             {"--all", NULL, "for describe and config: the defaults too"},
+             {"--internal", NULL, "for list: the coordinators' topics too"},
+             {"--if-not-exists", NULL, "for create: fine when it is there"},
+             {"--yes", NULL, "do not ask"}, JSON_OPTION, SESSION_OPTIONS),
+     true, verb_topics},
     {"reset", "[DIR]",
      "start over: removes tables, topics and cursors of a project that does not run",
      "Shows what goes, in numbers, and asks. Users stay.",
