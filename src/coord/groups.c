@@ -213,7 +213,6 @@ void groups_stop(struct coord *c)
     s->stopping = true;
     coord_timer_stop(c, &s->sweep);
     for (size_t i = 0; map_next(s->by_name, &i, &name, &value);) group_stop(s, value);
-    txn_offsets_stop(s);
 }
 
 void groups_free(struct coord *c)

@@ -121,7 +121,6 @@ struct group_commit {
     int16_t producer_epoch;
     struct group_offset *offsets; /* err is the answer */
     size_t offset_count;
-    struct group_commit *next; /* the producer's */
 };
 void group_commit(struct coord *c, struct group_commit *r);
 

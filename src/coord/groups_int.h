@@ -117,7 +117,8 @@ struct offset {
 struct pending_offset {
     struct offset o;
     int64_t producer_id;
-    bool stored; /* its record is on disk */
+    bool stored;  /* a record of it is on disk: `o` */
+    uint32_t out; /* records of it that are on their way there */
 };
 struct group_topic {
     struct slice name;           /* owned */
@@ -128,8 +129,6 @@ struct txn_offsets {
     int32_t partition;
     int64_t producer_id;
     struct vec groups; /* struct slice, owned: the names of those that have pending offsets of it */
-    bool busy;         /* an append of it is out: the next waits, since sequences must not gap */
-    struct group_commit *first, *last;
 };
 
 struct group_topic *group_topic(const struct group *g, struct slice name); /* NULL: none */
@@ -153,13 +152,10 @@ size_t commit_records(struct groups *s, struct group *g, struct group_commit *r)
 void commit_run(struct coord *c, struct coord_request *head);
 void commit_end(struct group_commit *r, err_t e);
 /* offsets_txn.c */
-struct txn_offsets *txn_offsets_of(struct groups *s, int32_t partition, int64_t producer_id,
-                                   bool make);
 MUST_CHECK err_t pending_put(struct groups *s, struct group *g, int64_t producer_id,
-                             struct slice topic, const struct offset *o, bool stored);
+                             struct slice topic, const struct offset *o);
 void pending_end(struct groups *s, int32_t partition, int64_t producer_id, bool commit);
 void commit_in_txn(struct groups *s, struct group *g, struct group_commit *r);
-void txn_offsets_stop(struct groups *s);
 void txn_offsets_free(struct groups *s);
 
 /* --- the coordinator -------------------------------------------------------------------------- */
@@ -190,7 +186,6 @@ void groups_drop_if_void(struct groups *s, struct group *g);
 struct records_txn {
     int64_t producer_id; /* -1: none */
     int16_t epoch;
-    int32_t sequence;
 };
 void records_begin(struct groups *s, const struct records_txn *txn);
 void records_offset(struct groups *s, const struct group *g, struct slice topic, int32_t partition,
@@ -210,7 +205,6 @@ struct op {
     int32_t generation;
     struct slice old_id; /* of a static member */
     struct member *old;  /* what it was; in no group */
-    struct txn_offsets *txn;
     struct op_parent *parent;
 };
 struct op_parent { /* one request, several appends */

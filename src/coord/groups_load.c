@@ -29,9 +29,8 @@ static err_t replay_offset(struct groups *s, const struct record_batch *b, const
                        .expire_ms = value.expire_timestamp,
                        .record = r->offset,
                        .metadata = value.metadata};
-    e = b->attributes & ATTRIBUTE_TRANSACTIONAL
-            ? pending_put(s, g, b->producer_id, key.topic, &o, true)
-            : offset_put(g, key.topic, &o);
+    e = b->attributes & ATTRIBUTE_TRANSACTIONAL ? pending_put(s, g, b->producer_id, key.topic, &o)
+                                                : offset_put(g, key.topic, &o);
     return e ? diag_fail(d, e, "an offset of group '%.*s' is not kept", SLICE_ARG(key.group))
              : ERR_OK;
 }

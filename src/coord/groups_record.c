@@ -20,17 +20,14 @@ void records_begin(struct groups *s, const struct records_txn *txn)
     if (!txn) return;
     s->batch_options.producer_id = txn->producer_id;
     s->batch_options.producer_epoch = txn->epoch;
-    s->batch_options.base_sequence = txn->sequence;
     s->batch_options.transactional = true;
 }
 
 static void batch_over(struct groups *s)
 {
-    int32_t count = s->builder.count;
-    if (count == 0 || s->records_err) return;
+    if (s->builder.count == 0 || s->records_err) return;
     s->records_err = record_builder_finish(&s->builder, &s->batch_options, &s->batches);
     record_builder_reset(&s->builder);
-    if (s->batch_options.base_sequence >= 0) s->batch_options.base_sequence += count;
 }
 
 static void record_add(struct groups *s, bool tombstone)

@@ -16,8 +16,8 @@ static struct slice key_of(int32_t partition, int64_t producer_id, struct txn_ke
     return slice_make(k->at, sizeof(k->at));
 }
 
-struct txn_offsets *txn_offsets_of(struct groups *s, int32_t partition, int64_t producer_id,
-                                   bool make)
+static struct txn_offsets *txn_offsets_of(struct groups *s, int32_t partition, int64_t producer_id,
+                                          bool make)
 {
     struct txn_key k;
     struct txn_offsets *t = map_get(s->txns, key_of(partition, producer_id, &k));
@@ -40,7 +40,7 @@ static void txn_free(struct txn_offsets *t)
 static void txn_drop_if_void(struct groups *s, struct txn_offsets *t)
 {
     struct txn_key k;
-    if (t->busy || t->first || t->groups.count) return;
+    if (t->groups.count) return;
     map_remove(s->txns, key_of(t->partition, t->producer_id, &k));
     txn_free(t);
 }
@@ -77,46 +77,69 @@ static void pending_remove(struct group *g, struct group_topic *t, struct pendin
     g->pending_count--;
 }
 
-err_t pending_put(struct groups *s, struct group *g, int64_t producer_id, struct slice topic,
-                  const struct offset *o, bool stored)
+/* The row for this producer; made when there is none. */
+static struct pending_offset *pending_make(struct groups *s, struct group *g, int64_t producer_id,
+                                           struct slice topic, int32_t partition)
 {
     struct txn_offsets *txn = txn_offsets_of(s, g->partition, producer_id, true);
     struct group_topic *t = txn ? group_topic_make(g, topic) : NULL;
-    struct slice metadata = keep(o->metadata);
-    if (!t || (o->metadata.at && !metadata.at) || txn_note_group(txn, g->name)) goto no_memory;
-    struct pending_offset *p = pending_find(t, o->partition, producer_id);
-    if (p && !stored) { /* what is stored already holds until this is stored too */
-        keep_free(&metadata);
-        return ERR_OK;
-    }
-    if (!p) {
-        if (g->pending_count >= GROUP_OFFSETS_MAX) goto no_memory;
-        p = row_insert(&t->pending, pending_place(t, o->partition));
-        if (!p) goto no_memory;
+    struct pending_offset *p = t ? pending_find(t, partition, producer_id) : NULL;
+    if (p) return p;
+    if (t && g->pending_count < GROUP_OFFSETS_MAX && !txn_note_group(txn, g->name))
+        p = row_insert(&t->pending, pending_place(t, partition));
+    if (p) {
         g->pending_count++;
+        p->o.partition = partition;
+        p->producer_id = producer_id;
+    } else {
+        if (t) group_topic_drop_if_void(g, t);
+        if (txn) txn_drop_if_void(s, txn);
+    }
+    return p;
+}
+
+err_t pending_put(struct groups *s, struct group *g, int64_t producer_id, struct slice topic,
+                  const struct offset *o)
+{
+    struct slice metadata = keep(o->metadata);
+    if (o->metadata.at && !metadata.at) return ERR_NO_MEMORY;
+    struct pending_offset *p = pending_make(s, g, producer_id, topic, o->partition);
+    if (!p) {
+        keep_free(&metadata);
+        return ERR_NO_MEMORY;
     }
     keep_free(&p->o.metadata);
     p->o = *o;
     p->o.metadata = metadata;
-    p->producer_id = producer_id;
-    p->stored = stored;
+    p->stored = true;
     return ERR_OK;
-no_memory:
-    keep_free(&metadata);
-    if (t) group_topic_drop_if_void(g, t);
-    if (txn) txn_drop_if_void(s, txn);
-    return ERR_NO_MEMORY;
 }
 
-/* Commits that were not stored: their partitions are stable again. */
-static void pending_undo(struct group *g, const struct group_commit *r)
+/* Their records are on their way: unstable from now on. */
+static err_t rows_pend(struct groups *s, struct group *g, const struct group_commit *r,
+                       size_t *count)
 {
-    for (size_t i = 0; i < r->offset_count; i++) {
+    for (*count = 0; *count < r->offset_count; ++*count) {
+        const struct group_offset *row = &r->offsets[*count];
+        struct pending_offset *p =
+            row->err ? NULL : pending_make(s, g, r->producer_id, row->topic, row->partition);
+        if (!row->err && !p) return ERR_NO_MEMORY;
+        if (p) p->out++;
+    }
+    return ERR_OK;
+}
+
+/* Stored or not; what has never been stored is stable again. */
+static void rows_are_back(struct group *g, const struct group_commit *r, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         const struct group_offset *row = &r->offsets[i];
         struct group_topic *t = row->err ? NULL : group_topic(g, row->topic);
         struct pending_offset *p = t ? pending_find(t, row->partition, r->producer_id) : NULL;
-        if (p && !p->stored) pending_remove(g, t, p);
-        if (t) group_topic_drop_if_void(g, t);
+        if (!p || p->out == 0) continue; /* deleted meanwhile */
+        p->out--;
+        if (p->out == 0 && !p->stored) pending_remove(g, t, p);
+        group_topic_drop_if_void(g, t);
     }
 }
 
@@ -140,10 +163,10 @@ static bool topic_ends(struct group *g, struct group_topic *t, int64_t producer_
     for (size_t i = t->pending.count; i-- > 0;) {
         struct pending_offset *p = vec_at(&t->pending, i);
         if (p->producer_id != producer_id) continue;
-        left = left || !p->stored;
-        if (!p->stored) continue;
-        if (commit) one_counts(g, t, p);
-        pending_remove(g, t, p);
+        if (commit && p->stored) one_counts(g, t, p);
+        p->stored = false;
+        left = left || p->out > 0;
+        if (p->out == 0) pending_remove(g, t, p);
     }
     return left;
 }
@@ -187,111 +210,32 @@ void groups_txn_end(struct coord *c, int32_t partition, int64_t producer_id, int
 
 /* --- TxnOffsetCommit -------------------------------------------------------------------------- */
 
-/* The next ones are asked again from the start: the group may be another by now. */
-static void next_commits(struct groups *s, struct txn_offsets *t)
-{
-    struct group_commit *r = t->first;
-    t->first = t->last = NULL;
-    while (r) {
-        struct group_commit *next = r->next;
-        coord_request_send(s->c, &r->head, commit_run);
-        r = next;
-    }
-    txn_drop_if_void(s, t);
-}
-
 static void txn_commit_stored(struct groups *s, struct op *op, err_t e)
 {
     struct group_commit *r = (struct group_commit *)(void *)op->request;
-    struct group *g = op->group;
-    struct txn_offsets *t = op->txn;
-    if (e) {
+    if (e)
         r->head.diag = op->append.log.diag;
-        pending_undo(g, r);
-    } else {
+    else
         op_replay(s, op);
-    }
-    t->busy = false;
+    rows_are_back(op->group, r, r->offset_count);
     commit_end(r, commit_append_error(e));
-    next_commits(s, t);
-}
-
-static err_t txn_sequence(struct groups *s, const struct group *g, const struct group_commit *r,
-                          struct records_txn *out, struct diag *d)
-{
-    struct log_partition *p;
-    struct log_producer before;
-    err_t e = groups_partition(s->c, g->name, &p, d);
-    if (e) return e;
-    *out = (struct records_txn){.producer_id = r->producer_id, .epoch = r->producer_epoch};
-    e = log_producer_state(p, r->producer_id, &before);
-    if (e && e != ERR_NOT_FOUND) return e;
-    if (!e && before.epoch == r->producer_epoch && before.last_sequence >= 0)
-        out->sequence = (int32_t)(((uint32_t)before.last_sequence + 1) & INT32_MAX);
-    return ERR_OK;
-}
-
-static err_t rows_pend(struct groups *s, struct group *g, const struct group_commit *r)
-{
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < r->offset_count; i++) {
-        if (r->offsets[i].err) continue;
-        struct offset o = offset_of_row(r, &r->offsets[i], now_ms);
-        err_t e = pending_put(s, g, r->producer_id, r->offsets[i].topic, &o, false);
-        if (e) return e;
-    }
-    return ERR_OK;
 }
 
 void commit_in_txn(struct groups *s, struct group *g, struct group_commit *r)
 {
-    struct txn_offsets *t = txn_offsets_of(s, g->partition, r->producer_id, true);
-    struct records_txn txn;
+    struct records_txn txn = {r->producer_id, r->producer_epoch};
     struct op *op;
-    if (t && t->busy) {
-        r->next = NULL;
-        if (t->last)
-            t->last->next = r;
-        else
-            t->first = r;
-        t->last = r;
-        return;
-    }
-    err_t e = t ? txn_sequence(s, g, r, &txn, &r->head.diag) : ERR_NO_MEMORY;
-    if (!e) {
-        records_begin(s, &txn);
-        if (commit_records(s, g, r) > 0) {
-            e = rows_pend(s, g, r);
-            if (!e) e = op_begin(s, g, &r->head, txn_commit_stored, &op, &r->head.diag);
-            if (!e) {
-                op->txn = t;
-                t->busy = true;
-                return;
-            }
-            pending_undo(g, r);
-        }
+    size_t pending = 0;
+    records_begin(s, &txn);
+    err_t e = ERR_OK;
+    if (commit_records(s, g, r) > 0) {
+        e = rows_pend(s, g, r, &pending);
+        if (!e) e = op_begin(s, g, &r->head, txn_commit_stored, &op, &r->head.diag);
+        if (!e) return;
+        rows_are_back(g, r, pending);
     }
     commit_end(r, commit_append_error(e));
-    t = txn_offsets_of(s, g->partition, r->producer_id, false);
-    if (t) txn_drop_if_void(s, t);
     groups_drop_if_void(s, g);
-}
-
-/* --- closing ---------------------------------------------------------------------------------- */
-
-void txn_offsets_stop(struct groups *s)
-{
-    struct slice key;
-    void *value;
-    for (size_t i = 0; map_next(s->txns, &i, &key, &value);) {
-        struct txn_offsets *t = value;
-        while (t->first) {
-            struct group_commit *r = t->first;
-            t->first = r->next;
-            commit_end(r, ERR_STOPPED);
-        }
-        t->last = NULL;
-    }
 }
 
 void txn_offsets_free(struct groups *s)
