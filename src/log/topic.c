@@ -419,6 +419,7 @@ err_t log_topic_alter(struct log *l, struct log_topic *t, const struct log_confi
     if (!e && !validate_only) {
         e = topic_store(t, t->partition_count, &c, false, d);
         if (!e) topic_configure(t, &c);
+        for (int32_t i = 0; !e && i < t->partition_count; i++) cleaner_notice(log_partition(t, i));
     }
     gate_leave(&l->change_gate);
     if (!e && !validate_only)
@@ -558,6 +559,8 @@ static err_t topic_open(void *ctx, const char *file_name)
     }
     for (int32_t i = 0; !e && i < t->partition_count; i++)
         e = partition_recover(log_partition(t, i), o->now_ms, &o->l->recovery, o->d);
+    for (int32_t i = 0; !e && i < t->partition_count; i++)
+        if (log_partition(t, i)->segments.count > 1) cleaner_notice(log_partition(t, i));
     if (!e && (e = topic_insert(o->l, t)))
         e = diag_fail(o->d, e, "topic '%s' is there twice (%s)", t->name, path);
     if (e) topic_free(t);

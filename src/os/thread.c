@@ -1,9 +1,13 @@
 #include "os/thread.h"
 
+#include "base/say.h"
+
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 struct thread_start_args {
@@ -76,6 +80,12 @@ static int quota_cores(void)
     int found = fscanf(f, "%ld %ld", &quota, &period);
     fclose(f);
     return found == 2 && quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
+}
+
+void thread_step_back(void)
+{
+    if (setpriority(PRIO_PROCESS, 0, 10) != 0) /* on Linux 0 is the calling thread */
+        say_warn(SAY_OS, "a thread can not step back", "errno=%d", errno);
 }
 
 int thread_cores(void)

@@ -12,6 +12,7 @@ struct thread {
 MUST_CHECK err_t thread_start(struct thread *t, const char *name, void (*run)(void *), void *arg,
                               struct diag *d);
 void thread_join(struct thread *t); /* fine when never started */
+void thread_step_back(void);        /* the calling thread gives way to all others (nice 10) */
 int thread_cores(void);             /* processors this process may use */
 
 struct gate { /* a mutex and its condition, always used together */
