@@ -6,6 +6,7 @@ struct writer {
     struct kafka_splices *splices;
     int16_t version;
     bool flexible;
+    bool answer; /* a handler fills in all it knows; the version takes what it can say */
     err_t err;
     const char *why;
     struct kafka_path path;
@@ -265,7 +266,7 @@ static bool write_struct(struct writer *w, const struct kafka_struct *s, const u
         const uint8_t *from = in + f->offset;
         bool ok = true;
         if (!kafka_field_in(f, w->version)) {
-            if (!f->ignorable && !is_preset(f, from))
+            if (!f->ignorable && !w->answer && !is_preset(f, from))
                 ok = fail(w, ERR_VERSION, "has a value, which this version can not say");
         } else if (f->tagged) {
             tags = true;
@@ -288,7 +289,9 @@ err_t kafka_encode(const struct kafka_message *m, int16_t version, const void *i
 {
     err_t e = kafka_version_check(m, version, d);
     if (e) return e;
+    const struct kafka_api *api = kafka_api_of(m->api_key);
     struct writer w = {.out = out,
+                       .answer = api && api->response == m,
                        .splices = splices,
                        .version = version,
                        .flexible = version >= m->flexible_first,

@@ -199,15 +199,20 @@ static err_t encode(const struct kafka_message *m, int16_t version, const void *
 TEST(what_a_version_can_not_say_is_not_written)
 {
     struct kafka_find_coordinator_response r;
+    struct kafka_join_group_request j;
     struct kafka_metadata_request_topic topic;
     struct kafka_metadata_request q;
     struct diag d;
     kafka_init(&kafka_find_coordinator_response_message, &r);
     CHECK_OK(encode(&kafka_find_coordinator_response_message, 4, &r, &d), &d);
-    r.node_id = 1;
-    CHECK_ERR(encode(&kafka_find_coordinator_response_message, 4, &r, &d), ERR_VERSION);
-    CHECK_TEXT(d.what, "FindCoordinatorResponse v4: node_id has a value, which this version can "
-                       "not say");
+    r.node_id = 1; /* an answer says what it can */
+    CHECK_OK(encode(&kafka_find_coordinator_response_message, 4, &r, &d), &d);
+    kafka_init(&kafka_join_group_request_message, &j);
+    CHECK_OK(encode(&kafka_join_group_request_message, 4, &j, &d), &d);
+    j.group_instance_id = SLICE("a"); /* a question must not mean less than it says */
+    CHECK_ERR(encode(&kafka_join_group_request_message, 4, &j, &d), ERR_VERSION);
+    CHECK_TEXT(d.what, "JoinGroupRequest v4: group_instance_id has a value, which this version "
+                       "can not say");
     kafka_init(&kafka_metadata_request_message, &q);
     kafka_struct_init(&kafka_metadata_request_topic_struct, &topic);
     q.topics.at = &topic;
