@@ -1,81 +1,5 @@
-/* The caller's side of an append: what can be checked without the partition's tail is checked here,
- * on the caller's thread, so that the writer only assigns and writes. */
+/* The caller's side of an append: checked (check.c) and queued; and waiting for the answer. */
 #include "log/log_int.h"
-
-static err_t batch_refused(struct diag *d, err_t e, const struct log_partition *p, size_t at,
-                           const char *why)
-{
-    diag_fail(d, e, "record batch for topic '%s' partition %d is refused", p->topic->name,
-              p->index);
-    diag_why(d, "at byte %zu: %s", at, why);
-    return e;
-}
-
-/* A marker is one control batch, a coordinator's; nobody else writes any. */
-static err_t marker_check(const struct log_append *a, const struct record_batch *b, size_t at,
-                          struct diag *d)
-{
-    struct marker marker;
-    if (!a->marker && !(b->attributes & BATCH_CONTROL)) return ERR_OK;
-    if (!a->marker)
-        return batch_refused(d, ERR_RECORD, a->partition, at,
-                             "Clients are not allowed to write control records");
-    if (marker_read(b, &marker) && record_batch_size(b) == a->size) return ERR_OK;
-    return batch_refused(d, ERR_MALFORMED, a->partition, at, "it is no end of a transaction");
-}
-
-static err_t producer_fields_check(const struct log_append *a, const struct record_batch *b,
-                                   size_t at, struct diag *d)
-{
-    const struct log_partition *p = a->partition;
-    if (b->attributes & BATCH_TRANSACTIONAL && b->producer_id < 0)
-        return batch_refused(d, ERR_RECORD, p, at, "it is transactional without a producer id");
-    if (b->producer_id < 0) return ERR_OK;
-    if (b->producer_epoch < 0)
-        return batch_refused(d, ERR_RECORD, p, at, "a producer without epoch");
-    /* A group's offsets, which its coordinator writes for a producer, have no sequence. */
-    bool sequence = b->base_sequence >= 0 || a->marker || log_topic_is_internal(p->topic);
-    return sequence ? ERR_OK : batch_refused(d, ERR_RECORD, p, at, "a producer without sequence");
-}
-
-static err_t batch_check(const struct log_append *a, const struct record_batch *b, size_t at,
-                         struct diag *d)
-{
-    const struct log_partition *p = a->partition;
-    if (b->count < 1 || b->last_offset_delta != b->count - 1)
-        return batch_refused(d, ERR_RECORD, p, at, "its record count and offsets do not fit");
-    if (record_batch_size(b) > (size_t)p->topic->config.message_max_bytes && !a->marker)
-        return batch_refused(d, ERR_TOO_BIG, p, at, "larger than max.message.bytes");
-    if (b->attributes & BATCH_APPEND_TIME)
-        return batch_refused(d, ERR_TIMESTAMP, p, at,
-                             "Producer should not set timestamp type to LogAppendTime");
-    err_t e = producer_fields_check(a, b, at, d);
-    return e ? e : marker_check(a, b, at, d);
-}
-
-static err_t append_check(struct log_append *a, int64_t now_ms)
-{
-    const struct log_partition *p = a->partition;
-    static const char *const why[] = {[ERR_SHORT] = "it ends too early",
-                                      [ERR_CORRUPT] = "its checksum is wrong",
-                                      [ERR_VERSION] = "message formats 0 and 1 are not taken"};
-    if (a->size == 0) return batch_refused(&a->diag, ERR_MALFORMED, p, 0, "it is empty");
-    if (a->size > QUEUE_BYTES_MAX) return batch_refused(&a->diag, ERR_TOO_BIG, p, 0, "too large");
-    for (size_t at = 0; at < a->size;) {
-        struct record_batch b;
-        err_t e = record_batch_read(slice_make(a->batches + at, a->size - at), true, &b);
-        if (e)
-            return batch_refused(&a->diag, e, p, at,
-                                 e < COUNT_OF(why) && why[e] ? why[e] : "it is no record batch");
-        if ((e = batch_check(a, &b, at, &a->diag))) return e;
-        if (p->topic->config.append_time) {
-            record_batch_set_append_time(a->batches + at, now_ms);
-            a->append_time_ms = now_ms;
-        }
-        at += record_batch_size(&b);
-    }
-    return ERR_OK;
-}
 
 /* False when it can not wait here: the log is closing, or too much waits already. */
 static bool enqueue(struct log *l, struct log_append *a)
@@ -112,7 +36,7 @@ void log_append(struct log *l, struct log_append *a, int64_t now_ms)
     a->diag.err = ERR_OK;
     a->now_ms = now_ms;
     a->next = NULL;
-    a->err = append_check(a, now_ms);
+    a->err = append_check(a);
     if (!enqueue(l, a)) a->done(a);
 }
 

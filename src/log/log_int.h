@@ -373,6 +373,9 @@ void topics_close(struct log *l);
 /* The topics there are, without the gate held: none is freed before the log is closed. */
 MUST_CHECK err_t topics_copy(struct log *l, struct vec *out);
 
+/* --- check.c ---------------------------------------------------------------------------------- */
+MUST_CHECK err_t append_check(struct log_append *a);
+
 /* --- wait.c ----------------------------------------------------------------------------------- */
 void waiters_fire(struct log_partition *p, int64_t end);
 
@@ -441,7 +444,8 @@ void cleaner_init(struct cleaner *k);
 MUST_CHECK err_t cleaner_start(struct log *l, struct diag *d);
 void cleaner_stop(struct log *l); /* before the writer: a round ends with a job for it */
 void cleaner_done(struct cleaner *k);
-void cleaner_notice(struct log_partition *p); /* a segment was closed, or the topic is compacted now */
+void cleaner_notice(
+    struct log_partition *p); /* a segment was closed, or the topic is compacted now */
 
 /* --- log.c ------------------------------------------------------------------------------------ */
 struct log {

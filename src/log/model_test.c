@@ -15,6 +15,7 @@ struct model {
     int64_t end, start;
     int32_t next_seq[PRODUCERS];
     uint64_t seed;
+    uint64_t size_max; /* what a segment takes */
 };
 
 static uint64_t below(struct model *m, uint64_t n)
@@ -25,7 +26,7 @@ static uint64_t below(struct model *m, uint64_t n)
 static void model_append(struct model *m)
 {
     struct batch_want w = {.count = 1 + (int)below(m, 5),
-                           .size = (uint32_t)below(m, below(m, 10) ? 400 : 9000),
+                           .size = (uint32_t)below(m, below(m, 10) ? 400 : m->size_max),
                            .ms = (int64_t)m->count + (int64_t)below(m, 50),
                            .fill = (uint8_t)below(m, 200)};
     size_t who = below(m, PRODUCERS * 2);
@@ -116,6 +117,7 @@ static void model_check(struct model *m)
 static void model_run(uint64_t seed, uint64_t segment_bytes, int steps)
 {
     struct model m = {.f = fixture_open_sized("model", segment_bytes), .seed = seed};
+    m.size_max = MIN(segment_bytes ? segment_bytes - RECORD_BATCH_HEAD : UINT64_MAX, 9000);
     m.batches = mem_take(MODEL_MAX * sizeof(*m.batches));
     for (int i = 0; i < steps; i++) {
         uint64_t what = below(&m, 1000);
