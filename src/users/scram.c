@@ -205,7 +205,15 @@ static bool decode(struct slice text, uint8_t *into, size_t cap, size_t *size)
     return fine;
 }
 
-/* "c=BINDING,r=NONCE[,extensions]" repeats what was agreed on. */
+static bool ends_with(struct slice text, struct slice end)
+{
+    return text.len >= end.len &&
+           slice_equal(slice_make(text.at + text.len - end.len, end.len), end);
+}
+
+/* "c=BINDING,r=NONCE[,extensions]" repeats what was agreed on. The nonce may begin with more:
+ * librdkafka before 2.11 says the client's part twice, and Kafka has always let it. What is fresh
+ * is all there, and the proof covers what was said. */
 static bool agrees(const struct scram_exchange *x, struct slice without_proof)
 {
     uint8_t binding[sizeof(x->header)];
@@ -214,7 +222,7 @@ static bool agrees(const struct scram_exchange *x, struct slice without_proof)
     return take_attribute(&without_proof, 'c', &text) &&
            decode(text, binding, sizeof(binding), &size) && size == x->header_len &&
            memcmp(binding, x->header, size) == 0 && take_attribute(&without_proof, 'r', &nonce) &&
-           slice_equal(nonce, slice_make(x->texts + x->nonce_at, x->nonce_len));
+           ends_with(nonce, slice_make(x->texts + x->nonce_at, x->nonce_len));
 }
 
 /* ClientKey = ClientProof XOR HMAC(StoredKey, AuthMessage); is its digest the StoredKey? */

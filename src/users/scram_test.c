@@ -168,6 +168,22 @@ TEST(scram_of_an_unknown_name_looks_like_a_known_one_until_its_end)
     users_close(u);
 }
 
+TEST(scram_takes_librdkafkas_nonce_that_says_the_clients_part_twice)
+{
+    struct users *u = table();
+    struct scram_exchange x;
+    char out[512];
+    if (!u) return;
+    CHECK_OK(first(&x, u, SCRAM_SHA_256, FIRST, out), NULL);
+    CHECK_OK(
+        last(&x,
+             "c=biws,r=" CLIENT_NONCE NONCE ",p=1Y75+q7XaCGJj/r6vyQWwoNxSzV5ksS8xhp5Lqyriec=", out),
+        NULL);
+    CHECK_OK(first(&x, u, SCRAM_SHA_256, FIRST, out), NULL); /* the proof is of the other text */
+    CHECK_ERR(last(&x, "c=biws,r=" CLIENT_NONCE NONCE ",p=" PROOF_256, out), ERR_LOGIN);
+    users_close(u);
+}
+
 TEST(scram_nonces_are_never_the_same)
 {
     struct users *u = table();
