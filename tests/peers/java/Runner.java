@@ -4,10 +4,14 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 
 import org.apache.kafka.common.utils.Exit;
@@ -62,7 +66,21 @@ public class Runner {
 
     static volatile int exitCode = -1;
 
-    static int run(String name, String[] args, Switch err) throws Exception {
+    /** The console consumer counts in a static, which a second call would go on with. */
+    static void resetCount(Class<?> tool) throws Exception {
+        for (String name : new String[] {tool.getName(), tool.getName() + "$"}) {
+            try {
+                Field count = Class.forName(name).getDeclaredField("messageCount");
+                count.setAccessible(true);
+                boolean shared = Modifier.isStatic(count.getModifiers());
+                count.setInt(shared ? null : Class.forName(name).getField("MODULE$").get(null), 0);
+            } catch (ClassNotFoundException | NoSuchFieldException other) {
+                continue; // most tools have none
+            }
+        }
+    }
+
+    static int run(String name, String[] args) throws Exception {
         String[] classes = TOOLS.getOrDefault(name, new String[] {name});
         Class<?> found = null;
         for (String c : classes) {
@@ -77,19 +95,17 @@ public class Runner {
             System.err.println("there is no class " + String.join(" or ", classes) + " in these jars");
             return 127;
         }
+        resetCount(found);
         exitCode = -1;
         try {
             found.getMethod("main", String[].class).invoke(null, (Object) args);
         } catch (InvocationTargetException e) {
-            if (e.getCause() instanceof Ended) {
-                return ((Ended) e.getCause()).code;
-            }
             if (exitCode < 0) {
                 e.getCause().printStackTrace();
                 return 1;
             }
         }
-        return exitCode < 0 ? 0 : exitCode; // a tool may catch what its own exit threw
+        return exitCode < 0 ? 0 : exitCode; // the first one: a tool may catch what its own exit threw
     }
 
     public static void main(String[] none) throws Exception {
@@ -109,7 +125,8 @@ public class Runner {
         };
         Exit.setExitProcedure(end);
         Exit.setHaltProcedure(end);
-        Exit.setShutdownHookAdder((name, hook) -> { });
+        List<Runnable> hooks = new ArrayList<>(); // what a tool would do at the end of its process, such as to send what it has
+        Exit.setShutdownHookAdder((name, hook) -> hooks.add(hook));
         Base64.Decoder decode = Base64.getDecoder();
         Base64.Encoder encode = Base64.getEncoder();
         for (String line = requests.readLine(); line != null; line = requests.readLine()) {
@@ -120,11 +137,13 @@ public class Runner {
             System.setIn(new ByteArrayInputStream(words[1].getBytes(StandardCharsets.UTF_8)));
             int code;
             try {
-                code = run(words[0], Arrays.copyOfRange(words, 2, words.length), err);
+                code = run(words[0], Arrays.copyOfRange(words, 2, words.length));
             } catch (Throwable t) {
                 t.printStackTrace();
                 code = 1;
             }
+            hooks.forEach(Runnable::run);
+            hooks.clear();
             System.out.flush();
             System.err.flush();
             answers.println(code + "\t" + encode.encodeToString(out.to.toByteArray()) + "\t" + encode.encodeToString(err.to.toByteArray()));
