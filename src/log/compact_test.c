@@ -436,6 +436,25 @@ TEST(damage_is_told_and_left_alone)
     fixture_close(&f);
 }
 
+TEST(a_null_key_is_refused_where_keys_are_what_stays)
+{
+    struct fixture f = compacted_open("null", 3000);
+    struct record_builder b = record_builder_make(KIB(4));
+    struct buf out = buf_make(KIB(4));
+    int64_t at;
+    record_builder_add(&b, 1, (struct slice){0}, SLICE("v"), NULL, 0);
+    CHECK_OK(record_builder_finish(&b,
+                                   &(struct record_batch_options){.producer_id = -1,
+                                                                  .producer_epoch = -1,
+                                                                  .base_sequence = -1},
+                                   &out),
+             NULL);
+    CHECK_ERR(log_append_wait(f.log, f.p, out.at, out.len, 1, &at, NULL), ERR_RECORD);
+    record_builder_done(&b);
+    buf_done(&out);
+    fixture_close(&f);
+}
+
 /* --- the cleaner's own thread ----------------------------------------------------------------- */
 
 TEST(the_cleaner_works_by_itself_beside_writers_and_readers)
