@@ -106,6 +106,7 @@ struct look {
     struct log_partition *p;
     struct segment *s; /* held */
     uint32_t count;    /* entries it had when we looked */
+    int64_t upper;     /* where it ends */
     int64_t from, to;
     struct vec *out;
     bool over; /* no later entry can begin before `to` */
@@ -160,7 +161,8 @@ static err_t look_in_segment(struct look *k)
     return e;
 }
 
-/* Inside the gate: holds the next segment past `after` that has something; NULL: none. */
+/* Inside the gate: holds the next segment that reaches past `after` and has something; NULL: none.
+ * By where it ends: cleaning may have put one into the place of several meanwhile. */
 static err_t look_hold(struct look *k, int64_t after)
 {
     struct log_partition *p = k->p;
@@ -168,10 +170,13 @@ static err_t look_hold(struct look *k, int64_t after)
     k->s = NULL;
     for (size_t i = (size_t)MAX(first, 0); i < p->segments.count; i++) {
         struct segment *s = *(struct segment **)vec_at(&p->segments, i);
-        if (s->base <= after || s->aborted_count == 0 || s->aborted_last < k->from) continue;
+        bool last = i + 1 == p->segments.count;
+        int64_t upper = last ? INT64_MAX : (*(struct segment **)vec_at(&p->segments, i + 1))->base;
+        if (upper <= after || s->aborted_count == 0 || s->aborted_last < k->from) continue;
         err_t e = partition_hold(p, s, k->d);
         if (e) return e;
         k->s = s;
+        k->upper = upper;
         k->count = s->aborted_count;
         break;
     }
@@ -184,18 +189,31 @@ static int by_first(const void *a, const void *b)
     return x->first_offset < y->first_offset ? -1 : x->first_offset > y->first_offset;
 }
 
+/* A segment that was put together from two may have been looked at twice. */
+static void drop_twins(struct vec *out, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < out->count; i++) {
+        const struct log_aborted a = *(struct log_aborted *)vec_at(out, i);
+        const struct log_aborted *before = kept > from ? vec_at(out, kept - 1) : NULL;
+        if (before && before->first_offset == a.first_offset) continue;
+        *(struct log_aborted *)vec_at(out, kept++) = a;
+    }
+    out->count = kept;
+}
+
 err_t log_aborted(struct log_partition *p, int64_t from, int64_t to, struct vec *out,
                   struct diag *d)
 {
     struct look k = {.p = p, .from = from, .to = to, .out = out, .d = d};
     size_t had = out->count;
     err_t e = ERR_OK;
-    for (int64_t after = -1; !e && !k.over && from < to;) {
+    for (int64_t after = -1; !e && !k.over && from < to && after < INT64_MAX;) {
         gate_enter(&p->gate);
         e = look_hold(&k, after);
         gate_leave(&p->gate);
         if (e || !k.s) break;
-        after = k.s->base;
+        after = k.upper;
         e = look_in_segment(&k);
         gate_enter(&p->gate);
         partition_release(p, k.s);
@@ -203,6 +221,7 @@ err_t log_aborted(struct log_partition *p, int64_t from, int64_t to, struct vec 
     }
     if (!e && out->count - had > 1)
         qsort(vec_at(out, had), out->count - had, sizeof(struct log_aborted), by_first);
+    drop_twins(out, had);
     return e;
 }
 

@@ -1,6 +1,7 @@
 /* help, version, completion: all made from the tables. */
 #include "connect/connect.h"
 #include "door/randomuser/randomuser.h"
+#include "log/log.h"
 #include "main/cli.h"
 #include "main/version.h"
 #include "sql/sql.h"
@@ -90,6 +91,7 @@ static const struct {
     {"sources", sources_help, sources_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
+    {"topic-configuration", log_config_markdown, log_config_markdown},
 };
 
 static bool put_topic(struct buf *out, const char *name, bool markdown)
