@@ -211,6 +211,12 @@ err_t name_setting(err_t e, const char *setting, struct diag *d)
                      setting);
 }
 
+static void more_metrics(void *ctx, struct buf *out)
+{
+    const struct server *s = ctx;
+    if (s->broker.kafka) kafka_door_metrics(s->broker.kafka, out);
+}
+
 static err_t open_doors(struct server *s, struct diag *d)
 {
     const struct config *c = &s->project->config;
@@ -225,7 +231,12 @@ static err_t open_doors(struct server *s, struct diag *d)
         e = name_setting(randomuser_open(s->loop, &o, &s->api, d), "api.port", d);
     }
     if (!e && metrics >= 0) {
-        struct metrics_options o = {address, (uint16_t)metrics, &s->world, server_facts, s};
+        struct metrics_options o = {.address = address,
+                                    .port = (uint16_t)metrics,
+                                    .world = &s->world,
+                                    .facts = server_facts,
+                                    .ctx = s,
+                                    .more = more_metrics};
         e = name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
     }
     if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);

@@ -163,7 +163,7 @@ def java_by_every_way_in(jars):
             tools.good("kafka-console-producer", "--bootstrap-server", address, "--topic", topic, "--producer.config", conf, stdin=VALUE + "\n")
             got = tools.good("kafka-console-consumer", "--bootstrap-server", address, "--topic", topic, "--from-beginning", "--max-messages", "1",
                              "--timeout-ms", "20000", "--consumer.config", conf)
-            same(f"{jars} {title} {other}", got.splitlines()[:1], [VALUE])
+            check(VALUE in got.splitlines(), f"{jars} {title} {other}: {got}")
     finally:
         tools.stop()
 
@@ -183,7 +183,7 @@ def test_security_java_tls_alone():
         tools.good("kafka-console-producer", "--bootstrap-server", at.tls, "--topic", topic, "--producer.config", conf, stdin=VALUE + "\n")
         got = tools.good("kafka-console-consumer", "--bootstrap-server", at.tls, "--topic", topic, "--from-beginning", "--max-messages", "1",
                          "--timeout-ms", "20000", "--consumer.config", conf)
-        same("SSL", got.splitlines()[:1], [VALUE])
+        check(VALUE in got.splitlines(), got)
     finally:
         tools.stop()
 
@@ -193,7 +193,8 @@ def test_security_kafka_configs_changes_passwords():
     at, tools = secure(), Tools("kafka-3.9")
     bob = ("--bootstrap-server", at.plain, "--entity-type", "users", "--entity-name", "bob")
     try:
-        tools.good("kafka-configs", *bob, "--alter", "--add-config", "SCRAM-SHA-256=[iterations=8192,password=builder],SCRAM-SHA-512=[password=builder]")
+        for mechanism in ("SCRAM-SHA-256=[iterations=8192,password=builder]", "SCRAM-SHA-512=[password=builder]"):
+            tools.good("kafka-configs", *bob, "--alter", "--add-config", mechanism)  # one a request: Kafka refuses two
         said = tools.good("kafka-configs", *bob, "--describe")
         check("SCRAM-SHA-256=iterations=8192" in said and "SCRAM-SHA-512=iterations=4096" in said, said)
         for mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):

@@ -1,5 +1,4 @@
 /* One request from its frame to the bytes of its answer. */
-#include "base/metric.h"
 #include "base/say.h"
 #include "door/kafka/link.h"
 #include "os/clock.h"
@@ -169,7 +168,7 @@ static void run(struct call *c, const struct kafka_served *row)
 void call_begin(struct call *c)
 {
     const struct login *login = &c->link->login;
-    metric_add(METRIC_kafka_requests_total, 1);
+    c->begun_ns = clock_mono_ns();
     if (login_expects_raw(login)) {
         begin_token(c);
         return;
@@ -243,7 +242,7 @@ static bool encode_and_send(struct call *c, struct buf *out)
     return sent;
 }
 
-bool call_send(struct call *c)
+static bool send_answer(struct call *c)
 {
     struct shard *s = c->link->shard;
     bool sent = true;
@@ -261,6 +260,16 @@ bool call_send(struct call *c)
         s->out = buf_make(RESPONSE_MAX);
     }
     return sent && c->link->login.stage != LOGIN_FAILED;
+}
+
+bool call_send(struct call *c)
+{
+    struct conn *conn = c->link->conn;
+    size_t before = conn_queued(conn);
+    bool goes_on = send_answer(c);
+    size_t after = conn_queued(conn);
+    call_count(c, clock_mono_ns(), after > before ? after - before : 0);
+    return goes_on;
 }
 
 /* --- what handlers ask ------------------------------------------------------------------------ */

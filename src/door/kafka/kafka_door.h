@@ -34,6 +34,7 @@ MUST_CHECK err_t kafka_door_open(const struct kafka_door_options *o, struct kafk
  * requests and closes what is there; coord_close answers what it holds; close waits for these
  * answers and for the door's threads. Close alone stops, too. */
 void kafka_door_stop(struct kafka_door *k);
-void kafka_door_close(struct kafka_door *k);          /* NULL is fine */
-uint16_t kafka_door_port(const struct kafka_door *k); /* 0: none */
+void kafka_door_close(struct kafka_door *k);                          /* NULL is fine */
+uint16_t kafka_door_port(const struct kafka_door *k);                 /* 0: none */
+void kafka_door_metrics(const struct kafka_door *k, struct buf *out); /* Prometheus text, by API */
 uint16_t kafka_door_tls_port(const struct kafka_door *k);

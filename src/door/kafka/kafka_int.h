@@ -59,6 +59,7 @@ struct call {
     struct call *next; /* in the order of the connection's requests */
     uint8_t *frame;    /* the request's bytes, mem_: a handler may patch them in place */
     uint32_t frame_size;
+    int64_t begun_ns; /* when it was its turn */
     bool started, ended, broken;
     uint32_t parts;                  /* of the answer, that have not left yet */
     void (*dropped)(struct call *c); /* a handler's: the connection has gone while the call is out;

@@ -2,6 +2,7 @@
  * has the rules and their reasons. */
 #include "door/kafka/link.h"
 
+#include "base/metric.h"
 #include "base/say.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@ void link_close(struct link *l, const char *why, const struct call *c)
 {
     if (l->closing) return;
     l->closing = true;
+    metric_add(METRIC_kafka_refused_total, 1);
     const struct kafka_api *api = c ? c->head.api : NULL;
     char words[sizeof(c->diag.what) + sizeof(c->diag.why) + 8] = "";
     if (c && c->diag.err)
@@ -256,6 +258,7 @@ static void *link_open(void *door, struct conn *conn)
     if (!l) return NULL;
     l->shard = s;
     l->conn = conn;
+    metric_add(METRIC_kafka_conns, 1);
     snprintf(l->peer, sizeof(l->peer), "%s", conn_peer(conn));
     conn_local(conn, l->host, sizeof(l->host), &l->port);
     login_begin(&l->login, &s->door->options, conn);
@@ -297,6 +300,7 @@ static void link_closed(void *state, struct conn *conn)
     (void)conn;
     l->conn = NULL;
     l->closing = true;
+    metric_add(METRIC_kafka_conns, -1);
     link_pump(l);
 }
 

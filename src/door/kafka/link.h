@@ -26,6 +26,11 @@ struct shard {
     bool stopping;
 };
 
+enum { API_COUNTS = 128 };
+struct api_count {
+    _Atomic uint64_t requests, ns, broken;
+};
+
 struct kafka_door {
     struct kafka_door_options options;
     char host[256]; /* advertised; "": what the client dialled */
@@ -37,6 +42,7 @@ struct kafka_door {
     struct crowd *crowd; /* the limits on connections, of all shards and both ports */
     struct sasl_room *sasl;
     struct fetch_room *fetches;
+    struct api_count counts[API_COUNTS]; /* by API key */
     struct gate gate; /* shards that have stopped taking, and those that hold no call any more */
     int stopped, empty;
     bool stop_begun;
@@ -72,6 +78,9 @@ void call_drop(struct call *c);         /* back to the shard; its bytes may stil
 void call_begin(struct call *c);        /* reads the head, decodes, and runs the handler */
 bool call_send(struct call *c);         /* writes the answer; false: the link closes */
 void calls_done(struct shard *s);
+
+/* stats.c: when a call's answer has been queued, or there will be none */
+void call_count(struct call *c, int64_t now_ns, size_t bytes_out);
 
 /* served.c */
 void answer_unknown_version(struct call *c); /* ApiVersions in a version that does not exist yet */

@@ -163,6 +163,7 @@ static err_t put_all(const struct metrics_door *m, struct buf *out)
     buf_text(out, "# HELP kafka_topic_partition_current_offset The next offset of a partition\n# "
                   "TYPE kafka_topic_partition_current_offset gauge\n");
     if (!e) e = log_topics(m->o.world->log, put_topic, out);
+    if (m->o.more) m->o.more(m->o.ctx, out);
     return e ? e : out->err;
 }
 

@@ -12,6 +12,7 @@ struct metrics_options {
     struct exec_world *world;
     void (*facts)(void *ctx, struct report_facts *out);
     void *ctx;
+    void (*more)(void *ctx, struct buf *out); /* other doors' own, with labels; NULL: none */
 };
 MUST_CHECK err_t metrics_open(struct loop *l, const struct metrics_options *o,
                               struct metrics_door **out, struct diag *d);
