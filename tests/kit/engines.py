@@ -12,6 +12,7 @@ SLUICE_PEER_BOOTSTRAP says which broker is judged:
 import atexit
 import fcntl
 import hashlib
+import importlib.util
 import os
 import pathlib
 import re
@@ -19,6 +20,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 
@@ -57,13 +59,18 @@ def shell(what, *command, timeout=900, **options):
     return r.stdout
 
 
+def install(*names):
+    """Debian's packages, by apt."""
+    root = [] if os.getuid() == 0 else ["sudo", "-n"]
+    shell(f"looking for {names[0]}", *root, "apt-get", "update")
+    shell(f"installing {names[0]}", *root, "apt-get", "install", "-y", "--no-install-recommends", *names)
+
+
 def package(program, *names):
     """A program of Debian's; installed when it is missing."""
     found = shutil.which(program)
     if not found:
-        root = [] if os.getuid() == 0 else ["sudo", "-n"]
-        shell(f"looking for {names[0]}", *root, "apt-get", "update")
-        shell(f"installing {names[0]}", *root, "apt-get", "install", "-y", "--no-install-recommends", *names)
+        install(*names)
         found = shutil.which(program)
     check(found, f"there is no program '{program}' here, even with the package {names[0]}")
     return found
@@ -96,8 +103,12 @@ def venv(name):
         source = []
         if name == "librdkafka-1":  # no wheel for this Python: built against its own librdkafka
             lib = librdkafka_1()
+            if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+                install("python3-dev")
             env |= {"C_INCLUDE_PATH": f"{lib}/include", "LIBRARY_PATH": f"{lib}/lib", "LDFLAGS": f"-Wl,-rpath,{lib}/lib"}
             source = ["--no-binary", "confluent-kafka", "--no-cache-dir"]
+        if not importlib.util.find_spec("ensurepip"):  # Debian keeps it in a package of its own
+            install("python3-venv")
         shell(f"making {name}", sys.executable, "-m", "venv", folder)
         shell(f"fetching {' '.join(wanted)} from PyPI", folder / "bin" / "python", "-m", "pip", "install", "--quiet",
               "--disable-pip-version-check", *source, *wanted, env=env)

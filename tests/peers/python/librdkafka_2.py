@@ -1,7 +1,7 @@
 """What librdkafka 2.x has more than 1.x: its admin client, through confluent-kafka."""
 import time
 
-from confluent_kafka import (ConsumerGroupState, ConsumerGroupTopicPartitions, ConsumerGroupType, IsolationLevel, KafkaError,
+from confluent_kafka import (OFFSET_BEGINNING, ConsumerGroupState, ConsumerGroupTopicPartitions, ConsumerGroupType, IsolationLevel, KafkaError,
                              TopicCollection, TopicPartition)
 from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec, ResourceType, ScramCredentialInfo,
                                    ScramMechanism, UserScramCredentialUpsertion)
@@ -105,7 +105,7 @@ def case_admin_deletes_records_and_lists_offsets():
     same("by time", offset(OffsetSpec.for_timestamp(1)), 4)
     same("nothing is so late", offset(OffsetSpec.for_timestamp(int(time.time() * 1000) + 10**8)), -1)
     c = consumer(name("records"))
-    c.subscribe([where])
+    c.assign([TopicPartition(where, 1, OFFSET_BEGINNING)])
     same("what is left", [m.offset() for m in take(c, 6)], list(range(4, 10)))
     c.close()
     refused("beyond the end", "OFFSET_OUT_OF_RANGE",

@@ -54,7 +54,7 @@ def batch_sink():
 
 
 def stream(**trigger):
-    rows = kafka(spark.readStream.format("kafka"), SOURCE, startingOffsets="earliest", maxOffsetsPerTrigger="200").load()
+    rows = kafka(spark.readStream.format("kafka"), SOURCE, startingOffsets="earliest", maxOffsetsPerTrigger="500").load()
     return (rows.selectExpr("key", "concat('stream ', cast(value as string)) value").writeStream.format("kafka")
             .option("kafka.bootstrap.servers", ADDRESS).option("topic", SINK).option("checkpointLocation", CHECKPOINT)
             .trigger(**trigger).start())
