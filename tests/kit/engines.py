@@ -200,6 +200,18 @@ def listens(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
+def answers(address):
+    """Whether a broker answers the first question of every client, ApiVersions, within five seconds."""
+    host, port = address.rsplit(":", 1)
+    ask = b"\x00\x12\x00\x00\x00\x00\x00\x07\x00\x05peers"  # API 18, version 0, correlation 7
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as s:
+            s.sendall(len(ask).to_bytes(4, "big") + ask)
+            return s.recv(8, socket.MSG_WAITALL)[4:] == b"\x00\x00\x00\x07"
+    except OSError:
+        return False
+
+
 PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -293,23 +305,24 @@ class SluiceServer:
 
 
 running = None  # one broker serves all tests of a run; every test has topics and groups of its own
-last_words = ""
 
 
 def bootstrap():
     """The address of the broker that is judged; starts it, also again when a test has brought it down."""
-    global running, last_words
+    global running
     if ":" in CHOICE:
+        check(answers(CHOICE), f"no broker answers at {CHOICE}")
         return CHOICE
-    if running and running.process.poll() is not None:
-        last_words = f"it had ended with {running.process.returncode} before: {running.output()}"
-        print(f"the broker is started again; {last_words}", flush=True)
+    if running and (running.process.poll() is not None or not answers(f"127.0.0.1:{running.port}")):
+        code = running.process.poll()
+        print(f"the broker is started again; it {'did not answer' if code is None else f'had ended with {code}'}:\n{running.output()}", flush=True)
         running.stop()
         running = None
     if not running:
         check(CHOICE in ("", *REAL), f"SLUICE_PEER_BOOTSTRAP={CHOICE}: real, real-4, HOST:PORT or nothing")
         running = Kafka(REAL[CHOICE]) if CHOICE else SluiceServer()
         atexit.register(running.stop)
+        wait_for("the broker to answer ApiVersions", lambda: answers(f"127.0.0.1:{running.port}"), 20)
     return f"127.0.0.1:{running.port}"
 
 
