@@ -11,7 +11,7 @@ import tempfile
 
 from harness import Failed, ROOT, check
 
-TARGETS = ["csv", "flow", "http", "journal", "json", "kafka_wire", "key", "people", "record_batch", "row", "scram", "segment", "settings", "sql", "users", "value"]
+TARGETS = ["clean", "csv", "flow", "http", "journal", "json", "kafka_door", "kafka_wire", "key", "people", "record_batch", "row", "scram", "segment", "settings", "sql", "topic", "users", "value"]
 BUILD = ROOT / "build-fuzz"
 SRC = ROOT / "src"
 
@@ -60,19 +60,39 @@ def kafka_seeds():
         yield bytes([names.index(name) + 1, int(version) - first.setdefault(name, int(version))]) + bytes.fromhex(hexed)
 
 
+def door_seeds():
+    """Every request at every version, alone, and in runs of twenty."""
+    apis = [(int(a), b, int(c)) for a, b, c in re.findall(r'^API\((\d+), *\w+, *"(\w+)", *(\d+)', (SRC / "wire/kafka/apis.def").read_text(), re.M)]
+    at = {name + "Request": (i, first) for i, (key, name, first) in enumerate(apis)}
+    r = subprocess.run([BUILD / "tests" / "kafka_tables", "make", "1"], capture_output=True, text=True)
+    check(r.returncode == 0, r.stderr)
+    made = []
+    for name, version, hexed in (line.split(" ") for line in r.stdout.splitlines()):
+        if name in at:
+            body = bytes.fromhex(hexed)
+            made.append(bytes([at[name][0], int(version) - at[name][1]]) + len(body).to_bytes(2, "big") + body)
+    for one in made:
+        yield b"\1" + one
+    for i in range(0, len(made), 20):
+        yield b"\1" + b"".join(made[i:i + 20])
+
+
 VALUES = (b"1", b"-2.5e3", b"true", b"'a'", b'"a"', b"2020-02-29T12:34:56.789Z", b"12:34:56.7", b"P1Y2M3DT4H5M6S", b"1mo2d3ns", b"::1", b"0xff",
           b"550e8400-e29b-41d4-a716-446655440000", b"NaN", bytes(4), bytes(8), bytes(16))
 SEEDS = {
     "sql": sql_seeds,
     "kafka_wire": kafka_seeds,
+    "kafka_door": door_seeds,
     "value": lambda: type_seeds(VALUES, b""),
     "key": lambda: type_seeds((bytes(1), bytes(4), bytes(8), bytes(16), b"\0\0\0\1\0\0\0\1a"), b"\0"),
+    "topic": lambda: (b"\0" + f"{key}={value}\n".encode() for key in rows("log/config.def", "CONFIG") for value in ("1", "-1", "0.5", "true", "compact,delete", "zstd", "0:1")),
     "settings": lambda: (f"{key}: {value}\n".encode() for key in rows("main/config.def", "CONFIG") for value in ("1", "10s", "64MiB", "true", "[a]")),
 }
 WORDS = {
     "sql": lambda: rows("sql/words.def", "WORD") + rows("sql/functions.def", "FUNCTION") + types() + ["$$", "::", "||", "<=", "<>", "!=", "=>", "--", "/*", "*/", "''"],
     "value": lambda: types() + ["<", ">", "list<", "set<", "map<", "tuple<", "struct<", "frozen<", "infinity", "\\\\u00e9", "T", "Z", "0x"],
     "key": lambda: types() + ["list<", "map<", "tuple<", "frozen<", ">"],
+    "topic": lambda: rows("log/config.def", "CONFIG") + ["=", ",", "compact", "delete", "producer", "CreateTime", "LogAppendTime"],
     "settings": lambda: rows("main/config.def", "CONFIG") + ["- ", "? ", ": ", "&a", "*a", "!!", "|", ">-", "{", "}", "[", "]", "%YAML"],
     "json": lambda: ["{", "}", "[", "]", ":", ",", "true", "false", "null", "\\x22a\\x22:", "\\\\ud83d\\\\ude00", "\\\\u0000", "1e308", "-0", "\\xef\\xbb\\xbf"],
     "http": lambda: ["GET ", "POST ", " HTTP/1.1\\x0d\\x0a", "Content-Length: ", "Transfer-Encoding: chunked", "Connection: close", "Expect: 100-continue",
