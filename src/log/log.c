@@ -186,6 +186,7 @@ err_t log_open(const struct log_options *o, int64_t now_ms, struct log **out, st
     gate_init(&l->change_gate);
     gate_init(&l->topics_gate);
     gate_init(&l->writer.gate);
+    gate_init(&l->writer.syncer.gate);
     cleaner_init(&l->cleaner);
     err_t e = options_check(l, o, d);
     if (!e) e = open_files(l, now_ms, d);

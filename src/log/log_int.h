@@ -34,6 +34,8 @@ enum {
     BATCH_CONTROL = 32,
     RUN_APPENDS_MAX = 4096, /* one write, one sync */
     QUEUE_APPENDS_MAX = 1 << 16,
+    RUNS_MAX = 16,        /* partitions that are synced beside one another … */
+    SYNC_HELPERS = 3,     /* … by so many threads, and the writer */
     HINTS = 32,           /* a partition that is read: so many readers at as many places */
     AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions/0002 */
     AHEAD_MAX = 1 << 20,
@@ -380,7 +382,16 @@ MUST_CHECK err_t append_check(struct log_append *a);
 void waiters_fire(struct log_partition *p, int64_t end);
 
 /* --- writer.c --------------------------------------------------------------------------------- */
+struct run_space {      /* what a run keeps while it is under way; used again by later ones */
+    struct vec undo;    /* struct producer_undo */
+    struct vec entries; /* struct index_entry */
+    struct vec ended;   /* struct aborted */
+    struct vec parts;   /* struct iovec */
+    struct diag diag;   /* of run.err */
+};
 struct run { /* appends of one partition that share one write and one sync */
+    struct log_partition *p;
+    struct run_space *space;
     struct log_append *first, *last;
     struct segment *segment;
     uint64_t bytes;
@@ -388,7 +399,27 @@ struct run { /* appends of one partition that share one write and one sync */
     int64_t max_ms;
     uint64_t since_index;
     int64_t records, appends;
+    bool unsynced; /* written: to be synced */
+    err_t err;     /* of the write, or the sync */
 };
+/* --- run.c */
+void run_begin(struct run *r, struct run_space *space, struct log_partition *p);
+void run_take(struct run *r, struct log_append *a);
+void run_write(struct run *r);
+/* Syncs what was written, beside one another; publishes and answers each. */
+void runs_finish(struct log *l, struct run *runs, size_t count);
+
+/* --- sync.c */
+struct syncer {
+    struct thread helpers[SYNC_HELPERS];
+    struct gate gate;
+    struct run *runs;
+    size_t count, next, left; /* inside the gate */
+    bool closing;
+};
+MUST_CHECK err_t syncer_start(struct syncer *s, struct diag *d);
+void syncer_sync(struct syncer *s, struct run *runs, size_t count);
+void syncer_stop(struct syncer *s);
 
 struct writer {
     struct thread thread;
@@ -398,16 +429,18 @@ struct writer {
     _Atomic bool some; /* a hint for the writer that spins */
     bool asleep, closing;
     /* the writer's own */
-    struct vec undo;    /* struct producer_undo */
-    struct vec entries; /* struct index_entry */
-    struct vec ended;   /* struct aborted */
-    struct vec parts;   /* struct iovec */
-    uint8_t *zeros;     /* AHEAD_MAX */
+    struct run_space spaces[RUNS_MAX];
+    struct syncer syncer;
+    uint8_t *zeros; /* AHEAD_MAX */
     uint64_t since_disk_check, free_bytes;
     int64_t disk_checked_ns;
     bool disk_low;
     int64_t busy_ns; /* when the last group came in */
 };
+/* --- tail.c */
+void checkpoint_now(struct log_partition *p);
+MUST_CHECK err_t tail_take(struct log_partition *p, bool fresh, int64_t now_ms, struct diag *d);
+bool tail_is_full(const struct log_partition *p, const struct run *r, const struct log_append *a);
 bool writer_here(const struct log *l);     /* is this its thread? */
 void tail_finish(struct log_partition *p); /* cuts the zeros, lets the tail go. Writer only. */
 uint64_t log_segment_bytes(const struct log_partition *p);
