@@ -37,9 +37,11 @@ int cli_fail(const struct diag *d)
 
 int cli_usage(const struct verb *v, const char *problem)
 {
-    fprintf(stderr, "error: %s\nusage: sluice %s %s\n  hint: sluice %s --help tells more\n",
-            problem, v->name, v->usage, v->name);
-    return 2;
+    bool tool = v >= tools && v < tools + tool_count;
+    const char *program = tool ? "" : "sluice ";
+    fprintf(stderr, "%s%s\nusage: %s%s %s\n  hint: %s%s --help tells more\n",
+            tool ? "" : "error: ", problem, program, v->name, v->usage, program, v->name);
+    return tool ? 1 : 2; /* as those tools end */
 }
 
 /* --- which project ---------------------------------------------------------------------------- */
@@ -177,6 +179,11 @@ static int unknown_option(const struct verb *v, const char *given)
     char problem[512];
     const char *near =
         nearest_word(slice_of(given), names, option_names(v, names, COUNT_OF(names)));
+    if (v >= tools && v < tools + tool_count) { /* their word for it first */
+        int len = (int)strcspn(given + 2, "=");
+        snprintf(problem, sizeof(problem), "%.*s is not a recognized option", len, given + 2);
+        return cli_usage(v, problem);
+    }
     snprintf(problem, sizeof(problem), "'sluice %s' has no option %s%s%s%s", v->name, given,
              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return cli_usage(v, problem);
@@ -202,7 +209,12 @@ static int parse_args(const struct verb *v, int argc, char **argv, struct args *
         const struct cli_option *o = find_option(v, name);
         if (!o) return unknown_option(v, word);
         const char *value = "";
-        if (o->value) value = equals ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
+        bool optional = o->value && o->value[0] == '['; /* --state, or --state Stable */
+        bool another = i + 1 < argc && !(optional && argv[i + 1][0] == '-');
+        if (o->value && equals)
+            value = equals + 1;
+        else if (o->value && (another || !optional))
+            value = another ? argv[++i] : NULL;
         if (!value) {
             char problem[128];
             snprintf(problem, sizeof(problem), "%s needs its %s", o->name, o->value);
@@ -239,8 +251,7 @@ static int tool_main(const struct verb *v, int argc, char **argv)
     int code = parse_args(v, argc - 1, argv + 1, &a);
     if (code) return 1; /* as those tools end */
     if (!args_has(&a, "--help")) return v->run(v, &a);
-    (void)cli_usage(v, v->about);
-    return 0;
+    return tool_help(v);
 }
 
 int cli_main(int argc, char **argv)

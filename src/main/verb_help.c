@@ -3,6 +3,7 @@
 #include "door/randomuser/randomuser.h"
 #include "log/log.h"
 #include "main/cli.h"
+#include "main/kafka/tools.h"
 #include "main/version.h"
 #include "sql/sql.h"
 #include "wire/kafka/kafka.h"
@@ -21,9 +22,15 @@ static void put_options(struct buf *out, const struct cli_option *o)
     }
 }
 
+static bool is_tool(const struct verb *v)
+{
+    return v >= tools && v < tools + tool_count;
+}
+
 static void put_verb(struct buf *out, const struct verb *v)
 {
-    buf_printf(out, "usage: sluice %s %s\n\n%s.\n", v->name, v->usage, v->about);
+    buf_printf(out, "usage: %s%s %s\n\n%s.\n", is_tool(v) ? "" : "sluice ", v->name, v->usage,
+               v->about);
     if (v->more[0]) buf_printf(out, "%s\n", v->more);
     buf_text(out, "\noptions:\n");
     put_options(out, v->options);
@@ -38,7 +45,7 @@ static void put_list(struct buf *out)
     for (size_t i = 0; i < verb_count; i++)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
     buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
-                  "`functions`, `sources`, `faults` and `kafka` list what there is.\n");
+                  "`functions`, `sources`, `faults`, `kafka` and `tools` list what there is.\n");
 }
 
 static void put_man(struct buf *out)
@@ -81,6 +88,25 @@ static void sources_markdown(struct buf *out)
     connect_help(out, true);
 }
 
+static void tools_help(struct buf *out)
+{
+    buf_text(out, "Called by one of these names (also with .sh), this program is that tool of "
+                  "Kafka's;\n`sluice link-tools DIR` makes the names, NAME --help tells its "
+                  "options.\n\n");
+    for (size_t i = 0; i < tool_count; i++)
+        buf_printf(out, "  %-26s %s\n", tools[i].name, tools[i].about);
+}
+static void tools_markdown(struct buf *out)
+{
+    for (size_t i = 0; i < tool_count; i++) {
+        buf_printf(out, "\n## %s\n\n%s. `%s %s`\n\n| option | |\n|---|---|\n", tools[i].name,
+                   tools[i].about, tools[i].name, tools[i].usage);
+        for (const struct cli_option *o = tools[i].options; o && o->name; o++)
+            buf_printf(out, "| `%s%s%s` | %s |\n", o->name, o->value ? " " : "",
+                       o->value ? o->value : "", o->about);
+    }
+}
+
 static const struct {
     const char *name;
     void (*help)(struct buf *out);
@@ -91,6 +117,7 @@ static const struct {
     {"sources", sources_help, sources_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
+    {"tools", tools_help, tools_markdown},
     {"topic-configuration", log_config_markdown, log_config_markdown},
 };
 
@@ -106,7 +133,9 @@ static bool put_topic(struct buf *out, const char *name, bool markdown)
         put_verb(out, &verbs[i]);
         return true;
     }
-    return false;
+    const struct verb *tool = tool_named(name);
+    if (tool) put_verb(out, tool);
+    return tool != NULL;
 }
 
 static int print(struct buf *text)
@@ -114,6 +143,13 @@ static int print(struct buf *text)
     int code = text->err || fwrite(text->at, 1, text->len, stdout) != text->len;
     buf_done(text);
     return code;
+}
+
+int tool_help(const struct verb *v)
+{
+    struct buf text = buf_make(HELP_MAX);
+    put_verb(&text, v);
+    return print(&text);
 }
 
 int verb_help(const struct verb *v, const struct args *a)

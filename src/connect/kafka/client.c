@@ -43,7 +43,7 @@ static err_t node_exchange(struct kafka_client *k, struct node *n, const struct 
     if (!e) e = kafka_request_end(&k->frame, begun);
     if (e) return e; /* nothing was sent: the connection is as it was */
     e = dial_write(n->dial, buf_view(&k->frame), d);
-    if (!e) e = read_answer(n, a, frame, d);
+    if (!e && frame) e = read_answer(n, a, frame, d);
     if (e) node_hang_up(n); /* what comes next would answer this */
     return e;
 }
@@ -56,8 +56,9 @@ err_t node_ask(struct kafka_client *k, struct node *n, int16_t api_key, int16_t 
     struct cursor body;
     int32_t correlation;
     INVARIANT(api);
-    err_t e = node_exchange(k, n, api, version, request, a, &frame, d);
-    if (!e) e = kafka_response_head(frame, api, version, &correlation, &body, d);
+    err_t e = node_exchange(k, n, api, version, request, a, response ? &frame : NULL, d);
+    if (e || !response) return e;
+    e = kafka_response_head(frame, api, version, &correlation, &body, d);
     if (!e && correlation != k->correlation)
         e = diag_fail(d, ERR_PEER, "%s:%u answers another request than was asked", n->at.host,
                       n->at.port);
@@ -230,7 +231,8 @@ err_t kafka_client_ask(struct kafka_client *k, int32_t node, struct kafka_ask *q
     if (e) return e;
     int64_t usual = k->options.timeout_ms > 0 ? k->options.timeout_ms : 30000;
     dial_timeout(n->dial, q->timeout_ms ? q->timeout_ms : usual);
-    return node_ask(k, n, q->api, q->version, q->request, a, &q->response, d);
+    return node_ask(k, n, q->api, q->version, q->request, a, q->unanswered ? NULL : &q->response,
+                    d);
 }
 
 bool kafka_client_knows(struct kafka_client *k, int32_t node, int16_t api, int16_t version)

@@ -31,6 +31,7 @@ struct kafka_ask {
     int16_t oldest, newest; /* versions that `request` is meant for; newest 0: no bound */
     const void *request;    /* struct kafka_<api>_request */
     int64_t timeout_ms;     /* 0: the client's */
+    bool unanswered;        /* the broker says nothing to it: Produce with acks 0 */
     /* the answer */
     void *response; /* struct kafka_<api>_response, in the arena */
     int16_t version;

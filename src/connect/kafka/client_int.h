@@ -20,7 +20,7 @@ struct kafka_client {
     struct buf frame;
 };
 
-/* One request over one connection, in this version. */
+/* One request over one connection, in this version. Without `response` none is waited for. */
 MUST_CHECK err_t node_ask(struct kafka_client *k, struct node *n, int16_t api, int16_t version,
                           const void *request, struct arena *a, void **response, struct diag *d);
 /* login.c: nothing is asked of this connection before. */

@@ -93,6 +93,7 @@ static err_t ask_leader(struct session *s, struct place **places, size_t count, 
     struct kafka_ask q = {.api = KAFKA_API_list_offsets, .oldest = 1, .newest = 9, .request = &r};
     kafka_init(&kafka_list_offsets_request_message, &r);
     r.replica_id = -1;
+    r.isolation_level = s->committed;
     r.topics.at = kafka_new(s->arena, &kafka_list_offsets_request_topic_struct, (int32_t)count);
     struct kafka_list_offsets_request_partition *rows =
         kafka_new(s->arena, &kafka_list_offsets_request_partition_struct, (int32_t)count);

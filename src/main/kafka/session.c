@@ -170,6 +170,7 @@ err_t session_open(const struct session_from *from, struct session *s, struct di
     if (!e && !o.bootstrap) o.bootstrap = properties_value(p, "bootstrap.servers");
     if (!e && !o.bootstrap) e = diag_fail(d, ERR_USAGE, "no broker is named");
     if (!e) o.client_id = properties_value(p, "client.id");
+    if (!e) s->properties = p;
     if (!e) e = read_security(p, &o, s->texts, d);
     if (!e) e = kafka_client_open(&o, &s->client, d);
     if (e) session_close(s);

@@ -13,6 +13,8 @@ struct session {
     struct kafka_client *client;
     struct arena *arena; /* answers; reset when the next command begins */
     struct arena *texts; /* what the options point into */
+    bool committed;      /* ends are those of what is committed */
+    struct properties *properties;
 };
 
 struct session_from {

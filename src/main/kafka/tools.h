@@ -27,5 +27,11 @@ const char *args_nth(const struct args *a, const char *option, int n);
  * end. */
 bool next_setting(const char **list, struct slice *name, struct slice *value);
 
+int tool_help(const struct verb *v); /* its usage and options, on standard output; 0 */
+
 int tool_topics(const struct verb *v, const struct args *a);
+int tool_console_producer(const struct verb *v, const struct args *a);
+int tool_console_consumer(const struct verb *v, const struct args *a);
 int verb_topics(const struct verb *v, const struct args *a);
+int verb_produce(const struct verb *v, const struct args *a);
+int verb_consume(const struct verb *v, const struct args *a);

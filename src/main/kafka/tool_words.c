@@ -1,0 +1,67 @@
+#include "main/kafka/tool_words.h"
+
+#include "main/kafka/tools.h"
+#include "main/version.h"
+#include "os/clock.h"
+#include <stdio.h>
+#include <time.h>
+
+int tool_version(void)
+{
+    printf("%s\n", SLUICE_VERSION);
+    return 0;
+}
+
+const char *tool_reason(const struct diag *d)
+{
+    return d->why[0] ? d->why : d->what;
+}
+
+int tool_error(const struct diag *d)
+{
+    fprintf(stderr, "%s\n", d->what);
+    if (d->why[0]) fprintf(stderr, "  because %s\n", d->why);
+    if (d->hint[0]) fprintf(stderr, "  hint: %s\n", d->hint);
+    return 1;
+}
+
+int tool_unsupported(const char *what)
+{
+    fprintf(stderr, "%s is not available in this version of sluice\n", what);
+    return 1;
+}
+
+void tool_log(const char *level, const char *text, const char *java_class)
+{
+    char now[40] = "";
+    int64_t ms = clock_wall_ms();
+    time_t t = (time_t)(ms / 1000);
+    struct tm local;
+    if (localtime_r(&t, &local)) (void)strftime(now, sizeof(now), "%Y-%m-%d %H:%M:%S", &local);
+    fprintf(stderr, "[%s,%03d] %s %s (%s)\n", now, (int)(ms % 1000), level, text, java_class);
+}
+
+bool codec_of(const char *name, enum codec *out)
+{
+    for (int c = CODEC_NONE; c < CODECS; c++)
+        if (strcmp(codec_name((enum codec)c), name) == 0) {
+            *out = (enum codec)c;
+            return true;
+        }
+    return false;
+}
+
+err_t session_of_client(const struct args *a, const char *file_option,
+                        const char *const *property_options, size_t count, struct session *s,
+                        struct diag *d)
+{
+    struct session_from from = {.brokers = args_value(a, "--bootstrap-server"),
+                                .file = args_value(a, file_option)};
+    const char *text;
+    if (!from.brokers) from.brokers = args_value(a, "--broker-list");
+    if (!from.file) from.file = args_value(a, "--command-config");
+    for (size_t o = 0; o < count; o++)
+        for (int n = 0; (text = args_nth(a, property_options[o], n)); n++)
+            if (from.property_count < ARGS_MAX) from.properties[from.property_count++] = text;
+    return session_open(&from, s, d);
+}
