@@ -165,24 +165,20 @@ def test_random_bytes_end_their_connection_and_nothing_else():
 
 def test_a_batch_that_would_unpack_to_a_lot_is_kept_packed():
     """The log checks a batch's CRC and head; whoever unpacks it bounds what comes out."""
+    bomb = gzip.compress(record(0, b"k", bytes(64 * MIB)), 6)
+    check(len(bomb) < 900_000, f"{len(bomb)}")
+    packed = batch([], codec=1, packed=bomb, count=1)
     with broker() as s, Good(s.port) as good, Raw(s.port) as c:
         c.create_topic("bombs")
         before = pss(s)
-        bomb = gzip.compress(record(0, b"k", bytes(200 * MIB)), 6)
-        check(len(bomb) < 900_000, f"{len(bomb)}")
-        error, _ = c.produce("bombs", batch([], codec=1, packed=bomb, count=1))
+        error, _ = c.produce("bombs", packed)
         check(error in (0, 2, 87), f"produce says {error}")
         if error == 0:
             error, got = c.fetch("bombs", 0)
             check(error == 0 and got.endswith(bomb[-100:]), "it is not what was sent")
+        time.sleep(1)
         good.judge()
-        check(pss(s) - before < 64 * MIB, f"it has grown by {pss(s) - before >> 20} MiB")
-
-
-# --- before a login ----------------------------------------------------------------------------------
-
-ANN = ("add", "ann", "user", "sesame")
-LOGIN = ("kafka.login=true",)
+        check(pss(s) - before < 32 * MIB, f"it has grown by {pss(s) - before >> 20} MiB")
 
 
 def test_nothing_is_served_before_a_login():
