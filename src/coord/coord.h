@@ -22,6 +22,7 @@ struct coord_options {
     int32_t txn_partitions;                 /* of __transaction_state; 0: 8 */
     int64_t txn_timeout_max_ms;             /* 0: 900,000 */
     int64_t txn_id_expiration_ms;           /* 0: 7 days */
+    int64_t txn_wait_ms;                    /* for the end of the transaction before; 0: 1,000 */
     bool mutant_reuse_epoch; /* the bank transfer's checker must catch this; never set elsewhere */
 };
 

@@ -29,7 +29,8 @@ static void try_again(struct coord *c, struct coord_timer *timer)
 
 static void try_again_later(struct txns *s, struct txn *t)
 {
-    if (!s->stopped) coord_timer_set(s->c, &t->timer, TXN_RETRY_MS, try_again);
+    t->retry_ms = MIN(MAX(2 * t->retry_ms, TXN_RETRY_MS), TXN_RETRY_MAX_MS);
+    if (!s->stopped) coord_timer_set(s->c, &t->timer, t->retry_ms, try_again);
 }
 
 /* Nothing else may happen to it as long as this fails: the decision stands. */
@@ -143,6 +144,7 @@ void txn_finish(struct txns *s, struct txn *t)
 {
     coord_timer_stop(s->c, &t->timer);
     t->pending = true;
+    t->retry_ms = 0;
     send_markers(s, t);
 }
 

@@ -15,7 +15,9 @@ enum {
     TXN_WAITING_MAX = 16, /* requests that wait for one transaction */
     TXN_ID_BLOCK = 1000,
     TXN_EPOCH_MAX = INT16_MAX,
-    TXN_RETRY_MS = 100, /* a marker or a record that could not be written */
+    TXN_RETRY_MS =
+        10, /* a marker or a record that could not be written; then twice that, up to … */
+    TXN_RETRY_MAX_MS = 1000,
     TXN_RECORD_MAX = 1 << 20
 };
 
@@ -42,6 +44,7 @@ struct txn {
     struct vec places;  /* struct txn_place */
     size_t place_count; /* of those that are on disk; the rest are being written */
     uint32_t markers_out;
+    int32_t retry_ms;         /* how long the next try waits; 0: none was needed */
     struct coord_timer timer; /* ongoing: its timeout; being ended: another try */
     struct coord_timer patience;
     struct coord_request *waiting;

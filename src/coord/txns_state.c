@@ -183,6 +183,9 @@ static enum end_epoch end_epoch_of(const struct txn_facts *now, const struct txn
     bool bumped = now->epoch == r->producer_epoch + 1 && now->producer_id == r->producer_id;
     bool rotated = now->previous_id == r->producer_id && now->epoch == 0 &&
                    r->producer_epoch == TXN_EPOCH_MAX - 1;
+    /* Only what ended with a bump can be asked for again with the epoch before: else a zombie that
+     * bumps would pass for its successor who does not. */
+    if (now->client_version < 2) bumped = rotated = false;
     if (txn_ending(now->state)) return bumped ? END_RETRY : END_FENCED;
     if (txn_over(now->state) && (bumped || rotated)) return END_RETRY;
     return current && now->epoch < TXN_EPOCH_MAX ? END_CURRENT : END_FENCED;

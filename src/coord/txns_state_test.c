@@ -215,6 +215,21 @@ TEST(an_end_that_bumps_answers_by_kafkas_table)
     for (size_t i = 0; i < COUNT_OF(end_cases); i++) check_end(&end_cases[i]);
 }
 
+/* A zombie that bumps, whose successor, one epoch on, does not. */
+TEST(an_end_without_bump_is_nobodys_retry)
+{
+    for (int state = TXN_PREPARE_COMMIT; state <= TXN_COMPLETE_ABORT; state++) {
+        struct txn_facts now = facts((enum txn_state)state, 9, -1), next;
+        struct txn_end r = {.producer_id = PID, .producer_epoch = 8, .bump = true};
+        bool settled;
+        now.client_version = 0;
+        for (int commit = 0; commit < 2; commit++) {
+            r.commit = commit;
+            CHECK_ERR(txn_end_next(&now, false, &r, NOW, &ids, &next, &settled, NULL), ERR_FENCED);
+        }
+    }
+}
+
 /* A step that is on its way: wrong ids and epochs are still told, the rest waits. */
 TEST(an_end_waits_for_what_is_being_written)
 {

@@ -53,7 +53,8 @@ static void wait_for(struct txns *s, struct txn *t, struct coord_request *r)
 {
     int64_t now = coord_mono_ms();
     struct txn_wait *w = wait_of(r);
-    if (!w->until_ms) w->until_ms = now + TXN_WAIT_MS;
+    int64_t most = s->c->o.txn_wait_ms ? s->c->o.txn_wait_ms : TXN_WAIT_MS;
+    if (!w->until_ms) w->until_ms = now + most;
     if (w->until_ms <= now || t->waiting_count >= TXN_WAITING_MAX) {
         tell_concurrent(r, t);
         return;
