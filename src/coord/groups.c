@@ -145,7 +145,7 @@ static err_t load(struct groups *s, struct diag *d)
     return ERR_OK;
 }
 
-err_t groups_open(struct coord *c, struct diag *d)
+err_t groups_new(struct coord *c, struct diag *d)
 {
     struct groups *s = mem_take(sizeof(*s));
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "groups can not be read");
@@ -161,7 +161,13 @@ err_t groups_open(struct coord *c, struct diag *d)
     s->scratch = arena_new(SCRATCH_MAX);
     if (!s->by_name || !s->txns || !s->scratch)
         return diag_fail(d, ERR_NO_MEMORY, "groups can not be read");
-    return load(s, d);
+    return ERR_OK;
+}
+
+err_t groups_open(struct coord *c, struct diag *d)
+{
+    err_t e = groups_new(c, d);
+    return e ? e : load(c->groups, d);
 }
 
 void groups_begin(struct coord *c)

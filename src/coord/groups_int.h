@@ -176,6 +176,7 @@ struct groups {
     struct arena *scratch; /* of one step */
     uint64_t skipped;      /* records that are none of ours */
 };
+MUST_CHECK err_t groups_new(struct coord *c, struct diag *d); /* c->groups, with nothing in it */
 struct group *groups_find(const struct groups *s, struct slice name); /* NULL: none */
 struct group *groups_make(struct groups *s, struct slice name);       /* NULL: no memory, or full */
 void groups_drop(struct groups *s, struct group *g);                  /* frees it */
