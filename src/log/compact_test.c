@@ -455,6 +455,26 @@ TEST(a_null_key_is_refused_where_keys_are_what_stays)
     fixture_close(&f);
 }
 
+TEST(partitions_with_nothing_to_clean_cost_the_cleaner_nothing)
+{
+    struct log_topic_config c = compacted(3000);
+    struct fixture f = fixture_open_with("many", (struct log_options){.clean_backoff_ms = -1}, c);
+    struct diag d = {0};
+    const struct vec *listed = &f.log->cleaner.listed;
+    CHECK_OK(log_topic_grow(f.log, f.topic, 300, &d), &d);
+    for (int i = 0; i < 300; i++) {
+        f.p = log_partition(f.topic, i);
+        put(&f, 1, 1);
+    }
+    CHECK_INT(listed->count, 0);
+    f.p = log_partition(f.topic, 7);
+    for (int i = 0; i < 100; i++) put(&f, i % 3, i + 1);
+    CHECK_INT(listed->count, 1); /* however many segments it has closed */
+    fixture_reopen(&f);
+    CHECK_INT(f.log->cleaner.listed.count, 1);
+    fixture_close(&f);
+}
+
 /* --- the cleaner's own thread ----------------------------------------------------------------- */
 
 TEST(the_cleaner_works_by_itself_beside_writers_and_readers)

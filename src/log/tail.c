@@ -49,7 +49,8 @@ err_t tail_roll(struct log_partition *p, int64_t now_ms, struct diag *d)
     err_t e = partition_add_segment(p, atomic_load(&p->end_offset), now_ms, d);
     if (e) return e;
     tail_finish(p);
-    if (p->segments.count > 1) checkpoint_now(p);
+    if (p->segments.count == 1) return ERR_OK; /* nothing was closed */
+    checkpoint_now(p);
     cleaner_notice(p);
     return ERR_OK;
 }
