@@ -181,6 +181,12 @@ def test_a_batch_that_would_unpack_to_a_lot_is_kept_packed():
         check(pss(s) - before < 32 * MIB, f"it has grown by {pss(s) - before >> 20} MiB")
 
 
+# --- before a login ----------------------------------------------------------------------------------
+
+ANN = ("add", "ann", "user", "sesame")
+LOGIN = ("kafka.login=true",)
+
+
 def test_nothing_is_served_before_a_login():
     with broker(*LOGIN, users=[ANN]) as s:
         with Raw(s.port) as c:
