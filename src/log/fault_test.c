@@ -84,6 +84,7 @@ struct life {
     struct log *log;
     struct log_partition *p;
     struct buf batches[LIFE];
+    int64_t at[LIFE + 1]; /* the offset each is to get */
     int failures;
 };
 
@@ -127,13 +128,65 @@ static void life_again(struct life *f)
     INVARIANT(f->log != NULL);
 }
 
+/* Four steps again and again: a batch, one in a transaction, a batch, the marker; the last
+ * transaction stays open. */
+enum step { PLAIN, IN_TXN, MARKER };
+enum { PLAIN_ID = 77, TXN_ID = 90, TXNS = LIFE / 4 };
+
+static enum step step_at(int i)
+{
+    if (i % 4 == 1) return IN_TXN;
+    return i % 4 == 3 && i + 1 < LIFE ? MARKER : PLAIN;
+}
+
+static bool step_commits(int i)
+{
+    return i / 4 % 2 == 0;
+}
+
+static void life_prepare(struct life *f)
+{
+    int32_t sequences[MARKER] = {0};
+    for (int i = 0; i < LIFE; i++) {
+        enum step step = step_at(i);
+        f->at[i + 1] = f->at[i] + (step == MARKER ? 1 : RECORDS);
+        if (step == MARKER) {
+            f->batches[i] = marker_make((struct marker_want){TXN_ID, 0, step_commits(i), 0});
+            continue;
+        }
+        f->batches[i] =
+            batch_make((struct batch_want){.count = RECORDS,
+                                           .size = 700,
+                                           .ms = i,
+                                           .pid = step == IN_TXN ? TXN_ID : PLAIN_ID,
+                                           .seq = sequences[step],
+                                           .attributes = step == IN_TXN ? BATCH_TRANSACTIONAL : 0});
+        sequences[step] += RECORDS;
+    }
+}
+
 static err_t life_append(struct life *f, int i)
 {
-    int64_t at = -1, end = log_end_offset(f->p);
-    err_t e = log_append_wait(f->log, f->p, f->batches[i].at, f->batches[i].len, 1, &at, NULL);
-    if (!e) CHECK_INT(at, (int64_t)i * RECORDS);
-    if (e) CHECK_INT(log_end_offset(f->p), end); /* nothing that failed is seen */
-    return e;
+    int64_t end = log_end_offset(f->p), stable = log_stable_offset(f->p);
+    struct append_over o = {.over = false};
+    struct log_append a = {.partition = f->p,
+                           .batches = f->batches[i].at,
+                           .size = f->batches[i].len,
+                           .done = append_is_over,
+                           .arg = &o,
+                           .marker = step_at(i) == MARKER};
+    if (a.marker && end > f->at[i]) return ERR_OK; /* it got there, though nobody was told */
+    if (step_at(i) == IN_TXN && log_txn_admit(f->p, TXN_ID, 0)) return ERR_NO_MEMORY;
+    gate_init(&o.gate);
+    log_append(f->log, &a, 1);
+    gate_enter(&o.gate);
+    while (!o.over) gate_wait(&o.gate);
+    gate_leave(&o.gate);
+    gate_done(&o.gate);
+    if (!a.err) CHECK_INT(a.base_offset, f->at[i]);
+    if (a.err) CHECK_INT(log_end_offset(f->p), end); /* nothing that failed is seen */
+    if (a.err) CHECK_INT(log_stable_offset(f->p), stable);
+    return a.err;
 }
 
 static void life_append_until_taken(struct life *f, int i)
@@ -155,10 +208,20 @@ static void life_check(struct life *f)
 {
     struct fixture reader = {.log = f->log, .p = f->p};
     struct log_producer state;
-    CHECK_INT(log_end_offset(f->p), LIFE * RECORDS);
-    CHECK_INT(read_all(&reader, 0), LIFE * RECORDS);
-    CHECK_OK(log_producer_state(f->p, 77, &state), NULL);
-    CHECK_INT(state.last_sequence, LIFE * RECORDS - 1);
+    struct vec aborted = vec_make(sizeof(struct log_aborted), LIFE);
+    CHECK_INT(log_end_offset(f->p), f->at[LIFE]);
+    CHECK_INT(log_stable_offset(f->p), f->at[LIFE - 3]);
+    CHECK_INT(read_all(&reader, 0), f->at[LIFE]);
+    CHECK_OK(log_producer_state(f->p, PLAIN_ID, &state), NULL);
+    CHECK_INT(state.last_sequence, (LIFE / 2 + 1) * RECORDS - 1);
+    CHECK_OK(log_aborted(f->p, 0, f->at[LIFE], &aborted, NULL), NULL);
+    CHECK_INT(aborted.count, (TXNS - 1) / 2);
+    for (size_t i = 0; i < aborted.count; i++) {
+        const struct log_aborted *a = vec_at(&aborted, i);
+        CHECK_INT(a->first_offset, f->at[4 * (2 * i + 1) + 1]);
+        CHECK_INT(a->last_offset, f->at[4 * (2 * i + 1) + 3]);
+    }
+    vec_done(&aborted);
 }
 
 /* True while the fault met something. */
@@ -166,9 +229,7 @@ static bool life_live(const char *dir, int64_t nth, int error, bool sticky, bool
 {
     struct life f = {.options = {.dir = dir}};
     struct buf got = buf_make(MIB(1));
-    for (int i = 0; i < LIFE; i++)
-        f.batches[i] = batch_make((struct batch_want){
-            .count = RECORDS, .size = 700, .ms = i, .pid = 77, .seq = i * RECORDS});
+    life_prepare(&f);
     buf_reserve(&got, KIB(64));
     fault.countdown = allocation ? 0 : nth;
     fault.error = error;

@@ -150,7 +150,7 @@ static bool page_search(const struct segment *s, const uint8_t *page, uint32_t c
 
 struct index_view index_view(const struct segment *s, enum index_by by, int64_t wanted)
 {
-    struct index_view v = {.fd = s->index_fd, .count = s->index_count};
+    struct index_view v = {.fd = s->index_fd, .count = s->index_count, .size = s->size};
     uint32_t fill = page_fill(s->index_count);
     if (s->index_page) {
         v.found = page_search(s, s->index_page, fill, by, wanted, &v.entry);
@@ -164,8 +164,11 @@ bool index_search(const struct segment *s, struct index_view *v, enum index_by b
 {
     uint8_t page[INDEX_PAGE];
     uint32_t low = 0, high = v->pages;
-    while (!v->found && low < high) { /* pages before `low` begin before the place */
+    bool guess = by == BY_POSITION && v->size > 0; /* entries lie evenly: one page, mostly */
+    while (!v->found && low < high) {              /* pages before `low` begin before the place */
         uint32_t mid = low + (high - low) / 2;
+        if (guess) mid = (uint32_t)MIN((uint64_t)wanted * high / v->size, (uint64_t)high - 1);
+        guess = false;
         if (!page_read(s, v->fd, mid, page)) return false;
         uint32_t count = MIN(v->count - mid * INDEX_PAGE_ENTRIES, (uint32_t)INDEX_PAGE_ENTRIES);
         struct index_entry e;
@@ -175,6 +178,8 @@ bool index_search(const struct segment *s, struct index_view *v, enum index_by b
         }
         v->entry = e; /* of the rightmost page that begins before: later rounds only move right */
         low = mid + 1;
+        struct index_entry last = page_entry(page, count - 1);
+        if (!entry_before(s, &last, by, wanted)) break; /* the place is in this page */
     }
     return true;
 }

@@ -142,6 +142,7 @@ struct index_view {
     int fd;
     uint32_t pages;           /* whole pages in the file to search */
     uint32_t count;           /* entries in them */
+    uint64_t size;            /* of the segment */
     bool found;               /* in memory already: */
     struct index_entry entry; /* the start of the segment when there is none */
 };

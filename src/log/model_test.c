@@ -2,6 +2,7 @@
 #include "log/log_test_kit.h"
 
 enum { MODEL_MAX = 20000, PRODUCERS = 3 };
+#define FIRST_PRODUCER INTERNAL_PRODUCERS /* never forgotten, however late it is */
 
 struct model_batch {
     int64_t base;
@@ -31,7 +32,7 @@ static void model_append(struct model *m)
                            .fill = (uint8_t)below(m, 200)};
     size_t who = below(m, PRODUCERS * 2);
     if (who < PRODUCERS) {
-        w.pid = 100 + (int64_t)who;
+        w.pid = FIRST_PRODUCER + (int64_t)who;
         w.seq = m->next_seq[who];
         m->next_seq[who] += w.count;
     }
@@ -43,7 +44,7 @@ static void model_append(struct model *m)
 /* One of a producer's last five batches, sent again: its old offset, and nothing new. */
 static void model_repeat(struct model *m)
 {
-    int64_t pid = 100 + (int64_t)below(m, PRODUCERS);
+    int64_t pid = FIRST_PRODUCER + (int64_t)below(m, PRODUCERS);
     int back = (int)below(m, 5), seen = 0;
     for (size_t i = m->count; i-- > 0;) {
         if (m->batches[i].want.pid != pid || seen++ < back) continue;
@@ -109,7 +110,7 @@ static void model_check(struct model *m)
     for (int i = 0; i < PRODUCERS; i++) {
         struct log_producer state;
         if (m->next_seq[i] == 0) continue;
-        CHECK_OK(log_producer_state(m->f.p, 100 + i, &state), NULL);
+        CHECK_OK(log_producer_state(m->f.p, FIRST_PRODUCER + i, &state), NULL);
         CHECK_INT(state.last_sequence, m->next_seq[i] - 1);
     }
 }

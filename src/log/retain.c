@@ -72,6 +72,9 @@ static void retain_on_writer(struct job *j)
 {
     struct log_partition *p = j->partition;
     if (atomic_load(&p->topic->deleted) || p->stopped) return;
+    gate_enter(&p->gate);
+    producers_expire(&p->producers, j->now_ms - PRODUCER_EXPIRY_MS);
+    gate_leave(&p->gate);
     size_t count = segments_over(p, j->now_ms, j->keep_from);
     if ((count && count == p->segments.count) || tail_is_over(p, j->now_ms))
         j->err = tail_roll(p, j->now_ms, j->diag);
@@ -89,7 +92,8 @@ static void retain_on_writer(struct job *j)
 static bool retention_is_due(struct log_partition *p, int64_t now_ms, int64_t keep_from)
 {
     gate_enter(&p->gate);
-    bool due = segments_over(p, now_ms, keep_from) > 0 || tail_is_over(p, now_ms);
+    bool due = segments_over(p, now_ms, keep_from) > 0 || tail_is_over(p, now_ms) ||
+               producers_any_since(&p->producers, now_ms - PRODUCER_EXPIRY_MS);
     gate_leave(&p->gate);
     return due;
 }

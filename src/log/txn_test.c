@@ -217,6 +217,32 @@ TEST(a_group_coordinators_batches_have_no_sequence)
     fixture_close(&f);
 }
 
+TEST(producers_that_are_silent_for_a_day_are_forgotten_but_for_open_transactions)
+{
+    struct fixture f = fixture_open("expiry");
+    struct log_producer state;
+    int64_t day = PRODUCER_EXPIRY_MS;
+    int64_t named;
+    struct diag d = {0};
+    CHECK_OK(log_producer_id(f.log, SLICE("source"), &named, &d), &d);
+    admit(&f, 7, 0);
+    CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = 3}), 0);
+    CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .pid = named}), 1);
+    CHECK_INT(data(&f, 7, 0, 0), 2);
+    f.now_ms = day;
+    CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .ms = day, .pid = 4}), 3);
+    CHECK_OK(log_retain(f.p, day, INT64_MAX, &d), &d);
+    CHECK_OK(log_producer_state(f.p, 3, &state), &d);
+    CHECK_OK(log_retain(f.p, day + 1, INT64_MAX, &d), &d);
+    CHECK_ERR(log_producer_state(f.p, 3, &state), ERR_NOT_FOUND);
+    CHECK_OK(log_producer_state(f.p, 4, &state), &d);
+    CHECK_OK(log_producer_state(f.p, 7, &state), &d);
+    CHECK_OK(log_producer_state(f.p, named, &state), &d);
+    CHECK_INT(log_stable_offset(f.p), 2);
+    CHECK_INT(append_one(&f, (struct batch_want){.count = 1, .ms = day, .pid = 3, .seq = 9}), 4);
+    fixture_close(&f);
+}
+
 /* --- a model ---------------------------------------------------------------------------------- */
 
 enum { PRODUCERS = 6, MODEL_ABORTED = 4000 };
