@@ -49,6 +49,7 @@ static err_t accept_producer(struct scan *c, const struct record_batch *b)
     struct txn_change change;
     struct vec ended = vec_make(sizeof(struct aborted), 1);
     bool control = b->attributes & BATCH_CONTROL;
+    if (b->producer_id < 0 || b->producer_epoch < 0) return ERR_OK; /* no append of ours */
     if (control && !marker_read(b, &marker)) return ERR_OK;
     err_t e = producer_note(&c->p->producers, b, control ? &marker : NULL, b->base_offset,
                             c->now_ms, NULL, &change);
