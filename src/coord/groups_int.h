@@ -75,7 +75,7 @@ MUST_CHECK err_t member_set_protocols(struct member *m, const struct group_proto
 struct slice member_metadata(const struct member *m, struct slice protocol); /* null: it has not */
 
 /* Both kinds: a member that has joined, or one that has an id only. */
-struct member *group_member(const struct group *g, struct slice id);       /* joined; NULL: none */
+struct member *group_find(const struct group *g, struct slice id);         /* joined; NULL: none */
 struct member *group_pending(const struct group *g, struct slice id);      /* not yet; NULL: none */
 struct member *group_static(const struct group *g, struct slice instance); /* NULL: none */
 MUST_CHECK err_t group_add_pending(struct group *g, struct member *m);

@@ -523,7 +523,7 @@ static void join_known(struct groups *s, struct group *g, struct group_join *r)
 static bool accepts(const struct groups *s, const struct group *g, struct slice id)
 {
     size_t most = (size_t)s->c->o.group_max_size;
-    const struct member *m = id.len ? group_member(g, id) : NULL;
+    const struct member *m = id.len ? group_find(g, id) : NULL;
     size_t known = g->by_id ? map_count(g->by_id) : 0;
     if (!m && !(id.len && group_pending(g, id)) && known >= GROUP_MEMBERS_MAX) return false;
     if (g->state == GROUP_EMPTY || g->state == GROUP_DEAD) return true;
@@ -533,7 +533,7 @@ static bool accepts(const struct groups *s, const struct group *g, struct slice 
 
 static void join_refuse_full(struct groups *s, struct group *g, struct group_join *r)
 {
-    struct member *m = group_member(g, r->member);
+    struct member *m = group_find(g, r->member);
     if (!m) m = group_pending(g, r->member);
     if (m) group_remove(s, g, m);
     join_refuse(r, ERR_GROUP_FULL, SLICE(""));

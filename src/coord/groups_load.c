@@ -56,7 +56,7 @@ static err_t member_load(struct groups *s, struct group *g,
         .session_ms = v->session_timeout,
         .rebalance_ms = v->rebalance_timeout == -1 ? v->session_timeout : v->rebalance_timeout,
     };
-    if (group_member(g, v->member_id) || group_pending(g, v->member_id) ||
+    if (group_find(g, v->member_id) || group_pending(g, v->member_id) ||
         (join.instance.at && group_static(g, join.instance)))
         return ERR_MALFORMED;
     struct member *m = member_new(g, v->member_id, &join);
@@ -77,7 +77,7 @@ static err_t members_load(struct groups *s, struct group *g,
         err_t e = member_load(s, g, &v->members.at[i]);
         if (e) return e;
     }
-    struct member *leader = v->leader.at ? group_member(g, v->leader) : NULL;
+    struct member *leader = v->leader.at ? group_find(g, v->leader) : NULL;
     if (leader) g->leader = leader;
     g->generation = v->generation;
     return ERR_OK;

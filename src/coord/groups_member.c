@@ -123,7 +123,7 @@ static struct member *member_of(const struct group *g, struct slice id, bool pen
     return m && m->pending == pending ? m : NULL;
 }
 
-struct member *group_member(const struct group *g, struct slice id)
+struct member *group_find(const struct group *g, struct slice id)
 {
     return member_of(g, id, false);
 }
@@ -151,7 +151,7 @@ err_t group_check_member(const struct group *g, struct slice id, struct slice in
                              SLICE_ARG(instance), SLICE_ARG(g->name));
         if (!now) id = (struct slice){0};
     }
-    if (id.at) *out = group_member(g, id);
+    if (id.at) *out = group_find(g, id);
     if (*out) return ERR_OK;
     return diag_fail(d, ERR_UNKNOWN_MEMBER, "group '%.*s' does not know this member",
                      SLICE_ARG(g->name));

@@ -91,7 +91,7 @@ static err_t propose(struct group *g, const struct group_sync *r)
 {
     for (struct member *m = g->first; m; m = m->next) keep_free(&m->proposed);
     for (size_t i = 0; i < r->assignment_count; i++) {
-        struct member *m = group_member(g, r->assignments[i].member);
+        struct member *m = group_find(g, r->assignments[i].member);
         if (m && !keep_set(&m->proposed, r->assignments[i].assignment)) return ERR_NO_MEMORY;
     }
     return ERR_OK;
