@@ -70,6 +70,18 @@ const struct verb verbs[] = {
              {"--if-not-exists", NULL, "for create: fine when it is there"},
              {"--yes", NULL, "do not ask"}, JSON_OPTION, SESSION_OPTIONS),
      true, verb_topics},
+    {"groups", "[list | describe | members | reset | delete | forget] [GROUP …]",
+     "consumer groups: who reads, how far behind; and moving them",
+     "reset shows where a group would stand, and changes it with --execute. Talks to this "
+     "project's "
+     "server, or to any Kafka cluster by --brokers.",
+     OPTIONS({"--to", "PLACE",
+              "for reset: earliest, latest, current, an offset, +N or -N from where it stands, a "
+              "time: 2026-11-21T08:00:00Z"},
+             {"--topic", "TOPIC[:0,1]", "for reset and forget: only there; several times"},
+             {"--execute", NULL, "for reset: change it"}, {"--yes", NULL, "do not ask"},
+             JSON_OPTION, SESSION_OPTIONS),
+     true, verb_groups},
     {"produce", "TOPIC", "lines or JSON records from standard input, into a topic",
      "Every record is acknowledged by the log before the command ends with 0; what is sent again "
      "after a broken connection is not written twice. --json reads what `sluice consume --json` "
@@ -120,6 +132,10 @@ const struct verb verbs[] = {
          {"--fault", "FAULT",
           "answer every request with a fault of the real site; `sluice help faults` lists them"}),
      false, verb_api},
+    {"link-tools", "DIR", "names of Kafka's tools in a folder, that lead to this program",
+     "kafka-topics, kafka-console-consumer and the others, also with .sh: lines of tutorials work "
+     "as they stand. `sluice help tools` lists them.",
+     NULL, false, verb_link_tools},
     {"help", "[COMMAND | settings | functions | sources | faults | kafka | tools]",
      "this list, or one command's help", "",
      OPTIONS({"--markdown", NULL, "as a page of docs/"}, {"--man", NULL, "the manual page"}), false,

@@ -119,10 +119,31 @@ err_t json_pick_bytes(struct json_pick *p, struct slice value, struct arena *a, 
     return e;
 }
 
+struct items {
+    struct arena *arena;
+    struct slice *list;
+    size_t count;
+};
+
+static err_t take_item(void *ctx, struct slice item)
+{
+    struct items *x = ctx;
+    struct slice *list =
+        arena_resize(x->arena, x->list, x->count * sizeof(*list), (x->count + 1) * sizeof(*list));
+    if (!list) return ERR_NO_MEMORY;
+    list[x->count++] = item;
+    x->list = list;
+    return ERR_OK;
+}
+
 err_t json_pick_each(struct json_pick *p, struct slice document, const char *path, struct arena *a,
                      err_t (*each)(void *ctx, struct slice item), void *ctx, struct diag *d)
 {
     struct slice copy;
+    struct items x = {.arena = a};
     err_t e = padded(document, a, &copy, d);
-    return e ? e : json_items(p->decoder, copy, slice_of(path), each, ctx, d);
+    if (!e) e = json_items(p->decoder, copy, slice_of(path), take_item, &x, d);
+    /* only now: `each` may decode, and the decoder knows one document at a time */
+    for (size_t i = 0; !e && i < x.count; i++) e = each(ctx, x.list[i]);
+    return e;
 }

@@ -122,6 +122,25 @@ err_t sheet_print(const struct sheet *s, bool json)
     return ERR_OK;
 }
 
+err_t sheet_print_tabs(const struct sheet *s)
+{
+    int widths[SHEET_COLUMNS];
+    struct slice text;
+    struct cursor c = cursor_of(buf_view(&s->cells));
+    if (s->cells.err) return s->cells.err;
+    for (int i = 0; i < s->columns; i++) widths[i] = (int)s->name_lens[i];
+    for (int i = 0; next_cell(&c, &text); i = (i + 1) % s->columns)
+        widths[i] = MAX(widths[i], width(text));
+    for (int i = 0; i < s->columns; i++)
+        printf("%-*.*s\t%s", widths[i], (int)s->name_lens[i], s->names[i],
+               i + 1 == s->columns ? "\n" : "");
+    c = cursor_of(buf_view(&s->cells));
+    for (int i = 0; next_cell(&c, &text); i = (i + 1) % s->columns)
+        printf("%.*s%*s\t%s", SLICE_ARG(text), widths[i] - width(text), "",
+               i + 1 == s->columns ? "\n" : "");
+    return ERR_OK;
+}
+
 void sheet_done(struct sheet *s)
 {
     buf_done(&s->cells);

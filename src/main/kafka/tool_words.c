@@ -17,6 +17,42 @@ const char *tool_reason(const struct diag *d)
     return d->why[0] ? d->why : d->what;
 }
 
+/* Names of theirs that are not made from the error's name. */
+static const struct {
+    const char *name, *java;
+} java_names[] = {{"NON_EMPTY_GROUP", "GroupNotEmpty"},
+                  {"TOPIC_ALREADY_EXISTS", "TopicExists"},
+                  {"INVALID_TOPIC_EXCEPTION", "InvalidTopic"},
+                  {"INVALID_CONFIG", "InvalidConfiguration"},
+                  {"COORDINATOR_LOAD_IN_PROGRESS", "CoordinatorLoadInProgress"}};
+
+void put_java_error(struct buf *out, const struct diag *d)
+{
+    const char *name = strrchr(d->what, ' ');
+    if (d->err == ERR_UNKNOWN_TOPIC) {
+        buf_text(out, "org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This "
+                      "server does not host this topic-partition.");
+        return;
+    }
+    if (d->err != ERR_PEER || !d->why[0] || !name ||
+        strspn(name + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != strlen(name + 1)) {
+        buf_text(out, tool_reason(d));
+        return;
+    }
+    buf_text(out, "org.apache.kafka.common.errors.");
+    for (size_t i = 0; i < COUNT_OF(java_names); i++)
+        if (strcmp(java_names[i].name, name + 1) == 0) {
+            buf_printf(out, "%sException: %s", java_names[i].java, d->why);
+            return;
+        }
+    bool upper = true;
+    for (name++; *name; name++) {
+        if (*name != '_') buf_char(out, (char)(upper ? *name : *name - 'A' + 'a'));
+        upper = *name == '_';
+    }
+    buf_printf(out, "Exception: %s", d->why);
+}
+
 int tool_error(const struct diag *d)
 {
     fprintf(stderr, "%s\n", d->what);

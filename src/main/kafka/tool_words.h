@@ -13,5 +13,8 @@ bool codec_of(const char *name, enum codec *out);
 MUST_CHECK err_t session_of_client(const struct args *a, const char *file_option,
                                    const char *const *property_options, size_t count,
                                    struct session *s, struct diag *d);
+/* An error as Java prints it: "org.apache.kafka.common.errors.GroupIdNotFoundException: text"; one
+ * that is not the broker's as it is. */
+void put_java_error(struct buf *out, const struct diag *d);
 /* One line for an error: why, else what. */
 const char *tool_reason(const struct diag *d);

@@ -32,6 +32,16 @@ int tool_help(const struct verb *v); /* its usage and options, on standard outpu
 int tool_topics(const struct verb *v, const struct args *a);
 int tool_console_producer(const struct verb *v, const struct args *a);
 int tool_console_consumer(const struct verb *v, const struct args *a);
+int tool_consumer_groups(const struct verb *v, const struct args *a);
+int tool_configs(const struct verb *v, const struct args *a);
+int tool_get_offsets(const struct verb *v, const struct args *a);
+int tool_delete_records(const struct verb *v, const struct args *a);
+int tool_broker_api_versions(const struct verb *v, const struct args *a);
+int tool_log_dirs(const struct verb *v, const struct args *a);
+int tool_transactions(const struct verb *v, const struct args *a);
+int tool_metadata_quorum(const struct verb *v, const struct args *a);
 int verb_topics(const struct verb *v, const struct args *a);
+int verb_groups(const struct verb *v, const struct args *a);
+int verb_link_tools(const struct verb *v, const struct args *a);
 int verb_produce(const struct verb *v, const struct args *a);
 int verb_consume(const struct verb *v, const struct args *a);
