@@ -9,9 +9,10 @@
 #include "os/clock.h"
 #include "wire/kafka/kafka.h"
 
-#include <netinet/in.h>
+#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 enum { WAIT_MS = 10000, LOG_MAX = 256 << 20 };
 
@@ -19,7 +20,7 @@ static struct log *log_of;
 static struct coord *coord;
 static struct users *users;
 static struct kafka_door *door;
-static char dir[64];
+static char dir[64], address[96]; /* of a Unix socket: it leaves no ports in TIME_WAIT */
 
 static void must(err_t e, const struct diag *d)
 {
@@ -46,6 +47,7 @@ static void door_up(void)
     struct diag d = {0};
     snprintf(dir, sizeof(dir), "/tmp/sluice-fuzz-door-%d", (int)getpid());
     snprintf(log_dir, sizeof(log_dir), "%s/log", dir);
+    snprintf(address, sizeof(address), "%s/socket", dir);
     snprintf(users_file, sizeof(users_file), "%s/users", dir);
     snprintf(command, sizeof(command), "rm -rf %s && mkdir %s", dir, dir);
     if (system(command)) abort();
@@ -57,7 +59,7 @@ static void door_up(void)
     must(log_topic_create(log_of, SLICE("t"), 2, &c, &t, &d), &d);
     must(coord_open(&(struct coord_options){.log = log_of}, &coord, &d), &d);
     must(users_open(users_file, &users, &d), &d);
-    must(kafka_door_open(&(struct kafka_door_options){.address = "127.0.0.1",
+    must(kafka_door_open(&(struct kafka_door_options){.address = address,
                                                       .tls_port = -1,
                                                       .loops = 1,
                                                       .log = log_of,
@@ -100,9 +102,9 @@ static void put_requests(struct buf *out, const uint8_t *at, size_t size)
 static void talk(struct slice bytes)
 {
     static uint8_t sink[65536];
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(kafka_door_port(door))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    snprintf(to.sun_path, sizeof(to.sun_path), "%s", address);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) abort();
     for (uint32_t sent = 0; sent < bytes.len;) {
         ssize_t n = send(fd, bytes.at + sent, bytes.len - sent, MSG_NOSIGNAL);
@@ -112,11 +114,11 @@ static void talk(struct slice bytes)
     shutdown(fd, SHUT_WR);
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (poll(&p, 1, WAIT_MS) != 1) abort(); /* neither answered nor closed */
+        int ready = poll(&p, 1, WAIT_MS);
+        if (ready < 0 && errno == EINTR) continue; /* libFuzzer's own alarm */
+        if (ready != 1) abort();                   /* neither answered nor closed */
         if (recv(fd, sink, sizeof(sink), 0) <= 0) break;
     }
-    struct linger none = {.l_onoff = 1}; /* no ports left in TIME_WAIT */
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     close(fd);
 }
 
