@@ -100,6 +100,7 @@ err_t log_span_take(struct log_partition *p, int64_t offset, size_t max_bytes, b
     out->fd = k.s->fd;
     out->position = k.position;
     out->size = (size_t)(cut - k.position);
+    out->end = next_offset >= 0 ? next_offset : limit;
     out->segment = k.s;
     return ERR_OK;
 }

@@ -132,6 +132,24 @@ TEST(large_answers_are_sent_from_the_file_and_small_ones_read)
     kit_close(&k);
 }
 
+TEST(a_span_says_where_it_ends)
+{
+    struct kit k = {0};
+    struct log_span s;
+    kit_open(&k);
+    struct log_partition *p = log_partition(kit_topic(&k, "t", 1, NULL, NULL), 0);
+    for (int i = 0; i < 6; i++) kit_produced(&k, "t", 0, 10, 1000);
+    for (int64_t limit = 10; limit <= 60; limit += 10) {
+        CHECK_OK(log_span_take(p, 0, MIB(1), true, limit, &s, NULL), NULL);
+        CHECK_INT(s.end, limit);
+        log_span_give(&s);
+        CHECK_OK(log_span_take(p, 0, 25000, true, limit, &s, NULL), NULL);
+        CHECK_INT(s.end, MIN(limit, 20));
+        log_span_give(&s);
+    }
+    kit_close(&k);
+}
+
 TEST(one_batch_comes_however_small_the_limits_are)
 {
     struct kit k = {0};
