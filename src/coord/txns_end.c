@@ -20,6 +20,15 @@ static bool ends_by_commit(const struct txn *t)
 
 static void send_markers(struct txns *s, struct txn *t);
 
+/* The decision is durable since end_written, so the answer is OK whatever comes. It waits for the
+ * markers, so that who has been told of a commit sees it; not for what has to be tried again. */
+static void tell_ender(struct txn *t)
+{
+    struct coord_request *r = t->ender;
+    t->ender = NULL;
+    if (r) coord_answer(r, ERR_OK);
+}
+
 /* --- another try, and the last record --------------------------------------------------------- */
 
 static void try_again(struct coord *c, struct coord_timer *timer)
@@ -29,6 +38,7 @@ static void try_again(struct coord *c, struct coord_timer *timer)
 
 static void try_again_later(struct txns *s, struct txn *t)
 {
+    tell_ender(t);
     t->retry_ms = MIN(MAX(2 * t->retry_ms, TXN_RETRY_MS), TXN_RETRY_MAX_MS);
     if (!s->stopped) coord_timer_set(s->c, &t->timer, t->retry_ms, try_again);
 }
@@ -50,6 +60,7 @@ static void markers_are_back(struct txns *s, struct txn *t)
             try_again_later(s, t);
             return;
         }
+    tell_ender(t);
     if (s->stopped) return;
     txn_complete_next(&t->now, clock_wall_ms(), &next);
     vec_clear(&t->places); /* all are ended: the record names none */
@@ -156,8 +167,12 @@ static void end_written(struct txns *s, struct txn *t, struct coord_request *hea
         r->new_id = rotates ? t->now.next_id : t->now.producer_id;
         r->new_epoch = rotates ? 0 : t->now.epoch;
     }
-    coord_answer(head, e);
-    if (!e) txn_finish(s, t);
+    if (e) {
+        coord_answer(head, e);
+        return;
+    }
+    t->ender = head;
+    txn_finish(s, t);
 }
 
 static err_t end_next(struct txns *s, const struct txn *t, const struct txn_end *r,

@@ -49,6 +49,7 @@ struct txn {
     struct coord_timer patience;
     struct coord_request *waiting;
     uint32_t waiting_count;
+    struct coord_request *ender; /* the EndTxn that is told when the markers are there */
 };
 struct txns {
     struct coord *c;

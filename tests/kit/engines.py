@@ -24,7 +24,7 @@ import sysconfig
 import tempfile
 import time
 
-from harness import ROOT, SLUICE, Failed, Server, check, wait_for
+from harness import ROOT, SLUICE, Failed, Server, check, run, wait_for
 
 PLACE = pathlib.Path(os.environ.get("SLUICE_PEERS", pathlib.Path.home() / ".cache" / "sluice-peers"))
 HERE = ROOT / "tests" / "peers"
@@ -278,11 +278,16 @@ class Kafka:
 class SluiceServer:
     """Our server with its Kafka door on a free port and an empty project; other doors on free ports too."""
 
-    def __init__(self, sets=()):
+    def __init__(self, sets=(), closed=False):
+        """`closed`: without the tutorials' passwords, as a listener beyond loopback wants it."""
         check(os.access(SLUICE, os.X_OK), f"there is no program {SLUICE}: ./test builds it, or ninja -C build")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-peers-"))
         (self.folder / "pipeline.sql").write_text("-- no streams: the peers make their own topics\n")
         self.port = free_port()
+        if closed:
+            for words, line in ((("passwd", "admin"), "a long and private one\n"), (("remove", "cassandra"), "")):
+                r = run("users", *words, "--project", self.folder, stdin=line)
+                check(r.returncode == 0, f"sluice users {' '.join(words)}: {r.stderr}")
         self.server = Server(self.folder, sets=(f"kafka.port={self.port}", *sets))
         self.process = self.server.process
         try:
