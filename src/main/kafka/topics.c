@@ -94,14 +94,12 @@ static void print_partitions(const struct args *a, const struct kafka_metadata_r
 }
 
 /* "name=value" of what is not a default, comma-separated; answers how many. */
-static int put_overrides(struct buf *out, const struct kafka_describe_configs_response_result *r,
-                         bool own_only)
+static int put_overrides(struct buf *out, const struct kafka_describe_configs_response_result *r)
 {
     int n = 0;
     for (int32_t i = 0; i < r->configs.count; i++) {
         const struct kafka_describe_configs_response_config *k = &r->configs.at[i];
-        if (k->config_source == FROM_DEFAULT || (own_only && k->config_source != FROM_TOPIC))
-            continue;
+        if (k->config_source == FROM_DEFAULT) continue;
         buf_printf(out, "%s%.*s=%.*s", n++ ? "," : "", SLICE_ARG(k->name), SLICE_ARG(k->value));
     }
     return n;
@@ -137,7 +135,7 @@ static err_t tool_describe(struct session *s, const struct args *a,
         buf_printf(&line,
                    "\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: ", t->partitions.count,
                    replicas);
-        int own = put_overrides(&line, &configs->results.at[i], overrides_only);
+        int own = put_overrides(&line, &configs->results.at[i]);
         e = line.err;
         if (!e && !only_partitions(a) && (!overrides_only || own)) printf("%s\n", buf_cstr(&line));
         buf_done(&line);
