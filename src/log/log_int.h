@@ -39,6 +39,8 @@ enum {
     HINTS = 32,           /* a partition that is read: so many readers at as many places */
     AHEAD_MIN = 64 << 10, /* zeroed ahead of the tail: see docs/decisions/0002 */
     AHEAD_MAX = 1 << 20,
+    PIECE_BYTES = 1 << 20, /* of one write */
+    PIECE_PARTS = 1024,
     AHEAD_RUN_MAX = 256 << 10,   /* larger writes gain nothing from zeros that are there already */
     CHECKPOINT_BYTES = 16 << 20, /* a crash leaves at most this, and one group, to scan */
     IDLE_CHECKPOINT_BYTES = 256 << 10,

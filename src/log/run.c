@@ -187,6 +187,30 @@ static size_t run_ahead(const struct run *r, const struct log_partition *p)
     return (size_t)MIN(MIN(MAX(size, (uint64_t)AHEAD_MIN), (uint64_t)AHEAD_MAX), limit - end);
 }
 
+/* Piece by piece, the disk at work on one while the next is copied: one write of several MiB costs
+ * seven times the processor here, and leaves all the waiting to the sync (docs/decisions/0013). */
+static err_t write_pieces(int fd, struct iovec *parts, int count, uint64_t at, struct diag *d)
+{
+    struct iovec piece[PIECE_PARTS];
+    while (count > 0) {
+        int n = 0;
+        size_t size = 0;
+        while (count > 0 && n < PIECE_PARTS && size < PIECE_BYTES) {
+            size_t some = MIN(parts->iov_len, PIECE_BYTES - size);
+            piece[n++] = (struct iovec){parts->iov_base, some};
+            parts->iov_base = (uint8_t *)parts->iov_base + some;
+            parts->iov_len -= some;
+            size += some;
+            if (parts->iov_len == 0) parts++, count--;
+        }
+        err_t e = file_pwritev(fd, piece, n, at, d);
+        if (e) return e;
+        if (count > 0 && size == PIECE_BYTES) file_sync_begin(fd, at, size);
+        at += size;
+    }
+    return ERR_OK;
+}
+
 static err_t run_write_parts(struct run *r, struct log_partition *p, size_t ahead, struct diag *d)
 {
     struct iovec
@@ -194,7 +218,7 @@ static err_t run_write_parts(struct run *r, struct log_partition *p, size_t ahea
     int count = (int)r->space->parts.count;
     memcpy(parts, r->space->parts.items, r->space->parts.count * sizeof(*parts));
     if (ahead) parts[count++] = (struct iovec){p->log->writer.zeros, ahead};
-    err_t e = file_pwritev(r->segment->fd, parts, count, r->segment->size, d);
+    err_t e = write_pieces(r->segment->fd, parts, count, r->segment->size, d);
     if (!e) p->file_end = MAX(p->file_end, r->segment->size + r->bytes + ahead);
     return e;
 }

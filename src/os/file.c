@@ -110,6 +110,11 @@ err_t file_sync(int fd, struct diag *d)
     return fdatasync(fd) == 0 ? ERR_OK : fd_failed(d, fd, errno, "sync", 0, 0);
 }
 
+void file_sync_begin(int fd, uint64_t at, size_t size)
+{
+    (void)sync_file_range(fd, (off64_t)at, (off64_t)size, SYNC_FILE_RANGE_WRITE);
+}
+
 err_t file_truncate(int fd, uint64_t size, struct diag *d)
 {
     int rc;

@@ -23,6 +23,9 @@ struct iovec;
 MUST_CHECK err_t file_pwritev(int fd, struct iovec *parts, int count, uint64_t at,
                               struct diag *d);      /* may change `parts` */
 MUST_CHECK err_t file_sync(int fd, struct diag *d); /* fdatasync */
+/* Lets the disk begin with these bytes, so that the sync which follows has less to wait for. A
+ * hint: it says nothing about what is durable, and what goes wrong is that sync's to tell. */
+void file_sync_begin(int fd, uint64_t at, size_t size);
 MUST_CHECK err_t file_truncate(int fd, uint64_t size, struct diag *d);
 /* Reserves the space; the size stays as it is. Fine where the file system can not. */
 MUST_CHECK err_t file_preallocate(int fd, uint64_t size, struct diag *d);
