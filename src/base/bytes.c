@@ -50,7 +50,7 @@ struct slice cursor_slice(struct cursor *c, uint64_t len)
     if (len > UINT32_MAX && c->err == ERR_OK) c->err = ERR_TOO_BIG;
     if (!need(c, len)) return (struct slice){0};
     struct slice s = {c->at, (uint32_t)len};
-    c->at += len;
+    if (len) c->at += len; /* of a null slice, not even 0 bytes on */
     return s;
 }
 

@@ -13,7 +13,8 @@ struct cursor {
 
 static inline struct cursor cursor_of(struct slice s)
 {
-    return (struct cursor){s.at, s.at + s.len, ERR_OK};
+    /* Even NULL + 0 is undefined in C, and a null slice is an everyday thing. */
+    return (struct cursor){s.at, s.at ? s.at + s.len : NULL, ERR_OK};
 }
 static inline size_t cursor_left(const struct cursor *c)
 {

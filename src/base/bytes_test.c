@@ -105,6 +105,16 @@ TEST(a_length_that_lies_is_refused_before_anything_is_taken)
     CHECK_INT(c.err, ERR_OK);
 }
 
+TEST(a_null_slice_reads_as_an_empty_one)
+{
+    struct cursor c = cursor_of((struct slice){0}); /* the sanitizers watch the arithmetic */
+    CHECK_INT(cursor_left(&c), 0);
+    CHECK_INT(cursor_slice(&c, 0).len, 0);
+    CHECK_INT(c.err, ERR_OK);
+    CHECK_INT(cursor_i8(&c), 0);
+    CHECK_INT(c.err, ERR_SHORT);
+}
+
 TEST(a_buffer_grows_to_its_ceiling_and_then_sticks)
 {
     size_t before = mem_held();

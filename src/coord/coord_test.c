@@ -63,7 +63,7 @@ TEST(a_hundred_thousand_timers_are_put_off_in_place)
 {
     enum { MANY = 100000 };
     struct coord c = {.alarm_ms = INT64_MAX};
-    struct coord_timer *many = calloc(MANY, sizeof(*many));
+    struct coord_timer *many = mem_take(MANY * sizeof(*many));
     INVARIANT(many);
     clock_fake_set(1000000);
     for (int i = 0; i < MANY; i++) coord_timer_set(&c, &many[i], 10000 + i % 1000, bell_rings);
@@ -77,7 +77,7 @@ TEST(a_hundred_thousand_timers_are_put_off_in_place)
     CHECK(c.timers && c.timers->key_ms > coord_mono_ms());
     for (int i = 0; i < MANY; i++) coord_timer_stop(&c, &many[i]);
     CHECK(c.timers == NULL);
-    free(many);
+    mem_give(many);
     clock_fake_set(-1);
 }
 

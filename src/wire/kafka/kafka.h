@@ -183,9 +183,9 @@ struct kafka_splices {
 };
 
 /* Appends to `out`. In an answer what the version can not say is left out, in a question it is an
- * error: it would mean less. An error (out's own, ERR_TOO_BIG for one; a null or a value that the version
- * can not say: ERR_MALFORMED, ERR_VERSION) leaves a part of the message behind: throw it away, or
- * set out->len back. Without splices, records in a file are ERR_UNSUPPORTED. */
+ * error: it would mean less. An error (out's own, ERR_TOO_BIG for one; a null or a value that the
+ * version can not say: ERR_MALFORMED, ERR_VERSION) leaves a part of the message behind: throw it
+ * away, or set out->len back. Without splices, records in a file are ERR_UNSUPPORTED. */
 MUST_CHECK err_t kafka_encode(const struct kafka_message *m, int16_t version, const void *in,
                               struct buf *out, struct kafka_splices *splices, struct diag *d);
 
