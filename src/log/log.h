@@ -26,8 +26,9 @@ struct log_options {
     int64_t clean_backoff_ms;
     uint64_t clean_bytes_per_s;
     uint32_t clean_keys_max;
-    bool mutant_answer_before_sync; /* the crash tests' checker must catch this; never set elsewhere
-                                     */
+    /* the crash tests' checker must catch these; never set elsewhere */
+    bool mutant_answer_before_sync;
+    bool mutant_skip_truncation; /* recovery takes a torn tail as it stands */
 };
 
 enum { LOG_CONFIG_TEXT_MAX = 128 };  /* of a kept text, with its end */

@@ -145,6 +145,7 @@ static err_t cut_tail(struct scan *c, struct log_recovery *seen)
                  segment_path(c->p, c->s, "log", path), (unsigned long long)c->at,
                  (unsigned long long)(end - c->at), (long long)c->next_offset);
     }
+    if (c->p->topic->log->options.mutant_skip_truncation) c->at = end;
     return c->file_size > c->at ? file_truncate(c->s->fd, c->at, c->d) : ERR_OK;
 }
 

@@ -172,6 +172,7 @@ static err_t open_kafka(struct project *p, const struct exec_world *w, struct us
         .conns_max = (uint32_t)config_number(c, CONFIG_kafka_conns_max),
         .conns_per_address_max = (uint32_t)config_number(c, CONFIG_kafka_conns_per_address),
         .request_max = (uint32_t)config_number(c, CONFIG_kafka_max_request),
+        .mutant_ignore_aborts = getenv("SLUICE_MUTANT_IGNORE_ABORTS") != NULL,
     };
     err_t e = login_of(p, &o.login, d);
     if (!e && o.tls_port >= 0) e = open_tls(p, b, d);

@@ -48,6 +48,7 @@ static err_t open_log(struct project *p, struct exec_world *w, struct diag *d)
         .segment_bytes = (uint64_t)config_number(&p->config, CONFIG_log_segment),
         .disk_keep_free = (uint64_t)config_number(&p->config, CONFIG_log_keep_free),
         .mutant_answer_before_sync = getenv("SLUICE_MUTANT_ANSWER_FIRST") != NULL,
+        .mutant_skip_truncation = getenv("SLUICE_MUTANT_SKIP_TRUNCATION") != NULL,
     };
     return log_open(&o, clock_wall_ms(), &w->log, d);
 }

@@ -177,6 +177,7 @@ static bool put_aborted(struct fetch *f, struct fetch_item *i,
     if (!f->committed || i->error) return true;
     bool fits = i->span.size == 0 || log_aborted(i->partition, i->offset, i->next_offset, &found,
                                                  &f->call->diag) == ERR_OK;
+    if (door_options(f->call->door)->mutant_ignore_aborts) found.count = 0;
     out->aborted_transactions.at =
         fits ? call_new(f->call, kafka_fetch_response_aborted_transaction, found.count) : NULL;
     fits = out->aborted_transactions.at != NULL;

@@ -27,6 +27,8 @@ struct kafka_door_options {
     uint32_t conns_max;             /* 0: 20,000 */
     uint32_t conns_per_address_max; /* 0: no limit of its own */
     uint32_t request_max;           /* bytes of a frame after the login; 0: 100 MiB */
+    /* the bank transfer's checker must catch this; never set elsewhere */
+    bool mutant_ignore_aborts;
 };
 MUST_CHECK err_t kafka_door_open(const struct kafka_door_options *o, struct kafka_door **out,
                                  struct diag *d);
