@@ -70,7 +70,8 @@ static void part_left(void *arg)
 
 void call_drop(struct call *c)
 {
-    mem_give(c->frame);
+    struct shard *s = c->link->shard;
+    frames_give(&s->frames, s->loop, c->frame, c->frame_cap);
     c->frame = NULL;
     part_left(c); /* the call itself counts as one */
 }
@@ -82,6 +83,7 @@ void calls_done(struct shard *s)
         call_free(c);
     }
     s->kept = NULL;
+    frames_done(&s->frames);
     buf_done(&s->out);
 }
 

@@ -58,7 +58,7 @@ struct call {
     /* link.c's own */
     struct call *next; /* in the order of the connection's requests */
     uint8_t *frame;    /* the request's bytes, mem_: a handler may patch them in place */
-    uint32_t frame_size;
+    uint32_t frame_size, frame_cap;
     int64_t begun_ns; /* when it was its turn */
     bool started, ended, broken;
     uint32_t parts;                  /* of the answer, that have not left yet */

@@ -146,6 +146,7 @@ static void frame_is_whole(struct link *l)
     }
     c->frame = l->frame;
     c->frame_size = l->frame_size;
+    c->frame_cap = l->frame_cap;
     l->frame = NULL;
     l->size_have = 0;
     if (l->last)
@@ -183,6 +184,8 @@ static bool frame_begin(struct link *l, size_t here)
     }
     l->frame_size = size;
     l->frame_have = 0;
+    l->frame = frames_take(&l->shard->frames, size, &l->frame_cap);
+    if (l->frame) return true;
     l->frame_cap = (uint32_t)MIN((size_t)size, MAX(here, (size_t)FRAME_FIRST));
     l->frame = mem_take_raw(MAX(l->frame_cap, 1u));
     if (!l->frame) link_close(l, "out of memory; connection closed", NULL);
@@ -192,7 +195,7 @@ static bool frame_begin(struct link *l, size_t here)
 /* Never more than twice what has come. */
 static bool frame_grow(struct link *l)
 {
-    if (l->frame_have < l->frame_cap || l->frame_cap == l->frame_size) return true;
+    if (l->frame_have < l->frame_cap || l->frame_cap >= l->frame_size) return true;
     uint32_t cap = (uint32_t)MIN((uint64_t)l->frame_size, (uint64_t)l->frame_cap * 2);
     uint8_t *grown = mem_resize(l->frame, cap);
     if (!grown) {
@@ -212,7 +215,7 @@ static size_t take_some(struct link *l, struct slice in)
     if (l->size_have < 4) return took;
     if (!l->frame && !frame_begin(l, in.len - took)) return took;
     while (took < in.len && l->frame_have < l->frame_size && frame_grow(l)) {
-        size_t n = MIN(in.len - took, (size_t)(l->frame_cap - l->frame_have));
+        size_t n = MIN(in.len - took, (size_t)(MIN(l->frame_cap, l->frame_size) - l->frame_have));
         uint8_t *to = l->frame + l->frame_have;
         if (to != in.at + took) memcpy(to, in.at + took, n); /* or it was read into its place */
         took += n;
@@ -245,7 +248,7 @@ static uint8_t *link_room(void *state, struct conn *conn, size_t *size)
     struct link *l = state;
     (void)conn;
     if (!l->frame || !l->admitted || !frame_grow(l)) return NULL;
-    *size = l->frame_cap - l->frame_have;
+    *size = MIN(l->frame_cap, l->frame_size) - l->frame_have;
     return l->frame + l->frame_have;
 }
 

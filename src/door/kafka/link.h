@@ -3,6 +3,7 @@
  * A link lives on one shard's loop and is touched there only; a call comes back to it by a message.
  */
 #pragma once
+#include "door/kafka/frames.h"
 #include "door/kafka/kafka_int.h"
 #include "door/kafka/sasl.h"
 #include "os/crowd.h"
@@ -22,6 +23,7 @@ struct shard {
     struct loop_message stop;
     struct call *kept; /* for the next requests, with their arenas */
     struct buf out;    /* an answer is encoded here */
+    struct frames frames;
     uint32_t kept_count, calls;
     bool stopping;
 };
