@@ -16,6 +16,14 @@ struct admin_answer admin_answer(struct call *c, err_t e, const struct diag *d)
     return a;
 }
 
+void admin_work(struct call *c, const void *at, kafka_handler *fn)
+{
+    if (at)
+        call_work(c, fn);
+    else
+        call_refuse(c, ERR_NO_MEMORY);
+}
+
 /* --- CreateTopics ----------------------------------------------------------------------------- */
 
 /* Kafka counts '.' and '_' as one in the names of its metrics, and refuses a second such name. */
@@ -217,10 +225,7 @@ void kafka_create_topics(struct call *c)
     }
     out->topics.at = call_new(c, kafka_create_topics_response_topic, MAX(r->topics.count, 0));
     out->topics.count = MAX(r->topics.count, 0);
-    if (out->topics.at)
-        call_work(c, create_topics);
-    else
-        call_refuse(c, ERR_NO_MEMORY);
+    admin_work(c, out->topics.at, create_topics);
 }
 
 /* --- DeleteTopics ----------------------------------------------------------------------------- */
@@ -299,10 +304,7 @@ void kafka_delete_topics(struct call *c)
     int32_t count = MAX(MAX(r->topics.count, r->topic_names.count), 0);
     out->responses.at = call_new(c, kafka_delete_topics_response_topic, count);
     out->responses.count = count;
-    if (out->responses.at)
-        call_work(c, delete_topics);
-    else
-        call_refuse(c, ERR_NO_MEMORY);
+    admin_work(c, out->responses.at, delete_topics);
 }
 
 /* --- CreatePartitions ------------------------------------------------------------------------- */
@@ -315,6 +317,8 @@ static err_t grow_one(struct call *c, const struct kafka_create_partitions_reque
     if (!topic)
         return diag_fail(d, ERR_UNKNOWN_TOPIC, "This server does not host this topic-partition.");
     int32_t now = log_topic_partitions(topic);
+    if (log_topic_is_internal(topic)) /* a group would move to another partition, its offsets not */
+        return diag_fail(d, ERR_POLICY, "The coordinators' own topics keep their partitions.");
     if (t->count == now)
         return diag_fail(d, ERR_PARTITIONS, "Topic already has %d partition(s).", now);
     if (t->count < now)
@@ -354,10 +358,7 @@ void kafka_create_partitions(struct call *c)
     struct kafka_create_partitions_response *out = c->response;
     out->results.count = MAX(r->topics.count, 0);
     out->results.at = call_new(c, kafka_create_partitions_response_result, out->results.count);
-    if (out->results.at)
-        call_work(c, create_partitions);
-    else
-        call_refuse(c, ERR_NO_MEMORY);
+    admin_work(c, out->results.at, create_partitions);
 }
 
 /* --- DeleteRecords ---------------------------------------------------------------------------- */
@@ -406,8 +407,5 @@ void kafka_delete_records(struct call *c)
             call_new(c, kafka_delete_records_response_partition, o->partitions.count);
         room = o->partitions.at != NULL;
     }
-    if (room)
-        call_work(c, delete_records);
-    else
-        call_refuse(c, ERR_NO_MEMORY);
+    admin_work(c, room ? out->topics.at : NULL, delete_records);
 }
