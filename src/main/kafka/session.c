@@ -57,6 +57,48 @@ static err_t read_file(struct properties *p, struct arena *texts, const char *pa
     return e;
 }
 
+/* What this client goes by; anything else is said to have no effect, as the Java clients do. */
+static const char *const honoured[] = {
+    "acks",
+    "auto.offset.reset",
+    "batch.size",
+    "bootstrap.servers",
+    "client.id",
+    "compression.type",
+    "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.idempotence",
+    "enable.ssl.certificate.verification",
+    "group.id",
+    "group.instance.id",
+    "isolation.level",
+    "sasl.jaas.config",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "session.timeout.ms",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "ssl.keystore.type",
+    "ssl.truststore.location",
+    "ssl.truststore.type",
+};
+
+static void tell_without_effect(const struct properties *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < COUNT_OF(honoured); k++)
+            known = known || strcmp(p->rows[i].name, honoured[k]) == 0;
+        if (!known)
+            fprintf(stderr, "warning: the property %s has no effect here\n", p->rows[i].name);
+    }
+}
+
 err_t properties_read(const struct session_from *from, struct arena *texts, struct properties **out,
                       struct diag *d)
 {
@@ -65,6 +107,7 @@ err_t properties_read(const struct session_from *from, struct arena *texts, stru
     err_t e = from->file ? read_file(*out, texts, from->file, d) : ERR_OK;
     for (int i = 0; !e && i < from->property_count; i++)
         e = property_add(*out, texts, slice_of(from->properties[i]), d);
+    if (!e) tell_without_effect(*out);
     return e;
 }
 
