@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_BUCKETS = 1024 };
+enum { FILE_BUCKETS = 1024, SECTOR = 512 };
 
 struct undo { /* one change of a file's bytes */
     off_t at, old_size;
@@ -284,14 +284,24 @@ static void put_back(struct file *f, const struct undo *u)
     (void)!real_ftruncate(f->fd, u->old_size);
 }
 
-/* The write at which the surviving beginning ends reached the disk in part: an append is cut short.
- */
+/* The write at which the surviving beginning ends reached the disk in part: its first bytes did,
+ * and where it changed bytes that were there, perhaps some of its sectors in no order at all. */
 static void tear(struct file *f, const struct undo *u)
 {
-    if (u->size && u->at == u->old_size && u->size > 1)
-        (void)!real_ftruncate(f->fd, u->old_size + (off_t)(next_random() % u->size));
-    else
+    if (u->size < 2) {
         put_back(f, u);
+        return;
+    }
+    off_t reached = u->at + (off_t)(next_random() % u->size), end = u->at + (off_t)u->old_len;
+    bool scattered = next_random() % 2;
+    for (off_t at = scattered ? u->at : reached; at < end;) {
+        off_t next = (at / SECTOR + 1) * SECTOR < end ? (at / SECTOR + 1) * SECTOR : end;
+        if (!scattered || next_random() % 2)
+            (void)!real_pwrite(f->fd, u->old + (at - u->at), (size_t)(next - at), at);
+        at = next;
+    }
+    off_t size = scattered ? u->old_size : reached;
+    (void)!real_ftruncate(f->fd, size > u->old_size ? size : u->old_size);
 }
 
 static void cut_file(struct file *f)
