@@ -1,13 +1,13 @@
 """The bank's clients, by librdkafka: `work` moves money in transactions while the broker is killed under it, `read` tells
 what a read_committed consumer sees. Run by tests/kit/bank.py.
 
-work BOOTSTRAP FOLDER SEED: writes FOLDER/journal, a line an event, before or after it as said:
+work BOOTSTRAP FOLDER SEED LIFE: writes FOLDER/journal, a line an event, before or after it as said:
   begin T          before the transaction T writes its first leg
   committing T     before it asks for the commit; from here on both ends are possible
   committed T      the broker has said so
   aborted T        it was given up, and the broker has said so (or the client knows it was never committed)
   plain P O V      the idempotent producer's record V was acknowledged at offset O of partition P
-It pauses while FOLDER/pause exists, and says so by FOLDER/paused-NAME.
+It pauses while FOLDER/pause exists, and says so by FOLDER/paused-NAME. LIFE counts the processes before this one.
 """
 import json
 import pathlib
@@ -23,6 +23,9 @@ QUICK = {"reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 40, "retry.backo
          "topic.metadata.refresh.interval.ms": 1000, "topic.metadata.refresh.fast.interval.ms": 20}
 
 
+A_LIFE = 10_000_000  # more than a process numbers
+
+
 class Journal:
     def __init__(self, folder):
         self.file = open(folder / "journal", "a", buffering=1)
@@ -36,11 +39,11 @@ class Journal:
 class Worker(threading.Thread):
     """One transactional id: transfers, some given up, some overtaken by a second producer of the same id."""
 
-    def __init__(self, name, bootstrap, folder, journal, seed):
+    def __init__(self, name, bootstrap, folder, journal, seed, first):
         super().__init__(daemon=True)
         self.name, self.bootstrap, self.folder, self.journal = name, bootstrap, folder, journal
         self.rng = random.Random(seed)
-        self.n = 0
+        self.n = first
         self.producer = None
 
     def make(self):
@@ -104,9 +107,9 @@ class Worker(threading.Thread):
             self.legs(old, txn)
             old.flush(5)
             self.producer = self.make()
-            self.legs(old, txn)
-            threading.Thread(target=old.flush, args=(2,), daemon=True).start()
+            self.legs(old, txn)  # librdkafka's own thread sends them while the next transfer is under way
             self.transfer()
+            old.flush(0.1)
         except (KafkaException, BufferError):
             self.producer = self.make()
 
@@ -126,9 +129,9 @@ class Worker(threading.Thread):
 class Plain(threading.Thread):
     """An idempotent producer: what it is told is there, is there, once, in order."""
 
-    def __init__(self, bootstrap, folder, journal):
+    def __init__(self, bootstrap, folder, journal, first):
         super().__init__(daemon=True)
-        self.folder, self.journal, self.n = folder, journal, 0
+        self.folder, self.journal, self.n = folder, journal, first
         self.options = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 1, "message.timeout.ms": 300000, **QUICK}
 
     def told(self, err, message):
@@ -153,11 +156,12 @@ class Plain(threading.Thread):
             time.sleep(0.002)
 
 
-def work(bootstrap, folder, seed):
-    folder = pathlib.Path(folder)
+def work(bootstrap, folder, seed, life):
+    folder, first = pathlib.Path(folder), int(life) * A_LIFE
     journal = Journal(folder)
-    rng = random.Random(int(seed))
-    workers = [Worker(f"teller{i}", bootstrap, folder, journal, rng.random()) for i in range(4)] + [Plain(bootstrap, folder, journal)]
+    rng = random.Random(f"{seed} {life}")
+    workers = [Worker(f"teller{i}", bootstrap, folder, journal, rng.random(), first) for i in range(4)]
+    workers.append(Plain(bootstrap, folder, journal, first))
     for w in workers:
         w.start()
     while all(w.is_alive() for w in workers):
