@@ -349,8 +349,9 @@ static err_t topic_make_files(struct log_topic *t, int32_t from, int32_t to, str
         return ERR_EXISTS;
     }
     err_t e = topic_store(t, to, &t->settings, false, d);
-    for (int32_t i = from; !e && i < to; i++) e = dir_make(partition_path(table[i], NULL, path), d);
-    return e;
+    for (int32_t i = from; !e && i < to; i++)
+        e = dir_make_in(partition_path(table[i], NULL, path), d);
+    return e ? e : dir_sync(t->log->dir, d); /* once for all their names */
 }
 
 /* Removes what a deleted, or half made, topic has on disk: its file last. */

@@ -51,6 +51,12 @@ err_t dir_make(const char *path, struct diag *d)
     }
 }
 
+err_t dir_make_in(const char *path, struct diag *d)
+{
+    if (mkdir(path, DIR_MODE) == 0 || (errno == EEXIST && is_dir(path))) return ERR_OK;
+    return diag_errno(d, errno, "directory %s can not be made", path);
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
