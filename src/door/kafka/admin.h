@@ -17,6 +17,9 @@ struct admin_answer {
 };
 struct admin_answer admin_answer(struct call *c, err_t e, const struct diag *d);
 
+/* call_work, when there was room for the answer's items (`at`); else the refusal. */
+void admin_work(struct call *c, const void *at, kafka_handler *fn);
+
 /* Where a setting's value comes from, and what it is, in the protocol's numbers. */
 enum config_source { SOURCE_TOPIC = 1, SOURCE_BROKER = 4, SOURCE_DEFAULT = 5 };
 enum config_type {

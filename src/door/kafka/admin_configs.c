@@ -249,10 +249,7 @@ void kafka_alter_configs(struct call *c)
     struct kafka_alter_configs_response *out = c->response;
     out->responses.count = MAX(r->resources.count, 0);
     out->responses.at = call_new(c, kafka_alter_configs_response_resource, out->responses.count);
-    if (out->responses.at)
-        call_work(c, alter_configs);
-    else
-        call_refuse(c, ERR_NO_MEMORY);
+    admin_work(c, out->responses.at, alter_configs);
 }
 
 /* The protocol's operations are the log's, in this order. */
@@ -305,10 +302,7 @@ void kafka_incremental_alter_configs(struct call *c)
     out->responses.count = MAX(r->resources.count, 0);
     out->responses.at =
         call_new(c, kafka_incremental_alter_configs_response_resource, out->responses.count);
-    if (out->responses.at)
-        call_work(c, incremental_alter_configs);
-    else
-        call_refuse(c, ERR_NO_MEMORY);
+    admin_work(c, out->responses.at, incremental_alter_configs);
 }
 
 /* --- ListConfigResources ---------------------------------------------------------------------- */
