@@ -152,13 +152,9 @@ struct shower {
 static err_t show_all(void *ctx)
 {
     struct shower *w = ctx;
-    if (w->out.err) return w->out.err;
-    bool fine = w->out.len == 0 ||
-                (fwrite(w->out.at, 1, w->out.len, stdout) == w->out.len && fflush(stdout) == 0);
-    buf_reset(&w->out);
-    if (fine) return ERR_OK;
-    fprintf(stderr, "Unable to write to standard out, closing consumer.\n");
-    return ERR_STOPPED;
+    err_t e = put_out(&w->out);
+    if (e == ERR_STOPPED) fprintf(stderr, "Unable to write to standard out, closing consumer.\n");
+    return e;
 }
 
 static err_t show(void *ctx, const struct kafka_taken *t)

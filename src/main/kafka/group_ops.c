@@ -126,6 +126,15 @@ static struct group_row *row_of(struct group_row *rows, size_t count, struct sli
     return NULL;
 }
 
+/* Each topic once; answers how many there are then. */
+static int32_t topic_add(struct slice *names, int32_t count, struct slice topic)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (slice_compare(names[i], topic) == 0) return count;
+    names[count] = topic;
+    return count + 1;
+}
+
 /* Ends of the logs, of topics that are still there. */
 static err_t fill_ends(struct session *s, struct group_row *rows, size_t count, struct diag *d)
 {
@@ -135,12 +144,7 @@ static err_t fill_ends(struct session *s, struct group_row *rows, size_t count, 
     struct slice *names = arena_take(s->arena, (count + 1) * sizeof(*names));
     int32_t topics = 0;
     if (!names) return no_room(d);
-    for (size_t i = 0; i < count; i++) {
-        bool known = false;
-        for (int32_t k = 0; k < topics && !known; k++)
-            known = slice_compare(names[k], rows[i].topic) == 0;
-        if (!known) names[topics++] = rows[i].topic;
-    }
+    for (size_t i = 0; i < count; i++) topics = topic_add(names, topics, rows[i].topic);
     err_t e = kafka_client_topics(s->client, names, topics, false, s->arena, &m, d);
     if (!e) e = places_of(s, m, &ends, &n, d);
     if (!e) e = ask_offsets(s, ends, n, d);
@@ -319,12 +323,7 @@ static err_t ask_bounds(struct session *s, const struct reset *r, const struct k
     struct slice *names = arena_take(s->arena, (count + 1) * sizeof(*names));
     int32_t topics = 0;
     if (!names) return no_room(d);
-    for (size_t i = 0; i < count; i++) {
-        bool known = false;
-        for (int32_t k = 0; k < topics && !known; k++)
-            known = slice_compare(names[k], spots[i].topic) == 0;
-        if (!known) names[topics++] = spots[i].topic;
-    }
+    for (size_t i = 0; i < count; i++) topics = topic_add(names, topics, spots[i].topic);
     err_t e = kafka_client_topics(s->client, names, topics, false, s->arena, &m, d);
     for (int i = 0; !e && i < 3; i++) {
         e = places_of(s, m, &at[i], places, d);

@@ -3,6 +3,8 @@
 #include "base/hash.h"
 #include "data/json.h"
 
+#include <stdio.h>
+
 struct record_format record_format_usual(void)
 {
     return (struct record_format){.value = true,
@@ -172,4 +174,13 @@ void put_record_json(struct buf *out, const struct kafka_taken *t)
         buf_char(out, '}');
     }
     buf_text(out, "]}\n");
+}
+
+err_t put_out(struct buf *out)
+{
+    if (out->err) return out->err;
+    bool fine =
+        out->len == 0 || (fwrite(out->at, 1, out->len, stdout) == out->len && fflush(stdout) == 0);
+    buf_reset(out);
+    return fine ? ERR_OK : ERR_STOPPED;
 }

@@ -16,3 +16,5 @@ void put_record(struct buf *out, const struct record_format *f, const struct kaf
 void put_record_json(struct buf *out, const struct kafka_taken *t);
 /* A value for people: what is no text as <base64 …>, null as <null>. */
 void put_shown(struct buf *out, struct slice bytes, bool null);
+/* What was put goes to stdout, at once; ERR_STOPPED: nobody reads there any more. */
+MUST_CHECK err_t put_out(struct buf *out);

@@ -112,11 +112,7 @@ struct shower {
 static err_t show_all(void *ctx)
 {
     struct shower *w = ctx;
-    if (w->out.err) return w->out.err;
-    bool fine = w->out.len == 0 ||
-                (fwrite(w->out.at, 1, w->out.len, stdout) == w->out.len && fflush(stdout) == 0);
-    buf_reset(&w->out);
-    return fine ? ERR_OK : ERR_STOPPED; /* whoever read us has enough */
+    return put_out(&w->out);
 }
 
 static err_t show(void *ctx, const struct kafka_taken *t)
