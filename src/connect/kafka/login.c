@@ -119,8 +119,9 @@ static err_t take_challenge(struct scram_client *s, struct slice answer, struct 
     s->nonce = attribute(answer, 'r');
     struct slice salt = attribute(answer, 's'), count = attribute(answer, 'i');
     char digits[12] = "";
-    bool fits = s->nonce.len > ours.len && memcmp(s->nonce.at, ours.at, ours.len) == 0 &&
-                salt.len && slice_to_cstr(count, digits, sizeof(digits));
+    bool fits = ours.len && s->nonce.len > ours.len &&
+                memcmp(s->nonce.at, ours.at, ours.len) == 0 && salt.len &&
+                slice_to_cstr(count, digits, sizeof(digits));
     s->iterations = atoi(digits);
     if (!fits || s->iterations < 1 || s->iterations > ITERATIONS_MAX ||
         parse_base64(salt, &s->salt))
