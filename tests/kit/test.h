@@ -11,7 +11,8 @@ typedef void (*test_fn)(void);
 void test_add(const char *name, test_fn fn);
 void test_failed(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-const char *test_dir(void);            /* an empty directory of this test's own, removed after it */
+const char *test_dir(void); /* an empty directory of this test's own, removed after it; in
+                             * $SLUICE_TEST_DIR, else in /tmp */
 uint64_t test_random(uint64_t *state); /* the same numbers each run: start from a constant */
 
 #define TEST(name)                                                                                 \

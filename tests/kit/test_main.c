@@ -13,7 +13,7 @@ static struct {
 } tests[TESTS_MAX];
 static int test_count;
 static int failures_now; /* in the test that runs */
-static char dir_now[64];
+static char dir_now[256];
 
 void test_add(const char *name, test_fn fn)
 {
@@ -43,7 +43,9 @@ void test_not_ok(const char *file, int line, const char *call, err_t e, const st
 const char *test_dir(void)
 {
     if (dir_now[0]) return dir_now;
-    strcpy(dir_now, "/tmp/sluice-unit-XXXXXX");
+    const char *where = getenv("SLUICE_TEST_DIR");
+    int len = snprintf(dir_now, sizeof(dir_now), "%s/sluice-unit-XXXXXX", where ? where : "/tmp");
+    INVARIANT(len < (int)sizeof(dir_now));
     INVARIANT(mkdtemp(dir_now) != NULL);
     return dir_now;
 }
