@@ -35,6 +35,7 @@ class Bank:
         self.seed, self.env = seed, env or {}
         self.said = open(self.folder / "clients.log", "w")
         self.work, self.crashes = None, 0
+        self.seen = {}  # by topic and isolation: what a reader saw once, at its place, stays
 
     def __enter__(self):
         return self
@@ -79,7 +80,7 @@ class Bank:
         """Some transfers, so that what comes next comes while money moves; False when none came."""
         with open(self.clients / "journal") as journal:
             journal.seek(0, os.SEEK_END)
-            wanted, end = 1 + self.rng.randrange(6), time.monotonic() + 10
+            wanted, end = 1 + self.rng.randrange(20), time.monotonic() + 10
             while wanted > 0 and server.process.poll() is None and time.monotonic() < end:
                 self.clients_live()
                 wanted -= sum(line.startswith("committed") for line in journal)
@@ -140,7 +141,12 @@ class Bank:
 
     def read(self, topic, isolation):
         out = engines.peer(f"reading {topic}", [self.python, CLIENT, "read", f"127.0.0.1:{self.port}", topic, isolation], timeout=90)
-        return [json.loads(line) for line in out.splitlines()]
+        records = [json.loads(line) for line in out.splitlines()]
+        now, before = {(p, o): v for p, o, v in records}, self.seen.get((topic, isolation), {})
+        gone = [(place, v) for place, v in before.items() if now.get(place) != v]
+        check(not gone, f"{topic}, {isolation}: {len(gone)} records that were seen before are lost or others: {gone[:3]}, now {[now.get(g[0]) for g in gone[:3]]}")
+        self.seen[topic, isolation] = now
+        return records
 
     def audit(self, what):
         """With a server that nobody disturbs: the clients come to rest, and what there is is compared with what was said."""
@@ -210,8 +216,12 @@ class Bank:
         check(not lost, f"{what}: {len(lost)} committed transfers are lost: {lost[:3]}")
         wrong = [t for t in seen if state.get(t) not in ("committed", "committing")]
         check(not wrong, f"{what}: transfers are seen that never were committed: {[(t, state.get(t)) for t in wrong[:3]]}")
-        raw = len(self.read("bank", "read_uncommitted"))
-        check(raw >= len(legs), f"{what}: read_uncommitted sees {raw} records, read_committed {len(legs)}")
+        self.read("bank", "read_uncommitted")
+        raw, visible = self.seen["bank", "read_uncommitted"], self.seen["bank", "read_committed"]
+        hidden = [place for place, v in visible.items() if raw.get(place) != v]
+        check(not hidden, f"{what}: read_committed sees what read_uncommitted does not: {hidden[:3]}")
+        unknown = [(place, v) for place, v in raw.items() if json.loads(v)["txn"] not in state]
+        check(not unknown, f"{what}: records that nobody sent: {unknown[:3]}")
 
 
 def run(workdir, disturb, rounds, seed, every=25, env=None):
