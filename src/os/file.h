@@ -35,8 +35,8 @@ MUST_CHECK err_t file_remove(const char *path, struct diag *d); /* fine when abs
 bool file_exists(const char *path);
 MUST_CHECK err_t dir_make(const char *path,
                           struct diag *d); /* with parents; fine when there; synced */
-/* One directory inside one that is there; fine when it exists. Its name is durable after dir_sync of
- * that one: for many at a time. */
+/* One directory inside one that is there; fine when it exists. Its name is durable after dir_sync
+ * of that one: for many at a time. */
 MUST_CHECK err_t dir_make_in(const char *path, struct diag *d);
 MUST_CHECK err_t dir_sync(const char *path,
                           struct diag *d); /* makes creations, renames, removals durable */

@@ -26,8 +26,8 @@ struct web {
 static void stream_gone(void *arg)
 {
     struct web *w = arg;
-    atomic_fetch_add(&w->gone, 1);
     w->held = NULL;
+    atomic_fetch_add(&w->gone, 1); /* the test waits for this one, then reads the other */
 }
 
 static void echo(struct http_request *r)
