@@ -75,6 +75,7 @@ def run_unit(word):
 
 
 def run_folder(group, word):
+    before = Count.passed + Count.failed
     for path in sorted((ROOT / "tests" / group).glob("test_*.py")):
         spec = importlib.util.spec_from_file_location(f"{group}_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
@@ -96,6 +97,9 @@ def run_folder(group, word):
             else:
                 Count.passed += 1
                 say(f"passed {group}/{name} ({time.time() - start:.1f} s)")
+    if not word and Count.passed + Count.failed == before:
+        Count.failed += 1
+        say(f"FAILED {group}: there is no test in it")
 
 
 def main():

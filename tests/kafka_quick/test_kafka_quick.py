@@ -6,7 +6,8 @@ spec = importlib.util.spec_from_file_location("test_kcat", pathlib.Path(__file__
 kcat = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(kcat)
 
-test_kcat_lists_topics_and_partitions = kcat.test_kcat_lists_topics_and_partitions
-test_kcat_reaches_the_broker_by_the_name_it_used = kcat.test_kcat_reaches_the_broker_by_the_name_it_used
-test_kcat_produces_and_consumes_in_every_codec = kcat.test_kcat_produces_and_consumes_in_every_codec
-test_kcat_null_keys_and_null_values = kcat.test_kcat_null_keys_and_null_values
+for name in ("test_kcat_lists_topics_and_partitions", "test_kcat_is_told_the_address_that_it_dialled",
+             "test_kcat_produces_and_consumes_in_every_codec", "test_kcat_null_keys_and_null_values"):
+    test = getattr(kcat, name)
+    test.__module__ = __name__  # else ./test takes it for a helper of another file's, and leaves it out
+    globals()[name] = test
