@@ -244,7 +244,6 @@ static void life_run(struct kit *k, bool bump)
     for (int txn = 0; txn < TXNS && !log_must_reopen(k->log); txn++) {
         if (!known && life_init(k, &w)) return;
         if (txn == 4) tell(3, crash.now.outcome[3] == UNKNOWN ? ABORTED : NOT_BEGUN);
-        known = true;
         tell(txn, UNKNOWN);
         err_t e = life_spread(k, &w, txn);
         if (txn == 3) {

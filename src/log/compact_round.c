@@ -220,8 +220,8 @@ static err_t output_flush(struct round *r, struct output *o)
 static err_t output_add(struct round *r, struct output *o, size_t from)
 {
     struct record_batch b;
+    if (o->pending.len == from) return ERR_OK; /* and maybe nothing ever: `at` is NULL */
     struct slice bytes = slice_make(o->pending.at + from, o->pending.len - from);
-    if (bytes.len == 0) return ERR_OK;
     err_t e = record_batch_read(bytes, false, &b);
     INVARIANT(e == ERR_OK && record_batch_size(&b) == bytes.len);
     if (o->s->size + bytes.len > SEGMENT_BYTES_MAX)
