@@ -1,49 +1,10 @@
 /* A compacted partition whose closed segment holds anything that passes as record batches: cleaning
  * it ends, and either says that it is damaged or leaves whole batches in order, the end where it
  * was, and never more records than before. */
-#include "base/say.h"
-#include "fuzz.h"
-#include "log/log.h"
+#include "fuzz_log.h"
 
-#include <dirent.h>
-
-static char dir[64], partition[96], segment[128];
 static const struct log_options options = {
-    .dir = dir, .disk_keep_free = 1, .clean_backoff_ms = -1, .clean_keys_max = 8};
-
-static void make_log(void)
-{
-    struct log *l;
-    struct log_topic *t;
-    struct diag d;
-    struct log_topic_config c = log_topic_defaults();
-    c.compact = true;
-    c.delete = false;
-    c.segment_ms = 1;
-    c.min_cleanable_ratio = 0;
-    c.delete_retention_ms = 1;
-    snprintf(dir, sizeof(dir), "/tmp/sluice-fuzz-clean-%d", (int)getpid());
-    if (log_open(&options, 1, &l, &d) || log_topic_create(l, SLICE("t"), 1, &c, &t, &d)) abort();
-    log_close(l);
-    snprintf(partition, sizeof(partition), "%s/t-0", dir);
-    snprintf(segment, sizeof(segment), "%s/00000000000000000000.log", partition);
-}
-
-static void empty_partition(void)
-{
-    DIR *files = opendir(partition);
-    if (!files) abort();
-    for (struct dirent *f; (f = readdir(files));)
-        if (f->d_name[0] != '.' && unlinkat(dirfd(files), f->d_name, 0) != 0) abort();
-    closedir(files);
-}
-
-static void remove_log(void)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    (void)!system(command);
-}
+    .dir = fuzz_log_dir, .disk_keep_free = 1, .clean_backoff_ms = -1, .clean_keys_max = 8};
 
 /* How many records there are up to the end; whole batches in order, or it stops here. */
 static int64_t count_records(struct log_partition *p)
@@ -83,19 +44,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct log *l;
     struct diag d;
     if (size < 1) return 0;
-    if (!dir[0]) {
-        say_level_set(SAY_LOG, SAY_OFF);
-        make_log();
-        atexit(remove_log);
-    }
-    empty_partition();
-    uint8_t *copy = fuzz_copy(bytes + 1, size - 1, 0);
-    if (bytes[0] & 1) fuzz_seal_batches(copy, size - 1);
-    int fd = open(segment, O_WRONLY | O_CREAT, 0600);
-    if (fd < 0) abort();
-    if (write(fd, copy, size - 1) != (ssize_t)size - 1) abort();
-    close(fd);
-    mem_give(copy);
+    struct log_topic_config c = log_topic_defaults();
+    c.compact = true;
+    c.delete = false;
+    c.segment_ms = 1;
+    c.min_cleanable_ratio = 0;
+    c.delete_retention_ms = 1;
+    fuzz_log_make(&c);
+    fuzz_log_write(bytes, size);
     for (int round = 0; round < 2; round++) {
         if (log_open(&options, 2, &l, &d)) break;
         if (log_topic_find(l, SLICE("t"))) clean_and_check(l);
