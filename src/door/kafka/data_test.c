@@ -58,6 +58,68 @@ TEST(refusals_of_produce_have_kafka_s_codes)
 }
 
 /* The codec of the newest batch, and whether its records are those of kit_batch. */
+/* One record of a transactional producer, sent and not waited for. */
+static void send_in_txn(struct kit *k, const char *topic, const struct record_batch_options *o)
+{
+    struct kafka_produce_request_partition p;
+    struct kafka_produce_request_topic t;
+    struct kafka_produce_request q;
+    struct record_builder b = record_builder_make(KIB(4));
+    struct buf batch = buf_make(KIB(4));
+    kafka_init(&kafka_produce_request_message, &q);
+    kafka_struct_init(&kafka_produce_request_topic_struct, &t);
+    kafka_struct_init(&kafka_produce_request_partition_struct, &p);
+    record_builder_add(&b, call_now_ms(), SLICE("k"), SLICE("v"), NULL, 0);
+    CHECK_OK(record_builder_finish(&b, o, &batch), NULL);
+    p.records = (struct kafka_records){.bytes = buf_view(&batch), .fd = -1};
+    t.name = slice_of(topic);
+    t.partition_data.at = &p;
+    t.partition_data.count = 1;
+    q.transactional_id = SLICE("pipelined");
+    q.acks = -1;
+    q.topic_data.at = &t;
+    q.topic_data.count = 1;
+    kit_send(k, KAFKA_API_produce, 12, &q);
+    record_builder_done(&b);
+    buf_done(&batch);
+}
+
+TEST(no_produce_overtakes_one_that_is_being_let_into_its_transaction)
+{
+    enum { ROUNDS = 60, AHEAD = 12 };
+    struct kit k = {.with_coord = true};
+    struct kafka_init_producer_id_request q;
+    struct kafka_init_producer_id_response id;
+    kit_open(&k);
+    kafka_init(&kafka_init_producer_id_request_message, &q);
+    q.transactional_id = SLICE("pipelined");
+    q.transaction_timeout_ms = 60000;
+    CHECK(kit_ask(&k, KAFKA_API_init_producer_id, 5, &q, &id));
+    CHECK_INT(id.error_code, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        char topic[16];
+        struct record_batch_options o = {CODEC_NONE, id.producer_id, id.producer_epoch,
+                                         0,          true,           false};
+        snprintf(topic, sizeof(topic), "t%d", round);
+        struct log_partition *p = log_partition(kit_topic(&k, topic, 1, NULL, NULL), 0);
+        while (o.base_sequence < AHEAD) {
+            send_in_txn(&k, topic, &o);
+            o.base_sequence++;
+            /* what comes now finds the door open, while those before may still be asking */
+            while (o.base_sequence == AHEAD / 2 &&
+                   !log_txn_admitted(p, id.producer_id, id.producer_epoch)) {
+            }
+        }
+        for (int i = 0; i < AHEAD; i++) {
+            struct kafka_produce_response r;
+            CHECK(kit_answer(&k, KAFKA_API_produce, 12, &r));
+            CHECK_INT(r.responses.at->partition_responses.at->error_code, 0);
+            CHECK_INT(r.responses.at->partition_responses.at->base_offset, i);
+        }
+    }
+    kit_close(&k);
+}
+
 static int last_codec(struct kit *k, const char *topic, int64_t offset, int32_t count)
 {
     struct buf bytes = buf_make(MIB(4));

@@ -17,11 +17,14 @@ void kit_open(struct kit *k)
     struct log_options l = {.dir = dir};
     CHECK_OK(log_open(&l, call_now_ms(), &k->log, &d), &d);
     CHECK_OK(users_open(users, &k->users, &d), &d);
+    struct coord_options c = {.log = k->log};
+    if (k->with_coord) CHECK_OK(coord_open(&c, &k->coord, &d), &d);
     struct kafka_door_options *o = &k->options;
     o->address = "127.0.0.1";
     o->tls_port = -1;
     o->log = k->log;
     o->users = k->users;
+    o->coord = k->coord;
     o->cluster_id = "sluice-test-cluster-id";
     if (!o->loops) o->loops = 2;
     CHECK_OK(kafka_door_open(o, &k->door, &d), &d);
@@ -35,6 +38,7 @@ void kit_close(struct kit *k)
 {
     if (k->fd >= 0) close(k->fd);
     kafka_door_stop(k->door);
+    if (k->coord) coord_close(k->coord);
     kafka_door_close(k->door);
     users_close(k->users);
     log_close(k->log);

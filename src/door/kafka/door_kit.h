@@ -6,6 +6,8 @@
 struct kit {
     struct kafka_door_options options;
     struct log *log;
+    bool with_coord;
+    struct coord *coord; /* NULL: none was asked for */
     struct users *users;
     struct kafka_door *door;
     struct arena *arena; /* of decoded answers */

@@ -83,6 +83,10 @@ bool refusal_fill(const struct kafka_api *api, int16_t version, const void *requ
 /* The connection is closed instead of an answer, after those before it; why: c->diag. */
 void call_break(struct call *c);
 
+/* What comes behind this call on its connection does not begin before call_unblock: for a produce
+ * that has to ask before it appends, so that none overtakes it. On the connection's loop. */
+void call_block(struct call *c);
+void call_unblock(struct call *c);
 /* Runs fn(c) on the door's worker thread, one at a time: for what waits for the disk. fn ends the
  * call (worker.c). */
 void call_work(struct call *c, kafka_handler *fn);

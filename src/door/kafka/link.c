@@ -40,7 +40,19 @@ static bool may_begin(const struct link *l, const struct call *c)
 {
     if (conn_queued(l->conn) > OUTPUT_HIGH) return false;
     if (c == l->first) return true;
-    return is_produce(l->first) && is_produce(c) && l->running < CALLS_MAX;
+    return l->blocking == 0 && is_produce(l->first) && is_produce(c) && l->running < CALLS_MAX;
+}
+
+void call_block(struct call *c)
+{
+    c->link->blocking++;
+}
+
+void call_unblock(struct call *c)
+{
+    INVARIANT(c->link->blocking > 0);
+    c->link->blocking--;
+    link_pump(c->link);
 }
 
 static void take_off_first(struct link *l)

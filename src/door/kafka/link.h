@@ -63,6 +63,7 @@ struct link {
     struct call *first, *last; /* requests in their order */
     struct call *waiting;      /* the first that has not begun */
     uint32_t count, running;   /* in the list; begun */
+    uint32_t blocking;         /* calls behind which nothing may begin */
     uint32_t held;             /* calls that are not freed: the link outlives them */
     size_t ahead;              /* bytes of the frames in the list */
     bool pumping, paused, closing, admitted;

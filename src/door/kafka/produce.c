@@ -211,6 +211,7 @@ static void let_in(struct loop_message *m)
         refuse(c, item, err_kafka(e), p->add.head.diag.what[0] ? p->add.head.diag.what : NULL);
     }
     append_all(c);
+    call_unblock(c); /* the next produce's batches go behind these */
 }
 
 static void coordinator_said(struct coord_request *r)
@@ -265,6 +266,7 @@ static void begin_appends(struct call *c, struct produce *p)
             refuse(c, &p->items[i], KAFKA_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, NULL);
         answer(c);
     } else if (gather_strangers(c, p)) {
+        call_block(c);
         txn_add_partitions(door_options(c->door)->coord, &p->add);
     } else {
         append_all(c);
