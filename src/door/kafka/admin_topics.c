@@ -265,10 +265,11 @@ static err_t delete_one(struct call *c, struct slice name, const uint8_t *id,
                         struct kafka_delete_topics_response_topic *out, struct diag *d)
 {
     struct log *l = door_options(c->door)->log;
-    struct log_topic *t = name.at ? log_topic_find(l, name) : log_topic_by_id(l, id);
+    bool by_id = id && !name.at;
+    struct log_topic *t = by_id ? log_topic_by_id(l, id) : log_topic_find(l, name);
     out->name = name;
-    if (!name.at) memcpy(out->topic_id.at, id, sizeof(out->topic_id.at));
-    if (!t && !name.at)
+    if (by_id) memcpy(out->topic_id.at, id, sizeof(out->topic_id.at));
+    if (!t && by_id)
         return diag_fail(d, ERR_UNKNOWN_TOPIC_ID, "This server does not host this topic ID.");
     if (!t)
         return diag_fail(d, ERR_UNKNOWN_TOPIC, "This server does not host this topic-partition.");
