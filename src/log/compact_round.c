@@ -423,7 +423,7 @@ static size_t group_size(const struct round *r, size_t first)
 
 static err_t clean_group(struct round *r, struct txn_walk *txns, size_t first, size_t count)
 {
-    struct output o;
+    struct output o = {0}; /* output_open may refuse before it fills it */
     err_t e = output_open(r, &o, first, count);
     for (size_t i = first; !e && i < first + count; i++) e = clean_segment(r, &o, txns, i);
     bool worth = o.changed || count > 1; /* else the old one is as good */
