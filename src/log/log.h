@@ -266,6 +266,9 @@ MUST_CHECK err_t log_topic_grow(struct log *l, struct log_topic *t, int32_t part
 /* A coordinator's: __consumer_offsets, __transaction_state. They are compacted, in segments of
  * 100 MiB, whatever else is said at their making. */
 bool log_topic_is_internal(const struct log_topic *t);
+bool log_topic_name_is_internal(struct slice name);
+/* What is wrong with a topic's name, in Kafka's words; NULL: it is legal. */
+const char *log_topic_name_fault(struct slice name);
 void log_config_markdown(struct buf *out); /* docs/topic-configuration.md */
 struct log_topic *log_topic_by_id(struct log *l, const uint8_t id[16]); /* NULL: none */
 /* Records below `before` are gone for readers, durably (-1: all there are); whole segments of them

@@ -136,16 +136,19 @@ static err_t topic_store(const struct log_topic *t, int32_t partitions,
     return e;
 }
 
-static bool name_is_legal(struct slice name)
+const char *log_topic_name_fault(struct slice name)
 {
-    if (name.len < 1 || name.len > TOPIC_NAME_MAX) return false;
-    if (slice_is(name, ".") || slice_is(name, "..")) return false;
+    if (name.len == 0) return "the empty string is not allowed";
+    if (slice_is(name, ".") || slice_is(name, "..")) return "'.' or '..' is not allowed";
+    if (name.len > TOPIC_NAME_MAX) return "the length is longer than the max allowed length 249";
     for (uint32_t i = 0; i < name.len; i++) {
         uint8_t c = name.at[i];
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '.' && c != '_' && c != '-') return false;
+        if (!letter && c != '.' && c != '_' && c != '-')
+            return "it contains one or more characters other than ASCII alphanumerics, '.', '_' "
+                   "and '-'";
     }
-    return true;
+    return NULL;
 }
 
 /* Format 1 had these few, all of them always. */
@@ -173,7 +176,7 @@ static err_t topic_read(struct log *l, struct sealed *file, struct log_topic **o
     struct slice id_bytes = cursor_slice(c, sizeof(id.at));
     struct slice name = cursor_slice(c, cursor_be(c, 2));
     int32_t partitions = cursor_i32(c);
-    if (c->err || !name_is_legal(name) || partitions < 1 || partitions > PARTITIONS_MAX)
+    if (c->err || log_topic_name_fault(name) || partitions < 1 || partitions > PARTITIONS_MAX)
         return ERR_CORRUPT;
     err_t e = file->version == 1 ? config_get_1(c, &config) : config_get(c, &config, d);
     *deleted = cursor_be(c, 1) != 0;
@@ -278,14 +281,14 @@ err_t log_topics(struct log *l, err_t (*each)(void *ctx, struct log_topic *t), v
 
 /* --- making one ------------------------------------------------------------------------------- */
 
-static bool name_is_internal(struct slice name)
+bool log_topic_name_is_internal(struct slice name)
 {
     return slice_is(name, "__consumer_offsets") || slice_is(name, "__transaction_state");
 }
 
 bool log_topic_is_internal(const struct log_topic *t)
 {
-    return name_is_internal(slice_of(t->name));
+    return log_topic_name_is_internal(slice_of(t->name));
 }
 
 /* What a value goes back to that the topic gives up: for a coordinator's topic Kafka's own choice.
@@ -293,7 +296,7 @@ bool log_topic_is_internal(const struct log_topic *t)
 static struct log_topic_config base_for(struct slice name)
 {
     struct log_topic_config c = log_topic_defaults();
-    if (!name_is_internal(name)) return c;
+    if (!log_topic_name_is_internal(name)) return c;
     c.compact = true;
     c.delete = false;
     c.segment_bytes = MIB(100);
@@ -304,7 +307,7 @@ static struct log_topic_config base_for(struct slice name)
 static struct log_topic_config config_for(struct slice name, const struct log_topic_config *wanted)
 {
     struct log_topic_config c = *wanted;
-    if (name_is_internal(name)) {
+    if (log_topic_name_is_internal(name)) {
         c.compact = true;
         c.delete = false;
         c.segment_bytes = MIB(100);
@@ -316,7 +319,7 @@ static struct log_topic_config config_for(struct slice name, const struct log_to
 static err_t create_check(struct log *l, struct slice name, int32_t partitions,
                           const struct log_topic_config *c, struct diag *d)
 {
-    if (!name_is_legal(name)) {
+    if (log_topic_name_fault(name)) {
         diag_fail(d, ERR_USAGE, "'%.*s' is no topic name", SLICE_ARG(name));
         diag_hint(d, "1 to 249 letters, digits, '.', '_' and '-', but not '.' or '..'");
         return ERR_USAGE;

@@ -48,25 +48,10 @@ static err_t clash_look(void *ctx, struct log_topic *t)
     return ERR_EXISTS;
 }
 
-static const char *name_fault(struct slice name)
-{
-    if (name.len == 0) return "the empty string is not allowed";
-    if (slice_is(name, ".") || slice_is(name, "..")) return "'.' or '..' is not allowed";
-    if (name.len > NAME_MAX_BYTES) return "the length is longer than the max allowed length 249";
-    for (uint32_t i = 0; i < name.len; i++) {
-        uint8_t b = name.at[i];
-        bool letter = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9');
-        if (!letter && b != '.' && b != '_' && b != '-')
-            return "it contains one or more characters other than ASCII alphanumerics, '.', '_' "
-                   "and '-'";
-    }
-    return NULL;
-}
-
 static err_t name_check(struct log *l, struct slice name, struct diag *d)
 {
     struct clash k = {.name = name};
-    const char *fault = name_fault(name);
+    const char *fault = log_topic_name_fault(name);
     if (fault)
         return diag_fail(d, ERR_TOPIC_NAME, "Topic name '%.*s' is invalid: %s",
                          (int)MIN(name.len, 250), (const char *)name.at, fault);

@@ -113,7 +113,6 @@ struct sasl_room *door_sasl(struct kafka_door *k);
 void call_address(const struct call *c, char host[256], int32_t *port);
 
 /* --- topics, for all handlers (topics.c) ------------------------------------------------------ */
-bool topic_is_internal(struct slice name); /* __consumer_offsets, __transaction_state */
 /* By id when the request has one (not all zero), else by name: UNKNOWN_TOPIC_ID or
  * UNKNOWN_TOPIC_OR_PARTITION in *code when there is none. */
 struct log_topic *topic_of(struct call *c, struct slice name, const struct uuid *id, int16_t *code);

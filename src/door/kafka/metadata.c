@@ -55,7 +55,7 @@ static bool put_topic(struct call *c, struct kafka_metadata_response_topic *out,
     const struct kafka_metadata_request *q = c->request;
     out->name = log_topic_name(t);
     memcpy(out->topic_id.at, log_topic_id(t), sizeof(out->topic_id.at));
-    out->is_internal = topic_is_internal(out->name);
+    out->is_internal = log_topic_name_is_internal(out->name);
     if (q->include_topic_authorized_operations)
         out->topic_authorized_operations = topic_operations(call_who(c)->role);
     return put_partitions(c, out, t);
@@ -66,7 +66,7 @@ static void put_missing(struct kafka_metadata_response_topic *out, struct slice 
 {
     out->name = name;
     out->error_code = code;
-    out->is_internal = topic_is_internal(name);
+    out->is_internal = log_topic_name_is_internal(name);
 }
 
 static bool wants_creation(const struct call *c)
@@ -82,7 +82,7 @@ static int16_t create(struct call *c, struct slice name, struct log_topic **out)
     const struct kafka_door_options *o = door_options(c->door);
     struct log_topic_config config = log_topic_defaults();
     struct diag d = {0};
-    if (topic_is_internal(name))
+    if (log_topic_name_is_internal(name))
         return KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION; /* coord's to make */
     if (call_who(c)->role < ROLE_USER) return KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
     err_t e = log_topic_create(o->log, name, MAX(o->default_partitions, 1), &config, out, &d);
@@ -92,21 +92,10 @@ static int16_t create(struct call *c, struct slice name, struct log_topic **out)
     return e == ERR_EXISTS ? KAFKA_ERROR_LEADER_NOT_AVAILABLE : err_kafka(e);
 }
 
-static bool name_is_legal(struct slice name)
-{
-    if (name.len < 1 || name.len > 249 || slice_is(name, ".") || slice_is(name, "..")) return false;
-    for (uint32_t i = 0; i < name.len; i++) {
-        uint8_t c = name.at[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '.' && c != '_' && c != '-') return false;
-    }
-    return true;
-}
-
 static int16_t why_missing(struct slice name)
 {
-    return name_is_legal(name) ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION
-                               : KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    return log_topic_name_fault(name) ? KAFKA_ERROR_INVALID_TOPIC_EXCEPTION
+                                      : KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 static bool put_named(struct call *c, const struct kafka_metadata_request_topic *asked,
@@ -209,7 +198,7 @@ static bool has_missing(struct call *c)
     int16_t code;
     for (int32_t i = 0; i < q->topics.count; i++) {
         struct slice name = q->topics.at[i].name;
-        if (name.at && !topic_of(c, name, NULL, &code) && name_is_legal(name)) return true;
+        if (name.at && !topic_of(c, name, NULL, &code) && !log_topic_name_fault(name)) return true;
     }
     return false;
 }
@@ -311,7 +300,7 @@ static int32_t put_described(struct call *c,
     int32_t count = MAX(MIN(total - first, room), 0);
     out->name = log_topic_name(t);
     memcpy(out->topic_id.at, log_topic_id(t), sizeof(out->topic_id.at));
-    out->is_internal = topic_is_internal(out->name);
+    out->is_internal = log_topic_name_is_internal(out->name);
     out->topic_authorized_operations = topic_operations(call_who(c)->role);
     out->partitions.at = call_new(c, kafka_describe_topic_partitions_response_partition, count);
     if (!one || !out->partitions.at) return -1;

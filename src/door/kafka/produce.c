@@ -110,7 +110,7 @@ static bool prepare(struct call *c, struct item *i, const struct kafka_produce_r
     } else if (!partition) {
         if (!i->out->error_code) i->out->error_code = KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
         refuse(c, i, i->out->error_code, NULL);
-    } else if (topic_is_internal(log_topic_name(t)) && !is_admin_client(c)) {
+    } else if (log_topic_is_internal(t) && !is_admin_client(c)) {
         refuse(c, i, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION, "Cannot append to an internal topic");
     } else {
         err_t e = look_at(c, p, &b, &why);

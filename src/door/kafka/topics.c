@@ -2,11 +2,6 @@
 #include "door/kafka/kafka_int.h"
 #include "log/log.h"
 
-bool topic_is_internal(struct slice name)
-{
-    return slice_is(name, "__consumer_offsets") || slice_is(name, "__transaction_state");
-}
-
 struct log_topic *topic_of(struct call *c, struct slice name, const struct uuid *id, int16_t *code)
 {
     static const struct uuid none;
