@@ -25,7 +25,7 @@ err_t err_from_errno(int error); /* ENOSPC -> ERR_DISK_FULL, ENOENT -> ERR_NOT_F
 
 struct diag {
     err_t err;
-    char what[256];  /* "table spark_streams.created_users has no column 'postcod'" */
+    char what[512];  /* "table spark_streams.created_users has no column 'postcod'" */
     char where[256]; /* "pipeline.sql:12:8" */
     char why[512];   /* "No space left on device (write of 4096 bytes)" */
     char hint[256];  /* "did you mean 'postcode'?" */

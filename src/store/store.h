@@ -40,6 +40,28 @@ struct store_column {
     uint16_t id;       /* given by the store, never reused within a table */
 };
 
+struct store_option { /* as CQL writes it: comment, compaction (a map's text: {'class': '…'}) … */
+    struct slice name, value;
+};
+enum store_index_kind { INDEX_VALUES, INDEX_KEYS, INDEX_ENTRIES, INDEX_FULL }; /* of what of the column */
+struct store_index {
+    struct slice name, target; /* target as system_schema shows it: "values(v)" or "v" */
+    enum store_index_kind kind;
+    uint16_t column;              /* its id */
+    bool sai;                     /* USING 'sai': ranges, and several at once */
+    struct slice class_name;      /* CUSTOM: as written; {0} otherwise */
+    const struct store_option *options;
+    uint32_t option_count;
+    uint32_t prefix;              /* of its entries; changed by TRUNCATE and rebuilding */
+    bool ready;                   /* all rows that were there when it was made are in */
+};
+struct store_dropped { /* a column that was: its cells up to then are not seen */
+    struct slice name;
+    const struct type *type;
+    enum column_role role;
+    uint16_t id;
+    int64_t dropped_us;
+};
 struct store_table {
     struct slice keyspace, name;
     struct store_column *columns; /* partition keys, clustering keys, then the others by name */
@@ -47,15 +69,49 @@ struct store_table {
     uint32_t prefix; /* changed by TRUNCATE and DROP */
     uint8_t id[16];
     uint32_t default_ttl; /* seconds; 0: none */
+    uint32_t gc_grace;    /* seconds a tombstone is kept; 864,000 where none is given */
     uint64_t version;     /* the schema's, grows with each change */
-    struct slice options; /* other table options, as text, kept and shown */
+    const struct store_option *options; /* all other options, kept and shown, by name */
+    uint32_t option_count;
+    const struct store_index *indexes; /* by name */
+    uint32_t index_count;
+    const struct store_dropped *dropped;
+    uint32_t dropped_count;
+    bool counter; /* all regular columns are counters */
+};
+struct store_keyspace {
+    struct slice name;
+    const struct store_option *replication; /* class first: its full Java name, then the others */
+    uint32_t replication_count;
+    bool durable_writes;
 };
 
-/* Tables are immutable values; a change makes a new one. The pointer stays good until store_close.
- */
+/* Tables, keyspaces and types are immutable values; a change makes a new one. The pointers stay good
+ * until store_close. */
 MUST_CHECK err_t store_keyspace_create(struct store *s, struct slice name, struct slice replication,
                                        struct diag *d); /* ERR_EXISTS */
+/* The same with all that a keyspace has; `replace`: it is there and changes. */
+MUST_CHECK err_t store_keyspace_put(struct store *s, const struct store_keyspace *k, bool replace, struct diag *d);
+MUST_CHECK err_t store_keyspace_drop(struct store *s, struct slice name, struct diag *d); /* with all inside */
+const struct store_keyspace *store_keyspace_find(struct store *s, struct slice name); /* NULL: none */
 bool store_keyspace_exists(struct store *s, struct slice name);
+/* User types, in order of their making: a TYPE_STRUCT with its name, never frozen itself. Changing one
+ * changes every table and type that is made of it: they become new values. */
+MUST_CHECK err_t store_type_put(struct store *s, struct slice keyspace, const struct type *t, bool replace,
+                                struct diag *d);
+MUST_CHECK err_t store_type_drop(struct store *s, struct slice keyspace, struct slice name,
+                                 struct diag *d); /* who uses it is the caller's to look at */
+const struct type *store_type_find(struct store *s, struct slice keyspace, struct slice name);
+MUST_CHECK err_t store_types(struct store *s, struct slice keyspace,
+                             err_t (*each)(void *ctx, const struct type *t), void *ctx);
+/* The table as it shall be now: columns added (id 0: the store gives one), dropped (then it stands in
+ * `dropped`), renamed (same id), options, indexes (prefix 0: a new one, which is filled from the rows
+ * there before this answers). Identity, key and prefix stay. */
+MUST_CHECK err_t store_table_alter(struct store *s, const struct store_table *now,
+                                   const struct store_table *wanted, const struct store_table **out,
+                                   struct diag *d);
+/* Changes with every change of a keyspace, table, type or index. */
+uint64_t store_schema_version(struct store *s);
 MUST_CHECK err_t store_keyspaces(struct store *s, err_t (*each)(void *ctx, struct slice name),
                                  void *ctx);
 MUST_CHECK err_t store_table_create(struct store *s, const struct store_table *wanted,
