@@ -113,7 +113,7 @@ def java_consume(broker, topic, count):
     return float(text.strip().splitlines()[-1].split(",")[5])  # data.consumed.in.nMsg's rate: nMsg.sec
 
 
-def latencies(broker, rate, seconds):
+def latencies(broker, rate, seconds, linger=0):
     """From the producer's call to the consumer's, milliseconds: rdkafka_performance -l on both sides."""
     topic = make_topic(broker)
     count = rate * seconds
@@ -125,7 +125,7 @@ def latencies(broker, rate, seconds):
         try:
             time.sleep(1.5)  # it is connected and waits: what is measured is the way of a record, not of a client's start
             rdkafka("-P", "-b", f"127.0.0.1:{broker.port}", "-t", topic, "-s", 100, "-c", count, "-a", -1, "-r", rate, "-l", "-q",
-                    "-X", "queue.buffering.max.ms=0", timeout=seconds * 3 + 60)
+                    "-X", f"queue.buffering.max.ms={linger}", timeout=seconds * 3 + 60)
             consumer.wait(60)
         finally:
             consumer.kill()
@@ -178,11 +178,11 @@ def bench(add, cpu, pss, base, turns, records):
                 rounds(made, table, cpu, f"fetch {size} B, Java", "records/s", lambda b: java_consume(b, topics[b.name], count), count * size, 1e9)
             for b in made:
                 table.put("memory under load (PSS)", "MiB", b.name, pss(b.process.pid))
-        for rate in (1000, 10000):
+        for rate, linger in ((1000, 0), (10000, 0), (10000, 1)):  # at 10,000 requests a second Kafka does not keep up here: with a linger too
             for _ in range(turns):
                 for b in made:
-                    for q, ms in latencies(b, rate, 5).items():
-                        table.put(f"latency at {rate}/s, {q}", "ms", b.name, ms)
+                    for q, ms in latencies(b, rate, 5, linger).items():
+                        table.put(f"latency at {rate}/s, linger {linger} ms, {q}", "ms", b.name, ms)
     finally:
         for b in made:
             b.stop()
