@@ -80,14 +80,14 @@ struct store_read {
     uint32_t after_count;
     bool after_partition_done;
 };
-struct store_rows;
+struct store_cursor;
 /* `snapshot` NULL: as it is now; the cursor holds it. Everything comes from `a`, which the caller
  * resets when he is done with all rows; the row itself is good until the next call. */
 MUST_CHECK err_t store_rows_open(struct store *s, const struct store_snapshot *n, const struct store_read *r,
-                                 struct arena *a, struct store_rows **out, struct diag *d);
-MUST_CHECK err_t store_rows_next(struct store_rows *c, const struct store_row **out /* NULL: the end */,
+                                 struct arena *a, struct store_cursor **out, struct diag *d);
+MUST_CHECK err_t store_rows_next(struct store_cursor *c, const struct store_row **out /* NULL: the end */,
                                  struct diag *d);
-void store_rows_close(struct store_rows *c); /* NULL is fine */
+void store_rows_close(struct store_cursor *c); /* NULL is fine */
 /* One row by its whole key (or a partition's statics: key_count = the partition key's columns), without
  * a cursor. *out NULL: there is none. Values live in `a`. */
 MUST_CHECK err_t store_row_get(struct store *s, const struct store_table *t, const struct slice *key,

@@ -1,29 +1,60 @@
 /* Many writes of one row become one, cell by cell. Commutative, associative, idempotent: whenever
- * RocksDB merges, and however it groups the writes, the bytes come out the same. */
+ * RocksDB merges, and however it groups the writes, the bytes come out the same. So what a row
+ * tombstone, or a complex cell's deletion, reaches is always left out, never now and then. */
 #include "store/store_int.h"
 
-enum { CELLS_ON_STACK = 64, MEMORY_TRIES = 3 };
+enum { CELLS_ON_STACK = 64, MEMORY_TRIES = 3, BODIES_MAX = 1 << 30 };
 
 struct cells {
     struct cell *at;
     size_t count;
 };
+struct merging {
+    struct arena *bodies; /* complex cells that were made here; NULL: none yet */
+    struct cells have, next;
+    size_t cap;   /* of both */
+    bool complex; /* a row of version 2 is among them */
+};
 
-/* to = a and b; both sorted by id. Room for a->count + b's cells is there. */
-static err_t cells_merge(const struct cells *a, struct slice row, struct cells *to, size_t cap)
+/* Place in a row: a complex cell comes behind a simple one of its id. */
+static inline uint32_t rank(const struct cell *c)
+{
+    return (uint32_t)c->id << 1 | c->complex;
+}
+
+/* `b` may be of no bytes: then only what `floor` reaches goes. */
+static err_t body_merge(struct merging *m, struct cell *a, struct slice b, int64_t floor)
+{
+    if (!m->bodies) m->bodies = arena_new(BODIES_MAX);
+    if (!m->bodies) return ERR_NO_MEMORY;
+    return a->id == CELL_RANGES ? ranges_merge(a->value, b, floor, m->bodies, &a->value)
+                                : complex_merge(a->value, b, floor, m->bodies, &a->value);
+}
+
+/* next = have and the row's, both sorted. */
+static err_t cells_merge(struct merging *m, struct slice row)
 {
     struct row_reader r;
     struct cell b;
     row_open(&r, row);
     bool more = row_next(&r, &b);
     size_t i = 0, n = 0;
-    while ((i < a->count || more) && n < cap) {
-        if (!more || (i < a->count && a->at[i].id < b.id)) {
+    const struct cells *a = &m->have;
+    struct cells *to = &m->next;
+    m->complex |= r.version > ROW_SIMPLE;
+    while ((i < a->count || more) && n < m->cap) {
+        if (!more || (i < a->count && rank(&a->at[i]) < rank(&b))) {
             to->at[n++] = a->at[i++];
             continue;
         }
-        bool both = i < a->count && a->at[i].id == b.id;
-        to->at[n++] = both && cell_compare(&a->at[i], &b) >= 0 ? a->at[i] : b;
+        bool both = i < a->count && rank(&a->at[i]) == rank(&b);
+        if (both && b.complex) {
+            to->at[n] = a->at[i];
+            err_t e = body_merge(m, &to->at[n++], b.value, INT64_MIN);
+            if (e) return e;
+        } else {
+            to->at[n++] = both && cell_compare(&a->at[i], &b) >= 0 ? a->at[i] : b;
+        }
         i += both;
         more = row_next(&r, &b);
     }
@@ -32,43 +63,85 @@ static err_t cells_merge(const struct cells *a, struct slice row, struct cells *
     return i < a->count || more ? ERR_TOO_BIG : ERR_OK;
 }
 
+/* What the row's tombstone reaches goes; so does what a complex column's whole value replaces. */
+static err_t drop_reached(struct merging *m)
+{
+    struct cells *c = &m->have;
+    int64_t floor = INT64_MIN;
+    size_t n = 0;
+    for (size_t i = 0; i < c->count && c->at[i].id <= CELL_ROW_TOMBSTONE; i++)
+        if (c->at[i].id == CELL_ROW_TOMBSTONE) floor = c->at[i].timestamp;
+    for (size_t i = 0; i < c->count; i++) {
+        struct cell *cell = &c->at[i];
+        bool reached = !cell->complex && cell->id != CELL_ROW_TOMBSTONE && floor != INT64_MIN &&
+                       cell->timestamp <= floor;
+        if (reached) continue;
+        if (cell->complex) {
+            bool twin = n && c->at[n - 1].id == cell->id;
+            int64_t whole = twin ? whole_reaches(&c->at[n - 1]) : INT64_MIN;
+            err_t e = body_merge(m, cell, (struct slice){0}, MAX(floor, whole));
+            if (e) return e;
+            if (cell->value.len == 0) continue;
+        }
+        c->at[n++] = *cell;
+    }
+    c->count = n;
+    return ERR_OK;
+}
+
+/* Newest first: the oldest is what was merged before, and large where the others are small. */
+static err_t merge_rows(struct merging *m, const struct slice *rows, size_t count, struct buf *out)
+{
+    for (size_t i = count; i-- > 0;) {
+        err_t e = cells_merge(m, rows[i]);
+        if (e) return e;
+        struct cells t = m->have;
+        m->have = m->next;
+        m->next = t;
+    }
+    err_t e = m->complex ? drop_reached(m) : ERR_OK;
+    if (e) return e;
+    if (!buf_reserve(out, row_size_max(m->have.at, m->have.count))) return out->err;
+    row_put(out, m->have.at, m->have.count);
+    return out->err;
+}
+
 /* Merges into one of two arrays of `cap` cells; ERR_TOO_BIG asks for larger ones. */
 static err_t merge_within(const struct slice *rows, size_t count, struct cell *memory, size_t cap,
                           struct buf *out)
 {
-    struct cells have = {memory, 0}, next = {memory + cap, 0};
-    for (size_t i = 0; i < count; i++) {
-        err_t e = cells_merge(&have, rows[i], &next, cap);
-        if (e) return e;
-        struct cells t = have;
-        have = next;
-        next = t;
-    }
-    if (!buf_reserve(out, row_size_max(have.at, have.count))) return out->err;
-    row_put(out, have.at, have.count);
-    return out->err;
+    struct merging m = {.have = {memory, 0}, .next = {memory + cap, 0}, .cap = cap};
+    err_t e = merge_rows(&m, rows, count, out);
+    arena_free(m.bodies);
+    return e;
 }
 
-/* Every row is written in the one form (row_put, row_value): alone it is merged already. Most are:
- * compaction asks for each row that it brings to the last level. */
-static err_t row_alone(struct slice row, struct buf *out)
+/* A simple row is written in the one form (row_put, row_value): alone it is merged already. Most
+ * are: compaction asks for each row that it brings to the last level. */
+static bool row_alone(struct slice row, struct buf *out, err_t *e)
 {
     struct row_reader r;
     row_open(&r, row);
-    if (r.err) return r.err;
+    *e = r.err;
+    if (r.err) return true;
+    if (r.version > ROW_SIMPLE) return false;
     buf_slice(out, row);
-    return out->err;
+    *e = out->err;
+    return true;
 }
 
 err_t row_merge(const struct slice *rows, size_t count, struct buf *out)
 {
     struct cell on_stack[2 * CELLS_ON_STACK];
-    if (count == 1) return row_alone(rows[0], out);
-    err_t e = merge_within(rows, count, on_stack, CELLS_ON_STACK, out);
-    for (size_t cap = 1024; e == ERR_TOO_BIG && cap <= CELL_ID_MAX + 1025UL; cap *= 8) {
+    size_t from = out->len;
+    err_t e;
+    if (count == 1 && row_alone(rows[0], out, &e)) return e;
+    e = merge_within(rows, count, on_stack, CELLS_ON_STACK, out);
+    for (size_t cap = 1024; e == ERR_TOO_BIG && cap <= 2 * CELL_ID_MAX + 2UL * 1025; cap *= 4) {
         struct cell *memory = mem_take_raw(2 * cap * sizeof *memory);
         if (!memory) return ERR_NO_MEMORY;
-        buf_reset(out);
+        out->len = from;
+        out->err = ERR_OK;
         e = merge_within(rows, count, memory, cap, out);
         mem_give(memory);
     }

@@ -1,13 +1,14 @@
 /* store_int: what the store's own files share. Private to this room. */
 #pragma once
 #include "os/thread.h"
-#include "store/store.h"
+#include "store/cells.h"
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
 enum {
     FORMAT_VERSION = 1,    /* of the whole directory: STORE_META "format" */
-    ROW_VERSION = 1,       /* first byte of every row's value */
+    ROW_SIMPLE = 1,        /* first byte of a row's value: only simple cells, no row tombstone */
+    ROW_VERSION = 2,       /* … or anything; the newest that is known */
     KEY_PREFIX_SIZE = 4,   /* table, or one of flow's spaces */
     KEY_HEAD_SIZE = 12,    /* prefix and token */
     KEY_PART_MAX = 65535,  /* bytes of one key column's value, Cassandra's own limit */
@@ -20,6 +21,8 @@ enum {
     NAME_MAX_BYTES = 1024,   /* keyspace and table names */
     SPARE_LIVE_MAX = 8 << 20 /* bytes of write memory kept while only live writes happen */
 };
+
+struct table;
 
 /* --- key.c, key_number.c: order-preserving forms ----------------------------------------------
  * Clustering columns: byte order is the type's own order, each part prefix-free, `descending`
@@ -50,18 +53,41 @@ void key_take_varint(struct key_reader *r, struct buf *out);
 MUST_CHECK err_t key_put_decimal(struct buf *out, struct slice binary);
 void key_take_decimal(struct key_reader *r, struct buf *out);
 
+/* key_row.c: whole keys. Values are in their binary form; `out` is appended to. ERR_TOO_BIG,
+ * ERR_MALFORMED (no value of its type), ERR_CONSTRAINT (the only partition key column is empty).
+ * `count`: the partition key's columns (then it is the partition's record, or its only row when the
+ * table has no clustering columns), or more: a row, or the start of all rows that begin so. */
+MUST_CHECK err_t key_put_row(struct buf *out, const struct store_table *t, const struct slice *key,
+                             uint32_t count);
+/* A slice of the clustering suffix as bytes, from start (included) to end (not included); *open: to
+ * the partition's end. *empty: no row can lie inside. */
+MUST_CHECK err_t key_put_slice(struct buf *start, struct buf *end, const struct store_table *t,
+                               const struct store_slice *s, bool *open, bool *empty);
+/* The first bytes behind all that begin with out[from …]: false when there are none such. */
+bool key_successor(struct buf *out, size_t from);
+/* The partition's part of a row's key (with prefix and token); 0: it is no key of this table. */
+size_t key_partition_size(const struct table *t, struct slice key);
+/* List elements' time UUIDs as paths, so that byte order is time order; and back. */
+void list_path_put(const uint8_t uuid[16], uint8_t path[16]);
+void list_path_take(const uint8_t path[16], uint8_t uuid[16]);
+
 /* --- row.c: one row's value ------------------------------------------------------------------ */
 
-/* A row is a list of cells by growing id. Ids below CELL_FIRST are not columns. */
+/* A row is a list of cells by growing id. Ids below CELL_FIRST are not columns. In a table with
+ * clustering columns the key without clustering is the partition's record: its statics, its
+ * tombstone (CELL_ROW_TOMBSTONE: of all its rows and of the statics) and its range tombstones. */
 enum {
     CELL_MARKER = 0,        /* the row itself was inserted: it is there even if all else is null */
     CELL_LINEAGE = 1,       /* where the row came from */
-    CELL_ROW_TOMBSTONE = 2, /* kept free: deletes every cell up to its time */
+    CELL_ROW_TOMBSTONE = 2, /* a tombstone: deletes every cell up to its time */
+    CELL_RANGES = 3,        /* complex; value: ranges_put */
     CELL_FIRST = 4,         /* the first column's id */
     CELL_ID_MAX = 65534
 };
-/* In a cell's head: uvarint of id << CELL_FLAG_BITS | flags. */
+/* In a cell's head: uvarint of id << CELL_FLAG_BITS | flags. A tombstone has no TTL, so that the
+ * two together are free to mean complex. */
 enum { CELL_TOMBSTONE = 1, CELL_OWN_TIME = 2, CELL_OWN_TTL = 4, CELL_FLAG_BITS = 3 };
+enum { CELL_COMPLEX = CELL_TOMBSTONE | CELL_OWN_TTL };
 enum { ROW_TTL = 1, ROW_FLAGS_KNOWN = 1, ROW_HEAD_SIZE = 10, ROW_HEAD_TTL_SIZE = 22 };
 
 struct cell {
@@ -70,6 +96,7 @@ struct cell {
     uint32_t ttl;
     uint16_t id;
     bool tombstone;
+    bool complex; /* value: complex_put or ranges_put, which know the times; the rest here is 0 */
     struct slice value;
 };
 struct row_reader {
@@ -77,6 +104,8 @@ struct row_reader {
     int64_t timestamp, expiry_s; /* the row's own, which most cells share */
     uint32_t ttl;
     int32_t last_id;
+    bool last_complex;
+    uint8_t version;
     err_t err;
 };
 void row_open(struct row_reader *r, struct slice value);
@@ -85,13 +114,76 @@ static inline bool cell_live(const struct cell *c, int64_t now_s)
 {
     return !c->tombstone && (c->ttl == 0 || c->expiry_s > now_s);
 }
-/* The one byte form of these cells (sorted by id, no two alike): equal cells, equal bytes. */
+/* The one byte form of these cells (sorted by id, no two alike, none up to the row tombstone's
+ * time): equal cells, equal bytes. */
 void row_put(struct buf *out, const struct cell *cells, size_t count);
 size_t row_size_max(const struct cell *cells, size_t count);
 int cell_compare(const struct cell *a, const struct cell *b); /* which of two wins: > 0 is a */
 void lineage_put(struct buf *out, const struct store_lineage *l);
 MUST_CHECK err_t lineage_take(struct slice value, struct store_lineage *out);
 uint32_t type_fixed_size(const struct type *t); /* bytes of the binary form; 0: it varies */
+
+/* --- complex.c: a cell of many elements: a collection or user type that is not frozen ----------
+ */
+
+struct element {
+    struct slice path; /* set: the element; map: the key; list: list_path_put; user type: int16 */
+    struct cell cell;  /* simple; its id is not looked at */
+};
+struct complex {
+    bool deleted; /* everything up to this time: */
+    int64_t deletion, deletion_s;
+    const struct element *elements; /* sorted by the paths' bytes, no two alike */
+    size_t count;
+};
+/* A complex column's simple cell is its whole value: up to when it deletes elements. */
+static inline int64_t whole_reaches(const struct cell *c)
+{
+    return c->tombstone || c->timestamp == INT64_MIN ? c->timestamp : c->timestamp - 1;
+}
+/* The one byte form. What the deletion, or `floor` (INT64_MIN: none), reaches is left out; what has
+ * nothing left is no bytes at all and must not become a cell. */
+void complex_put(struct buf *out, const struct complex *c, int64_t floor);
+size_t complex_size_max(const struct complex *c);
+struct complex_reader {
+    struct cursor c;
+    int64_t timestamp, expiry_s;
+    uint32_t ttl;
+    bool deleted;
+    int64_t deletion, deletion_s;
+    struct slice last;
+    bool any;
+    err_t err;
+};
+void complex_open(struct complex_reader *r, struct slice value);
+bool complex_next(struct complex_reader *r, struct element *out); /* false at the end: r->err */
+/* Both together, in the one form, without what `floor` reaches. Either may be of no bytes, nothing;
+ * so may the result. */
+MUST_CHECK err_t complex_merge(struct slice a, struct slice b, int64_t floor, struct arena *memory,
+                               struct slice *merged);
+
+/* --- ranges.c: a partition's range tombstones --------------------------------------------------
+ */
+
+struct range {               /* of the clustering suffix's bytes */
+    struct slice start, end; /* end not included; of no bytes: to the partition's end */
+    int64_t timestamp, local_s;
+};
+/* Sorted, not overlapping, and touching only where the deletions differ. What `floor` reaches is
+ * left out; nothing left: no bytes. */
+void ranges_put(struct buf *out, const struct range *ranges, size_t count, int64_t floor);
+size_t ranges_size_max(const struct range *ranges, size_t count);
+struct ranges_reader {
+    struct cursor c;
+    struct range last;
+    bool any;
+    err_t err;
+};
+void ranges_open(struct ranges_reader *r, struct slice value);
+bool ranges_next(struct ranges_reader *r, struct range *out); /* false at the end: r->err */
+/* Where they overlap the later deletion counts. */
+MUST_CHECK err_t ranges_merge(struct slice a, struct slice b, int64_t floor, struct arena *memory,
+                              struct slice *merged);
 
 /* --- merge.c: many writes of one row become one ----------------------------------------------- */
 MUST_CHECK err_t row_merge(const struct slice *rows, size_t count, struct buf *out);
@@ -100,11 +192,32 @@ rocksdb_mergeoperator_t *merge_operator_new(void);
 /* --- the store itself --------------------------------------------------------------------------
  */
 
+/* What a table's rows have ever had, since its prefix was given: set in the catalog, durably,
+ * before the first such write; never cleared but by a new prefix. Shared by the table's versions.
+ */
+enum { MARK_PARTITION_RECORDS = 1 };
+struct column_info {         /* by column id */
+    const struct type *type; /* NULL: no column of the table (now): its cells are not seen */
+    int64_t dropped_us;      /* cells up to then are not seen; INT64_MIN: never dropped */
+    uint16_t index;          /* in store_table.columns */
+    uint8_t role;            /* enum column_role */
+    bool complex;            /* more than one cell: a collection or user type that is not frozen */
+};
 struct table { /* what the catalog keeps beside the public value */
     struct store_table t;
     uint16_t partition_count, clustering_count; /* the first columns, in this order */
     uint32_t next_column_id;
+    uint16_t static_count;           /* how many columns are static */
+    const struct column_info *by_id; /* next_column_id of them; table_index makes it */
+    _Atomic uint32_t *marks;
 };
+/* key_row.c: fills by_id and static_count from columns and dropped. */
+MUST_CHECK err_t table_index(struct table *t, struct arena *a);
+static inline bool type_is_complex(const struct type *t)
+{
+    return !t->frozen && (t->kind == TYPE_LIST || t->kind == TYPE_SET || t->kind == TYPE_MAP ||
+                          (t->kind == TYPE_STRUCT && t->name.len > 0));
+}
 static inline const struct table *table_of(const struct store_table *t)
 {
     return (const struct table *)(const void *)t;

@@ -217,7 +217,7 @@ static uint8_t *cell_value(const struct row_plan *p, const struct cell_plan *c, 
 static uint8_t *row_value(const struct row_plan *p, uint32_t row, uint8_t *to)
 {
     int64_t timestamp = p->r->timestamps_us ? p->r->timestamps_us[row] : p->r->timestamp_us;
-    *to++ = ROW_VERSION;
+    *to++ = ROW_SIMPLE;
     *to++ = p->ttl ? ROW_TTL : 0;
     to = put_le(to, (uint64_t)timestamp, 8);
     if (p->ttl) {
