@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "log/log.h"
+#include "os/loop.h"
 #include "sql/cql/term.h"
 #include "store/cells.h"
 #include "users/users.h"
@@ -47,6 +48,7 @@ struct cql_session {
     uint16_t port;
     char peer[56];                 /* who: traces, system_views.clients */
     char driver_name[64], driver_version[32];
+    bool warned_use; /* this room's own: that USE and prepared statements do not go well together */
 };
 
 /* --- a call -------------------------------------------------------------------------------------- */
