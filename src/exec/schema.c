@@ -33,29 +33,37 @@ static void sort_columns(struct store_column *columns, uint32_t count)
     }
 }
 
+static err_t option_seconds(const struct sql_options *o, const char *name, uint32_t most,
+                            uint32_t unasked, uint32_t *out, struct diag *d)
+{
+    int64_t v = unasked;
+    struct slice given = sql_option(o, name);
+    if (given.at && (!slice_to_i64(given, &v) || v < 0 || v > (int64_t)most))
+        return diag_fail(d, ERR_RANGE, "%s = %.*s is not a number of seconds from 0 to %u", name,
+                         SLICE_ARG(given), most);
+    *out = (uint32_t)v;
+    return ERR_OK;
+}
+
 /* The options of a table that have a meaning here; the others are kept and shown, as Cassandra's
  * are. */
 static err_t table_options(const struct sql_options *o, struct arena *a, struct store_table *out,
                            struct diag *d)
 {
-    struct buf kept = buf_make(KIB(16));
-    int64_t ttl = 0;
-    struct slice given = sql_option(o, "default_time_to_live");
-    if (given.at && (!slice_to_i64(given, &ttl) || ttl < 0 || ttl > 630720000))
-        return diag_fail(
-            d, ERR_RANGE,
-            "default_time_to_live = %.*s is not a number of seconds from 0 to 630720000",
-            SLICE_ARG(given));
-    out->default_ttl = (uint32_t)ttl;
+    enum { TTL_MAX = 630720000, GC_GRACE = 864000 };
+    struct store_option *kept = arena_take(a, (o->count + 1u) * sizeof(*kept));
+    if (!kept) return diag_fail(d, ERR_NO_MEMORY, "the table's options are too large");
+    err_t e = option_seconds(o, "default_time_to_live", TTL_MAX, 0, &out->default_ttl, d);
+    if (!e) e = option_seconds(o, "gc_grace_seconds", INT32_MAX, GC_GRACE, &out->gc_grace, d);
     for (uint32_t i = 0; i < o->count; i++) {
-        if (slice_is(o->items[i].name, "default_time_to_live")) continue;
-        buf_printf(&kept, "%s%.*s = %.*s", kept.len ? " AND " : "", SLICE_ARG(o->items[i].name),
-                   SLICE_ARG(o->items[i].value));
+        struct slice name = o->items[i].name;
+        if (slice_is(name, "default_time_to_live") || slice_is(name, "gc_grace_seconds")) continue;
+        uint32_t k = out->option_count++; /* by name */
+        for (; k > 0 && slice_compare(kept[k - 1].name, name) > 0; k--) kept[k] = kept[k - 1];
+        kept[k] = (struct store_option){name, o->items[i].value};
     }
-    err_t e = kept.err;
-    if (!e) out->options = arena_slice(a, buf_view(&kept));
-    buf_done(&kept);
-    return e ? diag_fail(d, e, "the table's options are longer than 16 KiB") : ERR_OK;
+    out->options = kept;
+    return e;
 }
 
 err_t table_of_statement(const struct statement *s, struct slice session_keyspace, struct arena *a,

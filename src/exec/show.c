@@ -215,6 +215,21 @@ static void put_order(struct buf *out, const struct store_table *t, const char *
     *joint = "\n    AND ";
 }
 
+/* Maps, numbers and booleans as they are, all else in quotes. */
+static void put_option(struct buf *out, const struct store_option *o)
+{
+    double number;
+    bool bare = (o->value.len && *o->value.at == '{') || slice_to_f64(o->value, &number) ||
+                slice_is(o->value, "true") || slice_is(o->value, "false");
+    buf_printf(out, "%.*s = ", SLICE_ARG(o->name));
+    if (!bare) buf_char(out, '\'');
+    for (uint32_t i = 0; i < o->value.len; i++) {
+        if (!bare && o->value.at[i] == '\'') buf_char(out, '\'');
+        buf_char(out, (char)o->value.at[i]);
+    }
+    if (!bare) buf_char(out, '\'');
+}
+
 static void put_create_table(struct buf *out, const struct store_table *t)
 {
     const char *joint = " WITH ";
@@ -230,7 +245,11 @@ static void put_create_table(struct buf *out, const struct store_table *t)
         buf_printf(out, "%sdefault_time_to_live = %u", joint, t->default_ttl);
         joint = "\n    AND ";
     }
-    if (t->options.len) buf_printf(out, "%s%.*s", joint, SLICE_ARG(t->options));
+    for (uint32_t i = 0; i < t->option_count; i++) {
+        buf_text(out, joint);
+        put_option(out, &t->options[i]);
+        joint = "\n    AND ";
+    }
     buf_char(out, ';');
 }
 

@@ -80,7 +80,7 @@ TEST(a_newer_format_is_refused)
     struct store *s;
     kit_open(&k, (struct store_options){0});
     struct store_write *w = kit_begin(&k, STORE_LIVE);
-    CHECK_OK(store_write_record(w, STORE_META, SLICE("format"), SLICE("\0\0\0\2")), NULL);
+    CHECK_OK(store_write_record(w, STORE_META, SLICE("format"), SLICE("\0\0\0\3")), NULL);
     CHECK_OK(store_write_commit(w, &d), &d);
     store_close(k.s);
     CHECK_ERR(store_open(&(struct store_options){.dir = k.dir}, &s, &d), ERR_VERSION);

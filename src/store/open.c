@@ -125,33 +125,36 @@ static char *path_under(const char *dir, const char *name)
     return path;
 }
 
-/* The directory's own version, written with its first commit. */
+static err_t format_write(struct store *s, struct slice format, struct diag *d)
+{
+    uint8_t memory[4];
+    struct buf b = buf_over(memory, sizeof memory);
+    struct store_write *w;
+    buf_be(&b, FORMAT_VERSION, 4);
+    err_t e = store_write_begin(s, STORE_LIVE, 0, &w, d);
+    if (e) return e;
+    e = store_write_record(w, STORE_META, format, buf_view(&b));
+    if (!e) return store_write_commit(w, d);
+    store_write_abort(w);
+    return e;
+}
+
+/* The directory's own version, written with its first commit and when a newer program opens it. */
 static err_t format_check(struct store *s, struct diag *d)
 {
-    uint8_t memory[64];
-    struct slice format = SLICE("format");
+    struct slice format = SLICE("format"), value;
     struct arena *a = arena_new(KIB(4));
-    struct slice value;
     err_t e = a ? store_record(s, NULL, STORE_META, format, a, &value, d) : ERR_NO_MEMORY;
-    if (e == ERR_NOT_FOUND && !s->read_only) {
-        struct store_write *w;
-        struct buf b = buf_over(memory, sizeof memory);
-        buf_be(&b, FORMAT_VERSION, 4);
-        e = store_write_begin(s, STORE_LIVE, 0, &w, d);
-        if (!e) {
-            e = store_write_record(w, STORE_META, format, buf_view(&b));
-            if (e)
-                store_write_abort(w);
-            else
-                e = store_write_commit(w, d);
-        }
-    } else if (!e) {
+    uint32_t version = 0;
+    if (!e) {
         struct cursor c = cursor_of(value);
-        uint32_t version = (uint32_t)cursor_be(&c, 4);
+        version = (uint32_t)cursor_be(&c, 4);
         if (version > FORMAT_VERSION)
             e = diag_fail(d, ERR_VERSION, "the store in %s has format %u, this program knows %d",
                           s->dir, version, FORMAT_VERSION);
     }
+    if (!s->read_only && (e == ERR_NOT_FOUND || (!e && version < FORMAT_VERSION)))
+        e = format_write(s, format, d);
     arena_free(a);
     return e;
 }
@@ -193,12 +196,12 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     s->mutant_cursor_before_rows = o->mutant_cursor_before_rows;
     s->row_bytes_max = MIN(o->row_bytes_max ? o->row_bytes_max : ROW_BYTES_MAX, RECORD_MAX);
     s->spare_max = SPARE_CATCHUP_MAX;
-    s->next_prefix = STORE_SPACES;
     err_t e = s->dir && s->db_dir && s->ingest_dir && s->lock_path
                   ? db_open(s, o, d)
                   : diag_fail(d, ERR_NO_MEMORY, "no memory for the store");
     if (!e) e = format_check(s, d);
-    if (!e) e = catalog_load(s, d);
+    if (!e) e = schema_load(s, d);
+    if (!e) e = clock_load(s, d);
     if (e) {
         store_close(s);
         return e;
@@ -235,9 +238,7 @@ void store_close(struct store *s)
         s->spare_chunks = c->next;
         mem_give(c);
     }
-    map_free(s->tables);
-    map_free(s->keyspaces);
-    arena_free(s->catalog);
+    schema_free(s);
     gate_done(&s->gate);
     mem_give(s->lock_path);
     mem_give(s->ingest_dir);

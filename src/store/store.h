@@ -64,7 +64,7 @@ struct store_dropped { /* a column that was: its cells up to then are not seen *
 };
 struct store_table {
     struct slice keyspace, name;
-    struct store_column *columns; /* partition keys, clustering keys, then the others by name */
+    struct store_column *columns; /* partition keys, clustering keys, statics by name, others by name */
     uint32_t column_count;
     uint32_t prefix; /* changed by TRUNCATE and DROP */
     uint8_t id[16];
@@ -123,6 +123,8 @@ MUST_CHECK err_t store_table_truncate(struct store *s, struct slice keyspace, st
                                       struct diag *d);
 const struct store_table *store_table_find(struct store *s, struct slice keyspace,
                                            struct slice name); /* NULL: none */
+/* Is this value the table's newest? Lock-free: for everyone who keeps the pointer. */
+bool store_table_current(const struct store_table *t);
 const struct store_column *store_column_find(const struct store_table *t, struct slice name);
 MUST_CHECK err_t store_tables(struct store *s,
                               err_t (*each)(void *ctx, const struct store_table *t), void *ctx);

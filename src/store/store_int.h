@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 enum {
-    FORMAT_VERSION = 1,    /* of the whole directory: STORE_META "format" */
+    FORMAT_VERSION = 2,    /* of the whole directory: STORE_META "format" */
     ROW_SIMPLE = 1,        /* first byte of a row's value: only simple cells, no row tombstone */
     ROW_VERSION = 2,       /* … or anything; the newest that is known */
     KEY_PREFIX_SIZE = 4,   /* table, or one of flow's spaces */
@@ -210,6 +210,7 @@ struct table { /* what the catalog keeps beside the public value */
     uint16_t static_count;           /* how many columns are static */
     const struct column_info *by_id; /* next_column_id of them; table_index makes it */
     _Atomic uint32_t *marks;
+    struct named *named; /* its name in the catalog, under which the value of now hangs */
 };
 /* key_row.c: fills by_id and static_count from columns and dropped. */
 MUST_CHECK err_t table_index(struct table *t, struct arena *a);
@@ -244,13 +245,16 @@ struct store {
 
     _Atomic uint32_t failures_running; /* commits that failed one after the other */
 
+    struct schema *schema;         /* catalog.h: read without a lock */
+    _Atomic int64_t clock_last;    /* the last timestamp given */
+    _Atomic int64_t clock_ceiling; /* what is durable: all that was committed is below it */
+    _Atomic bool closing;
+
     struct gate gate; /* guards all below */
     uint32_t commits_running, ingests_running, snapshots_wanted;
-    bool catalog_changing; /* no commit runs meanwhile */
-    struct arena *catalog; /* tables live as long as the store */
-    struct map *keyspaces; /* name -> replication text, in the arena */
-    struct map *tables;    /* keyspace 0 name -> struct table */
-    uint32_t next_prefix;
+    bool alone; /* a change of the catalog, or a group that decides, runs or waits to */
+    uint32_t commits_waiting, commits_first; /* for it; who goes before the next of that kind */
+    uint32_t fillings;                       /* indexes being filled */
     uint64_t ingest_number;
     struct chunk *spare_chunks;
     size_t spare_bytes, spare_max;
@@ -258,11 +262,25 @@ struct store {
 };
 
 /* catalog.c */
-MUST_CHECK err_t catalog_load(struct store *s, struct diag *d);
+MUST_CHECK err_t schema_load(struct store *s, struct diag *d);
+void schema_free(struct store *s);
 /* Between these no table is dropped or truncated. */
 MUST_CHECK err_t commit_enter(struct store *s, const struct store_table *const *tables,
                               size_t table_count, struct diag *d);
 void commit_leave(struct store *s);
+/* The same without any other commit beside it: between these what is read stays true. */
+void commit_enter_alone(struct store *s);
+void commit_leave_alone(struct store *s);
+MUST_CHECK err_t table_gone(const struct store_table *t, struct diag *d);
+/* catalog_table.c: indexes that a stop left half-made, after opening. */
+bool indexes_unfilled(struct store *s);
+void indexes_refill(struct store *s);
+/* clock.c */
+MUST_CHECK err_t clock_load(struct store *s, struct diag *d);
+/* Puts a new ceiling into the batch when the last one is reached; 0: not needed. clock_reserved
+ * when it is durable. Only the committer does this. */
+int64_t clock_reserve(struct store *s, rocksdb_writebatch_t *b);
+void clock_reserved(struct store *s, int64_t ceiling);
 
 /* rocks.c. Takes RocksDB's message (freed here) and tells it in our words. */
 MUST_CHECK err_t rocks_failed(const struct store *s, char *message, struct diag *d,

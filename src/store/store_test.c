@@ -187,10 +187,8 @@ TEST(names_and_columns_that_can_not_be_are_refused_with_their_reason)
     CHECK_ERR(store_table_create(k.s, &w, &t, &d), ERR_EXISTS);
     CHECK_ERR(store_keyspace_create(k.s, SLICE("ks"), SLICE(""), &d), ERR_EXISTS);
     w.name = SLICE("u");
-    columns[1].role = COLUMN_STATIC;
-    CHECK_ERR(store_table_create(k.s, &w, &t, &d), ERR_UNSUPPORTED);
-    columns[1] = (struct store_column){.name = SLICE("v"), .type = type_of(TYPE_COUNTER)};
-    CHECK_ERR(store_table_create(k.s, &w, &t, &d), ERR_UNSUPPORTED);
+    columns[1].role = COLUMN_STATIC; /* of what rows? */
+    CHECK_ERR(store_table_create(k.s, &w, &t, &d), ERR_INVALID);
     columns[1] = pk;
     columns[1].position = 1;
     CHECK_ERR(store_table_create(k.s, &w, &t, &d), ERR_EXISTS); /* the same name twice */
