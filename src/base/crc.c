@@ -17,3 +17,8 @@ uint32_t crc32c(uint32_t seed, const void *bytes, size_t len)
     }
     return ~state;
 }
+
+uint32_t crc32_zip(uint32_t seed, const void *bytes, size_t len)
+{
+    return crc32_gzip_refl(seed, bytes, len);
+}

@@ -5,6 +5,7 @@
 
 uint32_t crc32c(uint32_t seed /* 0 at first, or the last answer */, const void *bytes,
                 size_t len);                                      /* by hardware */
+uint32_t crc32_zip(uint32_t seed, const void *bytes, size_t len); /* zip's, gzip's, CQL's */
 uint64_t hash64(struct slice s, uint64_t seed);                   /* XXH3 */
 int32_t murmur2_kafka(struct slice s);                            /* Kafka's default partitioner */
 int32_t kafka_partition_of(struct slice key, int32_t partitions); /* toPositive(murmur2) % n */

@@ -34,6 +34,14 @@ TEST(crc32c_goes_on_where_it_stopped)
         CHECK_INT(crc32c(crc32c(0, text, cut), text + cut, len - cut), whole);
 }
 
+/* The check value of the CRC catalogue (CRC-32/ISO-HDLC). */
+TEST(crc32_zip_gives_the_catalogues_value)
+{
+    CHECK_INT(crc32_zip(0, "123456789", 9), 0xcbf43926);
+    CHECK_INT(crc32_zip(crc32_zip(0, "1234", 4), "56789", 5), 0xcbf43926);
+    CHECK_INT(crc32_zip(0, "", 0), 0);
+}
+
 /* xxHash's own sanity values for XXH3 64. */
 TEST(hash64_is_xxh3)
 {

@@ -6,6 +6,7 @@
 #include "main/kafka/tools.h"
 #include "main/version.h"
 #include "sql/sql.h"
+#include "wire/cql/cql.h"
 #include "wire/kafka/kafka.h"
 
 #include <stdio.h>
@@ -117,6 +118,7 @@ static const struct {
     {"sources", sources_help, sources_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
+    {"cql-wire", native_wire_help, native_wire_help},
     {"tools", tools_help, tools_markdown},
     {"topic-configuration", log_config_markdown, log_config_markdown},
 };

@@ -95,6 +95,8 @@ def test_pages_made_from_tables_are_fresh():
     check(functions in (ROOT / "docs/sql.md").read_text(), "docs/sql.md: its functions are old: build/sluice help functions --markdown")
     messages = run("help", "kafka", "--markdown").stdout
     check(messages and (ROOT / "docs/kafka-wire.md").read_text().endswith(messages), "docs/kafka-wire.md: its lists are old: build/sluice help kafka --markdown")
+    messages = run("help", "cql-wire", "--markdown").stdout
+    check(messages and (ROOT / "docs/cql-wire.md").read_text().endswith(messages), "docs/cql-wire.md: its lists are old: build/sluice help cql-wire --markdown")
     check((ROOT / "docs/sluice.1").read_text() == run("help", "--man").stdout, "docs/sluice.1 is old: build/sluice help --man > docs/sluice.1")
 
 

@@ -290,11 +290,13 @@ void native_type_put(struct buf *out, uint8_t version, struct slice keyspace, co
 MUST_CHECK err_t native_type_read(struct cursor *in, uint8_t version, struct arena *a,
                                   const struct type **out, struct diag *d);
 void native_change_put(struct buf *out, uint8_t version, const struct native_change *c);
+/* The longest beginning of `s` of at most `most` bytes that cuts no character in two. */
+struct slice native_cut(struct slice s, uint32_t most);
 static inline void native_string_put(struct buf *out, struct slice s)
 {
-    uint32_t len = s.len > NATIVE_STRING_MAX ? NATIVE_STRING_MAX : s.len;
-    buf_be(out, len, 2);
-    buf_put(out, s.at, len);
+    if (s.len > NATIVE_STRING_MAX) s = native_cut(s, NATIVE_STRING_MAX);
+    buf_be(out, s.len, 2);
+    buf_slice(out, s);
 }
 static inline void native_bytes_put(struct buf *out, struct slice s) /* at NULL: null */
 {
