@@ -21,7 +21,7 @@ from engines import Failed, Server, check, free_port, jars, listens, once, packa
 CHOICE = os.environ.get("SLUICE_PEER_CQL", "")
 VENVS = {
     "cassandra-driver": ["cassandra-driver==3.29.2", "lz4==4.4.5", "python-snappy==0.7.3"],
-    "cqlsh": ["cqlsh==6.2.0"],
+    "cqlsh": ["cqlsh==6.2.2"],
 }
 engines.VENVS.update(VENVS)
 
@@ -205,3 +205,7 @@ def server(login=False):
         now = running[login] = Cassandra(login) if CHOICE else SluiceServer(login=login)
         atexit.register(now.stop)
     return "127.0.0.1", now.port
+
+
+def address(login=False):
+    return "%s:%d" % server(login)

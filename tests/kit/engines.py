@@ -381,13 +381,14 @@ def topic(word, partitions=1, **configs):
     return made
 
 
-def python_cases(module, prefix, environment, script, timeout=120, env=None):
-    """Gives `module` a test for each function case_* of tests/peers/python/SCRIPT, run by that environment's python."""
+def python_cases(module, prefix, environment, script, timeout=120, env=None, address=None):
+    """Gives `module` a test for each function case_* of tests/peers/python/SCRIPT, run by that environment's python.
+    `address`: says whom they ask; the Kafka broker that is judged when it is left out."""
     path = HERE / "python" / script
 
     def test_of(case):
         def test():
-            peer(f"{prefix} {case}", [venv(environment), path, bootstrap(), case], timeout=timeout, env=env)
+            peer(f"{prefix} {case}", [venv(environment), path, (address or bootstrap)(), case], timeout=timeout, env=env)
         test.__name__ = f"test_{prefix}_{case}"
         test.__module__ = module["__name__"]
         return test
