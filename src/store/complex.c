@@ -45,11 +45,6 @@ void complex_open(struct complex_reader *r, struct slice value)
         r->err = ERR_VERSION;
 }
 
-static inline bool reached(const struct cell *c, int64_t floor)
-{
-    return c->timestamp <= floor && floor != INT64_MIN;
-}
-
 static inline uint64_t take_uvarint(struct cursor *c)
 {
     return c->at < c->end && *c->at < 0x80 ? *c->at++ : cursor_uvarint(c);
@@ -76,7 +71,7 @@ bool complex_next(struct complex_reader *r, struct element *out)
         cell->value = cursor_slice(&r->c, number);
     }
     bool both = (head & CELL_COMPLEX) == CELL_COMPLEX;
-    if (r->c.err || both || reached(cell, r->deletion) ||
+    if (r->c.err || both || time_reached(cell->timestamp, r->deletion) ||
         (r->any && slice_compare(r->last, out->path) >= 0)) {
         r->err = ERR_CORRUPT;
         return false;
@@ -144,12 +139,14 @@ void complex_put(struct buf *out, const struct complex *c, int64_t floor)
     bool deleted = c->deleted && c->deletion > floor;
     if (deleted) floor = c->deletion;
     for (size_t i = 0; i < c->count; i++)
-        if (!reached(&c->elements[i].cell, floor) && leads(&c->elements[i].cell, lead))
+        if (!time_reached(c->elements[i].cell.timestamp, floor) &&
+            leads(&c->elements[i].cell, lead))
             lead = &c->elements[i].cell;
     if (!lead && !deleted) return;
     head_put(out, c, deleted, lead);
     for (size_t i = 0; lead && i < c->count; i++)
-        if (!reached(&c->elements[i].cell, floor)) element_put(out, &c->elements[i], lead);
+        if (!time_reached(c->elements[i].cell.timestamp, floor))
+            element_put(out, &c->elements[i], lead);
 }
 
 /* --- merging ------------------------------------------------------------------------------------
@@ -191,7 +188,7 @@ static err_t pair_sum(struct pair *p, int64_t floor, struct pair_sum *sum)
 {
     struct element e;
     while (pair_next(p, &e)) {
-        if (reached(&e.cell, floor)) continue;
+        if (time_reached(e.cell.timestamp, floor)) continue;
         if (sum->count == 0 || leads(&e.cell, &sum->lead)) sum->lead = e.cell;
         sum->count++;
     }
@@ -222,7 +219,7 @@ err_t complex_merge(struct slice a, struct slice b, int64_t floor, struct arena 
     head_put(&out, &head, head.deleted, sum.count ? &sum.lead : NULL);
     pair_open(&p, a, b);
     while (pair_next(&p, &e))
-        if (!reached(&e.cell, floor)) element_put(&out, &e, &sum.lead);
+        if (!time_reached(e.cell.timestamp, floor)) element_put(&out, &e, &sum.lead);
     *merged = buf_view(&out);
     return out.err;
 }

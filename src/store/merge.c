@@ -73,9 +73,8 @@ static err_t drop_reached(struct merging *m)
         if (c->at[i].id == CELL_ROW_TOMBSTONE) floor = c->at[i].timestamp;
     for (size_t i = 0; i < c->count; i++) {
         struct cell *cell = &c->at[i];
-        bool reached = !cell->complex && cell->id != CELL_ROW_TOMBSTONE && floor != INT64_MIN &&
-                       cell->timestamp <= floor;
-        if (reached) continue;
+        bool deletion = cell->id == CELL_ROW_TOMBSTONE;
+        if (!cell->complex && !deletion && time_reached(cell->timestamp, floor)) continue;
         if (cell->complex) {
             bool twin = n && c->at[n - 1].id == cell->id;
             int64_t whole = twin ? whole_reaches(&c->at[n - 1]) : INT64_MIN;

@@ -170,7 +170,8 @@ TEST(rows_of_many_cells_merge_too)
     struct cell *cells = mem_take(MANY * sizeof *cells);
     struct buf a = buf_make(MIB(1)), b = buf_make(MIB(1)), out = buf_make(MIB(1));
     for (int i = 0; i < MANY; i++)
-        cells[i] = (struct cell){.id = (uint16_t)i, .timestamp = 1, .value = SLICE("x")};
+        cells[i] =
+            (struct cell){.id = (uint16_t)(CELL_FIRST + i), .timestamp = 1, .value = SLICE("x")};
     row_put(&a, cells, MANY / 2);
     row_put(&b, cells + MANY / 2, MANY / 2);
     struct slice two[2] = {buf_view(&b), buf_view(&a)};

@@ -159,6 +159,17 @@ static err_t format_check(struct store *s, struct diag *d)
     return e;
 }
 
+/* The default column family by its name, because its handle is wanted (get.c). */
+static rocksdb_t *rocks_open(struct store *s, char **message)
+{
+    const char *name = "default";
+    const rocksdb_options_t *o = s->options;
+    return s->read_only ? rocksdb_open_for_read_only_column_families(
+                              s->options, s->db_dir, 1, &name, &o, &s->family, 0, message)
+                        : rocksdb_open_column_families(s->options, s->db_dir, 1, &name, &o,
+                                                       &s->family, message);
+}
+
 static err_t db_open(struct store *s, const struct store_options *o, struct diag *d)
 {
     err_t e = ERR_OK;
@@ -173,9 +184,7 @@ static err_t db_open(struct store *s, const struct store_options *o, struct diag
     if (!e && !s->read_only) e = file_lock(s->lock_path, &s->lock_fd, d);
     if (e) return e;
     char *message = options_make(s, o);
-    if (!message)
-        s->db = s->read_only ? rocksdb_open_for_read_only(s->options, s->db_dir, 0, &message)
-                             : rocksdb_open(s->options, s->db_dir, &message);
+    if (!message) s->db = rocks_open(s, &message);
     if (message) return rocks_failed(s, message, d, "the store can not be opened");
     if (!s->read_only) e = ingest_clear(s, d);
     return e;
@@ -224,6 +233,7 @@ void store_close(struct store *s)
     if (!s) return;
     flush_much(s);
     if (s->spare_batch) rocksdb_writebatch_destroy(s->spare_batch);
+    if (s->family) rocksdb_column_family_handle_destroy(s->family);
     if (s->db) rocksdb_close(s->db);
     if (s->ingest_options) rocksdb_ingestexternalfileoptions_destroy(s->ingest_options);
     if (s->env_options) rocksdb_envoptions_destroy(s->env_options);

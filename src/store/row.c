@@ -41,12 +41,23 @@ static inline uint64_t take_uvarint(struct cursor *c)
     return c->at < c->end && *c->at < 0x80 ? *c->at++ : cursor_uvarint(c);
 }
 
+/* Ids that mean one thing only. */
+static bool out_of_place(const struct row_reader *r, const struct cell *c)
+{
+    if (c->id >= CELL_FIRST) return false;
+    bool tombstone = c->id == CELL_ROW_TOMBSTONE, ranges = c->id == CELL_RANGES;
+    if (tombstone || ranges)
+        return r->version == ROW_SIMPLE || c->complex != ranges || c->tombstone != tombstone;
+    return c->complex;
+}
+
 static bool row_next_complex(struct row_reader *r, uint64_t head, struct cell *out)
 {
     *out = (struct cell){.id = (uint16_t)(head >> CELL_FLAG_BITS), .complex = true};
     out->value = cursor_slice(&r->c, take_uvarint(&r->c));
     if (r->c.err || head & CELL_OWN_TIME || head >> CELL_FLAG_BITS > CELL_ID_MAX ||
-        (int32_t)out->id < r->last_id || r->version == ROW_SIMPLE || out->value.len == 0) {
+        (int32_t)out->id < r->last_id || r->version == ROW_SIMPLE || out->value.len == 0 ||
+        out_of_place(r, out)) {
         r->err = ERR_CORRUPT;
         return false;
     }
@@ -77,7 +88,8 @@ bool row_next(struct row_reader *r, struct cell *out)
     } else {
         out->value = cursor_slice(&r->c, number);
     }
-    if (r->c.err || head >> CELL_FLAG_BITS > CELL_ID_MAX || (int32_t)out->id <= r->last_id) {
+    if (r->c.err || head >> CELL_FLAG_BITS > CELL_ID_MAX || (int32_t)out->id <= r->last_id ||
+        out_of_place(r, out)) {
         r->err = ERR_CORRUPT;
         return false;
     }

@@ -298,19 +298,6 @@ static err_t fill_row(struct filling *f, struct slice key, struct slice value, b
 /* --- batches ------------------------------------------------------------------------------------
  */
 
-static err_t row_failed(const struct store_scan *c, err_t e, struct diag *d)
-{
-    const struct store_table *t = &c->table->t;
-    if (e == ERR_NO_MEMORY) return diag_fail(d, e, "a row does not fit into the batch's memory");
-    if (e == ERR_VERSION)
-        return diag_fail(d, e, "a row of %.*s.%.*s was written by a newer version",
-                         SLICE_ARG(t->keyspace), SLICE_ARG(t->name));
-    diag_fail(d, e, "a row of %.*s.%.*s can not be decoded", SLICE_ARG(t->keyspace),
-              SLICE_ARG(t->name));
-    diag_where(d, "%s", c->store->db_dir);
-    return e;
-}
-
 static err_t next_one(struct filling *f, struct diag *d)
 {
     struct store_scan *c = f->c;
@@ -325,7 +312,7 @@ static err_t next_one(struct filling *f, struct diag *d)
     const char *value = rocksdb_pinnableslice_value(found, &len);
     err_t e = fill_row(f, buf_view(&c->start), slice_make(value, len), &there);
     rocksdb_pinnableslice_destroy(found);
-    if (e) return row_failed(c, e, d);
+    if (e) return row_failed(c->store, &c->table->t, e, d);
     f->b->rows = there;
     return ERR_OK;
 }
@@ -341,7 +328,7 @@ static err_t next_many(struct filling *f, uint32_t rows_max, struct diag *d)
         const char *key = rocksdb_iter_key(i, &key_len), *value = rocksdb_iter_value(i, &value_len);
         err_t e = fill_row(f, slice_make(key, key_len), slice_make(value, value_len), &there);
         if (e == ERR_NO_MEMORY && f->row > 0) break; /* it opens the next batch */
-        if (e) return row_failed(c, e, d);
+        if (e) return row_failed(c->store, &c->table->t, e, d);
         f->row += there;
     }
     f->b->rows = f->row;

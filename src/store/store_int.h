@@ -114,6 +114,10 @@ static inline bool cell_live(const struct cell *c, int64_t now_s)
 {
     return !c->tombstone && (c->ttl == 0 || c->expiry_s > now_s);
 }
+static inline bool time_reached(int64_t timestamp, int64_t floor) /* … by a deletion at `floor` */
+{
+    return timestamp <= floor && floor != INT64_MIN; /* INT64_MIN: there is none */
+}
 /* The one byte form of these cells (sorted by id, no two alike, none up to the row tombstone's
  * time): equal cells, equal bytes. */
 void row_put(struct buf *out, const struct cell *cells, size_t count);
@@ -224,6 +228,47 @@ static inline const struct table *table_of(const struct store_table *t)
     return (const struct table *)(const void *)t;
 }
 
+/* --- cells_read.c: a value's live cells --------------------------------------------------------
+ */
+
+struct cells_wanted {
+    const struct table *table;
+    const uint64_t
+        *bits; /* columns' ids; NULL: all. Others only count for whether the row is there */
+    int64_t now_s;
+    bool statics; /* of a partition's record, or of a row */
+};
+struct cells_read {
+    bool marker, any; /* any: a live cell, wanted or not */
+    int64_t marker_timestamp, marker_expiry_s;
+    uint32_t marker_ttl;
+    struct store_cell *cells;
+    uint32_t count;
+    int64_t floor;                /* the latest deletion that reaches all of it; INT64_MIN: none */
+    struct slice lineage, ranges; /* as they are in `value` */
+};
+/* `floor`: the partition's deletion there. */
+MUST_CHECK err_t cells_read(const struct cells_wanted *w, struct slice value, int64_t floor,
+                            struct arena *a, struct cells_read *out);
+/* The deletion of a partition's ranges that reaches this clustering suffix; INT64_MIN: none. */
+MUST_CHECK err_t ranges_reach(struct slice ranges, struct slice suffix, int64_t *time);
+/* A complex column's whole value as elements, and live elements as the whole value. */
+MUST_CHECK err_t complex_of_whole(const struct type *t, const struct cell *whole, struct arena *a,
+                                  struct slice *body);
+void elements_whole(const struct type *t, const struct store_cell *cell, struct buf *out);
+
+/* --- get.c -------------------------------------------------------------------------------------
+ */
+
+/* One row of the values at its two keys; at NULL: there is no such key. key_count as in
+ * store_row_get, whose answer this is. `suffix`: the row's clustering part of its key. The values'
+ * bytes must live as long as *out. */
+MUST_CHECK err_t row_resolve(const struct table *t, const struct slice *key, uint32_t key_count,
+                             struct slice suffix, struct slice record, struct slice row,
+                             int64_t now_s, struct arena *a, const struct store_row **out);
+/* Tells that a row could not be read, and which table's it was. */
+err_t row_failed(const struct store *s, const struct store_table *t, err_t e, struct diag *d);
+
 struct chunk { /* memory of a write: a header, then bytes */
     struct chunk *next;
     size_t size, used;
@@ -236,6 +281,7 @@ struct store {
     uint32_t row_bytes_max;
     size_t write_buffer_bytes;
     rocksdb_t *db;
+    rocksdb_column_family_handle_t *family;    /* the only one; some calls want it named */
     rocksdb_options_t *options, *file_options; /* the latter: of files to be ingested */
     rocksdb_cache_t *cache;
     rocksdb_writeoptions_t *write_synced;
