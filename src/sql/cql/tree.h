@@ -8,7 +8,7 @@
  * Names are folded already ("Name" in quotes keeps its case). `at` NULL means: not written.
  */
 #pragma once
-#include "base/mem.h"
+#include "base/bytes.h"
 
 enum { CQL_MARKERS_MAX = 65535 };
 
@@ -150,7 +150,7 @@ struct cql_write { /* INSERT, UPDATE, DELETE */
     /* INSERT */
     const struct slice *columns;
     const struct cql_node **values;
-    uint32_t column_count;
+    uint32_t column_count, value_count; /* as written: they may differ */
     const struct cql_node *json; /* INSERT JSON 'text' or marker */
     bool default_unset;
     /* UPDATE, DELETE (none: whole rows) */
@@ -167,7 +167,7 @@ struct cql_batch {
     enum { BATCH_LOGGED, BATCH_UNLOGGED, BATCH_COUNTER } kind;
     const struct cql_statement_tree **items; /* INSERT, UPDATE, DELETE only */
     uint32_t count;
-    const struct cql_node *timestamp;
+    const struct cql_node *timestamp, *ttl; /* USING; a batch may have no TTL, which is no syntax */
 };
 
 struct cql_column_tree {
@@ -222,6 +222,8 @@ struct cql_role_tree {
     struct cql_properties options; /* OPTIONS, ACCESS TO … as written: refused by name if they matter */
     bool user_syntax;              /* CREATE USER … */
     bool access_all_datacenters, access_all_cidrs, generated_password;
+    const struct slice *datacenters, *cidrs; /* ACCESS TO DATACENTERS {…}, ACCESS FROM CIDRS {…} */
+    uint32_t datacenter_count, cidr_count;
 };
 struct cql_permission_tree {
     bool all;
@@ -270,6 +272,7 @@ struct cql_statement_tree {
     const struct cql_role_tree *role;
     const struct cql_permission_tree *permission;
     const struct cql_describe_tree *describe;
+    bool list_users; /* LIST USERS, which is LIST ROLES in other columns */
     struct cql_properties properties; /* WITH */
     const char *what;
 };
