@@ -161,3 +161,14 @@ bool cql_login_wanted(const struct cql *c);
 /* Tells each change of the schema, from the thread that made it, whatever made it. */
 void cql_listen(struct cql *c, void (*changed)(void *ctx, const struct cql_schema_change *change), void *ctx);
 void cql_metrics(const struct cql *c, struct buf *out); /* Prometheus text */
+/* Who is connected, for system_views.clients: the door calls `met` for each. From any thread. */
+struct cql_client {
+    const struct cql_session *session;
+    const char *address; /* without port */
+    uint16_t port;
+    const char *stage; /* "ready" */
+    uint64_t requests;
+    const char *tls_protocol, *tls_cipher; /* NULL: no TLS */
+};
+typedef void cql_clients_fn(void *ctx, void (*met)(void *to, const struct cql_client *client), void *to);
+void cql_clients_from(struct cql *c, cql_clients_fn *each, void *ctx);

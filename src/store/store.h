@@ -238,6 +238,11 @@ struct store_stats {
         pending_compaction_bytes;
 };
 struct store_stats store_stats(struct store *s);
+/* What one table has in files (not in memory), as RocksDB estimates it; rows: its share of all keys. */
+struct store_table_sizes {
+    uint64_t disk_bytes, rows;
+};
+struct store_table_sizes store_table_sizes(struct store *s, const struct store_table *t);
 /* Commits fail one after the other for a reason that only opening anew can mend: RocksDB keeps the
  * first error of its log for good. A full disk is none: it goes on when there is room. */
 bool store_must_reopen(const struct store *s);

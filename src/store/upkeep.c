@@ -59,3 +59,27 @@ struct store_stats store_stats(struct store *s)
         .pending_compaction_bytes = property(s, "rocksdb.estimate-pending-compaction-bytes"),
     };
 }
+
+struct store_table_sizes store_table_sizes(struct store *s, const struct store_table *t)
+{
+    struct store_table_sizes out = {0};
+    uint8_t room[2][KEY_PREFIX_SIZE];
+    const char *keys[2];
+    size_t lens[2] = {KEY_PREFIX_SIZE, KEY_PREFIX_SIZE};
+    char *message = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct buf b = buf_over(room[i], sizeof(room[i]));
+        buf_be(&b, t->prefix + (uint32_t)i, KEY_PREFIX_SIZE);
+        keys[i] = (const char *)room[i];
+    }
+    rocksdb_approximate_sizes(s->db, 1, &keys[0], &lens[0], &keys[1], &lens[1], &out.disk_bytes,
+                              &message);
+    if (message) { /* an estimate: none is better than a failure */
+        rocksdb_free(message);
+        return (struct store_table_sizes){0};
+    }
+    uint64_t all = property(s, "rocksdb.total-sst-files-size");
+    double share = all ? (double)MIN(out.disk_bytes, all) / (double)all : 0;
+    out.rows = (uint64_t)(share * (double)property(s, "rocksdb.estimate-num-keys"));
+    return out;
+}
