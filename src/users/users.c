@@ -1,25 +1,18 @@
 #include "base/hash.h"
-#include "base/vec.h"
 #include "os/file.h"
-#include "os/thread.h"
-#include "users/scram.h"
+#include "users/users_int.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 
-enum { FILE_MAX = 16 << 20 };
-/* 2: salts of any length, users with one kind of verifier only. 1 reads the same. */
-static const char head[] = "sluice-users 2\n", old_head[] = "sluice-users 1\n";
+enum { FILE_MAX = 64 << 20 };
+/* 3: roles without login, memberships, permissions; lines begin with their kind. 2: salts of any
+ * length, users with one kind of verifier only; 1 reads the same. */
+static const char head[] = "sluice-users 3\n", head_2[] = "sluice-users 2\n",
+                  head_1[] = "sluice-users 1\n";
 
-struct users {
-    struct gate gate;
-    char path[4096];
-    struct vec list;    /* of struct user, by name */
-    uint8_t secret[32]; /* what users_disguise mixes in */
-};
-
-static const char *const roles[] = {"viewer", "user", "op", "admin"};
+static const char *const roles[] = {"none", "viewer", "user", "op", "admin"};
 
 const char *role_name(enum user_role r)
 {
@@ -48,7 +41,7 @@ static err_t scram_derive(enum scram kind, struct slice password, struct scram_v
     return e;
 }
 
-static err_t scram_make(struct user *user, struct slice password)
+err_t users_scram_make(struct user *user, struct slice password)
 {
     for (enum scram k = 0; k < SCRAM_KINDS; k++) {
         struct scram_verifier *v = &user->scram[k];
@@ -60,13 +53,17 @@ static err_t scram_make(struct user *user, struct slice password)
     return ERR_OK;
 }
 
-/* --- the file: a head line, then a line a user
- * ---------------------------------------------------------- * NAME ROLE FLAGS  then for each SCRAM
- * kind  ITERATIONS SALT STORED SERVER, all in hex, or 0 when the user has none of the kind */
+/* --- the file: a head line, then lines ----------------------------------------------------------
+ * * user NAME ROLE FLAGS  then for each SCRAM kind  ITERATIONS SALT STORED SERVER, all in hex, or 0
+ * when the user has none of the kind; FLAGS: -, or of well-known, no-login with commas member NAME
+ * ROLE      NAME is a member of ROLE permit ROLE RESOURCE BITS   the resource with %XX for what is
+ * no visible character */
 
 static void put_user(struct buf *out, const struct user *u)
 {
-    buf_printf(out, "%s %s %s", u->name, role_name(u->role), u->well_known ? "well-known" : "-");
+    buf_printf(out, "user %s %s %s%s%s%s", u->name, role_name(u->role),
+               u->well_known ? "well-known" : "", u->well_known && u->no_login ? "," : "",
+               u->no_login ? "no-login" : "", u->well_known || u->no_login ? "" : "-");
     for (enum scram k = 0; k < SCRAM_KINDS; k++) {
         const struct scram_verifier *v = &u->scram[k];
         if (!v->iterations) {
@@ -83,14 +80,34 @@ static void put_user(struct buf *out, const struct user *u)
     buf_char(out, '\n');
 }
 
-static err_t save(struct users *u, struct diag *d)
+static void put_resource(struct buf *out, const char *resource)
+{
+    for (const char *c = resource; *c; c++)
+        if (*c <= ' ' || *c == '%' || *c >= 0x7f)
+            buf_printf(out, "%%%02X", (unsigned char)*c);
+        else
+            buf_char(out, *c);
+}
+
+err_t users_save(struct users *u, struct diag *d)
 {
     struct buf text = buf_make(FILE_MAX);
     buf_text(&text, head);
     for (size_t i = 0; i < u->list.count; i++) put_user(&text, vec_at(&u->list, i));
+    for (size_t i = 0; i < u->members.count; i++) {
+        const struct user_member *m = vec_at(&u->members, i);
+        buf_printf(&text, "member %s %s\n", m->member, m->role);
+    }
+    for (size_t i = 0; i < u->permits.count; i++) {
+        const struct user_permit *p = vec_at(&u->permits, i);
+        buf_printf(&text, "permit %s ", p->role);
+        put_resource(&text, p->resource);
+        buf_printf(&text, " %u\n", p->bits);
+    }
     err_t e = text.err ? diag_fail(d, text.err, "the user table is too large")
                        : file_store(u->path, buf_view(&text), d);
     buf_done(&text);
+    if (!e) atomic_fetch_add(&u->version, 1);
     return e;
 }
 
@@ -119,34 +136,91 @@ static bool parse_verifier(enum scram kind, struct slice *line, struct scram_ver
            parse_hex(next_word(line), v->server_key, key);
 }
 
+static bool parse_flags(struct slice flags, struct user *u)
+{
+    if (slice_is(flags, "-")) return true;
+    u->well_known = slice_starts(flags, "well-known");
+    u->no_login = slice_is(flags, "no-login") || slice_is(flags, "well-known,no-login");
+    return u->well_known || u->no_login;
+}
+
 static bool parse_user(struct slice line, struct user *u)
 {
     if (!slice_to_cstr(next_word(&line), u->name, sizeof(u->name)) || !u->name[0]) return false;
     if (!role_parse(next_word(&line), &u->role)) return false;
-    u->well_known = slice_is(next_word(&line), "well-known");
+    if (!parse_flags(next_word(&line), u)) return false;
     for (enum scram k = 0; k < SCRAM_KINDS; k++)
         if (!parse_verifier(k, &line, &u->scram[k])) return false;
     return line.len == 0;
 }
 
+static bool parse_member(struct slice line, struct user_member *m)
+{
+    return slice_to_cstr(next_word(&line), m->member, sizeof(m->member)) && m->member[0] &&
+           slice_to_cstr(next_word(&line), m->role, sizeof(m->role)) && m->role[0] && line.len == 0;
+}
+
+static bool parse_resource(struct slice text, char *out, size_t cap)
+{
+    struct buf b = buf_over(out, cap);
+    for (uint32_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        if (c == '%') {
+            if (i + 2 >= text.len || !parse_hex(slice_make(text.at + i + 1, 2), &c, 1))
+                return false;
+            if (c == 0) return false;
+            i += 2;
+        }
+        buf_char(&b, (char)c);
+    }
+    buf_char(&b, 0);
+    return !b.err && b.len > 1;
+}
+
+static bool parse_permit(struct slice line, struct user_permit *p)
+{
+    uint64_t bits = 0;
+    if (!slice_to_cstr(next_word(&line), p->role, sizeof(p->role)) || !p->role[0]) return false;
+    if (!parse_resource(next_word(&line), p->resource, sizeof(p->resource))) return false;
+    if (!slice_to_u64(next_word(&line), &bits) || bits >= 1U << USER_PERMISSIONS) return false;
+    p->bits = (uint32_t)bits;
+    return line.len == 0;
+}
+
+static err_t parse_line(struct users *u, struct slice line, bool kinds)
+{
+    struct user user = {.name = ""};
+    struct user_member member;
+    struct user_permit permit;
+    struct slice kind = kinds ? next_word(&line) : SLICE("user");
+    if (slice_is(kind, "user"))
+        return parse_user(line, &user) ? vec_push(&u->list, &user) : ERR_CORRUPT;
+    if (slice_is(kind, "member"))
+        return parse_member(line, &member) ? vec_push(&u->members, &member) : ERR_CORRUPT;
+    if (slice_is(kind, "permit"))
+        return parse_permit(line, &permit) ? vec_push(&u->permits, &permit) : ERR_CORRUPT;
+    return ERR_CORRUPT;
+}
+
 static err_t load(struct users *u, struct slice text, struct diag *d)
 {
-    if (!slice_starts(text, head) && !slice_starts(text, old_head)) {
+    bool kinds = slice_starts(text, head);
+    if (!kinds && !slice_starts(text, head_2) && !slice_starts(text, head_1)) {
         (void)diag_fail(d, ERR_VERSION, "the user table has a format this version does not know");
         return diag_where(d, "%s", u->path);
     }
     size_t line_number = 1;
     for (const uint8_t *at = text.at + sizeof(head) - 1, *end = text.at + text.len; at < end;) {
         const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
-        struct user user = {.name = ""};
         line_number++;
-        if (!newline || !parse_user(slice_make(at, (size_t)(newline - at)), &user)) {
+        err_t e =
+            newline ? parse_line(u, slice_make(at, (size_t)(newline - at)), kinds) : ERR_CORRUPT;
+        if (e == ERR_CORRUPT) {
             (void)diag_fail(d, ERR_CORRUPT, "the user table is damaged");
             (void)diag_hint(
                 d, "put back a copy of the file, or remove it to start with admin/admin again");
             return diag_where(d, "%s:%zu", u->path, line_number);
         }
-        err_t e = vec_push(&u->list, &user);
         if (e) return diag_fail(d, e, "the user table has more than %d users", USERS_MAX);
         at = newline + 1;
     }
@@ -159,11 +233,11 @@ static err_t first_users(struct users *u, struct diag *d)
     for (size_t i = 0; i < COUNT_OF(well_known); i++) {
         struct user user = {.role = ROLE_ADMIN, .well_known = true};
         INVARIANT(slice_to_cstr(slice_of(well_known[i]), user.name, sizeof(user.name)));
-        err_t e = scram_make(&user, slice_of(well_known[i]));
+        err_t e = users_scram_make(&user, slice_of(well_known[i]));
         if (!e) e = vec_push(&u->list, &user);
         if (e) return diag_fail(d, e, "the first users can not be made");
     }
-    return save(u, d);
+    return users_save(u, d);
 }
 
 err_t users_open(const char *path, struct users **out, struct diag *d)
@@ -173,6 +247,8 @@ err_t users_open(const char *path, struct users **out, struct diag *d)
     if (!u) return diag_fail(d, ERR_NO_MEMORY, "no memory for the user table");
     gate_init(&u->gate);
     u->list = vec_make(sizeof(struct user), USERS_MAX);
+    u->members = vec_make(sizeof(struct user_member), USERS_MEMBERS_MAX);
+    u->permits = vec_make(sizeof(struct user_permit), USERS_PERMITS_MAX);
     bool secret = RAND_bytes(u->secret, sizeof(u->secret)) == 1;
     bool fits = slice_to_cstr(slice_of(path), u->path, sizeof(u->path));
     err_t e = !fits ? diag_fail(d, ERR_TOO_BIG, "the path of the user table is too long") : ERR_OK;
@@ -196,6 +272,8 @@ void users_close(struct users *u)
     if (!u) return;
     if (u->list.items) OPENSSL_cleanse(u->list.items, u->list.cap * u->list.item_size);
     vec_done(&u->list);
+    vec_done(&u->members);
+    vec_done(&u->permits);
     gate_done(&u->gate);
     mem_give(u);
 }
@@ -204,7 +282,7 @@ void users_close(struct users *u)
  * -----------------------------------------------------------------------------------------------
  */
 
-static struct user *find(struct users *u, struct slice name)
+struct user *users_named(struct users *u, struct slice name)
 {
     for (size_t i = 0; i < u->list.count; i++) {
         struct user *user = vec_at(&u->list, i);
@@ -216,7 +294,7 @@ static struct user *find(struct users *u, struct slice name)
 err_t users_find(struct users *u, struct slice name, struct user *out)
 {
     gate_enter(&u->gate);
-    const struct user *user = find(u, name);
+    const struct user *user = users_named(u, name);
     if (user) *out = *user;
     gate_leave(&u->gate);
     return user ? ERR_OK : ERR_NOT_FOUND;
@@ -235,6 +313,8 @@ err_t users_check(struct users *u, struct slice name, struct slice password, str
     bool known = users_find(u, name, &user) == ERR_OK;
     enum scram kind = kind_of(&user);
     struct scram_verifier tried = user.scram[kind];
+    known = known && !user.no_login && tried.iterations > 0;
+    if (tried.iterations == 0) tried.iterations = USERS_ITERATIONS;
     if (password.len > USERS_PASSWORD_MAX || scram_derive(kind, password, &tried)) return ERR_LOGIN;
     bool same =
         CRYPTO_memcmp(tried.stored_key, user.scram[kind].stored_key, scram_key_size(kind)) == 0;
@@ -279,7 +359,7 @@ bool users_any_well_known(struct users *u)
 
 /* --- changing --------------------------------------------------------------------------------- */
 
-static bool name_is_fine(struct slice name)
+bool users_name_is_fine(struct slice name)
 {
     if (name.len == 0 || name.len > USERS_NAME_MAX) return false;
     for (uint32_t i = 0; i < name.len; i++)
@@ -287,7 +367,7 @@ static bool name_is_fine(struct slice name)
     return true;
 }
 
-static size_t admins(const struct users *u)
+size_t users_admins(const struct users *u)
 {
     size_t n = 0;
     for (size_t i = 0; i < u->list.count; i++)
@@ -297,9 +377,9 @@ static size_t admins(const struct users *u)
 
 /* Puts `user` in the table (added, or in the place of the one of its name) and on disk; on a
  * failure the table in memory is what it was. */
-static err_t put_durably(struct users *u, const struct user *user, struct diag *d)
+err_t users_put(struct users *u, const struct user *user, struct diag *d)
 {
-    struct user *there = find(u, slice_of(user->name)), before;
+    struct user *there = users_named(u, slice_of(user->name)), before;
     if (there) {
         before = *there;
         *there = *user;
@@ -308,7 +388,7 @@ static err_t put_durably(struct users *u, const struct user *user, struct diag *
         if (e)
             return diag_fail(d, e, "there is no room for another user: %d is the most", USERS_MAX);
     }
-    err_t e = save(u, d);
+    err_t e = users_save(u, d);
     if (e && there)
         *there = before;
     else if (e)
@@ -320,20 +400,20 @@ err_t users_set(struct users *u, struct slice name, struct slice password, enum 
                 struct diag *d)
 {
     struct user user = {.role = role};
-    if (!name_is_fine(name))
+    if (!users_name_is_fine(name))
         return diag_fail(d, ERR_USAGE, "a user's name has 1 to %d bytes and no spaces",
                          USERS_NAME_MAX);
     if (password.len < 1 || password.len > USERS_PASSWORD_MAX)
         return diag_fail(d, ERR_USAGE, "a password has 1 to %d bytes", USERS_PASSWORD_MAX);
     (void)slice_to_cstr(name, user.name, sizeof(user.name));
     user.well_known = slice_equal(name, password);
-    if (scram_make(&user, password))
+    if (users_scram_make(&user, password))
         return diag_fail(d, ERR_INTERNAL, "the password can not be hashed");
     gate_enter(&u->gate);
-    const struct user *there = find(u, name);
-    bool last = there && there->role == ROLE_ADMIN && role != ROLE_ADMIN && admins(u) == 1;
+    const struct user *there = users_named(u, name);
+    bool last = there && there->role == ROLE_ADMIN && role != ROLE_ADMIN && users_admins(u) == 1;
     err_t e = last ? diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", user.name)
-                   : put_durably(u, &user, d);
+                   : users_put(u, &user, d);
     gate_leave(&u->gate);
     return e;
 }
@@ -342,15 +422,15 @@ err_t users_set_role(struct users *u, struct slice name, enum user_role role, st
 {
     err_t e = ERR_OK;
     gate_enter(&u->gate);
-    const struct user *there = find(u, name);
+    const struct user *there = users_named(u, name);
     if (!there)
         e = diag_fail(d, ERR_NOT_FOUND, "there is no user '%.*s'", SLICE_ARG(name));
-    else if (there->role == ROLE_ADMIN && role != ROLE_ADMIN && admins(u) == 1)
+    else if (there->role == ROLE_ADMIN && role != ROLE_ADMIN && users_admins(u) == 1)
         e = diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", there->name);
     if (!e) {
         struct user changed = *there;
         changed.role = role;
-        e = put_durably(u, &changed, d);
+        e = users_put(u, &changed, d);
     }
     gate_leave(&u->gate);
     return e;
@@ -360,21 +440,24 @@ err_t users_remove(struct users *u, struct slice name, struct diag *d)
 {
     err_t e = ERR_OK;
     gate_enter(&u->gate);
-    struct user *there = find(u, name);
+    struct user *there = users_named(u, name);
     if (!there)
         e = diag_fail(d, ERR_NOT_FOUND, "there is no user '%.*s'", SLICE_ARG(name));
-    else if (there->role == ROLE_ADMIN && admins(u) == 1)
+    else if (there->role == ROLE_ADMIN && users_admins(u) == 1)
         e = diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", there->name);
+    struct users_left left;
+    if (!e) e = users_leave(u, name, &left) ? diag_fail(d, ERR_NO_MEMORY, "no memory") : ERR_OK;
     if (!e) {
         struct user gone = *there;
         size_t at = (size_t)((uint8_t *)there - u->list.items) / u->list.item_size;
         vec_remove(&u->list, at);
-        e = save(u, d);
+        e = users_save(u, d);
         if (e) { /* the file still has it: so does the table (there is room: it was just here) */
             struct user *back = vec_add(&u->list);
             INVARIANT(back != NULL);
             *back = gone;
         }
+        users_unleave(u, &left, e != ERR_OK);
     }
     gate_leave(&u->gate);
     return e;
@@ -386,7 +469,7 @@ static err_t check_credential(struct slice name, enum scram kind, int64_t iterat
                               struct slice salt, struct slice salted, struct diag *d)
 {
     if (name.len == 0) return diag_fail(d, ERR_CREDENTIAL, "Username must not be empty");
-    if (!name_is_fine(name))
+    if (!users_name_is_fine(name))
         return diag_fail(d, ERR_CREDENTIAL, "a user's name has 1 to %d bytes and no spaces",
                          USERS_NAME_MAX);
     if (iterations < USERS_ITERATIONS) return diag_fail(d, ERR_CREDENTIAL, "Too few iterations");
@@ -413,13 +496,13 @@ err_t users_credential_set(struct users *u, struct slice name, enum scram kind, 
         return diag_fail(d, ERR_INTERNAL, "the password can not be hashed");
     (void)slice_to_cstr(name, user.name, sizeof(user.name));
     gate_enter(&u->gate);
-    const struct user *there = find(u, name);
+    const struct user *there = users_named(u, name);
     if (there) user = *there;
     if (user.well_known)
         for (enum scram k = 0; k < SCRAM_KINDS; k++) user.scram[k] = (struct scram_verifier){0};
     user.well_known = CRYPTO_memcmp(obvious, salted.at, salted.len) == 0;
     user.scram[kind] = v;
-    e = put_durably(u, &user, d);
+    e = users_put(u, &user, d);
     gate_leave(&u->gate);
     return e;
 }
@@ -428,14 +511,14 @@ err_t users_credential_remove(struct users *u, struct slice name, enum scram kin
 {
     err_t e = ERR_OK;
     gate_enter(&u->gate);
-    const struct user *there = find(u, name);
+    const struct user *there = users_named(u, name);
     struct user user = there ? *there : (struct user){.name = ""};
     if (!user.scram[kind].iterations)
         e = diag_fail(d, ERR_USER_UNKNOWN,
                       "Attempt to delete a user credential that does not exist");
     user.scram[kind] = (struct scram_verifier){0};
     bool last = !user.scram[SCRAM_SHA_256].iterations && !user.scram[SCRAM_SHA_512].iterations;
-    if (!e && !last) e = put_durably(u, &user, d);
+    if (!e && !last) e = users_put(u, &user, d);
     gate_leave(&u->gate);
     return e || !last ? e : users_remove(u, name, d);
 }

@@ -10,6 +10,7 @@
 enum { USERS_MAX = 10000, USERS_NAME_MAX = 64, USERS_PASSWORD_MAX = 512, USERS_ITERATIONS = 4096 };
 enum { USERS_ITERATIONS_MOST = 16384 }; /* as Kafka takes them from its clients */
 enum user_role {
+    ROLE_NONE, /* only what permissions give (users_permit): made by CQL's CREATE ROLE */
     ROLE_VIEWER,
     ROLE_USER,
     ROLE_OP,
@@ -32,6 +33,7 @@ struct user {
     char name[USERS_NAME_MAX + 1];
     enum user_role role;
     bool well_known; /* still has the password of the tutorials: loopback only */
+    bool no_login;   /* a role for others to be members of */
     struct scram_verifier scram[SCRAM_KINDS];
 };
 
@@ -66,5 +68,59 @@ MUST_CHECK err_t users_credential_remove(struct users *u, struct slice name, enu
 /* 32 bytes for a name that nobody has: the same while this table is open. */
 void users_disguise(const struct users *u, enum scram kind, struct slice name, uint8_t out[32]);
 bool users_any_well_known(struct users *u); /* a listener beyond loopback refuses to start then */
+/* --- roles as Cassandra has them: members of others, permissions on resources (docs/roles.md) ----
+ */
+
+enum { USERS_MEMBERS_MAX = 100000, USERS_PERMITS_MAX = 100000, USERS_RESOURCE_MAX = 400 };
+enum user_permission { /* Cassandra's, in its order */
+                       USER_CREATE,
+                       USER_ALTER,
+                       USER_DROP,
+                       USER_SELECT,
+                       USER_MODIFY,
+                       USER_AUTHORIZE,
+                       USER_DESCRIBE,
+                       USER_EXECUTE,
+                       USER_UNMASK,
+                       USER_SELECT_MASKED,
+                       USER_PERMISSIONS
+};
+const char *user_permission_name(enum user_permission p);
+struct role_change {
+    struct slice password; /* at NULL: as it is */
+    int login, superuser;  /* -1: as it is (of a new role: no) */
+};
+MUST_CHECK err_t users_role_create(struct users *u, struct slice name, const struct role_change *c,
+                                   struct diag *d); /* ERR_EXISTS */
+MUST_CHECK err_t users_role_alter(struct users *u, struct slice name, const struct role_change *c,
+                                  struct diag *d); /* ERR_NOT_FOUND */
+/* `member` becomes a member of `role`, or is none any more: ERR_EXISTS, ERR_NOT_FOUND when it is so
+ * already, or would be a circle; both must be there. */
+MUST_CHECK err_t users_member_set(struct users *u, struct slice role, struct slice member, bool is,
+                                  struct diag *d);
+MUST_CHECK err_t users_members(struct users *u,
+                               err_t (*each)(void *ctx, const char *role, const char *member),
+                               void *ctx);
+/* Bits 1 << user_permission; *changed: those that were not so before. Resources by Cassandra's
+ * names: data, data/keyspace, data/keyspace/table, roles, roles/name, functions … */
+MUST_CHECK err_t users_permit(struct users *u, struct slice role, struct slice resource,
+                              uint32_t bits, bool give, uint32_t *changed, struct diag *d);
+MUST_CHECK err_t users_permits(struct users *u,
+                               err_t (*each)(void *ctx, const char *role, const char *resource,
+                                             uint32_t bits),
+                               void *ctx);
+/* What is dropped has no permissions: this resource, and those below it. */
+MUST_CHECK err_t users_resource_gone(struct users *u, struct slice resource, struct diag *d);
+/* What this user may on any of these resources, with all roles it is a member of. */
+struct user_allowed {
+    uint32_t bits;       /* what was granted */
+    enum user_role most; /* the highest of its roles' */
+    bool known, login;   /* its own */
+};
+struct user_allowed users_allowed(struct users *u, struct slice name, const struct slice *resources,
+                                  uint32_t count);
+/* Is `member` (or what it is a member of, and so on) a member of `role`, or role itself? */
+bool users_is_member(struct users *u, struct slice member, struct slice role);
+uint64_t users_version(const struct users *u); /* changes with every change */
 const char *role_name(enum user_role r);
 bool role_parse(struct slice text, enum user_role *out);
