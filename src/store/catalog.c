@@ -13,6 +13,7 @@
  * and no prefix is ever given twice. */
 #include "store/catalog.h"
 #include "base/hash.h"
+#include "store/change.h"
 #include <stdlib.h>
 
 enum { SLOTS_MIN = 64 };
@@ -231,10 +232,15 @@ void schema_free(struct store *s)
  * Three kinds meet here: commits, which run side by side; a group of the committer that decides by
  * what is there; a change of the catalog. The latter two run alone. */
 
+const struct store_table *table_now(const struct store_table *t)
+{
+    return atomic_load_explicit(&table_of(t)->named->now, memory_order_acquire);
+}
+
 static bool table_writable(const struct store_table *t)
 {
-    const struct table *now = atomic_load(&table_of(t)->named->now);
-    return now && now->t.prefix == t->prefix;
+    const struct store_table *now = table_now(t);
+    return now && now->prefix == t->prefix;
 }
 
 err_t table_gone(const struct store_table *t, struct diag *d)
@@ -383,7 +389,7 @@ const struct store_table *store_table_find(struct store *s, struct slice keyspac
 
 bool store_table_current(const struct store_table *t)
 {
-    return atomic_load_explicit(&table_of(t)->named->now, memory_order_acquire) == t;
+    return table_now(t) == t;
 }
 
 const struct store_column *store_column_find(const struct store_table *t, struct slice name)

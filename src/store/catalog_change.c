@@ -1,5 +1,6 @@
 /* Changes of the catalog: keyspaces, and what becomes of whole tables. */
 #include "store/catalog.h"
+#include "store/change.h"
 
 enum { CATALOG_RECORD_MAX = 16 << 20, SHOWN_MAX = 2 * NAMES_MAX };
 
@@ -56,6 +57,20 @@ void change_forget(struct catalog_change *c, uint32_t prefix)
     buf_be(&b, prefix + 1U, KEY_PREFIX_SIZE);
     rocksdb_writebatch_delete_range(c->batch, (const char *)from, sizeof from, (const char *)to,
                                     sizeof to);
+}
+
+void table_marks_put(rocksdb_writebatch_t *b, const struct table *t)
+{
+    uint8_t key[KEY_PREFIX_SIZE + 2 * NAME_MAX_BYTES + 2], value[8];
+    struct buf k = buf_over(key, sizeof key), v = buf_over(value, sizeof value);
+    buf_be(&k, STORE_CATALOG, KEY_PREFIX_SIZE);
+    buf_char(&k, 'x');
+    buf_slice(&k, t->t.keyspace);
+    buf_char(&k, 0);
+    buf_slice(&k, t->t.name);
+    buf_be(&v, t->t.prefix, 4);
+    buf_be(&v, atomic_load(t->marks), 4);
+    rocksdb_writebatch_put(b, (const char *)k.at, k.len, (const char *)v.at, v.len);
 }
 
 static void change_put_number(struct catalog_change *c, char kind, uint64_t v, int bytes)

@@ -211,6 +211,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     if (!e) e = format_check(s, d);
     if (!e) e = schema_load(s, d);
     if (!e) e = clock_load(s, d);
+    if (!e && !s->read_only) e = committer_start(s, d);
     if (e) {
         store_close(s);
         return e;
@@ -231,6 +232,8 @@ static void flush_much(struct store *s)
 void store_close(struct store *s)
 {
     if (!s) return;
+    atomic_store(&s->closing, true);
+    committer_stop(s);
     flush_much(s);
     if (s->spare_batch) rocksdb_writebatch_destroy(s->spare_batch);
     if (s->family) rocksdb_column_family_handle_destroy(s->family);

@@ -247,7 +247,8 @@ struct cells_read {
     int64_t floor;                /* the latest deletion that reaches all of it; INT64_MIN: none */
     struct slice lineage, ranges; /* as they are in `value` */
 };
-/* `floor`: the partition's deletion there. */
+/* `floor`: the partition's deletion there. out->cells: NULL, or room for all of the table's columns
+ * and one (then `a` is not used unless a column is complex). */
 MUST_CHECK err_t cells_read(const struct cells_wanted *w, struct slice value, int64_t floor,
                             struct arena *a, struct cells_read *out);
 /* The deletion of a partition's ranges that reaches this clustering suffix; INT64_MIN: none. */
@@ -292,6 +293,7 @@ struct store {
     _Atomic uint32_t failures_running; /* commits that failed one after the other */
 
     struct schema *schema;         /* catalog.h: read without a lock */
+    struct committer *committer;   /* change.h; NULL: open for reading only */
     _Atomic int64_t clock_last;    /* the last timestamp given */
     _Atomic int64_t clock_ceiling; /* what is durable: all that was committed is below it */
     _Atomic bool closing;
@@ -321,6 +323,16 @@ MUST_CHECK err_t table_gone(const struct store_table *t, struct diag *d);
 /* catalog_table.c: indexes that a stop left half-made, after opening. */
 bool indexes_unfilled(struct store *s);
 void indexes_refill(struct store *s);
+/* commit.c: the thread that writes changes. Stopping it waits for those that were handed over. */
+MUST_CHECK err_t committer_start(struct store *s, struct diag *d);
+void committer_stop(struct store *s);
+/* write.c: how a commit ended, for store_must_reopen. */
+void commit_counted(struct store *s, err_t e);
+/* index.c: what `t`'s indexes have for the row of this key and (one write's, or merged) value: each
+ * entry's key is prefix, value in its order-preserving form, and the row's key without prefix. */
+typedef err_t index_emit(void *ctx, uint32_t prefix, struct slice value, struct slice row);
+MUST_CHECK err_t index_entries(const struct table *t, struct slice key, struct slice value,
+                               index_emit *emit, void *ctx, struct diag *d);
 /* clock.c */
 MUST_CHECK err_t clock_load(struct store *s, struct diag *d);
 /* Puts a new ceiling into the batch when the last one is reached; 0: not needed. clock_reserved

@@ -238,6 +238,14 @@ static err_t entries_commit(struct store *s, enum store_form form, const struct 
 /* One failure may pass; three in a row, with delays between them, do not. */
 enum { FAILURES_LASTING = 3 };
 
+void commit_counted(struct store *s, err_t e)
+{
+    if (e == ERR_IO || e == ERR_CORRUPT)
+        atomic_fetch_add(&s->failures_running, 1);
+    else
+        atomic_store(&s->failures_running, 0);
+}
+
 err_t store_write_commit(struct store_write *w, struct diag *d)
 {
     struct store *s = w->store;
@@ -260,10 +268,7 @@ err_t store_write_commit(struct store_write *w, struct diag *d)
         }
         commit_leave(s);
     }
-    if (e == ERR_IO || e == ERR_CORRUPT)
-        atomic_fetch_add(&s->failures_running, 1);
-    else
-        atomic_store(&s->failures_running, 0);
+    commit_counted(s, e);
     if (!e) {
         metric_add(METRIC_store_commits_total, 1);
         metric_add(METRIC_store_rows_total, (int64_t)w->rows);
