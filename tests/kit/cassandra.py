@@ -209,3 +209,33 @@ def server(login=False):
 
 def address(login=False):
     return "%s:%d" % server(login)
+
+
+def go_program(what):
+    """A Go program of tests/peers/go/cql, on gocql: load, lwt."""
+    source = engines.HERE / "go" / "cql"
+    text = "".join(p.read_text() for p in sorted([source / "go.mod", *(source / what).glob("*.go")]))
+
+    def make(folder):
+        go = shutil.which("go")
+        check(go, "there is no program 'go' here: gocql wants Go 1.22 or newer")
+        shutil.copytree(source, folder)
+        engines.shell(f"building {what}", go, "build", "-mod=mod", "-o", folder / "program", f"./{what}", cwd=folder)
+    return once(f"go-cql-{what}", text, make) / "program"
+
+
+GOCQL = "v1.7.0"
+
+
+def gocql():
+    """gocql's own integration tests, and the folder that they run in."""
+    def make(folder):
+        go = shutil.which("go")
+        check(go, "there is no program 'go' here: gocql's tests want Go 1.22 or newer")
+        engines.shell("fetching gocql", go, "mod", "download", f"github.com/gocql/gocql@{GOCQL}", cwd="/tmp")
+        module = pathlib.Path(engines.shell("asking for Go's module cache", go, "env", "GOMODCACHE").strip())
+        shutil.copytree(module / "github.com" / "gocql" / f"gocql@{GOCQL}", folder)
+        engines.shell("making the copy writable", "chmod", "-R", "u+w", folder)
+        engines.shell("building gocql's tests", go, "test", "-mod=mod", "-c", "-tags", "all gocql_debug", "-o", folder / "gocql.test", ".", cwd=folder)
+    folder = once("gocql", GOCQL, make)
+    return folder / "gocql.test", folder
