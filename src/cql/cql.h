@@ -48,6 +48,10 @@ struct cql_session {
     uint16_t port;
     char peer[56];                 /* who: traces, system_views.clients */
     char driver_name[64], driver_version[32];
+    /* permit.c's: what the user may on the table it looked at last */
+    uint64_t permit_version;
+    const void *permit_table;
+    uint32_t permit_bits;
     bool warned_use; /* this room's own: that USE and prepared statements do not go well together */
 };
 
