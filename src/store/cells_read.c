@@ -302,10 +302,10 @@ err_t cells_read(const struct cells_wanted *w, struct slice value, int64_t floor
     struct cell c;
     struct reading r = {.w = w, .a = a, .out = out};
     size_t most = MIN((size_t)w->table->t.column_count, (size_t)value.len / 2) + 1;
-    *out = (struct cells_read){.floor = floor};
+    *out = (struct cells_read){.floor = floor, .cells = out->cells};
     row_open(&row, value);
     if (row.err) return row.err;
-    out->cells = arena_take_raw(a, most * sizeof *out->cells);
+    if (!out->cells) out->cells = arena_take_raw(a, most * sizeof *out->cells);
     if (!out->cells) return ERR_NO_MEMORY;
     while (!r.err && row_next(&row, &c)) {
         if (c.id < CELL_FIRST)

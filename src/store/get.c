@@ -11,7 +11,7 @@ static err_t partition_only(const struct table *t, const struct slice *key, stru
                             int64_t now_s, struct arena *a, const struct store_row **out)
 {
     struct cells_wanted w = {.table = t, .now_s = now_s, .statics = true};
-    struct cells_read r;
+    struct cells_read r = {0};
     err_t e = cells_read(&w, record, INT64_MIN, a, &r);
     if (e || !r.any) return e;
     struct store_row *row = arena_take(a, sizeof *row);
@@ -42,7 +42,7 @@ err_t row_resolve(const struct table *t, const struct slice *key, uint32_t key_c
                   struct arena *a, const struct store_row **out)
 {
     struct cells_wanted w = {.table = t, .now_s = now_s};
-    struct cells_read of_record = {0}, r;
+    struct cells_read of_record = {0}, r = {0};
     int64_t floor = INT64_MIN;
     err_t e = ERR_OK;
     *out = NULL;

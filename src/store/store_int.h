@@ -389,5 +389,8 @@ MUST_CHECK err_t write_entry(struct store_write *w, struct entries *g, const uin
                              uint32_t key_len, uint32_t value_len, enum entry_op op);
 MUST_CHECK err_t write_group(struct store_write *w, uint32_t prefix,
                              const struct store_table *table, struct entries **out);
+/* An entry of one of the table's indexes, as index_entries gives it. */
+MUST_CHECK err_t write_index_entry(struct store_write *w, const struct store_table *t,
+                                   uint32_t prefix, struct slice value, struct slice row);
 /* sort.c: every group by key, one entry a key, groups by prefix. */
 MUST_CHECK err_t write_sort(struct store_write *w, struct diag *d);
