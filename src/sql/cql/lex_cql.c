@@ -117,10 +117,12 @@ static int ahead(const struct cql_lexer *l, uint32_t n)
     return l->at + n < l->text.len ? l->text.at[l->at + n] : -1;
 }
 
-static bool mistaken(struct cql_lexer *l, uint32_t at, const char *what)
+/* The letter at `at` fits nothing, or is not the one expected ("'='"; "set null" of several). */
+static bool mistaken(struct cql_lexer *l, uint32_t at, const char *expected)
 {
-    l->mistake = what;
-    l->mistake_at = at;
+    l->mistaken = true;
+    l->expected = expected;
+    l->mistake_at = MIN(at, l->text.len);
     return false;
 }
 
@@ -137,7 +139,7 @@ static uint32_t hidden_length(struct cql_lexer *l)
     if (c == '/' && next == '*') {
         for (n = 2; ahead(l, n) >= 0; n++)
             if (ahead(l, n) == '*' && ahead(l, n + 1) == '/') return n + 2;
-        (void)mistaken(l, l->text.len, "no viable alternative at character '<EOF>'");
+        (void)mistaken(l, l->text.len, "'*'");
         return 0;
     }
     while (ahead(l, n) == ' ' || ahead(l, n) == '\t' || ahead(l, n) == '\n' || ahead(l, n) == '\r')
@@ -150,10 +152,7 @@ static bool lex_quoted(struct cql_lexer *l, struct cql_token *t)
     int quote = ahead(l, 0);
     uint32_t n = 1;
     for (;; n++) {
-        if (ahead(l, n) < 0)
-            return mistaken(l, l->text.len,
-                            quote == '"' ? "mismatched character '<EOF>' expecting '\"'"
-                                         : "mismatched character '<EOF>' expecting '''");
+        if (ahead(l, n) < 0) return mistaken(l, l->text.len, quote == '"' ? "'\"'" : "'''");
         if (ahead(l, n) != quote) continue;
         if (ahead(l, n + 1) != quote || (quote == '"' && n == 1 && ahead(l, 2) != '"')) break;
         n++;
@@ -165,11 +164,10 @@ static bool lex_quoted(struct cql_lexer *l, struct cql_token *t)
 
 static bool lex_dollars(struct cql_lexer *l, struct cql_token *t)
 {
-    if (ahead(l, 1) != '$') return mistaken(l, l->at, "no viable alternative at character '$'");
+    if (ahead(l, 1) != '$') return mistaken(l, l->at + 1, "'$'");
     uint32_t n = 2;
     while (ahead(l, n) >= 0 && !(ahead(l, n) == '$' && ahead(l, n + 1) == '$')) n++;
-    if (ahead(l, n) < 0)
-        return mistaken(l, l->text.len, "mismatched character '<EOF>' expecting '$'");
+    if (ahead(l, n) < 0) return mistaken(l, l->text.len, "'$'");
     t->kind = T_STRING_LITERAL;
     l->at += n + 2;
     return true;
@@ -296,34 +294,30 @@ static bool lex_word(struct cql_lexer *l, struct cql_token *t)
     return true;
 }
 
+/* -NaN and -Infinity: of a minus before n or i the original expects nothing else. */
+static bool lex_minus_word(struct cql_lexer *l, struct cql_token *t)
+{
+    bool nan = lower(ahead(l, 1)) == 'n';
+    const char *word = nan ? "nan" : "infinity";
+    t->kind = nan ? K_NEGATIVE_NAN : K_NEGATIVE_INFINITY;
+    for (uint32_t i = 0; word[i]; i++)
+        if (lower(ahead(l, 1 + i)) != word[i]) return mistaken(l, l->at + 1 + i, "set null");
+    l->at += 1 + (uint32_t)strlen(word);
+    return true;
+}
+
 /* A minus: of a number, a duration, NaN and Infinity; or alone. */
 static bool lex_minus(struct cql_lexer *l, struct cql_token *t)
 {
-    static const struct {
-        const char *word;
-        uint16_t kind;
-    } values[] = {{"nan", K_NEGATIVE_NAN}, {"infinity", K_NEGATIVE_INFINITY}};
-    if (is_digit(ahead(l, 1))) {
+    int next = lower(ahead(l, 1));
+    uint32_t iso = duration_iso(l, 1);
+    if (is_digit(next)) {
         lex_number(l, t);
         return true;
     }
-    uint32_t iso = duration_iso(l, 1), n = 1;
-    while (is_word(ahead(l, n))) n++;
-    struct slice word = slice_make(l->text.at + l->at + 1, n - 1);
-    t->kind = T_MINUS;
-    for (size_t i = 0; i < COUNT_OF(values); i++)
-        if (slice_equal_nocase(word, slice_of(values[i].word))) t->kind = values[i].kind;
-    if (t->kind != T_MINUS) {
-        l->at += n;
-        return true;
-    }
-    if (iso) {
-        t->kind = T_DURATION;
-        l->at += 1 + iso;
-        return true;
-    }
-    if (ahead(l, 1) == '=') t->kind = T_MINUS_EQ;
-    l->at += t->kind == T_MINUS ? 1 : 2;
+    if (next == 'n' || next == 'i') return lex_minus_word(l, t);
+    t->kind = iso ? T_DURATION : next == '=' ? T_MINUS_EQ : T_MINUS;
+    l->at += iso ? 1 + iso : t->kind == T_MINUS ? 1 : 2;
     return true;
 }
 
@@ -345,19 +339,20 @@ static bool lex_sign(struct cql_lexer *l, struct cql_token *t)
         l->at += (uint32_t)strlen(signs[i].text);
         return true;
     }
-    return mistaken(l, l->at, "no viable alternative at character");
+    if (rest.at[0] == '!') return mistaken(l, l->at + 1, "'='");
+    return mistaken(l, l->at, NULL);
 }
 
 bool cql_lex(struct cql_lexer *l, bool hidden, struct cql_token *out)
 {
     *out = (struct cql_token){.at = l->at, .kind = T_END};
-    l->mistake = NULL;
+    l->mistaken = false;
     for (uint32_t n; (n = hidden_length(l)) > 0;) {
         l->at += n;
         out->len = n;
         if (hidden) return true;
     }
-    if (l->mistake) return false;
+    if (l->mistaken) return false;
     *out = (struct cql_token){.at = l->at, .kind = T_END};
     int c = ahead(l, 0);
     bool good = true;

@@ -49,6 +49,7 @@ enum cql_token_kind {
     T_CLOSE_BRACE,
     K_NEGATIVE_NAN,
     K_NEGATIVE_INFINITY,
+    T_NOTHING,    /* no token: the end of a set */
     T_FIRST_WORD, /* words[kind - T_FIRST_WORD] */
 #define CQL_WORD(word, token, use) KW_##word,
 #include "sql/cql/words.def"
@@ -82,11 +83,12 @@ struct cql_token {
 struct cql_lexer {
     struct slice text;
     uint32_t at;
-    const char *mistake; /* of the last token, when there is one: Cassandra's words */
+    bool mistaken;
+    const char *expected; /* of a mistake; NULL: nothing fits the letter at mistake_at */
     uint32_t mistake_at;
 };
 /* The next token; spaces and comments are skipped, or answered as T_END with a length when
- * `hidden`, a run of spaces being one. False: `mistake` says why. */
+ * `hidden`, a run of spaces being one. False: a mistake. */
 bool cql_lex(struct cql_lexer *l, bool hidden, struct cql_token *out);
 
 struct cql_parser {
@@ -103,6 +105,11 @@ struct cql_parser {
 };
 
 /* --- tokens ----------------------------------------------------------------------------------- */
+/* The n-th token ahead; NULL after a mistake. */
+const struct cql_token *cql_ahead(struct cql_parser *p, uint32_t n);
+struct slice cql_token_text(const struct cql_parser *p, const struct cql_token *t);
+/* Quoted text without its quotes, doubled ones single; a name without quotes in lower case. */
+struct slice cql_meaning(struct cql_parser *p, const struct cql_token *t);
 uint32_t cql_peek(struct cql_parser *p, uint32_t n); /* the kind of the n-th ahead */
 static inline bool cql_at(struct cql_parser *p, uint32_t kind)
 {
@@ -120,7 +127,15 @@ bool cql_is_constant(uint32_t kind);
 /* --- mistakes --------------------------------------------------------------------------------- */
 /* The n-th token ahead fits nothing that may stand there. */
 void cql_no_viable(struct cql_parser *p, uint32_t n);
+void cql_lex_failed(struct cql_parser *p);
+void cql_match_end(struct cql_parser *p); /* nothing stands behind the statement */
 void cql_mismatch_set(struct cql_parser *p);
+/* Whether the n-th token ahead is one of `set` (ended by T_NOTHING); if not, no_viable. What the
+ * original's automata accept they have taken for a moment: the token behind is looked at, too. */
+bool cql_expect(struct cql_parser *p, uint32_t n, const uint16_t *set);
+bool cql_in(uint32_t kind, const uint16_t *set);
+/* Accepted by an automaton after `n` tokens. */
+void cql_looked(struct cql_parser *p, uint32_t n);
 void cql_fail(struct cql_parser *p, err_t e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void *cql_new(struct cql_parser *p, size_t size);
 void *cql_add(struct cql_parser *p, struct list *l, size_t item_size);
@@ -154,11 +169,32 @@ const struct cql_node *cql_constant(struct cql_parser *p);
 const struct cql_node *cql_selector(struct cql_parser *p); /* unaliasedSelector */
 const struct cql_type *cql_type(struct cql_parser *p);
 bool cql_at_marker(struct cql_parser *p);
+bool cql_starts_term(struct cql_parser *p, uint32_t n); /* a selector, too */
 /* How many tokens `rule` would take from the n-th on; 0: it would not. All is put back. */
 uint32_t cql_length_of(struct cql_parser *p, uint32_t n, void (*rule)(struct cql_parser *p));
 /* The length in tokens of a type from the n-th token on; 0: there is none. */
 uint32_t cql_type_length(struct cql_parser *p, uint32_t n);
 struct cql_node *cql_node_new(struct cql_parser *p, enum cql_node_kind kind, const uint8_t *start);
+
+/* Shared by terms and selectors: `item` is the rule of what stands inside. */
+typedef const struct cql_node *cql_rule(struct cql_parser *p);
+void cql_node_add(struct cql_parser *p, struct list *l, const struct cql_node *n);
+struct cql_node *cql_with_args(struct cql_parser *p, struct cql_node *n, const struct list *args);
+struct cql_node *cql_join(struct cql_parser *p, enum cql_node_kind kind, const uint8_t *start,
+                          const struct cql_node *a, const struct cql_node *b);
+struct list cql_items_to(struct cql_parser *p, const struct cql_node *first, cql_rule *item,
+                         uint32_t close);
+const struct cql_node *cql_list_of(struct cql_parser *p, cql_rule *item);
+const struct cql_node *cql_braces(struct cql_parser *p, cql_rule *item);
+const struct cql_node *cql_call_of(struct cql_parser *p, cql_rule *item);
+const struct cql_node *cql_cast_of(struct cql_parser *p, cql_rule *item);
+const struct cql_node *cql_hint_of(struct cql_parser *p, cql_rule *item);
+struct cql_node *cql_arith(struct cql_parser *p, const uint8_t *start, const struct cql_node *left,
+                           struct slice op, const struct cql_node *right);
+bool cql_may_be_called(uint32_t kind);
+bool cql_begins_term(uint32_t kind);
+const struct cql_node *cql_null_node(struct cql_parser *p);
+bool cql_takes_product(struct cql_parser *p);
 
 /* --- clauses and statements ------------------------------------------------------------------- */
 void cql_where(struct cql_parser *p, const struct cql_relation **out, uint32_t *count);
@@ -167,6 +203,11 @@ bool cql_at_relation_type(struct cql_parser *p);
 /* IN's list of values, or its one marker. */
 void cql_in_values(struct cql_parser *p, struct cql_relation *r);
 struct cql_properties cql_properties(struct cql_parser *p);
+void cql_property_of(struct cql_parser *p, struct list *l);
+struct cql_properties cql_properties_of(const struct list *l);
+void cql_add_name(struct cql_parser *p, struct list *l);
+void cql_column_mask(struct cql_parser *p);
+void cql_types_in_parens(struct cql_parser *p, bool named);
 struct cql_property cql_map_property(struct cql_parser *p); /* name = {…} */
 void cql_view_select(struct cql_parser *p, struct cql_statement_tree *s);
 void cql_parse_select(struct cql_parser *p, struct cql_statement_tree *s);

@@ -267,6 +267,9 @@ static void function_resource(struct cql_parser *p, struct cql_resource *r)
 {
     r->kind = RESOURCE_FUNCTION;
     r->name = cql_function_name(p);
+    if (!p->err && !r->name.keyspace.at)
+        cql_fail(p, ERR_INVALID,
+                 "In this context function name must be explictly qualified by a keyspace");
     cql_match(p, T_OPEN);
     if (!cql_at(p, T_CLOSE)) {
         do (void)cql_type(p);
@@ -284,8 +287,44 @@ static void mbean_resource(struct cql_parser *p, struct cql_resource *r, uint8_t
         cql_match(p, T_STRING_LITERAL);
 }
 
+/* Whether the word before is a table's name. */
+static bool ends_resource(uint32_t kind)
+{
+    return kind == K_TO || kind == K_FROM || kind == K_OF || kind == K_NORECURSIVE ||
+           kind == T_DOT || kind == T_SEMICOLON || kind == T_END;
+}
+
+static bool expect_resource(struct cql_parser *p)
+{
+    uint32_t kind = cql_peek(p, 0);
+    if (!cql_is_name(kind) && kind != K_COLUMNFAMILY && kind != K_KEYSPACE && kind != T_QMARK) {
+        cql_no_viable(p, 0);
+        return false;
+    }
+    uint32_t next = cql_peek(p, 1);
+    bool named = cql_is_name(next) || next == T_QMARK, good = true;
+    if (kind == K_ALL)
+        good = next == K_KEYSPACES || next == K_TABLES || next == K_ROLES || next == K_FUNCTIONS ||
+               next == K_MBEANS;
+    else if (kind == K_ROLE)
+        good = named || next == T_STRING_LITERAL;
+    else if (kind == K_FUNCTION)
+        good = named || next == K_TOKEN;
+    else if (kind == K_MBEAN || kind == K_MBEANS)
+        good = next == T_STRING_LITERAL;
+    else
+        return true;
+    if (!good && !ends_resource(next)) {
+        cql_no_viable(p, 1);
+        return false;
+    }
+    cql_looked(p, 2);
+    return true;
+}
+
 static void resource(struct cql_parser *p, struct cql_resource *r)
 {
+    if (!expect_resource(p)) return;
     uint32_t kind = cql_peek(p, 0), next = cql_peek(p, 1);
     bool named = cql_is_name(next) || next == T_QMARK;
     if (kind == K_ALL && resource_of_all(p, r)) return;
@@ -313,13 +352,68 @@ static void resource(struct cql_parser *p, struct cql_resource *r)
     }
 }
 
-/* GRANT and REVOKE: permissions where ON follows them, else a role. */
-static bool at_permissions(struct cql_parser *p)
+/* GRANT and REVOKE: permissions, or a role; ALL and two others are both. At the verb. */
+static bool at_permissions(struct cql_parser *p, uint32_t to)
 {
-    uint32_t kind = cql_peek(p, 0), next = cql_peek(p, 1);
-    if (kind == K_ALL || kind == K_UNMASK || kind == K_SELECT_MASKED)
-        return next == K_ON || next == K_PERMISSION || next == K_PERMISSIONS || next == T_COMMA;
-    return is_permission(kind);
+    uint32_t kind = cql_peek(p, 1), next;
+    if (kind != K_ALL && kind != K_UNMASK && kind != K_SELECT_MASKED) return is_permission(kind);
+    next = cql_peek(p, 2);
+    if (next == to) return false;
+    bool all = kind == K_ALL;
+    if (next != K_ON && next != (all ? K_PERMISSIONS : K_PERMISSION) && (all || next != T_COMMA))
+        cql_no_viable(p, 2);
+    return true;
+}
+
+/* Which permissions a resource knows; what was asked is cut down to them, and may not be none. */
+static const struct {
+    uint8_t first, last; /* kinds of resources */
+    const char *type;
+    const char *permissions;
+} applicable[] = {
+    {RESOURCE_TABLE, RESOURCE_TABLE, "DataResource",
+     "ALTER,DROP,SELECT,MODIFY,AUTHORIZE,UNMASK,SELECT_MASKED,"},
+    {RESOURCE_ALL_KEYSPACES, RESOURCE_ALL_TABLES, "DataResource",
+     "CREATE,ALTER,DROP,SELECT,MODIFY,AUTHORIZE,UNMASK,SELECT_MASKED,"},
+    {RESOURCE_ALL_ROLES, RESOURCE_ALL_ROLES, "RoleResource",
+     "CREATE,ALTER,DROP,AUTHORIZE,DESCRIBE,"},
+    {RESOURCE_ROLE, RESOURCE_ROLE, "RoleResource", "ALTER,DROP,AUTHORIZE,"},
+    {RESOURCE_FUNCTION, RESOURCE_FUNCTION, "FunctionResource", "ALTER,DROP,AUTHORIZE,EXECUTE,"},
+    {RESOURCE_ALL_FUNCTIONS, RESOURCE_FUNCTIONS_IN, "FunctionResource",
+     "CREATE,ALTER,DROP,AUTHORIZE,EXECUTE,"},
+    {RESOURCE_ALL_MBEANS, RESOURCE_MBEAN, "JMXResource",
+     "AUTHORIZE,DESCRIBE,EXECUTE,MODIFY,SELECT,"},
+};
+
+static bool is_applicable(const char *list, struct slice name)
+{
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, ",");
+        if (slice_equal(slice_make(at, n), name)) return true;
+        at += n + 1;
+    }
+    return false;
+}
+
+static void filter_permissions(struct cql_parser *p, struct cql_permission_tree *t)
+{
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(applicable) &&
+           (t->resource.kind < applicable[i].first || t->resource.kind > applicable[i].last))
+        i++;
+    if (t->all || p->err) return;
+    struct list kept = {0};
+    for (uint32_t n = 0; n < t->permission_count; n++) {
+        if (!is_applicable(applicable[i].permissions, t->permissions[n])) continue;
+        struct slice *place = cql_add(p, &kept, sizeof(*place));
+        if (place) *place = t->permissions[n];
+    }
+    t->permissions = (const struct slice *)(const void *)kept.items;
+    t->permission_count = kept.count;
+    if (!kept.count)
+        cql_fail(p, ERR_SYNTAX,
+                 "Resource type %s does not support any of the requested permissions",
+                 applicable[i].type);
 }
 
 static void grant_or_revoke(struct cql_parser *p, struct cql_statement_tree *s, uint32_t to,
@@ -332,9 +426,10 @@ static void grant_or_revoke(struct cql_parser *p, struct cql_statement_tree *s, 
         cql_no_viable(p, 1);
         return;
     }
+    bool some = at_permissions(p, to);
     (void)cql_take(p);
     s->permission = t;
-    if (at_permissions(p)) {
+    if (some) {
         s->kind = permission_kind;
         permissions(p, t);
         cql_match(p, K_ON);
@@ -346,6 +441,7 @@ static void grant_or_revoke(struct cql_parser *p, struct cql_statement_tree *s, 
     }
     cql_match(p, to);
     t->to = cql_role_name(p);
+    if (some) filter_permissions(p, t);
 }
 
 void cql_parse_grant(struct cql_parser *p, struct cql_statement_tree *s)
@@ -418,38 +514,51 @@ static const struct {
     {K_AGGREGATE, "AGGREGATE", cql_function_name, false},
 };
 
-static void describe_word(struct cql_parser *p, struct cql_statement_tree *s,
-                          struct cql_describe_tree *t)
+/* DESCRIBE [keyspace.]name */
+static void describe_name(struct cql_parser *p, struct cql_describe_tree *t)
 {
-    uint32_t word = cql_peek(p, 0), next = cql_peek(p, 1);
-    if (word == K_MATERIALIZED) {
-        take(p, 1);
-        cql_match(p, K_VIEW);
-        t->what = SLICE("MATERIALIZED VIEW");
-        t->name = s->name = cql_table_name(p);
+    static const uint16_t follow[] = {T_DOT, K_WITH, T_SEMICOLON, T_END, T_NOTHING};
+    if (!cql_is_name(cql_peek(p, 0))) {
+        cql_no_viable(p, 0);
         return;
     }
-    if (word == K_FULL || (word == K_ONLY && next == K_KEYSPACE)) {
-        t->full = word == K_FULL;
-        t->only = word == K_ONLY;
-        take(p, 1);
-        word = cql_peek(p, 0);
-        if (t->full && word != K_SCHEMA) cql_match(p, K_SCHEMA);
-    }
-    for (size_t i = 0; i < COUNT_OF(described); i++) {
-        bool lone = next == T_END || next == T_SEMICOLON || next == T_DOT || next == K_WITH;
-        if (described[i].word != word || (!described[i].alone && lone)) continue;
-        take(p, 1);
-        t->what = slice_of(described[i].what);
-        if (described[i].name) t->name = s->name = described[i].name(p);
-        return;
-    }
-    if (cql_is_name(word) && next == T_DOT) {
+    if (!cql_expect(p, 1, follow)) return;
+    if (cql_peek(p, 1) == T_DOT) {
         t->name.keyspace = cql_ident(p);
         take(p, 1);
     }
     t->name.name = cql_ident(p);
-    s->name = t->name;
+}
+
+static void describe_word(struct cql_parser *p, struct cql_describe_tree *t)
+{
+    uint32_t word = cql_peek(p, 0);
+    if (word == K_MATERIALIZED) {
+        cql_looked(p, 1);
+        take(p, 1);
+        cql_match(p, K_VIEW);
+        t->what = SLICE("MATERIALIZED VIEW");
+        t->name = cql_table_name(p);
+        return;
+    }
+    if (word == K_FULL || (word == K_ONLY && cql_peek(p, 1) == K_KEYSPACE)) {
+        t->full = word == K_FULL;
+        t->only = word == K_ONLY;
+        take(p, 1);
+        if (t->full && !cql_at(p, K_SCHEMA)) cql_match(p, K_SCHEMA);
+        word = cql_peek(p, 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(described); i++) {
+        if (described[i].word != word) continue;
+        uint32_t next = described[i].alone ? T_NOTHING : cql_peek(p, 1);
+        if (next == T_END || next == T_SEMICOLON || next == T_DOT || next == K_WITH) break;
+        cql_looked(p, described[i].name && described[i].alone ? 1 : 2);
+        take(p, 1);
+        t->what = slice_of(described[i].what);
+        if (described[i].name) t->name = described[i].name(p);
+        return;
+    }
+    describe_name(p, t);
 }
 
 void cql_parse_describe(struct cql_parser *p, struct cql_statement_tree *s)
@@ -459,7 +568,8 @@ void cql_parse_describe(struct cql_parser *p, struct cql_statement_tree *s)
     s->kind = CQL_DESCRIBE;
     s->describe = t;
     take(p, 1);
-    describe_word(p, s, t);
+    describe_word(p, t);
+    s->name = t->name;
     if (!cql_accept(p, K_WITH)) return;
     cql_match(p, K_INTERNALS);
     t->with_internals = true;

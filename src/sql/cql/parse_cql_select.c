@@ -72,7 +72,7 @@ void cql_in_values(struct cql_parser *p, struct cql_relation *r)
         return;
     }
     (void)cql_take(p);
-    if (!cql_at(p, T_CLOSE)) {
+    if (cql_starts_term(p, 0)) {
         do add_value(p, &values, cql_term(p));
         while (cql_accept(p, T_COMMA));
     }
@@ -127,12 +127,17 @@ static void in_tuples(struct cql_parser *p, struct cql_relation *r)
 
 static void tuple_relation(struct cql_parser *p, struct cql_relation *r)
 {
+    static const uint16_t tuples[] = {T_QMARK, T_COLON, T_OPEN, T_NOTHING};
     r->on = RELATE_TUPLE;
     tuple_of_names(p, r);
-    if (cql_accept(p, K_IN)) {
+    if (p->err) return;
+    if (cql_at(p, K_IN)) {
+        cql_looked(p, 1);
+        (void)cql_take(p);
         in_tuples(p, r);
         return;
     }
+    if (cql_at_relation_type(p) && !cql_expect(p, 1, tuples)) return;
     r->op = cql_relation_type(p);
     if (p->err) return;
     r->value = cql_at_marker(p) ? cql_marker(p) : cql_tuple(p);
@@ -169,24 +174,17 @@ static void column_relation(struct cql_parser *p, struct cql_relation *r)
     }
 }
 
-/* Which of a relation's forms stands here: the original looks this far before it says no. */
-static bool column_relation_ahead(struct cql_parser *p)
+/* A relation starts with a column's name: which form it has, the original knows before it goes. */
+static bool column_relation_ahead(struct cql_parser *p, uint32_t n)
 {
-    switch (cql_peek(p, 1)) {
-    case T_EQ:
-    case T_LT:
-    case T_LE:
-    case T_GT:
-    case T_GE:
-    case T_NE:
-    case K_LIKE:
-    case K_IS:
-    case K_IN:
-    case K_CONTAINS:
-    case T_OPEN_LIST: return true;
-    default: cql_no_viable(p, 1); return false;
-    }
+    static const uint16_t follow[] = {T_EQ,   T_LT, T_LE, T_GT,       T_GE,        T_NE,
+                                      K_LIKE, K_IS, K_IN, K_CONTAINS, T_OPEN_LIST, T_NOTHING};
+    static const uint16_t values[] = {T_QMARK, T_COLON, T_OPEN, T_NOTHING};
+    if (!cql_expect(p, n, follow)) return false;
+    return cql_peek(p, n) != K_IN || cql_expect(p, n + 1, values);
 }
+
+static void relation_in_parens(struct cql_parser *p, struct cql_relation *r);
 
 static void relation(struct cql_parser *p, struct cql_relation *r)
 {
@@ -199,30 +197,45 @@ static void relation(struct cql_parser *p, struct cql_relation *r)
         r->op = cql_relation_type(p);
         r->value = cql_term(p);
     } else if (kind == T_OPEN) {
-        uint32_t name = cql_peek(p, 1), next = cql_peek(p, 2);
-        bool names = cql_is_name(name) || name == T_EMPTY_QUOTED_NAME;
-        if (names && (next == T_COMMA || next == T_CLOSE)) {
-            tuple_relation(p, r);
-        } else if (cql_deeper(p)) {
-            (void)cql_take(p);
-            relation(p, r);
-            cql_match(p, T_CLOSE);
-            p->depth--;
-            return; /* its text is the inner one's */
-        }
+        relation_in_parens(p, r);
+        if (r->on != RELATE_TUPLE) return; /* its text is the inner one's */
     } else if (!cql_is_name(kind) && kind != T_EMPTY_QUOTED_NAME) {
         cql_no_viable(p, 0);
-    } else if (column_relation_ahead(p)) {
+    } else if (column_relation_ahead(p, 1)) {
         column_relation(p, r);
     }
     r->text = cql_since(p, start);
+}
+
+static void relation_in_parens(struct cql_parser *p, struct cql_relation *r)
+{
+    static const uint16_t follow[] = {T_EQ,        T_LT,    T_LE,    T_GT,     T_GE,
+                                      T_NE,        K_LIKE,  K_IS,    K_IN,     K_CONTAINS,
+                                      T_OPEN_LIST, T_COMMA, T_CLOSE, T_NOTHING};
+    uint32_t name = cql_peek(p, 1);
+    bool named = cql_is_name(name) || name == T_EMPTY_QUOTED_NAME;
+    if (!named && name != T_OPEN && name != K_TOKEN) {
+        cql_no_viable(p, 1);
+        return;
+    }
+    if (named && !cql_expect(p, 2, follow)) return;
+    if (named && (cql_peek(p, 2) == T_COMMA || cql_peek(p, 2) == T_CLOSE)) {
+        tuple_relation(p, r);
+        return;
+    }
+    cql_looked(p, 2);
+    if (!cql_deeper(p)) return;
+    (void)cql_take(p);
+    relation(p, r);
+    cql_match(p, T_CLOSE);
+    p->depth--;
 }
 
 /* expr(index, 'text'): of indexes that are somebody's own code. */
 static void custom_expression(struct cql_parser *p)
 {
     (void)cql_take(p);
-    (void)cql_index_name(p);
+    (void)cql_index_of(p);
     cql_match(p, T_COMMA);
     (void)cql_term(p);
     cql_match(p, T_CLOSE);
@@ -272,7 +285,13 @@ static void selectors_rule(struct cql_parser *p)
 /* DISTINCT and JSON are names, too: they are words where what follows is a list of selectors. */
 static bool accept_if_before(struct cql_parser *p, uint32_t word, void (*rule)(struct cql_parser *))
 {
-    if (!cql_at(p, word) || !cql_length_of(p, 1, rule)) return false;
+    if (!cql_at(p, word)) {
+        if (cql_at(p, T_STAR) || cql_starts_term(p, 0)) cql_looked(p, 1);
+        return false;
+    }
+    /* "json AS x": a column, since as is no selector before a name. */
+    if (cql_peek(p, 1) == K_AS && cql_is_name(cql_peek(p, 2))) return false;
+    if (!cql_length_of(p, 1, rule)) return false;
     (void)cql_take(p);
     return true;
 }

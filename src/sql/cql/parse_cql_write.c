@@ -167,13 +167,21 @@ static void check_compatible(struct cql_parser *p, const struct list *l)
                      SLICE_ARG(last->column));
 }
 
-/* Whether what follows a name makes it a condition's column. */
-static bool at_condition(struct cql_parser *p)
+/* IF EXISTS, or a condition of a column named exists. */
+static bool at_exists(struct cql_parser *p)
 {
+    static const uint16_t follow[] = {T_END,    T_SEMICOLON, K_APPLY, K_INSERT,   K_UPDATE,
+                                      K_DELETE, T_OPEN_LIST, T_DOT,   K_CONTAINS, K_IN,
+                                      T_EQ,     T_LT,        T_LE,    T_GT,       T_GE,
+                                      T_NE,     T_NOTHING};
+    if (!cql_at(p, K_EXISTS)) return false;
     uint32_t next = cql_peek(p, 1);
-    return next == T_OPEN_LIST || next == T_DOT || next == K_CONTAINS || next == K_IN ||
-           next == T_EQ || next == T_LT || next == T_LE || next == T_GT || next == T_GE ||
-           next == T_NE;
+    if (!cql_in(next, follow)) {
+        cql_no_viable(p, 1);
+        return false;
+    }
+    return next == T_END || next == T_SEMICOLON || next == K_APPLY || next == K_INSERT ||
+           next == K_UPDATE || next == K_DELETE;
 }
 
 static void condition(struct cql_parser *p, struct cql_relation *r)
@@ -210,8 +218,7 @@ static void conditions(struct cql_parser *p, struct cql_write *w)
 {
     struct list items = {0};
     if (!cql_accept(p, K_IF)) return;
-    /* exists is a name as well: IF exists = 5 is a condition. */
-    if (cql_at(p, K_EXISTS) && !at_condition(p)) {
+    if (at_exists(p)) {
         (void)cql_take(p);
         w->if_exists = true;
         return;
@@ -254,11 +261,14 @@ void cql_parse_update(struct cql_parser *p, struct cql_statement_tree *s)
 
 static void deletions(struct cql_parser *p, struct cql_write *w)
 {
+    static const uint16_t follow[] = {K_FROM, T_COMMA, T_OPEN_LIST, T_DOT, T_NOTHING};
     struct list operations = {0};
     do {
         struct cql_operation *o = cql_add(p, &operations, sizeof(*o)), one = {0};
         one.at = cql_start(p);
         one.kind = UNSET_COLUMN;
+        if (cql_is_name(cql_peek(p, 0)) || cql_at(p, T_EMPTY_QUOTED_NAME))
+            (void)cql_expect(p, 1, follow);
         one.column = cql_cident(p);
         if (cql_accept(p, T_OPEN_LIST)) {
             one.kind = UNSET_ELEMENT;
