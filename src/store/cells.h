@@ -103,18 +103,20 @@ MUST_CHECK err_t store_token(const struct store_table *t, const struct slice *pa
 struct store_index_read {
     const struct store_table *table;
     const struct store_index *index;
-    struct slice low, high; /* binary forms; equal: one value; at NULL: open */
+    struct slice low, high; /* binary forms; equal: one value; at NULL: open. INDEX_ENTRIES: key and
+                               value as a tuple's binary form */
     bool low_inclusive, high_inclusive;
     bool by_token;
     int64_t token_first, token_last;
     const struct slice *partition; /* only this one; NULL: all */
     const struct slice *after;     /* as of store_read: only behind this row */
     uint32_t after_count;
-    uint32_t rows_max;             /* how many candidates are held at most: ERR_TOO_BIG past it */
+    uint32_t rows_max;             /* one value: so many at a time; a range: ERR_TOO_BIG past it */
 };
 /* Candidates' whole keys in the table's own order (token, partition, clustering), without doubles. */
 struct store_candidates {
     const struct slice *const *keys;
+    const struct slice *values; /* of the entries, one a key: for store_index_stale */
     uint32_t count, key_count; /* a static column's index: key_count is the partition key's */
     bool more;                 /* there are more behind these (one value only: read on with after) */
 };

@@ -28,7 +28,7 @@ static void change_reset(struct store_change *c)
     c->bytes.limit = CHANGE_BYTES_MAX;
     buf_reset(&c->bytes);
     if (c->arena) arena_reset(c->arena);
-    c->entry_count = c->count_count = c->table_count = 0;
+    c->entry_count = c->count_count = c->table_count = c->rows = 0;
     c->decide = NULL;
     c->done = NULL;
     c->err = ERR_OK;
@@ -393,6 +393,7 @@ static err_t row_add(struct store_change *c, const struct store_table *t, const 
         e = change_entry_add(c, at, value_at, number, ENTRY_MERGE,
                              partition ? CHANGE_PARTITION : 0);
     if (e) return diag_fail(d, e, "the change can not take another row");
+    c->rows++;
     return t->index_count ? change_index_entries(c, table, c->entry_count - 1, d) : ERR_OK;
 }
 

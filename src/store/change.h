@@ -26,7 +26,7 @@ struct store_change {
     struct change_entry *entries;
     uint32_t entry_count, entry_cap;
     struct change_count *counts;
-    uint32_t count_count, count_cap;
+    uint32_t count_count, count_cap, rows;
     const struct store_table *few[CHANGE_TABLES_FEW], **tables;
     uint32_t table_count, table_cap;
     store_decide *decide;

@@ -275,7 +275,7 @@ static void group_commit(struct committer *k, struct store_change *list)
     group_clear(g);
     for (struct store_change *c = list; c; c = c->next) {
         bytes += c->waiting;
-        if (!c->err && !e) rows += c->entry_count;
+        if (!c->err && !e) rows += c->rows + c->count_count;
         if (e && !c->err) {
             c->err = e;
             c->diag = d;

@@ -190,6 +190,11 @@ static err_t db_open(struct store *s, const struct store_options *o, struct diag
     return e;
 }
 
+static void refill(void *arg)
+{
+    indexes_refill(arg);
+}
+
 err_t store_open(const struct store_options *o, struct store **out, struct diag *d)
 {
     *out = NULL;
@@ -212,6 +217,8 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     if (!e) e = schema_load(s, d);
     if (!e) e = clock_load(s, d);
     if (!e && !s->read_only) e = committer_start(s, d);
+    if (!e && !s->read_only && indexes_unfilled(s))
+        e = thread_start(&s->refiller, "store index", refill, s, d);
     if (e) {
         store_close(s);
         return e;
@@ -233,6 +240,7 @@ void store_close(struct store *s)
 {
     if (!s) return;
     atomic_store(&s->closing, true);
+    thread_join(&s->refiller);
     committer_stop(s);
     flush_much(s);
     if (s->spare_batch) rocksdb_writebatch_destroy(s->spare_batch);

@@ -297,6 +297,7 @@ struct store {
     _Atomic int64_t clock_last;    /* the last timestamp given */
     _Atomic int64_t clock_ceiling; /* what is durable: all that was committed is below it */
     _Atomic bool closing;
+    struct thread refiller; /* of indexes that a stop left half-made */
 
     struct gate gate; /* guards all below */
     uint32_t commits_running, ingests_running, snapshots_wanted;

@@ -2,7 +2,7 @@
  * value behind it; sorted at the end and handed over as one batch or one file. */
 #include "base/hash.h"
 #include "base/metric.h"
-#include "store/store_int.h"
+#include "store/change.h"
 #include <endian.h>
 
 enum { CHUNK_SIZE = 1 << 20, BYTES_MAX_DEFAULT = 1 << 30, GROUPS_MAX = 1024 };
@@ -153,6 +153,24 @@ err_t write_entry(struct store_write *w, struct entries *g, const uint8_t *key, 
     return ERR_OK;
 }
 
+err_t write_index_entry(struct store_write *w, const struct store_table *t, uint32_t prefix,
+                        struct slice value, struct slice row)
+{
+    size_t size = KEY_PREFIX_SIZE + (size_t)value.len + row.len;
+    struct entries *g;
+    if (w->bytes + size > w->bytes_max) return ERR_TOO_BIG;
+    err_t e = write_group(w, prefix, t, &g);
+    if (e) return e;
+    uint8_t *room = write_room(w, size);
+    if (!room) return ERR_NO_MEMORY;
+    struct buf b = buf_over(room, size);
+    buf_be(&b, prefix, KEY_PREFIX_SIZE);
+    buf_slice(&b, value);
+    buf_slice(&b, row);
+    write_take(w, size);
+    return write_entry(w, g, room, (uint32_t)size, 0, ENTRY_PUT);
+}
+
 err_t store_write_record(struct store_write *w, enum store_space space, struct slice key,
                          struct slice value)
 {
@@ -235,6 +253,80 @@ static err_t entries_commit(struct store *s, enum store_form form, const struct 
     return batch_entries(s, groups, group_count, d);
 }
 
+/* --- indexes that came or went since the rows were added ----------------------------------------
+ */
+
+struct anew {
+    struct store_write *w;
+    const struct store_table *t;
+};
+static err_t anew_entry(void *ctx, uint32_t prefix, struct slice value, struct slice row)
+{
+    struct anew *x = ctx;
+    return write_index_entry(x->w, x->t, prefix, value, row);
+}
+
+/* The entries of all indexes of one table, made again from the rows that are in the write. */
+static err_t table_anew(struct store_write *w, size_t group, const struct store_table *now,
+                        struct diag *d)
+{
+    struct anew x = {w, now};
+    err_t e = ERR_OK;
+    size_t n = 0;
+    for (size_t i = 0; i < w->group_count; i++) { /* entries of an index: another prefix */
+        struct entries *g = &w->groups[i];
+        bool of_index = g->table && g->table->prefix == now->prefix && g->prefix != now->prefix;
+        if (of_index) mem_give(g->at);
+        if (of_index) continue;
+        if (i == group) group = n;
+        w->groups[n++] = *g;
+    }
+    w->group_count = n;
+    w->groups[group].table = now;
+    for (size_t k = 0; k < w->groups[group].count && !e; k++) {
+        const struct entry *row = &w->groups[group].at[k];
+        if (row->op != ENTRY_DELETE)
+            e = index_entries(table_of(now), slice_make(row->key, row->key_len),
+                              slice_make(row->key + row->key_len, row->value_len), anew_entry, &x,
+                              d);
+    }
+    return e;
+}
+
+/* *same: all indexes are those that the entries were made for. */
+static err_t indexes_anew(struct store_write *w, bool *same, struct diag *d)
+{
+    *same = true;
+    for (size_t i = 0; i < w->group_count; i++) {
+        const struct store_table *t = w->groups[i].table, *now = t ? table_now(t) : NULL;
+        if (!t || !now || t->prefix != w->groups[i].prefix || now->prefix != t->prefix) continue;
+        if (now == t || indexes_same(now, t)) continue;
+        *same = false;
+        return table_anew(w, i, now, d);
+    }
+    return ERR_OK;
+}
+
+/* Sorted, and let in with the indexes that the tables have now. */
+static err_t commit_ready(struct store_write *w, struct diag *d)
+{
+    const struct store_table *tables[GROUPS_MAX];
+    for (;;) {
+        bool same = false;
+        err_t e = ERR_OK;
+        while (!e && !same) e = indexes_anew(w, &same, d);
+        if (!e) e = write_sort(w, d);
+        size_t count = 0;
+        for (size_t i = 0; i < w->group_count; i++)
+            if (w->groups[i].table) tables[count++] = w->groups[i].table;
+        if (!e) e = commit_enter(w->store, tables, count, d);
+        if (e) return e;
+        for (size_t i = 0; i < count; i++) same &= indexes_same(table_now(tables[i]), tables[i]);
+        if (same) return ERR_OK;
+        commit_leave(w->store);
+    }
+}
+
 /* One failure may pass; three in a row, with delays between them, do not. */
 enum { FAILURES_LASTING = 3 };
 
@@ -249,15 +341,10 @@ void commit_counted(struct store *s, err_t e)
 err_t store_write_commit(struct store_write *w, struct diag *d)
 {
     struct store *s = w->store;
-    const struct store_table *tables[GROUPS_MAX];
-    size_t table_count = 0, records = 0;
-    err_t e = write_sort(w, d);
+    size_t records = 0;
+    err_t e = commit_ready(w, d);
     for (size_t i = 0; i < w->group_count; i++)
-        if (w->groups[i].table)
-            tables[table_count++] = w->groups[i].table;
-        else
-            records = i + 1; /* their prefixes are the small ones: they come first */
-    if (!e) e = commit_enter(s, tables, table_count, d);
+        if (!w->groups[i].table) records = i + 1; /* their prefixes are small: they come first */
     if (!e) {
         if (s->mutant_cursor_before_rows) { /* two writes where one is right: see store.h */
             e = entries_commit(s, w->form, w->groups, records, d);

@@ -1,6 +1,6 @@
 /* Rows of columns -> keys and cells. The hot path: no struct value, one pass a row. */
 #include "base/hash.h"
-#include "store/store_int.h"
+#include "store/change.h"
 #include <endian.h>
 
 enum { CELL_OVERHEAD = 3 + 5, LINEAGE_MAX = 40, KEY_PART_GROWTH = 3, KEY_PART_OVERHEAD = 64 };
@@ -59,6 +59,10 @@ static err_t plan_column(struct row_plan *p, uint32_t i, struct diag *d)
         return diag_fail(d, ERR_UNKNOWN_COLUMN, "table %.*s.%.*s has no column with id %u",
                          SLICE_ARG(t->keyspace), SLICE_ARG(t->name), p->r->column_ids[i]);
     const struct column *c = &p->r->columns[i];
+    if (as->role == COLUMN_STATIC || as->type->kind == TYPE_COUNTER)
+        return diag_fail(d, ERR_UNSUPPORTED, "column %.*s: streams do not write %s",
+                         SLICE_ARG(as->name),
+                         as->role == COLUMN_STATIC ? "static columns" : "counters");
     if (!type_equal(as->type, c->type))
         return diag_fail(d, ERR_TYPE, "column %.*s is %s, not %s", SLICE_ARG(as->name),
                          type_kind_name(as->type->kind), type_kind_name(c->type->kind));
@@ -237,6 +241,16 @@ static uint8_t *row_value(const struct row_plan *p, uint32_t row, uint8_t *to)
     return to;
 }
 
+struct index_row {
+    struct store_write *w;
+    const struct store_table *t;
+};
+static err_t index_row_entry(void *ctx, uint32_t prefix, struct slice value, struct slice row)
+{
+    struct index_row *x = ctx;
+    return write_index_entry(x->w, x->t, prefix, value, row);
+}
+
 static err_t row_write(struct store_write *w, struct entries *g, const struct row_plan *p,
                        uint32_t row, struct diag *d)
 {
@@ -262,7 +276,31 @@ static err_t row_write(struct store_write *w, struct entries *g, const struct ro
     write_take(w, size);
     e = write_entry(w, g, at, (uint32_t)key.len, (uint32_t)(size - key.len),
                     p->r->replace ? ENTRY_PUT : ENTRY_MERGE);
-    return e ? diag_fail(d, e, "no memory for the epoch's rows") : ERR_OK;
+    if (e) return diag_fail(d, e, "no memory for the epoch's rows");
+    if (!p->table->t.index_count) return ERR_OK;
+    struct index_row x = {w, &p->table->t};
+    return index_entries(p->table, slice_make(at, key.len),
+                         slice_make(at + key.len, size - key.len), index_row_entry, &x, d);
+}
+
+/* How many entries each of the table's groups has, to go back to: its rows', its indexes'. */
+static err_t groups_ready(struct store_write *w, const struct store_table *t, size_t *counts)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i <= t->index_count && !e; i++) {
+        struct entries *g;
+        e = write_group(w, i ? t->indexes[i - 1].prefix : t->prefix, t, &g);
+        if (!e) counts[i] = g->count;
+    }
+    return e;
+}
+
+static void groups_back(struct store_write *w, const struct store_table *t, const size_t *counts)
+{
+    for (uint32_t i = 0; i <= t->index_count; i++) {
+        struct entries *g;
+        if (!write_group(w, i ? t->indexes[i - 1].prefix : t->prefix, t, &g)) g->count = counts[i];
+    }
 }
 
 err_t store_write_rows(struct store_write *w, const struct store_rows *r, uint32_t *bad_row,
@@ -275,13 +313,17 @@ err_t store_write_rows(struct store_write *w, const struct store_rows *r, uint32
         return diag_fail(d, ERR_USAGE, "more columns than table %.*s.%.*s has",
                          SLICE_ARG(r->table->keyspace), SLICE_ARG(r->table->name));
     p.cells = mem_take_raw((r->column_count + 1U) * sizeof *p.cells);
-    if (!p.cells) return diag_fail(d, ERR_NO_MEMORY, "no memory to plan a write");
-    err_t e = plan_make(&p, d);
+    size_t *counts = mem_take_raw((r->table->index_count + 1U) * sizeof *counts);
+    err_t e = p.cells && counts ? plan_make(&p, d)
+                                : diag_fail(d, ERR_NO_MEMORY, "no memory to plan a write");
     if (!e) {
-        e = write_group(w, r->table->prefix, r->table, &g);
+        e = groups_ready(w, r->table, counts);
+        if (!e) e = write_group(w, r->table->prefix, r->table, &g);
+        if (!e && !indexes_same(g->table, r->table) && store_table_current(g->table))
+            g->table = r->table; /* the older one: at the commit all entries are made anew */
         if (e) diag_fail(d, e, "too many tables in one write");
     }
-    size_t count = g ? g->count : 0, bytes = w->bytes;
+    size_t bytes = w->bytes;
     for (uint32_t i = 0; i < r->count && !e; i++) {
         uint32_t row = r->rows ? r->rows[i] : i;
         e = row_write(w, g, &p, row, d);
@@ -289,9 +331,10 @@ err_t store_write_rows(struct store_write *w, const struct store_rows *r, uint32
     }
     if (!e) w->rows += r->count;
     if (e && g) { /* nothing of this call stays */
-        g->count = count;
+        groups_back(w, r->table, counts);
         w->bytes = bytes;
     }
+    mem_give(counts);
     mem_give(p.cells);
     return e;
 }
