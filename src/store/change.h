@@ -110,7 +110,7 @@ const struct store_index *index_of_prefix(const struct store_table *t, uint32_t 
 struct store_peek {
     struct group *group;
 };
-MUST_CHECK err_t group_add(struct group *g, const uint8_t *key, uint32_t key_len,
+MUST_CHECK err_t peek_group_add(struct group *g, const uint8_t *key, uint32_t key_len,
                            uint32_t value_len, enum entry_op op);
 void group_forget(struct group *g, uint32_t entry_count); /* those behind were not to be */
 void group_clear(struct group *g);

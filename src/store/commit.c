@@ -179,7 +179,7 @@ static err_t entries_take(struct group *g, struct store_change *c)
         const struct change_entry *e = &c->entries[i];
         const uint8_t *key = c->bytes.at + e->at;
         if (g->deciding)
-            err = group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
+            err = peek_group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
         else
             batch_add(g->batch, (enum entry_op)e->op, key, e->key_len, e->value_len);
     }

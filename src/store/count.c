@@ -52,7 +52,7 @@ static err_t put_merged(struct group *g, struct slice key, struct slice row, str
     buf_done(&out);
     if (e) return e;
     if (!all.at) return ERR_NO_MEMORY;
-    return group_add(g, all.at, key.len, all.len - key.len, ENTRY_PUT);
+    return peek_group_add(g, all.at, key.len, all.len - key.len, ENTRY_PUT);
 }
 
 static err_t count_one(struct group *g, struct store_change *c, const struct change_count *x,

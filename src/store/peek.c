@@ -44,7 +44,7 @@ static err_t slot_of(struct group *g, struct slice key, struct overlay_slot **ou
     return ERR_OK;
 }
 
-err_t group_add(struct group *g, const uint8_t *key, uint32_t key_len, uint32_t value_len,
+err_t peek_group_add(struct group *g, const uint8_t *key, uint32_t key_len, uint32_t value_len,
                 enum entry_op op)
 {
     struct overlay_slot *slot;

@@ -246,3 +246,15 @@ struct store_table_sizes store_table_sizes(struct store *s, const struct store_t
 /* Commits fail one after the other for a reason that only opening anew can mend: RocksDB keeps the
  * first error of its log for good. A full disk is none: it goes on when there is room. */
 bool store_must_reopen(const struct store *s);
+struct store_table_stats {
+    uint64_t rows_estimate; /* keys: rows and partitions' records; exact while they are few */
+    uint64_t disk_bytes;    /* of its files' share, its indexes' too; what is only in memory is not in */
+    uint64_t index_bytes;   /* of these the indexes' */
+    bool exact;
+};
+MUST_CHECK err_t store_table_stats(struct store *s, const struct store_table *t,
+                                   struct store_table_stats *out, struct diag *d);
+MUST_CHECK err_t store_table_compact(struct store *s, const struct store_table *t, struct diag *d);
+/* All there is as of now as a store of its own in the directory `path`, which must not exist yet:
+ * store_open opens it. Files are linked where the file system can. Commits go on meanwhile. */
+MUST_CHECK err_t store_checkpoint(struct store *s, const char *path, struct diag *d);
