@@ -36,6 +36,7 @@ struct store_cursor {
     uint32_t key_at[KEY_COLUMNS_MAX + 1];
     struct slice key[KEY_COLUMNS_MAX];
     struct store_row row;
+    struct slice lineage; /* of the row that is out, as it is stored */
 };
 
 /* walk.c: takes the partition whose part of the key stands in c->partition, at its record. */

@@ -1,174 +1,9 @@
-/* Rows -> column batches, straight from the encoded cells: only the wanted columns are copied. */
-#include "store/store_int.h"
+/* Rows -> column batches. Of a simple table straight from the encoded cells, only the wanted
+ * columns copied; of any other from a cursor, statics repeated on each row, collections whole. */
+#include "store/scan.h"
 #include <endian.h>
 
-enum { BATCH_ROWS_MAX = 1 << 20, BUMP_BYTES = 64 << 10, BUMP_ROW_BYTES = 256 };
-
-struct store_scan {
-    struct store *store;
-    const struct table *table;
-    const struct type **types; /* of the columns given out */
-    uint32_t wanted_count, column_count;
-    int32_t *out_of_id;         /* a column's id -> its place in the batch, or -1 */
-    uint32_t id_count, last_id; /* no cell behind last_id is wanted */
-    bool key_wanted, with_writetime;
-    int64_t now_s;
-    struct buf start, end, key; /* key: scratch for key columns */
-    rocksdb_readoptions_t *read;
-    rocksdb_iterator_t *iterator; /* NULL: one row, by its key */
-    bool finished;
-};
-
-/* --- opening ------------------------------------------------------------------------------------
- */
-
-static err_t plan_columns(struct store_scan *c, const struct store_scan_options *o, struct diag *d)
-{
-    const struct store_table *t = o->table;
-    for (uint32_t i = 0; i < c->id_count; i++) c->out_of_id[i] = -1;
-    for (uint32_t i = 0; i < o->column_count; i++) {
-        const struct store_column *column = NULL;
-        uint32_t at = 0;
-        for (; at < t->column_count && !column; at++)
-            if (t->columns[at].id == o->column_ids[i]) column = &t->columns[at];
-        if (!column)
-            return diag_fail(d, ERR_UNKNOWN_COLUMN, "table %.*s.%.*s has no column with id %u",
-                             SLICE_ARG(t->keyspace), SLICE_ARG(t->name), o->column_ids[i]);
-        if (c->out_of_id[column->id] >= 0)
-            return diag_fail(d, ERR_USAGE, "column %.*s is wanted twice", SLICE_ARG(column->name));
-        c->out_of_id[column->id] = (int32_t)i;
-        c->types[i] = column->type;
-        if (at <= (uint32_t)c->table->partition_count + c->table->clustering_count)
-            c->key_wanted = true;
-        else
-            c->last_id = MAX(c->last_id, column->id);
-    }
-    for (uint32_t i = o->column_count; i < c->column_count; i++) c->types[i] = type_of(TYPE_BIGINT);
-    return ERR_OK;
-}
-
-/* The key columns that are given -> the start of every key that has them. */
-static err_t start_of_key(struct store_scan *c, const struct store_scan_options *o, struct diag *d)
-{
-    const struct store_column *columns = o->table->columns;
-    struct buf bytes = buf_make(KEY_COLUMNS_MAX * (KEY_PART_MAX + 1UL)), composite = bytes;
-    struct slice binary[KEY_COLUMNS_MAX];
-    uint32_t at[KEY_COLUMNS_MAX + 1] = {0};
-    err_t e = ERR_OK;
-    for (uint32_t i = 0; i < o->key_count && !e; i++) {
-        if (o->key[i].state != VALID_VALUE)
-            e = diag_fail(d, ERR_CONSTRAINT, "key column %.*s is null", SLICE_ARG(columns[i].name));
-        else if (!type_equal(o->key[i].type, columns[i].type))
-            e = diag_fail(d, ERR_TYPE, "key column %.*s is %s, not %s", SLICE_ARG(columns[i].name),
-                          type_kind_name(columns[i].type->kind),
-                          type_kind_name(o->key[i].type->kind));
-        else
-            value_to_binary(&o->key[i], &bytes);
-        if (!e && bytes.len - at[i] > KEY_PART_MAX) bytes.err = ERR_TOO_BIG;
-        at[i + 1] = (uint32_t)bytes.len;
-        if (!e && bytes.err)
-            e = diag_fail(d, bytes.err, "key column %.*s is too long", SLICE_ARG(columns[i].name));
-    }
-    for (uint32_t i = 0; i < o->key_count; i++)
-        binary[i] =
-            slice_make(bytes.at ? bytes.at + at[i] : (const uint8_t *)"", at[i + 1] - at[i]);
-    int64_t token = 0;
-    if (!e) e = key_token(binary, c->table->partition_count, &composite, &token);
-    if (!e) key_put_head(&c->start, o->table->prefix, token);
-    for (uint32_t i = 0; i < o->key_count && !e; i++) {
-        if (i < c->table->partition_count)
-            key_put_partition(&c->start, columns[i].type, binary[i]);
-        else
-            e = key_put_order(&c->start, columns[i].type, binary[i], columns[i].descending);
-        if (e) diag_fail(d, e, "key column %.*s is no valid value", SLICE_ARG(columns[i].name));
-    }
-    buf_done(&bytes);
-    buf_done(&composite);
-    return e;
-}
-
-/* The first key behind all that start with `start`. */
-static void end_behind(struct buf *end, struct slice start)
-{
-    while (start.len && start.at[start.len - 1] == 0xff) start.len--;
-    buf_slice(end, start);
-    if (end->len && !end->err) end->at[end->len - 1]++;
-}
-
-static err_t plan_range(struct store_scan *c, const struct store_scan_options *o, struct diag *d)
-{
-    err_t e = ERR_OK;
-    uint32_t partition = c->table->partition_count, keys = partition + c->table->clustering_count;
-    c->start = c->end = c->key = buf_make(MIB(16));
-    if (o->key_count && (o->key_count < partition || o->key_count > keys))
-        return diag_fail(d, ERR_USAGE, "%u key columns are given, table %.*s.%.*s needs %u to %u",
-                         o->key_count, SLICE_ARG(o->table->keyspace), SLICE_ARG(o->table->name),
-                         partition, keys);
-    if (o->key_count) {
-        e = start_of_key(c, o, d);
-        if (!e) end_behind(&c->end, buf_view(&c->start));
-    } else if (o->by_token) {
-        uint8_t last[KEY_HEAD_SIZE];
-        struct buf b = buf_over(last, sizeof last);
-        key_put_head(&c->start, o->table->prefix, o->token_first);
-        key_put_head(&b, o->table->prefix, o->token_last);
-        end_behind(&c->end, buf_view(&b));
-        c->finished = o->token_first > o->token_last;
-    } else {
-        buf_be(&c->start, o->table->prefix, KEY_PREFIX_SIZE);
-        end_behind(&c->end, buf_view(&c->start));
-    }
-    if (!e && (c->start.err || c->end.err)) e = diag_fail(d, ERR_NO_MEMORY, "no memory for a scan");
-    return e;
-}
-
-err_t store_scan_open(struct store *s, const struct store_snapshot *n,
-                      const struct store_scan_options *o, struct store_scan **out, struct diag *d)
-{
-    *out = NULL;
-    struct store_scan *c = mem_take(sizeof *c);
-    if (!c) return diag_fail(d, ERR_NO_MEMORY, "no memory for a scan");
-    c->store = s;
-    c->table = table_of(o->table);
-    c->wanted_count = o->column_count;
-    c->column_count = o->with_writetime ? 2 * o->column_count : o->column_count;
-    c->id_count = c->table->next_column_id;
-    c->with_writetime = o->with_writetime;
-    c->now_s = o->now_ms / 1000;
-    c->types = mem_take((c->column_count + 1UL) * sizeof(struct type *));
-    c->out_of_id = mem_take(c->id_count * sizeof *c->out_of_id);
-    err_t e = c->types && c->out_of_id ? plan_columns(c, o, d)
-                                       : diag_fail(d, ERR_NO_MEMORY, "no memory for a scan");
-    if (!e) e = plan_range(c, o, d);
-    if (e) {
-        store_scan_close(c);
-        return e;
-    }
-    bool one = o->key_count &&
-               o->key_count == (uint32_t)c->table->partition_count + c->table->clustering_count;
-    c->read = read_options(n);
-    if (!one) {
-        rocksdb_readoptions_set_iterate_upper_bound(c->read, (const char *)c->end.at, c->end.len);
-        rocksdb_readoptions_set_fill_cache(c->read, o->key_count > 0);
-        c->iterator = rocksdb_create_iterator(s->db, c->read);
-        rocksdb_iter_seek(c->iterator, (const char *)c->start.at, c->start.len);
-    }
-    *out = c;
-    return ERR_OK;
-}
-
-void store_scan_close(struct store_scan *c)
-{
-    if (!c) return;
-    if (c->iterator) rocksdb_iter_destroy(c->iterator);
-    if (c->read) rocksdb_readoptions_destroy(c->read);
-    buf_done(&c->start);
-    buf_done(&c->end);
-    buf_done(&c->key);
-    mem_give(c->out_of_id);
-    mem_give((void *)c->types);
-    mem_give(c);
-}
+enum { BUMP_BYTES = 64 << 10, BUMP_ROW_BYTES = 256 };
 
 /* --- one row into the batch ---------------------------------------------------------------------
  */
@@ -231,7 +66,7 @@ static err_t fill(struct filling *f, struct column *c, struct slice v)
 static err_t fill_cell(struct filling *f, const struct cell *cell)
 {
     const struct store_scan *c = f->c;
-    int32_t at = cell->id < c->id_count ? c->out_of_id[cell->id] : -1;
+    int32_t at = c->out_of_id[cell->id];
     if (at < 0) return ERR_OK;
     if (c->with_writetime) {
         struct column *time = &f->b->columns[c->wanted_count + (uint32_t)at];
@@ -284,7 +119,8 @@ static err_t fill_row(struct filling *f, struct slice key, struct slice value, b
             if (f->lineage) e = lineage_take(cell.value, &f->lineage[f->row]);
         } else if (cell.id == CELL_MARKER) {
             *there = true;
-        } else if (cell.id >= CELL_FIRST) {
+        } else if (cell.id >= CELL_FIRST && cell.id < f->c->id_count &&
+                   f->c->out_of_id[cell.id] != NO_COLUMN) {
             *there = true;
             e = fill_cell(f, &cell);
         }
@@ -292,6 +128,51 @@ static err_t fill_row(struct filling *f, struct slice key, struct slice value, b
     if (!e) e = r.err;
     if (!e && *there && f->c->key_wanted) e = fill_key(f, key);
     if (e || !*there) unfill(f);
+    return e;
+}
+
+/* --- a cursor's row into the batch --------------------------------------------------------------
+ */
+
+static err_t fill_store_cell(struct filling *f, const struct store_cell *cell)
+{
+    struct store_scan *c = f->c;
+    int32_t at = cell->column < c->id_count ? c->out_of_id[cell->column] : NO_COLUMN;
+    int64_t time = cell->timestamp;
+    struct slice value = cell->value;
+    if (at < 0) return ERR_OK;
+    struct column *to = &f->b->columns[at];
+    if (cell->elements) {
+        buf_reset(&c->key);
+        elements_whole(to->type, cell, &c->key);
+        if (c->key.err) return ERR_NO_MEMORY;
+        value = buf_view(&c->key);
+        time = INT64_MIN;
+        for (uint32_t i = 0; i < cell->element_count; i++)
+            time = MAX(time, cell->elements[i].timestamp);
+    }
+    if (c->with_writetime) {
+        struct column *times = &f->b->columns[c->wanted_count + (uint32_t)at];
+        times->i64[f->row] = time;
+        times->state[f->row] = VALID_VALUE;
+    }
+    return fill(f, to, value);
+}
+
+static err_t fill_store_row(struct filling *f, const struct store_row *row)
+{
+    struct store_scan *c = f->c;
+    err_t e = ERR_OK;
+    if (f->lineage) f->lineage[f->row] = (struct store_lineage){0};
+    if (f->lineage && c->cursor->lineage.len)
+        e = lineage_take(c->cursor->lineage, &f->lineage[f->row]);
+    for (uint32_t i = 0; i < row->key_count && !e; i++) {
+        int32_t at = c->out_of_id[c->table->t.columns[i].id];
+        if (at >= 0) e = fill(f, &f->b->columns[at], row->key[i]);
+    }
+    for (uint32_t i = 0; i < row->static_count && !e; i++) e = fill_store_cell(f, &row->statics[i]);
+    for (uint32_t i = 0; i < row->cell_count && !e; i++) e = fill_store_cell(f, &row->cells[i]);
+    if (e) unfill(f);
     return e;
 }
 
@@ -337,16 +218,37 @@ static err_t next_many(struct filling *f, uint32_t rows_max, struct diag *d)
     return message ? rocks_failed(c->store, message, d, "the rows can not be read") : ERR_OK;
 }
 
+static err_t next_of_cursor(struct filling *f, uint32_t rows_max, struct diag *d)
+{
+    struct store_scan *c = f->c;
+    while (f->row < rows_max) {
+        if (!c->held) {
+            err_t e = store_rows_next(c->cursor, &c->held, d);
+            if (e) return e;
+            c->finished = !c->held;
+            if (c->finished) break;
+        }
+        err_t e = fill_store_row(f, c->held);
+        if (e == ERR_NO_MEMORY && f->row > 0) break; /* it opens the next batch */
+        if (e) return row_failed(c->store, &c->table->t, e, d);
+        c->held = NULL;
+        f->row++;
+    }
+    f->b->rows = f->row;
+    return ERR_OK;
+}
+
 err_t store_scan_next(struct store_scan *c, uint32_t rows_max, struct column_batch *b,
                       struct store_lineage *lineage, struct diag *d)
 {
     struct arena *a = b->arena;
     rows_max = c->finished ? 0 : MIN(rows_max, BATCH_ROWS_MAX);
-    if (!c->iterator) rows_max = MIN(rows_max, 1U);
+    if (!c->iterator && !c->cursor) rows_max = MIN(rows_max, 1U);
     err_t e = batch_init(b, c->types, c->column_count, rows_max, a);
     b->rows = 0;
     if (e) return diag_fail(d, e, "no memory for a batch of %u rows", rows_max);
     if (rows_max == 0) return ERR_OK;
     struct filling f = {.c = c, .b = b, .rows_max = rows_max, .lineage = lineage};
+    if (c->cursor) return next_of_cursor(&f, rows_max, d);
     return c->iterator ? next_many(&f, rows_max, d) : next_one(&f, d);
 }

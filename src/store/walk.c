@@ -188,6 +188,7 @@ static void go_out(struct store_cursor *c, const struct store_row **out)
     c->row.cell_count = 0;
     c->row.marker = false;
     c->row.partition_first = true;
+    c->lineage = (struct slice){0};
     *out = &c->row;
 }
 
@@ -256,6 +257,7 @@ static err_t take_row(struct store_cursor *c, struct slice suffix, const struct 
     c->row.cell_count = c->partitions_only ? 0 : r.count;
     c->row.statics = c->record.cells;
     c->row.static_count = c->record.count;
+    c->lineage = r.lineage;
     c->row.partition_first = !c->emitted;
     c->emitted = true;
     c->leave = c->partitions_only;
