@@ -302,7 +302,7 @@ err_t cells_read(const struct cells_wanted *w, struct slice value, int64_t floor
     struct cell c;
     struct reading r = {.w = w, .a = a, .out = out};
     size_t most = MIN((size_t)w->table->t.column_count, (size_t)value.len / 2) + 1;
-    *out = (struct cells_read){.floor = floor, .cells = out->cells};
+    *out = (struct cells_read){.floor = floor, .cells = w->room};
     row_open(&row, value);
     if (row.err) return row.err;
     if (!out->cells) out->cells = arena_take_raw(a, most * sizeof *out->cells);

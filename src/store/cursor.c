@@ -23,8 +23,8 @@ static err_t plan_columns(struct store_cursor *c, const struct store_read *r, st
             c->row_memory = arena_new(CURSOR_ROW_MAX);
             return c->row_memory ? ERR_OK : ERR_NO_MEMORY;
         }
-    c->plain_cells = arena_take_raw(a, (t->t.column_count + 1UL) * sizeof *c->plain_cells);
-    return c->plain_cells ? ERR_OK : ERR_NO_MEMORY;
+    c->row_wanted.room = arena_take_raw(a, (t->t.column_count + 1UL) * sizeof(struct store_cell));
+    return c->row_wanted.room ? ERR_OK : ERR_NO_MEMORY;
 }
 
 static size_t bound_room(const struct store_bound *b)

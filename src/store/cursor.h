@@ -18,8 +18,7 @@ struct store_cursor {
     rocksdb_readoptions_t *read;
     rocksdb_iterator_t *iterator;
     struct buf low, high;     /* the iterator's bounds, which it borrows */
-    struct arena *row_memory; /* of the row that is out; the cells of plain tables are in … */
-    struct store_cell *plain_cells; /* … these, made once */
+    struct arena *row_memory; /* of the row that is out; NULL: a plain table needs none */
 
     /* the partition that the walk is in */
     bool inside, emitted, leave; /* leave: nothing more of it is wanted */

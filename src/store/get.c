@@ -11,7 +11,7 @@ static err_t partition_only(const struct table *t, const struct slice *key, stru
                             int64_t now_s, struct arena *a, const struct store_row **out)
 {
     struct cells_wanted w = {.table = t, .now_s = now_s, .statics = true};
-    struct cells_read r = {0};
+    struct cells_read r;
     err_t e = cells_read(&w, record, INT64_MIN, a, &r);
     if (e || !r.any) return e;
     struct store_row *row = arena_take(a, sizeof *row);

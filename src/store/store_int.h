@@ -237,6 +237,7 @@ struct cells_wanted {
         *bits; /* columns' ids; NULL: all. Others only count for whether the row is there */
     int64_t now_s;
     bool statics; /* of a partition's record, or of a row */
+    struct store_cell *room; /* for all of the table's columns and one more; NULL: from the arena */
 };
 struct cells_read {
     bool marker, any; /* any: a live cell, wanted or not */
@@ -247,8 +248,7 @@ struct cells_read {
     int64_t floor;                /* the latest deletion that reaches all of it; INT64_MIN: none */
     struct slice lineage, ranges; /* as they are in `value` */
 };
-/* `floor`: the partition's deletion there. out->cells: NULL, or room for all of the table's columns
- * and one (then `a` is not used unless a column is complex). */
+/* `floor`: the partition's deletion there. */
 MUST_CHECK err_t cells_read(const struct cells_wanted *w, struct slice value, int64_t floor,
                             struct arena *a, struct cells_read *out);
 /* The deletion of a partition's ranges that reaches this clustering suffix; INT64_MIN: none. */

@@ -78,7 +78,6 @@ static err_t take_record(struct store_cursor *c, struct slice value)
     struct slice copy = arena_slice(c->partition_memory, value);
     if (!copy.at) return ERR_NO_MEMORY;
     c->range_count = 0;
-    c->record.cells = NULL;
     err_t e = cells_read(&c->static_wanted, copy, INT64_MIN, c->partition_memory, &c->record);
     return e ? e : take_ranges(c);
 }
@@ -237,7 +236,7 @@ static int64_t floor_at(const struct store_cursor *c, struct slice suffix)
 
 static err_t take_row(struct store_cursor *c, struct slice suffix, const struct store_row **out)
 {
-    struct cells_read r = {.cells = c->plain_cells};
+    struct cells_read r;
     if (c->row_memory) arena_reset(c->row_memory);
     err_t e = cells_read(&c->row_wanted, value_now(c), floor_at(c, suffix), c->row_memory, &r);
     if (e || (!r.marker && !r.any)) return e;
