@@ -219,7 +219,8 @@ err_t restrict_bind_filter(const struct restrictions *r, const struct cql_bound 
 /* --- a row
  * ------------------------------------------------------------------------------------------ */
 
-const struct store_cell *row_cell(const struct store_cell *cells, uint32_t count, uint16_t column)
+const struct store_cell *restrict_row_cell(const struct store_cell *cells, uint32_t count,
+                                           uint16_t column)
 {
     for (uint32_t i = 0; i < count && cells[i].column <= column; i++)
         if (cells[i].column == column) return &cells[i];
@@ -280,8 +281,8 @@ static err_t item_match(const struct filter_item *i, const struct store_row *row
         if (i->place >= row->key_count) return ERR_OK; /* a partition without a row */
         value = row->key[i->place];
     } else {
-        cell = is_static ? row_cell(row->statics, row->static_count, c->id)
-                         : row_cell(row->cells, row->cell_count, c->id);
+        cell = is_static ? restrict_row_cell(row->statics, row->static_count, c->id)
+                         : restrict_row_cell(row->cells, row->cell_count, c->id);
         if (!cell) return ERR_OK;
         value = cell->value;
     }
@@ -301,8 +302,9 @@ static err_t item_match(const struct filter_item *i, const struct store_row *row
     return ERR_OK;
 }
 
-err_t filter_match(const struct filter_item *items, uint32_t count, const struct store_row *row,
-                   bool partition_only, struct arena *a, bool *out, struct diag *d)
+err_t restrict_filter_match(const struct filter_item *items, uint32_t count,
+                            const struct store_row *row, bool partition_only, struct arena *a,
+                            bool *out, struct diag *d)
 {
     *out = true;
     for (uint32_t i = 0; i < count && *out; i++) {

@@ -131,7 +131,8 @@ MUST_CHECK err_t restrict_bind_filter(const struct restrictions *r, const struct
 /* --- filter.c
  * --------------------------------------------------------------------------------------- */
 /* Does the row (its partition alone: partition_only) satisfy them? */
-MUST_CHECK err_t filter_match(const struct filter_item *items, uint32_t count,
-                              const struct store_row *row, bool partition_only, struct arena *a,
-                              bool *out, struct diag *d);
-const struct store_cell *row_cell(const struct store_cell *cells, uint32_t count, uint16_t column);
+MUST_CHECK err_t restrict_filter_match(const struct filter_item *items, uint32_t count,
+                                       const struct store_row *row, bool partition_only,
+                                       struct arena *a, bool *out, struct diag *d);
+const struct store_cell *restrict_row_cell(const struct store_cell *cells, uint32_t count,
+                                           uint16_t column);

@@ -187,8 +187,8 @@ static err_t lists_of(const struct binding *x, const struct restriction *r, stru
 static err_t product_restricted(const struct binding *x, struct product *p,
                                 const struct restriction *r)
 {
-    struct composite *lists;
-    uint32_t count;
+    struct composite *lists = NULL;
+    uint32_t count = 0;
     err_t e = lists_of(x, r, &lists, &count);
     return e ? e : product_add(x, p, lists, count);
 }

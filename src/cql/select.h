@@ -62,19 +62,19 @@ struct select_plan {
 /* --- output (select_out.c)
  * --------------------------------------------------------------------------- */
 /* A cell as CQL's binary form; of a multi-cell column its elements as one collection. */
-MUST_CHECK err_t cell_value(const struct type *t, const struct store_cell *c, struct arena *a,
-                            struct cql_value *out);
-void cell_put(const struct type *t, const struct store_cell *c,
-              struct buf *out); /* [bytes]: length first */
-void value_put(const struct cql_value *v, struct buf *out);
+MUST_CHECK err_t select_cell_value(const struct type *t, const struct store_cell *c,
+                                   struct arena *a, struct cql_value *out);
+void select_cell_put(const struct type *t, const struct store_cell *c,
+                     struct buf *out); /* [bytes]: length first */
+void select_value_put(const struct cql_value *v, struct buf *out);
 /* A plain result's row, in one pass. */
-void row_put(const struct select_plan *p, const struct store_row *row, struct buf *out);
+void select_row_put(const struct select_plan *p, const struct store_row *row, struct buf *out);
 /* How many bytes that will be. */
-size_t row_size(const struct select_plan *p, const struct store_row *row);
+size_t select_row_size(const struct select_plan *p, const struct store_row *row);
 /* What selectors look at: one value a column of the table that is used. */
-MUST_CHECK err_t row_scope(const struct select_plan *p, const struct store_row *row, int64_t now_s,
-                           struct arena *a, struct cql_row *out);
-void json_put(const struct select_plan *p, const struct cql_value *values, struct buf *out);
+MUST_CHECK err_t select_row_scope(const struct select_plan *p, const struct store_row *row,
+                                  int64_t now_s, struct arena *a, struct cql_row *out);
+void select_json_put(const struct select_plan *p, const struct cql_value *values, struct buf *out);
 
 /* --- paging (paging.c)
  * ------------------------------------------------------------------------------- */
@@ -148,42 +148,44 @@ struct select_run {
 };
 
 /* select_source.c: the next row that the source has, unfiltered; NULL: the end. */
-MUST_CHECK err_t source_open(struct select_run *r);
-MUST_CHECK err_t source_next(struct select_run *r, const struct store_row **out);
-MUST_CHECK err_t source_skip_partition(struct select_run *r); /* go on with the next one */
-bool source_pauses(struct select_run *r); /* counts one that gave no row: is the turn over? */
-bool source_is_last(const struct select_run *r, bool partition_done); /* surely no more behind it */
-void source_close(struct select_run *r);
+MUST_CHECK err_t select_source_open(struct select_run *r);
+MUST_CHECK err_t select_source_next(struct select_run *r, const struct store_row **out);
+MUST_CHECK err_t select_source_skip_partition(struct select_run *r); /* go on with the next one */
+bool select_source_pauses(
+    struct select_run *r); /* counts one that gave no row: is the turn over? */
+bool select_source_is_last(const struct select_run *r,
+                           bool partition_done); /* surely no more behind it */
+void select_source_close(struct select_run *r);
 /* select_index.c: chooses an index and its first candidates; way stays WAY_INDEX or becomes
  * another. */
-MUST_CHECK err_t index_open(struct select_run *r);
-MUST_CHECK err_t index_next(struct select_run *r, const struct store_row **out);
+MUST_CHECK err_t select_index_open(struct select_run *r);
+MUST_CHECK err_t select_index_next(struct select_run *r, const struct store_row **out);
 /* The row came from the index and the filter refused it: tells the store when the entry is stale.
  */
-void index_refused(struct select_run *r, const struct store_row *row);
-bool slices_hold(const struct select_plan *p, const struct restrict_slices *s,
-                 const struct slice *clustering);
+void select_index_refused(struct select_run *r, const struct store_row *row);
+bool select_slices_hold(const struct select_plan *p, const struct restrict_slices *s,
+                        const struct slice *clustering);
 
 /* select_order.c */
-MUST_CHECK err_t sorted_new(struct select_run *r);
+MUST_CHECK err_t select_sorted_new(struct select_run *r);
 /* The next row of the result is sorted by this row's columns … */
-MUST_CHECK err_t sorted_hold(struct select_run *r, const struct store_row *row);
+MUST_CHECK err_t select_sorted_hold(struct select_run *r, const struct store_row *row);
 /* … and begins at `at` of result.rows. */
-MUST_CHECK err_t sorted_add(struct select_run *r, size_t at);
+MUST_CHECK err_t select_sorted_add(struct select_run *r, size_t at);
 MUST_CHECK err_t
-sorted_finish(struct select_run *r); /* puts result.rows in order, cuts to the limit */
-void sorted_free(struct select_run *r);
+select_sorted_finish(struct select_run *r); /* puts result.rows in order, cuts to the limit */
+void select_sorted_free(struct select_run *r);
 
 /* select_group.c */
-MUST_CHECK err_t group_new(struct select_run *r);
-MUST_CHECK err_t group_is_new(struct select_run *r, const struct store_row *row, bool *out);
-MUST_CHECK err_t group_add(struct select_run *r, const struct store_row *row);
-MUST_CHECK err_t group_end(struct select_run *r); /* its row goes into the result */
+MUST_CHECK err_t select_group_new(struct select_run *r);
+MUST_CHECK err_t select_group_is_new(struct select_run *r, const struct store_row *row, bool *out);
+MUST_CHECK err_t select_group_add(struct select_run *r, const struct store_row *row);
+MUST_CHECK err_t select_group_end(struct select_run *r); /* its row goes into the result */
 
 /* select_run.c */
 void select_run(struct cql_call *c);
 /* Writes a row of values that selectors made. */
-MUST_CHECK err_t values_put(struct select_run *r, const struct cql_value *values);
+MUST_CHECK err_t select_values_put(struct select_run *r, const struct cql_value *values);
 
 /* select_plan.c */
 err_t select_prepare(struct cql_preparing *p, const struct cql_statement_tree *t);

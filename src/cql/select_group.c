@@ -7,7 +7,7 @@ static err_t no_memory(struct select_run *r)
     return diag_fail(&r->call->diag, ERR_NO_MEMORY, "no memory for a group");
 }
 
-err_t group_new(struct select_run *r)
+err_t select_group_new(struct select_run *r)
 {
     const struct select_plan *p = r->plan;
     if (p->grouping == GROUP_NONE) return ERR_OK;
@@ -24,7 +24,7 @@ static err_t function_value(struct select_run *r, const struct store_row *row,
     struct cql_row scope;
     *out = (struct cql_value){.state = CQL_NULL};
     if (row->key_count == p->key_count && p->clustering_count) return ERR_OK;
-    if (row_scope(p, row, r->now_s, r->scratch, &scope)) return no_memory(r);
+    if (select_row_scope(p, row, r->now_s, r->scratch, &scope)) return no_memory(r);
     return cql_selector_value(p->group_function, &scope, &r->bound, r->scratch, out,
                               &r->call->diag);
 }
@@ -34,7 +34,7 @@ static bool same_value(const struct cql_value *a, const struct cql_value *b)
     return a->state == b->state && (a->state != CQL_SET || slice_equal(a->bytes, b->bytes));
 }
 
-err_t group_is_new(struct select_run *r, const struct store_row *row, bool *out)
+err_t select_group_is_new(struct select_run *r, const struct store_row *row, bool *out)
 {
     const struct select_plan *p = r->plan;
     struct cql_value now = {.state = CQL_NULL};
@@ -57,26 +57,26 @@ err_t group_is_new(struct select_run *r, const struct store_row *row, bool *out)
     return r->group_value_kept.err ? no_memory(r) : ERR_OK;
 }
 
-err_t group_add(struct select_run *r, const struct store_row *row)
+err_t select_group_add(struct select_run *r, const struct store_row *row)
 {
     struct cql_row scope;
-    if (row_scope(r->plan, row, r->now_s, r->scratch, &scope)) return no_memory(r);
+    if (select_row_scope(r->plan, row, r->now_s, r->scratch, &scope)) return no_memory(r);
     if (!r->group_open) {
-        err_t e = sorted_hold(r, row); /* a group's first row counts */
+        err_t e = select_sorted_hold(r, row); /* a group's first row counts */
         if (e) return e;
     }
     r->group_open = true;
     return cql_group_add(r->group, &scope, &r->bound, &r->call->diag);
 }
 
-err_t group_end(struct select_run *r)
+err_t select_group_end(struct select_run *r)
 {
     struct cql_value *values = arena_take(r->scratch, r->plan->selector_count * sizeof *values);
     if (!values) return no_memory(r);
     err_t e = cql_group_values(r->group, &r->bound, r->scratch, values, &r->call->diag);
     size_t at = r->call->result.rows.len;
-    if (!e) e = values_put(r, values);
-    if (!e && r->group_open) e = sorted_add(r, at);
+    if (!e) e = select_values_put(r, values);
+    if (!e && r->group_open) e = select_sorted_add(r, at);
     cql_group_reset(r->group);
     r->group_open = false;
     return e;

@@ -137,7 +137,7 @@ static void walk_instead(struct select_run *r)
     call_trace(r->call, "No index is selective enough: all rows are looked at");
 }
 
-err_t index_open(struct select_run *r)
+err_t select_index_open(struct select_run *r)
 {
     const struct restrictions *w = r->plan->where;
     struct cql *c = r->call->session->cql;
@@ -188,13 +188,13 @@ static void stale(struct select_run *r, const struct slice *key, uint32_t key_co
                           key_count);
 }
 
-void index_refused(struct select_run *r, const struct store_row *row)
+void select_index_refused(struct select_run *r, const struct store_row *row)
 {
     const struct select_source *s = &r->source;
     struct diag ignored;
     bool holds = true;
     if (s->way != WAY_INDEX || !s->index_item || s->in_partition) return;
-    if (!filter_match(s->index_item, 1, row, false, s->arena, &holds, &ignored) && !holds)
+    if (!restrict_filter_match(s->index_item, 1, row, false, s->arena, &holds, &ignored) && !holds)
         stale(r, row->key, s->candidates.key_count);
 }
 
@@ -231,7 +231,7 @@ static err_t candidate_next(struct select_run *r, const struct store_row **out)
     const struct slice *key = s->candidates.keys[s->candidate++];
     if (s->candidates.key_count == p->key_count && p->clustering_count)
         return partition_open(r, key);
-    if (!slices_hold(p, &s->slices, key + p->key_count)) return ERR_OK;
+    if (!select_slices_hold(p, &s->slices, key + p->key_count)) return ERR_OK;
     arena_reset(s->arena);
     err_t e = store_row_get(store_of(r), p->table, key, s->candidates.key_count, r->now_s, s->arena,
                             out, &r->call->diag);
@@ -239,7 +239,7 @@ static err_t candidate_next(struct select_run *r, const struct store_row **out)
     return e;
 }
 
-err_t index_next(struct select_run *r, const struct store_row **out)
+err_t select_index_next(struct select_run *r, const struct store_row **out)
 {
     struct select_source *s = &r->source;
     err_t e = ERR_OK;
@@ -253,7 +253,7 @@ err_t index_next(struct select_run *r, const struct store_row **out)
             s->in_partition = false;
         } else if (s->candidate < s->candidates.count) {
             e = candidate_next(r, out);
-            if (!e && !*out && source_pauses(r)) return ERR_OK;
+            if (!e && !*out && select_source_pauses(r)) return ERR_OK;
         } else if (s->candidates.more && s->candidates.count) {
             e = ask_on(r);
         } else {

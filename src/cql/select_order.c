@@ -13,7 +13,7 @@ struct select_sorted {
     const struct slice *held; /* of the row that comes next */
 };
 
-err_t sorted_new(struct select_run *r)
+err_t select_sorted_new(struct select_run *r)
 {
     if (r->plan->sort.count == 0) return ERR_OK;
     r->sorted = arena_take(r->call->arena, sizeof *r->sorted);
@@ -27,7 +27,7 @@ static err_t too_many(struct select_run *r)
     return diag_fail(&r->call->diag, ERR_TOO_BIG, "too many rows to sort");
 }
 
-err_t sorted_hold(struct select_run *r, const struct store_row *row)
+err_t select_sorted_hold(struct select_run *r, const struct store_row *row)
 {
     const struct select_sort *by = &r->plan->sort;
     if (!r->sorted) return ERR_OK;
@@ -43,7 +43,7 @@ err_t sorted_hold(struct select_run *r, const struct store_row *row)
     return ERR_OK;
 }
 
-err_t sorted_add(struct select_run *r, size_t at)
+err_t select_sorted_add(struct select_run *r, size_t at)
 {
     struct select_sorted *s = r->sorted;
     if (!s) return ERR_OK;
@@ -69,7 +69,7 @@ static int compare_rows(const void *x, const void *y, void *ctx)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
-err_t sorted_finish(struct select_run *r)
+err_t select_sorted_finish(struct select_run *r)
 {
     struct select_sorted *s = r->sorted;
     struct cql_result *result = &r->call->result;
@@ -91,7 +91,7 @@ err_t sorted_finish(struct select_run *r)
                    : ERR_OK;
 }
 
-void sorted_free(struct select_run *r)
+void select_sorted_free(struct select_run *r)
 {
     if (r->sorted) vec_done(&r->sorted->rows);
 }

@@ -56,8 +56,8 @@ static void elements_put(const struct type *t, const struct store_cell *c, struc
     }
 }
 
-err_t cell_value(const struct type *t, const struct store_cell *c, struct arena *a,
-                 struct cql_value *out)
+err_t select_cell_value(const struct type *t, const struct store_cell *c, struct arena *a,
+                        struct cql_value *out)
 {
     *out = (struct cql_value){.state = CQL_NULL};
     if (!c) return ERR_OK;
@@ -75,7 +75,7 @@ err_t cell_value(const struct type *t, const struct store_cell *c, struct arena 
     return b.err;
 }
 
-void cell_put(const struct type *t, const struct store_cell *c, struct buf *out)
+void select_cell_put(const struct type *t, const struct store_cell *c, struct buf *out)
 {
     if (!c || (cql_type_is_multicell(t) && c->element_count == 0)) {
         buf_be(out, UINT32_MAX, 4);
@@ -88,7 +88,7 @@ void cell_put(const struct type *t, const struct store_cell *c, struct buf *out)
     }
 }
 
-void value_put(const struct cql_value *v, struct buf *out)
+void select_value_put(const struct cql_value *v, struct buf *out)
 {
     if (v->state != CQL_SET) {
         buf_be(out, UINT32_MAX, 4);
@@ -116,7 +116,7 @@ static const struct store_cell *out_cell(const struct select_out *o, const struc
     return NULL;
 }
 
-size_t row_size(const struct select_plan *p, const struct store_row *row)
+size_t select_row_size(const struct select_plan *p, const struct store_row *row)
 {
     size_t size = 4U * p->out_count;
     for (uint32_t i = 0; i < p->out_count; i++) {
@@ -142,7 +142,7 @@ static void put_bytes(struct buf *out, struct slice s)
     if (s.len) memcpy(at + 4, s.at, s.len);
 }
 
-void row_put(const struct select_plan *p, const struct store_row *row, struct buf *out)
+void select_row_put(const struct select_plan *p, const struct store_row *row, struct buf *out)
 {
     for (uint32_t i = 0; i < p->out_count; i++) {
         const struct select_out *o = &p->out[i];
@@ -152,7 +152,7 @@ void row_put(const struct select_plan *p, const struct store_row *row, struct bu
         else if (!c)
             buf_be(out, UINT32_MAX, 4);
         else if (o->multicell)
-            cell_put(o->type, c, out);
+            select_cell_put(o->type, c, out);
         else
             put_bytes(out, c->value);
     }
@@ -198,8 +198,8 @@ static err_t times_of(const struct type *t, const struct store_cell *c, int64_t 
     return ERR_OK;
 }
 
-err_t row_scope(const struct select_plan *p, const struct store_row *row, int64_t now_s,
-                struct arena *a, struct cql_row *out)
+err_t select_row_scope(const struct select_plan *p, const struct store_row *row, int64_t now_s,
+                       struct arena *a, struct cql_row *out)
 {
     const struct store_table *t = p->table;
     struct cql_value *values = arena_take(a, t->column_count * sizeof *values);
@@ -212,10 +212,10 @@ err_t row_scope(const struct select_plan *p, const struct store_row *row, int64_
             if (i < row->key_count) values[i] = (struct cql_value){row->key[i], CQL_SET};
             continue;
         }
-        const struct store_cell *cell = c->role == COLUMN_STATIC
-                                            ? row_cell(row->statics, row->static_count, c->id)
-                                            : row_cell(row->cells, row->cell_count, c->id);
-        err_t e = cell_value(c->type, cell, a, &values[i]);
+        const struct store_cell *cell =
+            c->role == COLUMN_STATIC ? restrict_row_cell(row->statics, row->static_count, c->id)
+                                     : restrict_row_cell(row->cells, row->cell_count, c->id);
+        err_t e = select_cell_value(c->type, cell, a, &values[i]);
         if (!e && times) e = times_of(c->type, cell, now_s, a, &times[i]);
         if (e) return e;
     }
@@ -227,7 +227,7 @@ err_t row_scope(const struct select_plan *p, const struct store_row *row, int64_
  * -----------------------------------------------------------------------------------------------
  */
 
-void json_put(const struct select_plan *p, const struct cql_value *values, struct buf *out)
+void select_json_put(const struct select_plan *p, const struct cql_value *values, struct buf *out)
 {
     buf_char(out, '{');
     for (uint32_t i = 0; i < p->selector_count; i++) {

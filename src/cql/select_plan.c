@@ -44,6 +44,11 @@ static err_t scope_make(struct planning *x)
                                   .prepare = &x->p->terms,
                                   .used = used};
     x->plan->used = used;
+    const struct type **keys = arena_take(x->a, x->plan->key_count * sizeof(struct type *));
+    if (!keys) return no_memory(x->d);
+    for (uint32_t i = 0; i < x->plan->key_count; i++) keys[i] = t->columns[i].type;
+    x->p->terms.partition_types = keys; /* of token() */
+    x->p->terms.partition_count = x->plan->key_count;
     return ERR_OK;
 }
 

@@ -57,11 +57,11 @@ static err_t point_run(struct cql_call *c, const struct select_plan *p)
                           p->key_count + p->clustering_count, call_now_s(c), c->arena, &row,
                           &c->diag);
     if (e || !row) return e;
-    size_t size = row_size(p, row);
+    size_t size = select_row_size(p, row);
     void *at = size <= CQL_RESULT_BYTES_MAX ? arena_take_raw(c->arena, size) : NULL;
     if (!at) return no_memory(c);
     c->result.rows = buf_over(at, size);
-    row_put(p, row, &c->result.rows);
+    select_row_put(p, row, &c->result.rows);
     c->result.row_count = 1;
     return c->result.rows.err;
 }
@@ -69,17 +69,17 @@ static err_t point_run(struct cql_call *c, const struct select_plan *p)
 /* --- output
  * --------------------------------------------------------------------------------------------- */
 
-err_t values_put(struct select_run *r, const struct cql_value *values)
+err_t select_values_put(struct select_run *r, const struct cql_value *values)
 {
     struct buf *out = &r->call->result.rows;
     if (r->plan->json) {
         buf_reset(&r->json);
-        json_put(r->plan, values, &r->json);
+        select_json_put(r->plan, values, &r->json);
         buf_be(out, r->json.len, 4);
         buf_slice(out, buf_view(&r->json));
         if (r->json.err) out->err = r->json.err;
     } else {
-        for (uint32_t i = 0; i < r->plan->selector_count; i++) value_put(&values[i], out);
+        for (uint32_t i = 0; i < r->plan->selector_count; i++) select_value_put(&values[i], out);
     }
     r->call->result.row_count++;
     return out->err ? diag_fail(&r->call->diag, ERR_TOO_BIG,
@@ -95,7 +95,7 @@ static err_t row_out(struct select_run *r, const struct store_row *row)
     size_t at = result->rows.len;
     err_t e = ERR_OK;
     if (p->plain) {
-        row_put(p, row, &result->rows);
+        select_row_put(p, row, &result->rows);
         result->row_count++;
         if (result->rows.err)
             e = diag_fail(&r->call->diag, ERR_TOO_BIG,
@@ -104,14 +104,15 @@ static err_t row_out(struct select_run *r, const struct store_row *row)
     } else {
         struct cql_row scope;
         struct cql_value *values = arena_take(r->scratch, p->selector_count * sizeof *values);
-        if (!values || row_scope(p, row, r->now_s, r->scratch, &scope)) return no_memory(r->call);
+        if (!values || select_row_scope(p, row, r->now_s, r->scratch, &scope))
+            return no_memory(r->call);
         for (uint32_t i = 0; i < p->selector_count && !e; i++)
             e = cql_selector_value(p->selectors[i], &scope, &r->bound, r->scratch, &values[i],
                                    &r->call->diag);
-        if (!e) e = values_put(r, values);
+        if (!e) e = select_values_put(r, values);
     }
-    if (!e) e = sorted_hold(r, row);
-    return e ? e : sorted_add(r, at);
+    if (!e) e = select_sorted_hold(r, row);
+    return e ? e : select_sorted_add(r, at);
 }
 
 /* --- limits
@@ -182,7 +183,8 @@ static bool partition_is_done(const struct select_run *r)
 static err_t page_end(struct select_run *r)
 {
     struct cql_call *c = r->call;
-    if (r->limit == 0 || !r->has_last || source_is_last(r, partition_is_done(r))) return ERR_OK;
+    if (r->limit == 0 || !r->has_last || select_source_is_last(r, partition_is_done(r)))
+        return ERR_OK;
     struct paging p = {.key = r->last,
                        .key_count = r->plan->distinct ? r->plan->key_count : r->last_count,
                        .remaining = r->limit,
@@ -203,9 +205,10 @@ static err_t row_filter(struct select_run *r, const struct store_row *row, bool 
         r->plan->clustering_count && row->key_count == r->plan->key_count && !r->plan->distinct;
     *passes = !(partition_only && (r->filter_rows || r->plan->where->clustering.size));
     if (!*passes || r->filter_count == 0) return ERR_OK;
-    err_t e = filter_match(r->filter, r->filter_count, row, partition_only || r->plan->distinct,
-                           r->scratch, passes, &r->call->diag);
-    if (!e && !*passes) index_refused(r, row);
+    err_t e =
+        restrict_filter_match(r->filter, r->filter_count, row, partition_only || r->plan->distinct,
+                              r->scratch, passes, &r->call->diag);
+    if (!e && !*passes) select_index_refused(r, row);
     return e;
 }
 
@@ -215,10 +218,10 @@ static err_t row_grouped(struct select_run *r, const struct store_row *row, bool
                          bool *end)
 {
     bool begins;
-    err_t e = group_is_new(r, row, &begins);
+    err_t e = select_group_is_new(r, row, &begins);
     if (e) return e;
     if (begins && r->group_open) {
-        e = group_end(r);
+        e = select_group_end(r);
         if (e) return e;
         if (r->page == 0 || r->limit == 0) {
             *end = true;
@@ -229,10 +232,10 @@ static err_t row_grouped(struct select_run *r, const struct store_row *row, bool
         if (new_partition) r->partition_limit = r->partition_limit_all;
         if (r->partition_limit == 0) return ERR_OK;
         count_down(&r->partition_limit);
-        count_down(&r->limit);
+        if (!r->sorted) count_down(&r->limit);
         count_down(&r->page);
     }
-    e = group_add(r, row);
+    e = select_group_add(r, row);
     return e ? e : remember(r, row);
 }
 
@@ -267,7 +270,7 @@ static err_t row_met(struct select_run *r, const struct store_row *row, bool *en
     }
     if (++r->skipped <= SELECT_SKIP_ROWS) return ERR_OK;
     r->skipped = 0;
-    return source_skip_partition(r);
+    return select_source_skip_partition(r);
 }
 
 /* --- turns
@@ -277,9 +280,9 @@ static err_t row_met(struct select_run *r, const struct store_row *row, bool *en
 static void run_end(struct select_run *r, err_t e)
 {
     struct cql_call *c = r->call;
-    source_close(r);
+    select_source_close(r);
     cql_arena_give(c->session->cql, r->scratch);
-    sorted_free(r);
+    select_sorted_free(r);
     buf_done(&r->json);
     buf_done(&r->kept);
     buf_done(&r->group_value_kept);
@@ -291,8 +294,8 @@ static err_t run_finish(struct select_run *r, bool page_ended)
 {
     err_t e = ERR_OK;
     bool empty = r->plan->grouping == GROUP_ALL && r->call->result.row_count == 0;
-    if (r->group_open || empty) e = group_end(r);
-    if (!e) e = sorted_finish(r);
+    if (r->group_open || empty) e = select_group_end(r);
+    if (!e) e = select_sorted_finish(r);
     if (!e && page_ended) e = page_end(r);
     return e;
 }
@@ -320,7 +323,7 @@ static void turn(struct cql_call *c)
         }
         if (r->scratch) arena_reset(r->scratch);
         r->pause = false;
-        e = source_next(r, &row);
+        e = select_source_next(r, &row);
         if (!e && !row && r->pause) continue;
         if (e || !row) break;
         e = row_met(r, row, &end);
@@ -351,15 +354,16 @@ static err_t run_prepare(struct select_run *r)
         if (e) return e;
         r->resumed = true;
         r->limit = MIN(r->limit, r->from.remaining);
-        r->partition_limit = MIN(r->partition_limit_all, r->from.remaining_in_partition);
+        if (p->partition_limit)
+            r->partition_limit = MIN(r->partition_limit_all, r->from.remaining_in_partition);
     }
     r->scratch = cql_arena_take(c->session->cql);
     if (!r->scratch) return no_memory(c);
     c->result.rows = buf_make(CQL_RESULT_BYTES_MAX);
     r->json = buf_make(CQL_RESULT_BYTES_MAX);
-    e = group_new(r);
-    if (!e) e = sorted_new(r);
-    return e ? e : source_open(r);
+    e = select_group_new(r);
+    if (!e) e = select_sorted_new(r);
+    return e ? e : select_source_open(r);
 }
 
 static void warn_of_aggregation(struct cql_call *c, const struct select_plan *p)

@@ -32,8 +32,8 @@ static bool bound_holds(const struct select_plan *p, const struct store_bound *b
     return order == 0 ? b->inclusive || b->count == 0 : start ? order > 0 : order < 0;
 }
 
-bool slices_hold(const struct select_plan *p, const struct restrict_slices *s,
-                 const struct slice *clustering)
+bool select_slices_hold(const struct select_plan *p, const struct restrict_slices *s,
+                        const struct slice *clustering)
 {
     for (uint32_t i = 0; i < s->count; i++)
         if (bound_holds(p, &s->slices[i].start, clustering, true) &&
@@ -88,7 +88,7 @@ static void cursor_close(struct select_run *r)
     arena_reset(s->arena);
 }
 
-bool source_pauses(struct select_run *r)
+bool select_source_pauses(struct select_run *r)
 {
     r->pause = ++r->looked >= r->most;
     return r->pause;
@@ -102,7 +102,7 @@ static err_t partitions_next(struct select_run *r, const struct store_row **out)
         if (!e) e = cql_rows_next(s->cursor, out, &r->call->diag);
         if (e || *out) return e;
         cursor_close(r);
-        if (source_pauses(r)) {
+        if (select_source_pauses(r)) {
             s->key++;
             break;
         }
@@ -155,7 +155,7 @@ static err_t points_next(struct select_run *r, const struct store_row **out)
         s->slice++;
         e = store_row_get(store, p->table, key, p->key_count + p->clustering_count, r->now_s,
                           s->arena, out, &r->call->diag);
-        if (!e && !*out && source_pauses(r)) break;
+        if (!e && !*out && select_source_pauses(r)) break;
     }
     return e;
 }
@@ -216,7 +216,7 @@ static err_t bind_range(struct select_run *r)
     return e;
 }
 
-err_t source_open(struct select_run *r)
+err_t select_source_open(struct select_run *r)
 {
     struct select_source *s = &r->source;
     const struct select_plan *p = r->plan;
@@ -241,13 +241,13 @@ err_t source_open(struct select_run *r)
     if (w->uses_index && w->index_count && (s->way == WAY_PARTITIONS || s->way == WAY_RANGE))
         s->way = WAY_INDEX;
     if (r->resumed && s->way != WAY_NOTHING) resume(r);
-    return s->way == WAY_INDEX ? index_open(r) : ERR_OK;
+    return s->way == WAY_INDEX ? select_index_open(r) : ERR_OK;
 }
 
 /* --- going on
  * ------------------------------------------------------------------------------------------ */
 
-err_t source_next(struct select_run *r, const struct store_row **out)
+err_t select_source_next(struct select_run *r, const struct store_row **out)
 {
     *out = NULL;
     r->looked++;
@@ -256,12 +256,12 @@ err_t source_next(struct select_run *r, const struct store_row **out)
     case WAY_POINTS: return points_next(r, out);
     case WAY_PARTITIONS: return partitions_next(r, out);
     case WAY_RANGE: return range_next(r, out);
-    case WAY_INDEX: return index_next(r, out);
+    case WAY_INDEX: return select_index_next(r, out);
     }
     return ERR_OK;
 }
 
-err_t source_skip_partition(struct select_run *r)
+err_t select_source_skip_partition(struct select_run *r)
 {
     struct select_source *s = &r->source;
     switch (s->way) {
@@ -282,7 +282,7 @@ err_t source_skip_partition(struct select_run *r)
     return ERR_OK;
 }
 
-bool source_is_last(const struct select_run *r, bool partition_done)
+bool select_source_is_last(const struct select_run *r, bool partition_done)
 {
     const struct select_source *s = &r->source;
     switch (s->way) {
@@ -296,7 +296,7 @@ bool source_is_last(const struct select_run *r, bool partition_done)
     return false;
 }
 
-void source_close(struct select_run *r)
+void select_source_close(struct select_run *r)
 {
     struct select_source *s = &r->source;
     struct cql *c = r->call->session->cql;
