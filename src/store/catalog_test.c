@@ -116,7 +116,7 @@ TEST(a_table_is_altered_column_by_column)
         CHECK(slice_is(t->columns[4].name, "added"));
         CHECK_INT(store_column_find(t, SLICE("renamed"))->id,
                   i ? 8 : store_column_find(before, SLICE("c"))->id);
-        CHECK_INT(store_column_find(t, SLICE("added"))->id, 9);
+        CHECK_INT(store_column_find(t, SLICE("added"))->id, 10);
         CHECK_INT(t->dropped_count, 1);
         CHECK(slice_is(t->dropped[0].name, "b"));
         CHECK_INT(t->dropped[0].id, 7);
@@ -141,7 +141,8 @@ TEST(a_table_is_altered_column_by_column)
     kit_close(&k);
 }
 
-/* --- types -------------------------------------------------------------------------------------- */
+/* --- types --------------------------------------------------------------------------------------
+ */
 
 static err_t type_names(void *ctx, const struct type *t)
 {
@@ -158,13 +159,13 @@ TEST(a_type_that_changes_takes_along_what_is_made_of_it)
     kit_open(&k, (struct store_options){0});
     const struct type *ints[2] = {type_of(TYPE_INT), type_of(TYPE_TEXT)}, *inner_items[1];
     struct slice names[2] = {SLICE("x"), SLICE("y")};
-    struct type z = {.kind = TYPE_STRUCT, .count = 1, .items = ints, .names = names,
-                     .name = SLICE("z")};
+    struct type z = {
+        .kind = TYPE_STRUCT, .count = 1, .items = ints, .names = names, .name = SLICE("z")};
     struct type frozen = z;
     frozen.frozen = true;
     inner_items[0] = &frozen;
-    struct type a = {.kind = TYPE_STRUCT, .count = 1, .items = inner_items, .names = names,
-                     .name = SLICE("a")};
+    struct type a = {
+        .kind = TYPE_STRUCT, .count = 1, .items = inner_items, .names = names, .name = SLICE("a")};
     struct type a_frozen = a;
     a_frozen.frozen = true;
     const struct type *list_items[1] = {&a_frozen};
@@ -234,7 +235,8 @@ TEST(a_keyspace_goes_with_all_inside_and_its_name_may_come_again)
     kit_close(&k);
 }
 
-/* --- readers beside changes --------------------------------------------------------------------- */
+/* --- readers beside changes ---------------------------------------------------------------------
+ */
 
 struct reader {
     struct kit *k;
@@ -283,7 +285,8 @@ TEST(names_are_found_while_others_are_made)
     kit_close(&k);
 }
 
-/* --- upkeep ------------------------------------------------------------------------------------- */
+/* --- upkeep -------------------------------------------------------------------------------------
+ */
 
 TEST(a_checkpoint_is_a_store_as_of_then)
 {
@@ -291,8 +294,9 @@ TEST(a_checkpoint_is_a_store_as_of_then)
     struct diag d = {0};
     struct store_table_stats stats;
     char path[300];
-    struct kit_row rows[300];
-    for (int i = 0; i < 300; i++) rows[i] = (struct kit_row){i, 1, {"some", "text", NULL}};
+    enum { ROWS = 4000 };
+    static struct kit_row rows[ROWS];
+    for (int i = 0; i < ROWS; i++) rows[i] = (struct kit_row){i, 1, {"some", "text", NULL}};
     kit_open(&k, (struct store_options){0});
     kit_put(&k, STORE_LIVE, rows, 200, (struct kit_write){.timestamp = 1});
     CHECK_OK(store_table_stats(k.s, k.t, &stats, &d), &d);
@@ -301,12 +305,12 @@ TEST(a_checkpoint_is_a_store_as_of_then)
     snprintf(path, sizeof path, "%s/copy", test_dir());
     CHECK_OK(store_checkpoint(k.s, path, &d), &d);
     CHECK_ERR(store_checkpoint(k.s, path, &d), ERR_EXISTS);
-    kit_put(&k, STORE_CATCHUP, rows, 300, (struct kit_write){.timestamp = 2});
+    kit_put(&k, STORE_CATCHUP, rows, ROWS, (struct kit_write){.timestamp = 2});
     CHECK_OK(store_flush(k.s, &d), &d);
     CHECK_OK(store_table_compact(k.s, k.t, &d), &d);
     CHECK_OK(store_table_stats(k.s, k.t, &stats, &d), &d);
-    CHECK_INT((int64_t)stats.rows_estimate, 300);
-    CHECK(stats.disk_bytes > 1000);
+    CHECK_INT((int64_t)stats.rows_estimate, ROWS);
+    CHECK(stats.disk_bytes > 10000);
     struct kit copy = {.arena = k.arena};
     CHECK_OK(store_open(&(struct store_options){.dir = path}, &copy.s, &d), &d);
     copy.t = store_table_find(copy.s, SLICE("ks"), SLICE("t"));

@@ -131,8 +131,8 @@ static err_t span_count(struct store *s, uint32_t prefix, uint64_t most, uint64_
     return message ? rocks_failed(s, message, d, "a table can not be counted") : ERR_OK;
 }
 
-err_t store_table_stats(struct store *s, const struct store_table *t,
-                        struct store_table_stats *out, struct diag *d)
+err_t store_table_stats(struct store *s, const struct store_table *t, struct store_table_stats *out,
+                        struct diag *d)
 {
     *out = (struct store_table_stats){0};
     uint64_t rows_bytes = 0, bytes = 0;
@@ -148,8 +148,7 @@ err_t store_table_stats(struct store *s, const struct store_table *t,
     struct store_stats all = store_stats(s); /* its share, by bytes, of the keys of all */
     uint64_t disk = MAX(all.disk_bytes, 1);
     double share = MIN((double)rows_bytes / (double)disk, 1);
-    out->rows_estimate =
-        MAX(out->rows_estimate, (uint64_t)(share * (double)all.rows_estimate));
+    out->rows_estimate = MAX(out->rows_estimate, (uint64_t)(share * (double)all.rows_estimate));
     return ERR_OK;
 }
 
