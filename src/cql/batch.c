@@ -157,7 +157,7 @@ static err_t tally_make(struct batch *b)
     b->tally.slots = 64;
     for (uint32_t i = 0; i < b->count; i++) {
         const struct write_targets *t = &b->runs[i]->targets;
-        rows += (size_t)t->partition_count * (3 + (size_t)t->row_count + t->slice_count);
+        rows += (size_t)t->partition_count * (4 + (size_t)t->row_count + t->slice_count);
     }
     while (b->tally.slots < 2 * rows) b->tally.slots *= 2;
     b->tally.seen = arena_take(b->call->arena, b->tally.slots * sizeof(*b->tally.seen));

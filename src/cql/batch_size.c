@@ -34,6 +34,13 @@ static uint64_t hash_key(uint64_t seed, const struct slice *key, uint32_t count)
     return seed;
 }
 
+static bool has_clustering(const struct store_table *t)
+{
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].role == COLUMN_CLUSTERING) return true;
+    return false;
+}
+
 static void tally_partition(struct write_tally *t, const struct store_table *table,
                             const struct slice *key, uint32_t count)
 {
@@ -49,8 +56,8 @@ void write_tally_row(struct write_tally *t, const struct store_row_write *w,
     tally_partition(t, table, w->key, partition_columns);
     uint32_t clustering = 0;
     for (uint32_t i = partition_columns; i < w->key_count; i++) clustering += w->key[i].len;
-    if (is_new(t,
-               hash_key(hash64(table->name, table->prefix), w->key, w->key_count) ^ w->key_count))
+    bool row = w->key_count > partition_columns || !has_clustering(table);
+    if (row && is_new(t, hash_key(hash64(table->name, table->prefix), w->key, w->key_count)))
         t->bytes += OF_ROW + clustering + (w->marker && w->ttl ? OF_TTL : 0);
     uint16_t cleared = 0;
     for (uint32_t i = 0; i < w->cell_count; i++) {
@@ -69,7 +76,9 @@ void write_tally_slice(struct write_tally *t, const struct store_table *table,
 {
     tally_partition(t, table, partition, partition_columns);
     if (!slice) return;
-    t->bytes += OF_RANGE + OF_RANGES;
+    uint64_t ranges = hash64(SLICE("ranges"), table->prefix);
+    t->bytes += OF_RANGE;
+    if (is_new(t, hash_key(ranges, partition, partition_columns))) t->bytes += OF_RANGES;
     for (uint32_t i = 0; i < slice->start.count; i++) t->bytes += slice->start.values[i].len;
     for (uint32_t i = 0; i < slice->end.count; i++) t->bytes += slice->end.values[i].len;
 }

@@ -432,7 +432,7 @@ static err_t contains(const struct write_condition_bound *c, struct slice there,
 static err_t compare_collection(const struct write_condition_bound *c, struct slice there,
                                 const struct cql_value *wanted, bool *out, struct diag *d)
 {
-    static const char *const kinds[] = {"LIST", "SET", "MAP"};
+    static const char *const kinds[] = {"list", "set", "map"};
     const struct type *t = c->condition->column->type;
     enum cql_operator op = c->condition->op;
     struct cursor n = cursor_of(wanted->bytes);

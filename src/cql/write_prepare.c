@@ -113,6 +113,8 @@ static bool only_statics(const struct write_plan *p)
 static err_t check_columns(const struct cql_write *t, struct diag *d)
 {
     if (t->column_count == 0) return diag_fail(d, ERR_INVALID, "No columns provided to INSERT");
+    if (t->column_count != t->value_count)
+        return diag_fail(d, ERR_INVALID, "Unmatched column names/values");
     for (uint32_t i = 0; i < t->column_count; i++)
         for (uint32_t j = 0; j < i; j++)
             if (slice_equal(t->columns[i], t->columns[j]))
