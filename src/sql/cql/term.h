@@ -32,6 +32,10 @@ struct cql_prepare {
     /* User types by name; NULL: there is none ("Unknown type ks.name"). */
     const struct type *(*user_type)(void *ctx, struct slice keyspace, struct slice name);
     void *ctx;
+    /* The partition key's types, for token(); none: there is no table to ask. */
+    const struct type *const *partition_types;
+    uint32_t partition_count;
+    void *memo; /* term's own: what calls were found to mean */
 };
 struct cql_bound { /* what is given at run time */
     const struct cql_value *values; /* by marker */
@@ -115,6 +119,13 @@ void cql_group_reset(struct cql_group *g);
 void cql_to_json(const struct type *t, const struct cql_value *v, struct buf *out);
 MUST_CHECK err_t cql_from_json(const struct type *t, struct slice json, struct arena *a, struct cql_value *out,
                                struct diag *d);
+/* INSERT JSON: a row's object taken apart. Names are folded ("Name" in quotes keeps its case), of two of
+ * one name the last counts; a value is its own JSON text, for cql_from_json (null becomes CQL_NULL). */
+struct cql_json_field {
+    struct slice name, json;
+};
+MUST_CHECK err_t cql_json_fields(struct slice json, struct arena *a, struct cql_json_field **out,
+                                 uint32_t *count, struct diag *d);
 /* A literal: what DESCRIBE, COPY and messages show: 'text', 0xcafe, {1, 2}. */
 void cql_to_literal(const struct type *t, const struct cql_value *v, struct buf *out);
 void cql_functions_help(struct buf *out, bool markdown); /* for docs/cql.md */
