@@ -322,7 +322,7 @@ static bool keep(struct cql_cache *k, struct slot *slot, uint64_t generation)
         uint64_t hash = hash_of(slot->s.id);
         _Atomic(struct slot *) *bucket = bucket_of(k, hash);
         atomic_fetch_add(&slot->s.uses, 1);
-        atomic_store(&slot->touched, true);
+        atomic_store(&slot->touched, false); /* until it is asked for */
         atomic_store(&slot->hash, hash);
         atomic_store(&slot->next, atomic_load(bucket));
         atomic_store_explicit(bucket, slot, memory_order_release);
