@@ -279,13 +279,17 @@ static err_t list_table(void *ctx, const struct store_table *t)
 static err_t list_stored(void *ctx, struct slice name)
 {
     struct listing *l = ctx;
-    if (!listed(l, name)) return ERR_OK;
+    if (!listed(l, name) || virtual_keyspace_find(NULL, name)) return ERR_OK;
     const struct store_keyspace *k = store_keyspace_find(cql_options(l->c)->store, name);
     return k ? list_keyspace(l, k) : ERR_OK;
 }
 
 static err_t list_virtual(struct listing *l, const struct virtual_keyspace *v)
 {
+    /* ALTER KEYSPACE system_auth …: the store keeps what was said of it */
+    const struct store_keyspace *said =
+        store_keyspace_find(cql_options(l->c)->store, slice_of(v->name));
+    if (said && v->place == VIRTUAL_REPLICATED) return list_keyspace(l, said);
     struct store_keyspace *k = arena_take(l->a, sizeof(*k));
     struct store_option *o = arena_take(l->a, 2 * sizeof(*o));
     if (!k || !o) return ERR_NO_MEMORY;
