@@ -3,7 +3,7 @@
  * A link lives on one shard's loop and is touched there only; a call comes back to it by a message.
  */
 #pragma once
-#include "door/kafka/frames.h"
+#include "door/frames.h"
 #include "door/kafka/kafka_int.h"
 #include "door/kafka/sasl.h"
 #include "os/crowd.h"

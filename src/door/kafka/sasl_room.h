@@ -1,9 +1,6 @@
-/* sasl_room: the door's one thread for logins. It hashes passwords, an address at a time in turn,
- * so that one that tries many keeps nobody waiting; and it holds back the answers to failed logins:
- * 0.1 s at first, 3.2 s for an address that goes on failing.
+/* sasl_room: the Kafka door's room for logins (door/login_room.h), by calls.
  *
- * Loop: its own. Memory: a few words a waiting call, in the call's arena, and a table of
- * ADDRESSES slots, which addresses share by hash. Limit: the connections there are.
+ * Loop: the room's. Memory: a few words a waiting call, in the call's arena.
  */
 #pragma once
 #include "door/kafka/sasl.h"

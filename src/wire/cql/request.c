@@ -297,6 +297,7 @@ err_t native_request_put(struct buf *out, const struct native_head *h,
     if (!counts_fit(r))
         return diag_fail(d, ERR_TOO_BIG, "more than 65,535 values or statements in one request");
     head.response = false;
+    head.flags &= (uint8_t)~NATIVE_HEAD_PAYLOAD;
     if (r->payload_count) head.flags |= NATIVE_HEAD_PAYLOAD;
     begun = native_begin(out, &head);
     if (r->payload_count) native_bytes_map_put(out, r->payload, r->payload_count);

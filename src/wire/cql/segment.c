@@ -59,7 +59,7 @@ err_t native_segment_read(const uint8_t *at, enum native_compression c, struct n
     uint32_t read = (uint32_t)get_le(at + size, 3), computed = crc24(at, (size_t)size);
     if (read != computed)
         return diag_fail(d, ERR_CORRUPT,
-                         "header invalid, unrecoverable CRC mismatch detected in frame header. "
+                         "unrecoverable CRC mismatch detected in frame header. "
                          "Read %d, Computed %d",
                          (int)read, (int)computed);
     *out = (struct native_segment){.size = head & NATIVE_SEGMENT_MAX};
@@ -78,7 +78,7 @@ err_t native_segment_check(const struct native_segment *s, const uint8_t *at, ui
     uint32_t computed = native_crc(native_crc_begin(), sent);
     if (read != computed)
         return diag_fail(d, ERR_CORRUPT,
-                         "body invalid, unrecoverable CRC mismatch detected in frame body. "
+                         "unrecoverable CRC mismatch detected in frame body. "
                          "Read %d, Computed %d",
                          (int)read, (int)computed);
     *payload = sent;

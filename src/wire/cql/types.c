@@ -90,12 +90,11 @@ void native_type_put(struct buf *out, uint8_t version, struct slice keyspace, co
 static struct type *nested(struct native_in *in, enum type_kind kind, uint16_t count, int depth,
                            bool named)
 {
-    const struct type **items = native_items(in, MAX(count, 1), sizeof(*items), named ? 4 : 2);
-    struct slice *names =
-        named && items ? native_items(in, MAX(count, 1), sizeof(*names), 4) : NULL;
-    struct type *t = items ? arena_take(in->arena, sizeof(*t)) : NULL;
-    if (!t || (named && !names)) {
-        native_in_fail(in, ERR_PROTOCOL, "A type has no parts, or more than fit in memory");
+    const struct type **items = native_items(in, count, sizeof(*items), named ? 4 : 2);
+    struct slice *names = named ? native_items(in, count, sizeof(*names), 4) : NULL;
+    struct type *t = in->err ? NULL : arena_take(in->arena, sizeof(*t));
+    if (!t) {
+        native_in_fail(in, ERR_TOO_BIG, "The types are more than fit in memory");
         return NULL;
     }
     *t =

@@ -1,4 +1,4 @@
-/* door/kafka/frames: the memory of large requests, kept for the next one while there is traffic. A
+/* door/frames: the memory of large requests, kept for the next one while there is traffic. A
  * fresh MiB costs 256 page faults, more than reading it from the socket.
  *
  * Loop: its shard's. Memory: FRAMES_KEPT buffers of at most FRAME_KEPT_MAX; all are given back when

@@ -1,4 +1,4 @@
-#include "door/kafka/frames.h"
+#include "door/frames.h"
 
 uint8_t *frames_take(struct frames *f, uint32_t size, uint32_t *cap)
 {

@@ -1,0 +1,36 @@
+/* door/cql: the server's side of Cassandra's native protocol. Bytes in, calls to the room cql,
+ * bytes out.
+ *
+ * Loop: loops and threads of its own (`loops`); a connection lives on one of them for life. Its
+ * requests are begun in order and answered as they are done, in any order, by their streams; the
+ * answers of one turn of the loop leave together. Memory: an idle connection keeps its socket's
+ * state and its session. Limits: link.h; beyond them a connection is not read (back pressure), or,
+ * when its client asked for that, answered OVERLOADED.
+ */
+#pragma once
+#include "cql/cql.h"
+
+struct tls;
+struct cql_door;
+struct cql_door_options {
+    const char *address;
+    int32_t port, tls_port; /* -1: none; 0: any free one */
+    struct tls *tls;
+    int loops;                      /* 0: one a processor, four at most */
+    struct cql *cql;                /* whether a login is asked for is its rule */
+    uint32_t conns_max;             /* 0: 20,000 */
+    uint32_t conns_per_address_max; /* 0: no limit of its own */
+    uint32_t frame_max; /* bytes of a request, native_transport_max_frame_size; 0: 16 MiB */
+    uint32_t calls_max; /* requests of a connection in flight; 0: 4,096 */
+    size_t bytes_max;   /* of all requests in flight, what they need to run included; 0: 256 MiB */
+};
+MUST_CHECK err_t cql_door_open(const struct cql_door_options *o, struct cql_door **out,
+                               struct diag *d);
+/* In two steps, because calls may be with the room cql: stop takes no more connections or requests,
+ * says DOWN to who listens and closes what is there; cql_close ends what runs; close waits for that
+ * and for the door's threads. Close alone stops, too. */
+void cql_door_stop(struct cql_door *k);           /* NULL is fine */
+void cql_door_close(struct cql_door *k);          /* NULL is fine */
+uint16_t cql_door_port(const struct cql_door *k); /* 0: none */
+uint16_t cql_door_tls_port(const struct cql_door *k);
+void cql_door_metrics(const struct cql_door *k, struct buf *out); /* Prometheus text */

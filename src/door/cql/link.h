@@ -1,0 +1,172 @@
+/* link: what the door's own files share: the door, its loops (shards), their connections, and the
+ * requests that are in flight.
+ *
+ * A link lives on one shard's loop and is touched there only. A call is begun there; `done` may
+ * come on any thread and puts it on the shard's list, which the loop takes as a whole: one wake-up
+ * for as many as there are.
+ */
+#pragma once
+#include "door/cql/cql_door.h"
+#include "door/frames.h"
+#include "door/login_room.h"
+#include "os/net.h"
+#include "os/thread.h"
+#include "wire/cql/cql.h"
+#include <stdatomic.h>
+
+enum {
+    SHARDS_MAX = 16,
+    CALLS_KEPT = 256,      /* of a shard, for the next requests, with their arenas … */
+    ARENA_KEPT = 64 << 10, /* … unless one has grown past this */
+    CALL_COST = 8 << 10,   /* bytes that a request in flight is counted with, besides its own */
+    SMALL = 4 << 10,       /* a message up to this waits for its rest in the connection's input */
+    LOGIN_BYTES_MAX = 4096,
+    LOGIN_MS = 5000,
+    MESSAGE_MS = 30000,       /* from a large message's first byte to its last */
+    OUTPUT_HIGH = 1 << 20,    /* no further request is read past this … */
+    OUTPUT_MAX = (512 << 20), /* … and past this the connection is closed */
+    ANSWER_MAX = 300 << 20,
+    OUT_FLUSH = 64 << 10, /* answers of one connection that are gathered before they are queued */
+    BORROWED_LEAST = 32 << 10, /* rows from this size on are not copied */
+    PACKED_LEAST = 512,        /* bodies below this are not compressed: the head says so */
+    EVENT_KINDS = NATIVE_EVENT_KINDS
+};
+
+struct link;
+struct shard;
+
+struct call {
+    struct cql_call cql; /* first: `done` gets it */
+    struct link *link;
+    struct shard *shard;
+    struct arena *arena;
+    struct call *next; /* kept; or done, on its way to the loop */
+    uint8_t *frame;    /* a large request's bytes, mem_; NULL: they are in the arena */
+    uint32_t frame_cap;
+    uint32_t cost;  /* that it is counted with */
+    uint32_t parts; /* of the answer, that have not left yet */
+    int16_t stream;
+};
+
+struct shard_counts {              /* written by the shard alone, read by anybody */
+    _Atomic uint64_t requests[17]; /* by opcode */
+    _Atomic uint64_t errors, bytes_in, bytes_out, overloaded, events, paused, refused, logins,
+        logins_failed;
+};
+static inline void count_up(_Atomic uint64_t *n, uint64_t by)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
+
+struct shard {
+    struct cql_door *door;
+    struct loop *loop;
+    struct thread thread;
+    struct listener *plain, *secure; /* NULL: none */
+    struct loop_message stop, finished_message;
+    _Atomic bool woken;              /* finished_message is on its way */
+    _Atomic(struct call *) finished; /* done elsewhere: a stack */
+    struct call *kept;
+    uint32_t kept_count, calls;
+    size_t reserved;            /* for large messages that are being received */
+    size_t bytes, bytes_max;    /* of the requests in flight */
+    struct link **waiting_last; /* in the order they came */
+    struct link *waiting;       /* links that are not read because of bytes_max */
+    struct link *listening;     /* for events */
+    struct buf out;             /* answers of out_link, not queued yet */
+    struct link *out_link;
+    struct buf scratch; /* packed answers; messages cut into segments */
+    uint8_t *unpacked;  /* a segment's payload */
+    struct frames frames;
+    struct shard_counts counts;
+    bool stopping, closed, gathering; /* gathering: what is answered now is flushed by who set it */
+};
+
+struct cql_door {
+    struct cql_door_options options;
+    struct shard shards[SHARDS_MAX];
+    int shard_count;
+    struct crowd *crowd; /* the limits on connections, of all shards and both ports */
+    struct login_room *logins;
+    struct gate gate; /* shards that have stopped taking, and those that hold no call any more */
+    int stopped, empty;
+    bool stop_begun;
+};
+
+enum stage { STAGE_NEW, STAGE_LOGIN, STAGE_READY }; /* ServerConnection's words for them */
+
+struct gather {  /* bytes of which more will come; grows with them */
+    uint8_t *at; /* mem_; NULL: none */
+    uint32_t size, have, cap;
+};
+
+struct link {
+    struct shard *shard;
+    struct conn *conn; /* NULL: it has gone; the link stays until its calls are back */
+    struct cql_session session;
+    uint8_t stage, version; /* version: 0 before STARTUP */
+    uint8_t compression;    /* enum native_compression */
+    uint8_t errors;         /* in a row, within one segment */
+    bool segmented, throws, closing, paused, queued /* in the shard's `waiting` */, in_login;
+    uint8_t events;        /* bits of enum native_event_kind */
+    uint32_t wanted;       /* size of a large message that has to wait for its memory */
+    uint32_t before_login; /* bytes received before it */
+    uint32_t calls;        /* in flight */
+    uint32_t held;         /* calls that are not freed: the link outlives them */
+    struct gather frame;   /* a message (v3, v4) or segment (v5) too large to wait in the input */
+    struct gather message; /* v5: a message of several segments */
+    struct native_head too_big; /* version 0: none; a message that is thrown away */
+    uint64_t skip;              /* bytes of it that are still to come */
+    struct link *next_waiting;
+    struct link *next_listening, **listening; /* NULL: not registered */
+};
+
+/* link.c: connections */
+extern const struct conn_handler link_handler;
+void link_close(struct link *l, const char *why); /* after what is queued; says it in the log */
+void link_set_input(struct link *l);              /* reads or not, by what is in flight */
+void link_free_if_over(struct link *l);
+void links_wake(struct shard *s); /* some of what they waited for is there again */
+bool shard_has_room(const struct shard *s, uint32_t size); /* for a large message */
+
+/* input.c: bytes become messages */
+size_t input_data(struct link *l, struct slice in); /* how many bytes it has taken */
+uint8_t *input_room(struct link *l, size_t *size);
+void input_end(struct link *l);
+
+/* call.c: messages become calls */
+/* `frame`: the memory the body stands in, to be kept; NULL: it is copied. */
+void call_begin(struct link *l, const struct native_head *h, struct slice body,
+                struct gather *frame);
+void call_answer(struct call *c); /* done with, on the loop: writes the answer */
+void call_part_left(void *call);  /* for conn_write_borrowed */
+void calls_free(struct shard *s);
+
+/* startup.c: what is answered by the door itself */
+void startup_options(struct link *l, const struct native_head *h);
+void startup_begin(struct link *l, const struct native_head *h, const struct native_request *r);
+void startup_register(struct link *l, const struct native_head *h, const struct native_request *r);
+/* Takes the call: it holds the token while the password is looked at. */
+void startup_login(struct call *c, const struct native_head *h, struct slice token);
+
+/* answer.c: results and errors as messages */
+void answer_call(struct call *c);
+void answer_error(struct link *l, uint8_t version, int16_t stream, int32_t code, const char *words,
+                  ...) PRINTF_LIKE(5, 6);
+void answer_simple(struct link *l, const struct native_head *asked, const struct native_response *r,
+                   uint8_t opcode);
+
+/* out.c: messages become bytes on the wire */
+/* Room for a message of this link: native_begin … native_end in it, then out_close. */
+struct buf *out_open(struct link *l);
+void out_close(struct link *l, size_t begun);
+/* An open message with `rows` behind it, which stay with the call until they have left. */
+void out_close_rows(struct call *c, size_t begun);
+void out_flush(struct shard *s);
+
+/* events.c */
+void events_register(struct link *l, enum native_event_kind kind);
+void events_forget(struct link *l);
+void events_schema(void *door, const struct cql_schema_change *change); /* any thread */
+void events_down(struct shard *s);

@@ -1,0 +1,53 @@
+/* What the door has done: for /metrics. Each shard counts for itself. */
+#include "door/cql/link.h"
+
+#include <inttypes.h>
+
+static const struct {
+    const char *name, *about;
+    size_t offset;
+} rows[] = {
+#define ROW(field, name, about)                                                                    \
+    {                                                                                              \
+        name, about, offsetof(struct shard_counts, field)                                          \
+    }
+    ROW(errors, "cql_door_errors_total", "Requests answered with an error"),
+    ROW(bytes_in, "cql_door_bytes_in_total", "Bytes that CQL clients sent"),
+    ROW(bytes_out, "cql_door_bytes_out_total", "Bytes sent to CQL clients"),
+    ROW(overloaded, "cql_door_overloaded_total",
+        "Requests refused beyond the limits, to clients that asked to be told"),
+    ROW(paused, "cql_door_paused_total",
+        "Times that a connection was not read for a while, beyond the limits"),
+    ROW(events, "cql_door_events_total", "Events told"),
+    ROW(refused, "cql_door_closed_total",
+        "Connections closed: too slow before a login, or not the protocol"),
+    ROW(logins, "cql_logins_total", "Logins of CQL clients"),
+    ROW(logins_failed, "cql_logins_failed_total", "Logins that failed"),
+#undef ROW
+};
+
+static uint64_t sum(const struct cql_door *k, size_t offset)
+{
+    uint64_t all = 0;
+    for (int i = 0; i < k->shard_count; i++) {
+        const void *at = (const uint8_t *)&k->shards[i].counts + offset;
+        all += atomic_load_explicit((const _Atomic uint64_t *)at, memory_order_relaxed);
+    }
+    return all;
+}
+
+void cql_door_metrics(const struct cql_door *k, struct buf *out)
+{
+    buf_text(out, "# HELP sluice_cql_door_requests_total Requests of CQL clients\n"
+                  "# TYPE sluice_cql_door_requests_total counter\n");
+    for (uint8_t op = 0; op < COUNT_OF(k->shards[0].counts.requests); op++) {
+        size_t offset = offsetof(struct shard_counts, requests) + op * sizeof(uint64_t);
+        uint64_t n = sum(k, offset);
+        if (native_opcode_is_request(op) && n)
+            buf_printf(out, "sluice_cql_door_requests_total{message=\"%s\"} %" PRIu64 "\n",
+                       native_opcode_name(op), n);
+    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        buf_printf(out, "# HELP sluice_%s %s\n# TYPE sluice_%s counter\nsluice_%s %" PRIu64 "\n",
+                   rows[i].name, rows[i].about, rows[i].name, rows[i].name, sum(k, rows[i].offset));
+}
