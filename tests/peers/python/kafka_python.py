@@ -151,7 +151,8 @@ class Member(threading.Thread):
     def run(self):
         try:
             while not self.over.is_set():
-                for records in self.consumer.poll(timeout_ms=50).values():
+                # 3.0.12 forgets a join that ends between two polls (its SyncGroup is answered, the heartbeats never begin): long ones
+                for records in self.consumer.poll(timeout_ms=500).values():
                     self.seen += [(r.partition, r.offset) for r in records]
                 self.mine = {t.partition for t in self.consumer.assignment()}
             self.consumer.commit()
