@@ -1,6 +1,7 @@
 /* Goal: what breaks is named and nothing half-done stays: damaged files, a torn log, a file that
  * can not be written, memory refused at any call, a format from the future. */
 #include "os/file.h"
+#include "store/cells.h"
 #include "store/store_kit.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -213,5 +214,95 @@ TEST(memory_refused_at_any_call_is_an_error_and_never_half_a_write)
     }
     CHECK(refused >= 4);
     CHECK(nth < 1000);
+    kit_close(&k);
+}
+
+static err_t put_change(struct kit *k, int32_t n, struct slice text, struct diag *d)
+{
+    uint8_t bytes[2][4];
+    struct slice key[2];
+    struct store_change *c;
+    for (int i = 0; i < 2; i++) {
+        struct buf b = buf_over(bytes[i], 4);
+        buf_be(&b, (uint32_t)n, 4);
+        key[i] = buf_view(&b);
+    }
+    struct store_cell_write cell = {.column = k->t->columns[2].id, .value = text};
+    struct store_row_write w = {.table = k->t,
+                                .key = key,
+                                .key_count = 2,
+                                .timestamp = 1,
+                                .now_s = 1,
+                                .marker = true,
+                                .cells = &cell,
+                                .cell_count = 1};
+    err_t e = store_change_new(k->s, &c);
+    if (e) return e;
+    e = store_change_row(c, &w, d);
+    if (!e) return store_change_commit_wait(c, d);
+    store_change_free(c);
+    return e;
+}
+
+/* The log can not grow: what fails is not there, what was told before is, and three in a row say
+ * that only opening anew mends it. */
+TEST(changes_that_could_not_be_written_fail_and_the_store_says_to_reopen)
+{
+    enum { GOOD = 20, BAD = 3 };
+    struct kit k;
+    struct diag d = {0};
+    struct rlimit was, small;
+    char log[512];
+    uint64_t size;
+    uint8_t *large = mem_take(KIB(20)); /* the log is larger than RocksDB's own log of words */
+    kit_open(&k, (struct store_options){0});
+    for (int32_t i = 0; i < GOOD; i++)
+        CHECK_OK(put_change(&k, i, slice_make(large, KIB(20)), &d), &d);
+    db_file(&k, ".log", log);
+    int fd;
+    CHECK_OK(file_open(log, FILE_READ, &fd, &d), &d);
+    CHECK_OK(file_size(fd, &size, &d), &d);
+    file_close(fd);
+    CHECK(!store_must_reopen(k.s));
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &was), 0);
+    small = was;
+    small.rlim_cur = size + 100;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (int32_t i = 0; i < BAD; i++)
+        CHECK_ERR(put_change(&k, 100 + i, slice_make(large, KIB(20)), &d), ERR_IO);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &was), 0);
+    CHECK(store_must_reopen(k.s));
+    CHECK(d.what[0] && d.why[0]);
+    kit_reopen(&k, (struct store_options){0});
+    CHECK(!store_must_reopen(k.s));
+    for (int32_t i = 0; i < GOOD; i++) {
+        struct value key = value_i64(TYPE_INT, i);
+        CHECK(kit_find(&k, &key, 1, 0)[0]);
+    }
+    struct value key = value_i64(TYPE_INT, 100);
+    CHECK_TEXT(kit_find(&k, &key, 1, 0), "");
+    CHECK_OK(put_change(&k, 100, SLICE("x"), &d), &d);
+    mem_give(large);
+    kit_close(&k);
+}
+
+/* The nth taking of memory fails, n = 1, 2, …: the change fails or is there, whole. */
+TEST(memory_refused_to_a_change_is_an_error_and_never_half_of_it)
+{
+    struct kit k;
+    int refused = 0;
+    kit_open(&k, (struct store_options){.write_buffer_bytes = MIB(1)});
+    for (int32_t n = 0; n < 60; n++) {
+        struct diag d = {0};
+        mem_fail_at((uint64_t)(n / 2 + 1));
+        err_t e = put_change(&k, n, SLICE("x"), &d);
+        mem_fail_at(0);
+        struct value key = value_i64(TYPE_INT, n);
+        CHECK(e == ERR_OK || e == ERR_NO_MEMORY);
+        CHECK((kit_find(&k, &key, 1, 0)[0] != 0) == (e == ERR_OK));
+        refused += e != ERR_OK;
+    }
+    CHECK(refused > 0);
     kit_close(&k);
 }
