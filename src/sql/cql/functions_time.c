@@ -235,7 +235,7 @@ static err_t floor_ms(struct native_run *r, int64_t ms, int64_t start, bool date
 
 static err_t floor_to_timestamp(struct native_run *r, int64_t ms)
 {
-    int64_t at;
+    int64_t at = 0;
     err_t e = floor_ms(r, ms, r->s->count == 3 ? timestamp_ms(r, 2) : 0, false, &at);
     return e ? e : put8(r, at);
 }
@@ -252,7 +252,7 @@ err_t cf_floor_timeuuid(struct native_run *r)
 
 err_t cf_floor_date(struct native_run *r)
 {
-    int64_t at;
+    int64_t at = 0;
     err_t e = floor_ms(r, date_ms(r, 0), r->s->count == 3 ? date_ms(r, 2) : 0, true, &at);
     return e ? e : put_day(r, at);
 }
