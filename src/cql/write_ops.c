@@ -66,7 +66,7 @@ static err_t put_fields(const struct write_op *op, const struct write_bind *b,
 {
     err_t e = ERR_OK;
     for (uint32_t i = 0; !e && i < count; i++) {
-        struct slice path;
+        struct slice path = {0};
         if (items[i].state != CQL_SET) continue;
         e = field_path(b, i, &path);
         if (!e) e = put_value(op, b, row, path, &items[i]);
@@ -143,7 +143,7 @@ static err_t element_key(const struct write_op *op, const struct write_bind *b, 
 
 static err_t put_key(const struct write_op *op, const struct write_bind *b, struct write_row *row)
 {
-    struct slice path;
+    struct slice path = {0};
     struct cql_value v;
     err_t e = element_key(op, b, &path);
     if (!e) e = write_value(b, &op->value, &v);
@@ -153,7 +153,7 @@ static err_t put_key(const struct write_op *op, const struct write_bind *b, stru
 static err_t delete_key(const struct write_op *op, const struct write_bind *b,
                         struct write_row *row)
 {
-    struct slice path;
+    struct slice path = {0};
     const struct cql_value null = {.state = CQL_NULL};
     err_t e = element_key(op, b, &path);
     return e ? e : put_value(op, b, row, path, &null);
@@ -161,7 +161,7 @@ static err_t delete_key(const struct write_op *op, const struct write_bind *b,
 
 static err_t put_field(const struct write_op *op, const struct write_bind *b, struct write_row *row)
 {
-    struct slice path;
+    struct slice path = {0};
     struct cql_value v = {.state = CQL_NULL};
     err_t e = field_path(b, op->field, &path);
     if (!e && op->kind == OP_FIELD) e = write_value(b, &op->value, &v);
