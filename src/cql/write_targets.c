@@ -338,7 +338,7 @@ static err_t bound_of(struct slicer *x, const struct slice *values, uint32_t cou
 static err_t step_slice(struct slicer *x, const struct slice *values, uint32_t i, bool greater,
                         bool inclusive, struct store_slice *out)
 {
-    struct store_bound near, far;
+    struct store_bound near = {0}, far = {0};
     err_t e = bound_of(x, values, i + 1, inclusive, &near);
     if (!e) e = bound_of(x, values, i, true, &far);
     bool starts = greater != x->r->columns[i]->descending;
