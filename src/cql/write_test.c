@@ -357,3 +357,50 @@ TEST(system_tables_are_not_written)
          "2100: system keyspace is not user-modifiable.");
     wt_close(&w);
 }
+
+/* What PREPARE tells of a statement's markers: their names, and which are the partition key. */
+static const char *markers(struct wt *w, const char *text)
+{
+    struct buf b = buf_over(w->text, sizeof w->text - 1);
+    arena_reset(w->arena);
+    w->call = (struct cql_call){.session = &w->session,
+                                .arena = w->arena,
+                                .verb = CALL_PREPARE,
+                                .text = slice_of(text),
+                                .params = w->params};
+    if (cql_run_wait(&w->call)) return w->call.diag.what;
+    const struct cql_prepared *p = &w->call.result.prepared;
+    for (uint32_t i = 0; i < p->marker_count; i++)
+        buf_printf(&b, "%s%.*s", i ? " " : "", SLICE_ARG(p->markers[i].name));
+    buf_text(&b, " |");
+    for (uint32_t i = 0; i < p->key_count; i++) buf_printf(&b, " %u", p->key_markers[i]);
+    buf_printf(&b, " | %u", p->result.count);
+    w->text[b.len] = 0;
+    cql_call_done(&w->call);
+    return w->text;
+}
+
+TEST(prepared_statements_tell_their_markers_as_cassandra_does)
+{
+    static const struct {
+        const char *text, *says;
+    } all[] = {
+        {"INSERT INTO ks.t (k, j, v) VALUES (?, ?, ?) USING TIMESTAMP ? AND TTL ?",
+         "k j v [timestamp] [ttl] | 0 1 | 0"},
+        {"UPDATE ks.t SET m[?] = ?, l[?] = ?, v = ? WHERE j = ? AND k = ?",
+         "key(m) value(m) idx(l) value(l) v j k | 6 5 | 0"},
+        {"UPDATE ks.t SET v = ? WHERE k = ? AND j IN ?", "v k in(j) | | 0"},
+        {"UPDATE ks.t SET v = :x WHERE k = :a AND j = :b IF v IN ? AND m[?] = ? AND l CONTAINS ?",
+         "x a b in(v) key(m) value(m) value(l) | 1 2 | 0"},
+        {"DELETE m[?] FROM ks.t WHERE k = 1 AND j = ? IF EXISTS", "key(m) j | | 0"},
+        {"INSERT INTO ks.t JSON ?", "[json] | | 0"},
+        {"BEGIN BATCH USING TIMESTAMP ? INSERT INTO ks.t (k, j) VALUES (?, ?); UPDATE ks.t SET v = "
+         "? WHERE k = ? AND j = ?; APPLY BATCH",
+         "[timestamp] k j v k j | 4 5 | 0"},
+    };
+    struct wt w;
+    wt_open(&w);
+    wt_table(&w, "t", "k int P; j int P; v int; m map<text, int>; l list<int>");
+    for (size_t i = 0; i < COUNT_OF(all); i++) CHECK_TEXT(markers(&w, all[i].text), all[i].says);
+    wt_close(&w);
+}
