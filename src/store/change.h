@@ -70,11 +70,14 @@ struct overlay_slot { /* a key that somebody looked at, or that was written in t
     uint32_t last;   /* its last entry, plus 1 */
     uint32_t merged; /* entries of the group up to here are in `value` */
     bool known;      /* value is what the key holds then; at NULL: nothing */
+    bool whole;      /* it shall be written whole, however large it is */
     struct slice value;
 };
+enum { HEAT_SLOTS = 1 << 14, HEAT_MAX = 200, WHOLE_BYTES_MAX = 4096 };
 struct group {
     struct store *store;
     rocksdb_writebatch_t *batch;
+    uint8_t heat[HEAT_SLOTS]; /* by a key's hash: blind writes since it was written whole */
     struct arena *arena;
     struct vec marked; /* tables that got their first partition record in this group */
     /* only of groups in which someone decides: */
@@ -111,11 +114,16 @@ struct store_peek {
     struct group *group;
 };
 MUST_CHECK err_t peek_group_add(struct group *g, const uint8_t *key, uint32_t key_len,
-                           uint32_t value_len, enum entry_op op);
+                                uint32_t value_len, enum entry_op op);
 void group_forget(struct group *g, uint32_t entry_count); /* those behind were not to be */
 void group_clear(struct group *g);
 /* What the key holds now, with all that this group wrote before. at NULL: nothing. In the group's
  * memory. */
 MUST_CHECK err_t group_value(struct group *g, struct slice key, struct slice *out, struct diag *d);
+/* Keys whose value is known are written whole instead of what was added to it, so that a row that
+ * many change is one value to read. */
+MUST_CHECK err_t group_whole(struct group *g, struct diag *d);
+/* A blind write of this key: after some, it is asked to be written whole. */
+void group_heat(struct group *g, struct slice key);
 /* count.c */
 MUST_CHECK err_t change_counts(struct group *g, struct store_change *c, struct diag *d);

@@ -182,6 +182,7 @@ static err_t entries_take(struct group *g, struct store_change *c)
             err = peek_group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
         else
             batch_add(g->batch, (enum entry_op)e->op, key, e->key_len, e->value_len);
+        if (!g->deciding && e->op == ENTRY_MERGE) group_heat(g, slice_make(key, e->key_len));
     }
     return err ? diag_fail(&c->diag, err, "no memory for a group of changes") : ERR_OK;
 }
@@ -219,11 +220,16 @@ static err_t group_write(struct group *g, struct diag *d)
 {
     struct store *s = g->store;
     char *message = NULL;
+    err_t e = g->deciding ? group_whole(g, d) : ERR_OK;
+    if (e) {
+        marks_back(g);
+        return e;
+    }
     entries_give(g);
     if (rocksdb_writebatch_count(g->batch) == 0) return ERR_OK;
     int64_t ceiling = clock_reserve(s, g->batch);
     rocksdb_write(s->db, s->write_synced, g->batch, &message);
-    err_t e = message ? rocks_failed(s, message, d, "the commit failed") : ERR_OK;
+    if (message) e = rocks_failed(s, message, d, "the commit failed");
     commit_counted(s, e);
     if (!e) {
         clock_reserved(s, ceiling);
@@ -308,10 +314,10 @@ err_t committer_start(struct store *s, struct diag *d)
     k->store = s;
     gate_init(&k->gate);
     gate_init(&k->pool_gate);
-    k->group = (struct group){.store = s,
-                              .batch = rocksdb_writebatch_create(),
-                              .marked = vec_make(sizeof(struct table *), 100000),
-                              .arena = arena_new(GROUP_ARENA_MAX)};
+    k->group.store = s;
+    k->group.batch = rocksdb_writebatch_create();
+    k->group.marked = vec_make(sizeof(struct table *), 100000);
+    k->group.arena = arena_new(GROUP_ARENA_MAX);
     if (!k->group.arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the committer");
     return thread_start(&k->thread, "store commit", committer_run, k, d);
 }

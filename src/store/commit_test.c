@@ -339,6 +339,38 @@ TEST(counters_of_many_threads_add_up)
     kit_close(&k);
 }
 
+/* --- rows that many change ----------------------------------------------------------------------
+ */
+
+TEST(a_row_that_is_changed_over_and_over_stays_one_value_to_read)
+{
+    enum { WRITES = 3000 };
+    struct kit k;
+    struct diag d = {0};
+    struct told told = {0};
+    kit_open(&k, (struct store_options){0});
+    const struct store_table *t = make_table(k.s, "c", false);
+    for (int i = 0; i < WRITES; i++) {
+        struct store_change *c = change_of(&k);
+        CHECK_OK(put_value(c, t, 1, 1, i, i + 1, &d), &d);
+        CHECK_OK(put_value(c, t, 2, i, i, 5, &d), &d);
+        hand_over(c, &told);
+    }
+    wait_told(&told, WRITES);
+    struct store_change *c = change_of(&k);
+    CHECK_OK(put_value(c, t, 2, 1, 5, 6, &d), &d);
+    CHECK_OK(store_change_commit_wait(c, &d), &d);
+    CHECK_INT(value_now(&k, t, 1, 1, "v"), WRITES - 1);
+    uint64_t before = mem_calls(); /* only what came since is merged, not all */
+    CHECK_INT(value_now(&k, t, 1, 1, "v"), WRITES - 1);
+    CHECK(mem_calls() - before < 20);
+    kit_reopen(&k, (struct store_options){0});
+    t = store_table_find(k.s, SLICE("ks"), SLICE("c"));
+    CHECK_INT(value_now(&k, t, 1, 1, "v"), WRITES - 1);
+    CHECK_INT(value_now(&k, t, 2, WRITES - 1, "v"), WRITES - 1);
+    kit_close(&k);
+}
+
 /* --- what can not be ----------------------------------------------------------------------------
  */
 

@@ -45,7 +45,7 @@ static err_t slot_of(struct group *g, struct slice key, struct overlay_slot **ou
 }
 
 err_t peek_group_add(struct group *g, const uint8_t *key, uint32_t key_len, uint32_t value_len,
-                enum entry_op op)
+                     enum entry_op op)
 {
     struct overlay_slot *slot;
     err_t e = slot_of(g, slice_make(key, key_len), &slot);
@@ -155,6 +155,78 @@ err_t group_value(struct group *g, struct slice key, struct slice *out, struct d
     if (slot->last > slot->merged) e = slot_merge(g, slot, d);
     *out = slot->value;
     return e;
+}
+
+/* --- whole values -------------------------------------------------------------------------------
+ */
+
+static err_t put_whole(struct group *g, struct overlay_slot *slot, struct diag *d)
+{
+    size_t size = (size_t)slot->key.len + slot->value.len;
+    uint8_t *room = arena_take_raw(g->arena, size);
+    if (!room) return diag_fail(d, ERR_NO_MEMORY, "no memory for a row");
+    memcpy(room, slot->key.at, slot->key.len);
+    memcpy(room + slot->key.len, slot->value.at, slot->value.len);
+    err_t e = peek_group_add(g, room, slot->key.len, slot->value.len, ENTRY_PUT);
+    return e ? diag_fail(d, e, "no memory for a group of changes") : ERR_OK;
+}
+
+err_t group_whole(struct group *g, struct diag *d)
+{
+    uint32_t slots = g->slot_cap; /* only keys that are there: none is added below */
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < slots && !e; i++) {
+        struct overlay_slot *slot = &g->slots[i];
+        struct slice value;
+        bool added = slot->last && g->entries[slot->last - 1].op == ENTRY_MERGE;
+        if (!slot->hash || !slot->known || !(added || slot->whole)) continue;
+        e = group_value(g, slot->key, &value, d);
+        bool small = value.len <= WHOLE_BYTES_MAX;
+        if (!e && value.at && (small || slot->whole)) e = put_whole(g, slot, d);
+    }
+    return e;
+}
+
+struct heated {
+    struct slice key;
+    uint8_t bytes[];
+};
+
+static err_t cool(void *ctx, struct store_change *c, struct store_peek *p, struct diag *d)
+{
+    struct heated *h = ctx;
+    struct group *g = p->group;
+    struct slice value, key = arena_slice(g->arena, h->key);
+    (void)c;
+    if (!key.at) return ERR_NO_MEMORY;
+    err_t e = group_value(g, key, &value, d);
+    if (!e) slot_at(g, hash64(key, 0) | 1, key)->whole = true;
+    return e;
+}
+
+static void cooled(void *ctx, err_t e, const struct diag *d)
+{
+    (void)e, (void)d; /* it becomes hot again */
+    mem_give(ctx);
+}
+
+void group_heat(struct group *g, struct slice key)
+{
+    uint8_t *heat = &g->heat[hash64(key, 0) & (HEAT_SLOTS - 1)];
+    if (++*heat < HEAT_MAX) return;
+    *heat = 0;
+    struct store_change *c;
+    struct heated *h = mem_take_raw(sizeof *h + key.len);
+    if (!h || store_change_new(g->store, &c)) {
+        mem_give(h);
+        return;
+    }
+    memcpy(h->bytes, key.at, key.len);
+    h->key = slice_make(h->bytes, key.len);
+    store_change_decide(c, cool, h);
+    if (store_change_commit(c, cooled, h) == ERR_OK) return;
+    store_change_free(c);
+    mem_give(h);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------
