@@ -1,10 +1,23 @@
 /* Goal: what is read by cursor or by key is what Cassandra would show: after random writes of rows,
  * statics, collections and deletions of every kind, for random slices, forwards and backwards,
- * resumed behind every row. Method: a model that keeps all writes as values and knows no bytes. */
+ * resumed behind every row; and that compaction, when the table's grace is over, changes none of
+ * it. Method: a model that keeps all writes as values and knows no bytes. */
+#include "os/clock.h"
 #include "store/store_kit.h"
 #include <stdlib.h>
 
-enum { PKS = 4, C1S = 4, C2S = 4, OPS = 40, ROUNDS = 60, NOW = 1000, ROW_MAX = 4096, ELEMENTS = 3 };
+enum {
+    PKS = 4,
+    C1S = 4,
+    C2S = 4,
+    OPS = 40,
+    TIMES = 32,
+    GRACE = 100,
+    ROUNDS = 60,
+    NOW = 1000,
+    ROW_MAX = 4096,
+    ELEMENTS = 3
+};
 enum op_kind { OP_ROW, OP_ROW_DELETE, OP_STATIC, OP_PARTITION_DELETE, OP_SLICE_DELETE, OP_KINDS };
 
 static const char *const c2_texts[C2S] = {"", "a", "ab", "b"};
@@ -49,7 +62,8 @@ static const struct store_table *make_table(struct store *s)
     struct store_table wanted = {.keyspace = SLICE("ks"),
                                  .name = SLICE("wide"),
                                  .columns = columns,
-                                 .column_count = COUNT_OF(columns)};
+                                 .column_count = COUNT_OF(columns),
+                                 .gc_grace = GRACE};
     CHECK_OK(store_table_create(s, &wanted, &t, &d), &d);
     INVARIANT(t);
     return t;
@@ -565,29 +579,78 @@ static void check_gets(struct kit *k, const struct store_table *t, const struct 
     arena_free(a);
 }
 
+static void op_later(struct op *o, int64_t by)
+{
+    o->time += by;
+    o->value.timestamp += by;
+    for (int i = 0; i < ELEMENTS; i++) o->element[i].timestamp += by;
+}
+
+static void check_all(struct kit *k, const struct store_table *t, const struct op *o,
+                      uint64_t *seed)
+{
+    int order[PKS] = {0, 1, 2, 3};
+    qsort_r(order, PKS, sizeof *order, by_token, (void *)(uintptr_t)t);
+    check_partitions(k, t, o, seed);
+    check_spans(k, t, o, order);
+    check_tokens(k, t, o, order);
+    check_distinct(k, t, o, order);
+    check_gets(k, t, o);
+}
+
+static size_t keys_stored(struct kit *k, const struct store_table *t)
+{
+    char from[4], to[4];
+    struct buf a = buf_over(from, 4), b = buf_over(to, 4);
+    size_t n = 0;
+    buf_be(&a, t->prefix, 4);
+    buf_be(&b, t->prefix + 1U, 4);
+    rocksdb_readoptions_t *o = read_options(NULL);
+    rocksdb_readoptions_set_iterate_upper_bound(o, to, 4);
+    rocksdb_iterator_t *i = rocksdb_create_iterator(k->s->db, o);
+    for (rocksdb_iter_seek(i, from, 4); rocksdb_iter_valid(i); rocksdb_iter_next(i)) n++;
+    rocksdb_iter_destroy(i);
+    rocksdb_readoptions_destroy(o);
+    return n;
+}
+
+/* In some rounds half of the writes come after a purge: later ones, as grace promises. */
 TEST(what_a_cursor_or_a_get_shows_is_what_a_list_of_all_writes_says)
 {
     uint64_t seed = 5;
+    size_t before = 0, after = 0;
     struct kit k;
+    clock_fake_set(NOW * 1000);
     kit_open(&k, (struct store_options){0});
     const struct store_table *t = make_table(k.s);
     for (int round = 0; round < ROUNDS; round++) {
         struct op o[OPS];
         struct diag d = {0};
-        int order[PKS] = {0, 1, 2, 3};
         CHECK_OK(store_table_truncate(k.s, SLICE("ks"), SLICE("wide"), &d), &d);
         t = store_table_find(k.s, SLICE("ks"), SLICE("wide"));
+        clock_fake_set(NOW * 1000);
         for (int i = 0; i < OPS; i++) {
+            bool half = round % 6 == 0 && i >= OPS / 2;
             op_random(&o[i], &seed);
+            if (half && i == OPS / 2) {
+                clock_fake_set((NOW + GRACE) * 1000);
+                for (int n = 0; n < 3; n++) CHECK_OK(store_compact(k.s, &d), &d);
+            }
+            if (half) op_later(&o[i], TIMES);
             op_write(&k, t, &o[i], round % 4 == 0 && i % 16 == 0);
         }
         if (round % 8 == 0) CHECK_OK(store_compact(k.s, &d), &d);
-        qsort_r(order, PKS, sizeof *order, by_token, (void *)(uintptr_t)t);
-        check_partitions(&k, t, o, &seed);
-        check_spans(&k, t, o, order);
-        check_tokens(&k, t, o, order);
-        check_distinct(&k, t, o, order);
-        check_gets(&k, t, o);
+        check_all(&k, t, o, &seed);
+        if (round % 3) continue;
+        before += keys_stored(&k, t);
+        clock_fake_set((NOW + GRACE) * 1000);
+        for (int n = 0; n < 4; n++) {
+            CHECK_OK(store_compact(k.s, &d), &d);
+            check_all(&k, t, o, &seed);
+        }
+        after += keys_stored(&k, t);
     }
+    CHECK(after < before * 3 / 4);
     kit_close(&k);
+    clock_fake_set(-1);
 }

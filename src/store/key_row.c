@@ -5,7 +5,7 @@
 /* --- keys ---------------------------------------------------------------------------------------
  */
 
-static const struct column_info no_column;
+static const struct column_info no_column = {.dropped_us = INT64_MIN};
 
 /* CompositeType's form is made in `out` itself, behind what is there, and taken off again. */
 static err_t put_partition(struct buf *out, const struct store_table *t, const struct slice *key,

@@ -194,6 +194,7 @@ static char *full_merge(void *state, const char *key, size_t key_len, const char
                         unsigned char *ok, size_t *len)
 {
     (void)state, (void)key, (void)key_len;
+    merge_seen(slice_make(existing, existing_len), list, lens, count);
     return merge_list(slice_make(existing, existing_len), list, lens, count, ok, len);
 }
 

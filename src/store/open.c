@@ -106,6 +106,7 @@ static char *options_make(struct store *s, const struct store_options *wanted)
     rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(o, 2);
     rocksdb_options_set_merge_operator(o, merge_operator_new());
+    rocksdb_options_set_compaction_filter_factory(o, purge_factory_new(s));
     options_compaction(o);
     options_table(s, o, wanted->cache_bytes ? wanted->cache_bytes : (size_t)CACHE_BYTES);
     s->write_synced = rocksdb_writeoptions_create();
@@ -223,6 +224,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
         store_close(s);
         return e;
     }
+    atomic_store(&s->opened, true);
     *out = s;
     return ERR_OK;
 }

@@ -193,6 +193,11 @@ MUST_CHECK err_t ranges_merge(struct slice a, struct slice b, int64_t floor, str
 MUST_CHECK err_t row_merge(const struct slice *rows, size_t count, struct buf *out);
 rocksdb_mergeoperator_t *merge_operator_new(void);
 
+/* --- purge.c: what compaction leaves out ------------------------------------------------------ */
+rocksdb_compactionfilterfactory_t *purge_factory_new(struct store *s);
+/* Told of every full merge, on its thread: a purge of this thread may want to know. */
+void merge_seen(struct slice base, const char *const *list, const size_t *lens, int count);
+
 /* --- the store itself --------------------------------------------------------------------------
  */
 
@@ -236,7 +241,7 @@ struct cells_wanted {
     const uint64_t
         *bits; /* columns' ids; NULL: all. Others only count for whether the row is there */
     int64_t now_s;
-    bool statics; /* of a partition's record, or of a row */
+    bool statics;            /* of a partition's record, or of a row */
     struct store_cell *room; /* for all of the table's columns and one more; NULL: from the arena */
 };
 struct cells_read {
@@ -281,6 +286,7 @@ struct store {
     bool read_only, mutant_cursor_before_rows;
     uint32_t row_bytes_max;
     size_t write_buffer_bytes;
+    _Atomic bool opened; /* the catalog is there: compactions may purge */
     rocksdb_t *db;
     rocksdb_column_family_handle_t *family;    /* the only one; some calls want it named */
     rocksdb_options_t *options, *file_options; /* the latter: of files to be ingested */

@@ -17,7 +17,8 @@ const struct store_table *kit_table(struct store *s, const char *name, bool desc
     struct store_table wanted = {.keyspace = SLICE("ks"),
                                  .name = slice_of(name),
                                  .columns = columns,
-                                 .column_count = COUNT_OF(columns)};
+                                 .column_count = COUNT_OF(columns),
+                                 .gc_grace = KIT_GRACE};
     const struct store_table *t = NULL;
     if (!store_keyspace_exists(s, wanted.keyspace))
         CHECK_OK(store_keyspace_create(s, wanted.keyspace, SLICE("{}"), &d), &d);

@@ -4,7 +4,8 @@
 #include "store/store_int.h"
 #include "test.h"
 
-enum { KIT_TEXTS = 3 };
+/* Tests write in 1970 and compact today: nothing of theirs is purged unless they set the clock. */
+enum { KIT_TEXTS = 3, KIT_GRACE = INT32_MAX };
 
 struct kit {
     struct store *s;
