@@ -83,18 +83,43 @@ err_t schema_create_type(struct schema_run *r)
  * ------------------------------------------------------------------------------------------------
  */
 
+enum { USES_TOLD = 64 }; /* as many as a message names */
 struct users_of_type {
     struct slice keyspace, name;
-    struct buf *out; /* "a, b" */
-    bool partition_only, full_names;
+    struct slice uses[USES_TOLD]; /* by name */
+    uint32_t count;
+    bool partition_only;
 };
+
+static void add_use(struct users_of_type *u, struct slice name)
+{
+    if (u->count == USES_TOLD) return;
+    uint32_t at = u->count++;
+    for (; at > 0 && slice_compare(name, u->uses[at - 1]) < 0; at--) u->uses[at] = u->uses[at - 1];
+    u->uses[at] = name;
+}
+
+/* "a, b", or "k.a, k.b" */
+static void put_uses(struct buf *out, const struct users_of_type *u, bool full_names)
+{
+    for (uint32_t i = 0; i < u->count; i++) {
+        if (i) buf_text(out, ", ");
+        if (full_names) {
+            cql_put_name(out, u->keyspace);
+            buf_char(out, '.');
+            cql_put_name(out, u->uses[i]);
+        } else {
+            buf_slice(out, u->uses[i]);
+        }
+    }
+}
 
 static err_t type_uses(void *ctx, const struct type *t)
 {
     struct users_of_type *u = ctx;
     bool uses = false;
     for (uint16_t i = 0; i < t->count; i++) uses |= type_references_named(t->items[i], u->name);
-    if (uses) buf_printf(u->out, "%s%.*s", u->out->len ? ", " : "", SLICE_ARG(t->name));
+    if (uses) add_use(u, t->name);
     return ERR_OK;
 }
 
@@ -106,12 +131,7 @@ static err_t table_uses(void *ctx, const struct store_table *t)
     for (uint32_t i = 0; i < t->column_count; i++)
         if (!u->partition_only || t->columns[i].role == COLUMN_PARTITION)
             uses |= type_references_named(t->columns[i].type, u->name);
-    if (!uses) return ERR_OK;
-    if (u->out->len) buf_text(u->out, ", ");
-    if (u->full_names)
-        put_table_name(u->out, t);
-    else
-        buf_slice(u->out, t->name);
+    if (uses) add_use(u, t->name);
     return ERR_OK;
 }
 
@@ -154,14 +174,11 @@ static err_t partition_check(struct schema_run *r, struct slice field, const str
 {
     char room[300];
     struct buf tables = buf_over(room, sizeof(room));
-    struct users_of_type u = {.keyspace = r->keyspace,
-                              .name = r->name,
-                              .out = &tables,
-                              .partition_only = true,
-                              .full_names = true};
+    struct users_of_type u = {.keyspace = r->keyspace, .name = r->name, .partition_only = true};
     err_t e = store_tables(r->store, table_uses, &u);
     if (e) return diag_fail(r->d, e, "the tables can not be looked through");
-    if (!tables.len) return ERR_OK;
+    if (!u.count) return ERR_OK;
+    put_uses(&tables, &u, true);
     return diag_fail(r->d, ERR_INVALID,
                      "Cannot add new field %.*s of type %.*s to user type %.*s as the type is "
                      "being used in partition key by the following tables: %.*s",
@@ -258,7 +275,7 @@ err_t schema_drop_type(struct schema_run *r)
 {
     char room[400];
     struct buf uses = buf_over(room, sizeof(room));
-    struct users_of_type u = {.keyspace = r->keyspace, .name = r->name, .out = &uses};
+    struct users_of_type u = {.keyspace = r->keyspace, .name = r->name};
     if (!store_type_find(r->store, r->keyspace, r->name)) {
         if (r->t->if_exists) return ERR_OK;
         return diag_fail(r->d, ERR_INVALID, "Type '%.*s.%.*s' doesn't exist",
@@ -266,12 +283,13 @@ err_t schema_drop_type(struct schema_run *r)
     }
     err_t e = store_types(r->store, r->keyspace, type_uses, &u);
     const char *what = "user types";
-    if (!e && !uses.len) {
+    if (!e && !u.count) {
         what = "tables";
         e = store_tables(r->store, table_uses, &u);
     }
     if (e) return diag_fail(r->d, e, "the schema can not be looked through");
-    if (uses.len)
+    put_uses(&uses, &u, false);
+    if (u.count)
         return diag_fail(
             r->d, ERR_INVALID, "Cannot drop user type '%.*s.%.*s' as it is still used by %s %.*s",
             SLICE_ARG(r->keyspace), SLICE_ARG(r->name), what, SLICE_ARG(buf_view(&uses)));

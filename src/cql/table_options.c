@@ -39,12 +39,36 @@ static struct slice number_text(struct arena *a, int64_t n)
     return text ? slice_of(text) : (struct slice){0};
 }
 
+/* A project's pipeline.sql may have written it another way: 'class': 'LeveledCompactionStrategy'.
+ */
+static struct slice as_kept(const struct store_option *o, int at, struct arena *a)
+{
+    struct table_options canonical = table_options_default();
+    struct cql_property p = {.name = o->name, .value = o->value, .is_string = true};
+    struct cql_properties one = {&p, 1};
+    struct diag unused;
+    if (table_option_kinds[at] == OPTION_MAP) {
+        struct option_pairs *pairs = arena_take(a, sizeof(*pairs));
+        struct slice *names = arena_take(a, 2 * OPTION_PAIRS_MAX * sizeof(*names));
+        if (!pairs || !names || option_pairs_read(o->value, a, pairs)) return o->value;
+        for (uint32_t i = 0; i < pairs->count; i++) {
+            names[i] = pairs->at[i].name;
+            names[OPTION_PAIRS_MAX + i] = pairs->at[i].value;
+        }
+        p.is_map = true;
+        p.keys = names;
+        p.values = names + OPTION_PAIRS_MAX;
+        p.count = pairs->count;
+    }
+    return table_options_take(&one, a, &canonical, &unused) ? o->value : canonical.value[at];
+}
+
 err_t table_options_of(const struct store_table *t, struct arena *a, struct table_options *out)
 {
     *out = table_options_default();
     for (uint32_t i = 0; i < t->option_count; i++) {
         int at = option_of(t->options[i].name);
-        if (at < TABLE_OPTIONS) out->value[at] = t->options[i].value;
+        if (at < TABLE_OPTIONS) out->value[at] = as_kept(&t->options[i], at, a);
     }
     out->value[OPTION_default_time_to_live] = number_text(a, t->default_ttl);
     out->value[OPTION_gc_grace_seconds] = number_text(a, t->gc_grace);
@@ -267,8 +291,10 @@ err_t option_pairs_read(struct slice text, struct arena *a, struct option_pairs 
 
 void put_pair_names(struct buf *out, const struct option_pairs *p)
 {
+    struct option_pairs sorted = *p;
+    if (sorted.count) qsort(sorted.at, sorted.count, sizeof(sorted.at[0]), pair_order);
     buf_char(out, '[');
-    for (uint32_t i = 0; i < p->count; i++)
-        buf_printf(out, "%s%.*s", i ? ", " : "", SLICE_ARG(p->at[i].name));
+    for (uint32_t i = 0; i < sorted.count; i++)
+        buf_printf(out, "%s%.*s", i ? ", " : "", SLICE_ARG(sorted.at[i].name));
     buf_char(out, ']');
 }

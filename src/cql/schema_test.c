@@ -1,0 +1,143 @@
+/* DDL and DESCRIBE: what Apache Cassandra 5.0.5 answered to the same statements
+ * (schema_vectors.inc). */
+#include "cql/cql_kit.h"
+
+static void open_without_keyspace(struct kit *k)
+{
+    kit_open(k);
+    kit_do(k, "DROP KEYSPACE ks");
+    k->session.keyspace[0] = 0;
+}
+
+static void check_warnings(const struct kit *k, const char *statement, const char *want)
+{
+    char text[1000];
+    struct buf b = buf_over(text, sizeof(text));
+    for (uint32_t i = 0; i < k->call.result.warning_count; i++)
+        buf_printf(&b, "%s%.*s", i ? "\n" : "", SLICE_ARG(k->call.result.warnings[i]));
+    buf_char(&b, 0);
+    if (strcmp(text, want) != 0)
+        test_failed(__FILE__, __LINE__, "%s\n warns '%s'\n not '%s'", statement, text, want);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverlength-strings" /* a whole keyspace's description */
+TEST(what_cassandra_answers_to_schema_statements_we_answer)
+{
+    static const struct {
+        const char *statement, *want, *warnings;
+    } vectors[] = {
+#define V(statement, want, warnings) {statement, want, warnings},
+#include "cql/schema_vectors.inc"
+#undef V
+    };
+    struct kit k;
+    open_without_keyspace(&k);
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) {
+        const char *got = kit_ask(&k, vectors[i].statement);
+        if (strcmp(got, vectors[i].want) != 0)
+            test_failed(__FILE__, __LINE__, "%s\n answers '%s'\n not '%s'", vectors[i].statement,
+                        got, vectors[i].want);
+        check_warnings(&k, vectors[i].statement, vectors[i].warnings);
+    }
+    kit_close(&k);
+}
+
+#pragma GCC diagnostic pop
+
+TEST(a_schema_survives_opening_anew)
+{
+    struct kit k;
+    kit_open(&k);
+    kit_do(&k, "CREATE TYPE address (street text, \"Zip\" int)");
+    kit_do(&k,
+           "CREATE TABLE t (a int, b int, v frozen<address>, w map<text, int>, PRIMARY KEY (a, b)) "
+           "WITH CLUSTERING ORDER BY (b DESC) AND comment = 'it''s' AND gc_grace_seconds = 7 AND "
+           "compaction = {'class': 'LeveledCompactionStrategy'}");
+    kit_do(&k, "CREATE INDEX ON t (v)");
+    kit_do(&k, "ALTER TABLE t ADD x int");
+    kit_do(&k, "ALTER TABLE t DROP x");
+    const char *before = kit_ask(&k, "DESCRIBE KEYSPACE ks");
+    CHECK(strstr(before, "LeveledCompactionStrategy") && strstr(before, "t_v_idx"));
+    kit_reopen(&k);
+    CHECK_TEXT(kit_ask(&k, "DESCRIBE KEYSPACE ks"), before);
+    KIT_ROWS(&k,
+             "SELECT column_name, kind, type FROM system_schema.dropped_columns WHERE "
+             "keyspace_name = 'ks'",
+             "'x','regular','int';");
+    kit_close(&k);
+}
+
+TEST(a_description_comes_by_pages_of_one_schema)
+{
+    struct kit k;
+    kit_open(&k);
+    kit_do(&k, "CREATE TABLE a (k int PRIMARY KEY)");
+    kit_do(&k, "CREATE TABLE \"B\" (k int PRIMARY KEY)");
+    kit_do(&k, "CREATE TABLE c (k int PRIMARY KEY)");
+    KIT_ROWS(&k, "DESCRIBE TABLES", "'ks','table','a';'ks','table','\"B\"';'ks','table','c';");
+    struct kit_how how = {.page_size = 2};
+    CHECK_TEXT(kit_execute(&k, "DESCRIBE TABLES", how), "'ks','table','a';'ks','table','\"B\"';");
+    how.state = kit_state(&k);
+    CHECK(how.state.at != NULL);
+    CHECK_TEXT(kit_execute(&k, "DESCRIBE TABLES", how), "'ks','table','c';");
+    CHECK(k.call.result.paging_state.at == NULL);
+    kit_do(&k, "DROP TABLE a");
+    CHECK_TEXT(kit_execute(&k, "DESCRIBE TABLES", how),
+               "INVALID: The schema has changed since the previous page of the DESCRIBE statement "
+               "result. Please retry the DESCRIBE statement.");
+    how.state = SLICE("\0\2nonsense");
+    CHECK_TEXT(kit_execute(&k, "DESCRIBE TABLES", how), "INVALID: Incompatible paging state");
+    how.state = SLICE("\0\1");
+    CHECK_TEXT(kit_execute(&k, "DESCRIBE TABLES", how), "INVALID: Invalid paging state.");
+    kit_close(&k);
+}
+
+struct told {
+    char text[400];
+};
+
+static void tell(void *ctx, const struct cql_schema_change *c)
+{
+    struct told *t = ctx;
+    struct buf b = buf_over(t->text + strlen(t->text), sizeof(t->text) - strlen(t->text));
+    buf_printf(&b, "%s %s %.*s.%.*s;%c", c->change, c->target, SLICE_ARG(c->keyspace),
+               SLICE_ARG(c->name), 0);
+}
+
+TEST(who_listens_hears_each_change_once)
+{
+    struct kit k;
+    struct told t = {""};
+    kit_open(&k);
+    cql_listen(k.cql, tell, &t);
+    kit_do(&k, "CREATE TABLE t (k int PRIMARY KEY, v int)");
+    kit_do(&k, "CREATE TABLE IF NOT EXISTS t (k int PRIMARY KEY)");
+    kit_do(&k, "CREATE INDEX ON t (v)");
+    kit_do(&k, "ALTER TABLE t WITH comment = 'x'");
+    kit_do(&k, "ALTER TABLE t WITH comment = 'x'");
+    kit_do(&k, "TRUNCATE t");
+    kit_do(&k, "CREATE TYPE u (a int)");
+    kit_do(&k, "DROP TYPE u");
+    kit_do(&k, "DROP TABLE t");
+    kit_do(&k, "DROP KEYSPACE ks");
+    CHECK_TEXT(t.text, "CREATED TABLE ks.t;UPDATED TABLE ks.t;UPDATED TABLE ks.t;CREATED TYPE "
+                       "ks.u;DROPPED TYPE ks.u;DROPPED TABLE ks.t;DROPPED KEYSPACE ks.;");
+    kit_close(&k);
+}
+
+TEST(truncating_forgets_rows_and_prepared_statements_go_on)
+{
+    struct kit k;
+    kit_open(&k);
+    kit_do(&k, "CREATE TABLE t (k int PRIMARY KEY, v int)");
+    kit_do(&k, "CREATE INDEX ON t (v)");
+    kit_do(&k, "INSERT INTO t (k, v) VALUES (1, 2)");
+    KIT_ROWS(&k, "SELECT k FROM t WHERE v = 2", "1;");
+    kit_do(&k, "TRUNCATE TABLE t");
+    KIT_ROWS(&k, "SELECT k FROM t WHERE v = 2", "");
+    KIT_ROWS(&k, "SELECT * FROM t", "");
+    kit_do(&k, "INSERT INTO t (k, v) VALUES (3, 2)");
+    KIT_ROWS(&k, "SELECT k FROM t WHERE v = 2", "3;");
+    kit_close(&k);
+}
