@@ -14,8 +14,10 @@ enum {
     BUCKETS = 1 << 12,
     BLOCK_SLOTS = 128,
     BLOCKS_MAX = 512,
-    CHAIN_STEPS_MAX = 64, /* a chain that changes under us may lead anywhere */
-    ARENA_KEPT = 64 << 10,
+    ARENA_LEAST = 4 << 10, /* its first chunk */
+    CHAIN_STEPS_MAX = 64,  /* a chain that changes under us may lead anywhere */
+    ARENA_KEPT = 64 << 10, /* what a free slot keeps at most … */
+    ARENAS_KEPT = 64,      /* … and how many of them keep any */
     PREPARE_TRIES = 5
 };
 
@@ -38,7 +40,8 @@ struct cql_cache {
     struct slot *free;
     struct slot *blocks[BLOCKS_MAX];
     uint32_t block_count, hand; /* the clock's, for eviction */
-    uint64_t generation;        /* of what cache_forget did */
+    uint32_t arenas_kept;
+    uint64_t generation; /* of what cache_forget did */
     struct cache_stats stats;
 };
 
@@ -95,25 +98,30 @@ static struct slot *slot_take(struct cql_cache *k)
     if (k->free || block_add(k)) {
         slot = k->free;
         k->free = slot->free_next;
+        if (slot->arena) k->arenas_kept--;
     }
     gate_leave(&k->gate);
     if (slot && !slot->arena) slot->arena = arena_new(CQL_CALL_BYTES_MAX);
     return slot;
 }
 
-/* The statement in it is nobody's any more. */
+/* The statement in it is nobody's any more. The last one given is the first one taken again. */
 static void slot_give(struct cql_cache *k, struct slot *slot)
 {
-    if (slot->arena && arena_used(slot->arena) > ARENA_KEPT) {
-        arena_free(slot->arena);
-        slot->arena = NULL;
-    } else if (slot->arena) {
-        arena_reset(slot->arena);
-    }
+    struct arena *gone = slot->arena;
+    bool small = gone && arena_used(gone) <= ARENA_KEPT;
+    if (small) arena_reset(gone);
     gate_enter(&k->gate);
+    if (small && k->arenas_kept < ARENAS_KEPT) {
+        k->arenas_kept++;
+        gone = NULL;
+    } else {
+        slot->arena = NULL;
+    }
     slot->free_next = k->free;
     k->free = slot;
     gate_leave(&k->gate);
+    arena_free(gone);
 }
 
 static struct slot *slot_of(const struct cql_statement *s)
@@ -414,7 +422,7 @@ static err_t prepare_anew(struct cql_call *call, struct slice keyspace, const ui
         if (e) return e;
         struct slot *slot = slot_of(s);
         slot->qualified = statement_is_qualified(s->tree);
-        slot->bytes = sizeof *slot + arena_used(s->arena);
+        slot->bytes = sizeof *slot + MAX(arena_used(s->arena), (size_t)ARENA_LEAST);
         memcpy(s->id, slot->qualified ? bare : with, 16);
         atomic_store_explicit(&slot->seen_version, s->schema_version, memory_order_relaxed);
         *out = slot;

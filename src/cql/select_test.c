@@ -487,3 +487,82 @@ TEST(indexes_find_rows)
     check_pages(&k, "SELECT p, c, d FROM t WHERE d = 2 PER PARTITION LIMIT 2", 3, false);
     kit_close(&k);
 }
+
+TEST(what_is_selected_has_names_types_and_times)
+{
+    struct kit k;
+    kit_open(&k);
+    kit_do(&k, "CREATE TYPE address (street text, zip int)");
+    kit_do(&k, "CREATE TABLE n (p int PRIMARY KEY, a address, f frozen<address>, m map<text, int>, "
+               "\"V\" text)");
+    kit_do(&k, "INSERT INTO n (p, a, f, m, \"V\") VALUES (1, {street: 'x', zip: 5}, {zip: 6}, "
+               "{'k': 3}, 'v') "
+               "USING TIMESTAMP 1000");
+    KIT_ROWS(&k, "SELECT JSON p, \"V\", a FROM n",
+             "'{\"p\": 1, \"\\\"V\\\"\": \"v\", \"a\": {\"street\": \"x\", \"zip\": 5}}';");
+    CHECK(slice_is(k.call.result.metadata.columns[0].name, "[json]"));
+    KIT_ROWS(&k, "SELECT a, a.zip, f.zip, m['k'], \"V\" AS w FROM n",
+             "{street: 'x', zip: 5},5,6,3,'v';");
+    CHECK(slice_is(k.call.result.metadata.columns[1].name, "a.zip"));
+    CHECK(slice_is(k.call.result.metadata.columns[4].name, "w"));
+    KIT_ROWS(&k, "SELECT writetime(\"V\"), ttl(\"V\"), p + 1, (bigint) 7 FROM n", "1000,null,2,7;");
+    kit_do(&k, "DELETE a.street FROM n WHERE p = 1");
+    KIT_ROWS(&k, "SELECT a FROM n", "{street: null, zip: 5};");
+    KIT_ROWS(&k, "SELECT nope(p) FROM n", "INVALID: Unknown function 'nope'");
+    kit_close(&k);
+}
+
+TEST(the_nodes_own_tables_are_read_the_same_way)
+{
+    struct kit k;
+    kit_open(&k);
+    rows_of_t(&k);
+    KIT_ROWS(&k, "SELECT key, release_version FROM system.local WHERE key = 'local'",
+             "'local','5.0.5';");
+    KIT_ROWS(&k, "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ks'", "'t';");
+    KIT_ROWS(&k,
+             "SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = 'ks' AND "
+             "table_name = "
+             "'t' AND column_name IN ('p', 's')",
+             "'p','partition_key';'s','static';");
+    KIT_ROWS(
+        &k, "SELECT key FROM system.local WHERE cluster_name = 'Sluice'",
+        "INVALID: Cannot execute this query as it might involve data filtering and thus may have "
+        "unpredictable performance. If you want to execute this query despite the performance "
+        "unpredictability, use ALLOW FILTERING");
+    KIT_ROWS(&k, "SELECT count(*) FROM system_schema.tables WHERE keyspace_name = 'ks'", "1;");
+    kit_close(&k);
+}
+
+TEST(markers_stand_for_lists_and_tuples)
+{
+    struct kit k;
+    kit_open(&k);
+    rows_of_t(&k);
+    CHECK_TEXT(kit_execute(&k, "SELECT p, c FROM t WHERE p IN ? AND c = 1 AND d = ?",
+                           (struct kit_how){.values = (const char *const[]){"[3, 1, 1]", "2"},
+                                            .value_count = 2}),
+               "1,1;3,1;");
+    CHECK_TEXT(
+        kit_execute(&k, "SELECT c, d FROM t WHERE p = ? AND (c, d) IN ?",
+                    (struct kit_how){.values = (const char *const[]){"1", "[(3, 2), (1, 1)]"},
+                                     .value_count = 2}),
+        "1,1;3,2;");
+    CHECK_TEXT(kit_execute(&k, "SELECT c, d FROM t WHERE p = ? AND (c, d) > ? AND c < ?",
+                           (struct kit_how){.values = (const char *const[]){"1", "(1, 1)", "3"},
+                                            .value_count = 3}),
+               "1,2;2,1;2,2;");
+    CHECK_TEXT(
+        kit_execute(&k, "SELECT c FROM t WHERE p = ?",
+                    (struct kit_how){.values = (const char *const[]){"?"}, .value_count = 1}),
+        "INVALID: Invalid unset value for column p");
+    CHECK_TEXT(
+        kit_execute(&k, "SELECT c FROM t WHERE p IN ?",
+                    (struct kit_how){.values = (const char *const[]){"-"}, .value_count = 1}),
+        "INVALID: Invalid null value for column p");
+    CHECK_TEXT(
+        kit_execute(&k, "SELECT c FROM t WHERE p = ? AND c = ?",
+                    (struct kit_how){.values = (const char *const[]){"1"}, .value_count = 1}),
+        "INVALID: there were 2 markers(?) in CQL but 1 bound variables");
+    kit_close(&k);
+}
