@@ -311,6 +311,8 @@ void commit_leave_alone(struct store *s)
     leave_alone(s);
 }
 
+struct named no_table;
+
 err_t change_enter(struct store *s, struct named *about, struct diag *d)
 {
     if (s->read_only) return diag_fail(d, ERR_FORBIDDEN, "the store is open for reading only");

@@ -47,6 +47,7 @@ MUST_CHECK err_t name_check(struct slice name, const char *what, struct diag *d)
 /* Alone: no commit runs and no other change; `about`: nor is an index of this table being filled
  * (NULL: of any). The gate itself stays open for readers. */
 MUST_CHECK err_t change_enter(struct store *s, struct named *about, struct diag *d);
+extern struct named no_table; /* of changes that concern no table that is there */
 void change_leave(struct store *s);
 
 /* catalog_record.c: values <-> bytes. What is taken lives in the arena. */

@@ -160,7 +160,7 @@ err_t store_keyspace_put(struct store *s, const struct store_keyspace *k, bool r
 {
     struct schema *m = s->schema;
     err_t e = name_check(k->name, "keyspace", d);
-    if (!e) e = change_enter(s, NULL, d);
+    if (!e) e = change_enter(s, &no_table, d);
     if (e) return e;
     e = keyspace_checked(s, k, replace, d);
     if (!e) {

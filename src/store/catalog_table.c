@@ -1,5 +1,6 @@
 /* Tables made and altered: columns get their order and ids, indexes their entries. */
 #include "base/hash.h"
+#include "base/say.h"
 #include "store/catalog.h"
 
 static err_t column_check(const struct store_column *c, struct diag *d)
@@ -130,7 +131,7 @@ static err_t table_check(struct store *s, const struct store_table *wanted, stru
 err_t store_table_create(struct store *s, const struct store_table *wanted,
                          const struct store_table **out, struct diag *d)
 {
-    err_t e = change_enter(s, NULL, d);
+    err_t e = change_enter(s, &no_table, d);
     if (e) return e;
     e = table_check(s, wanted, d);
     struct table t = {.t = *wanted};
@@ -405,6 +406,8 @@ void indexes_refill(struct store *s)
         change_leave(s);
         err_t e = fill ? indexes_fill(s, x, &d) : ERR_OK;
         if (fill) filling_set(s, x, false);
-        if (e) return; /* the next start tries again; until then it is not used */
+        if (!e) continue;
+        if (e != ERR_STOPPED) say_diag(SAY_STORE, SAY_ERROR, "an index was not filled", &d);
+        return; /* the next start tries again; until then it is not used */
     }
 }

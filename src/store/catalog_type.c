@@ -126,7 +126,7 @@ err_t store_type_put(struct store *s, struct slice keyspace, const struct type *
                      struct diag *d)
 {
     err_t e = name_check(t->name, "type", d);
-    if (!e) e = change_enter(s, NULL, d);
+    if (!e) e = change_enter(s, replace ? NULL : &no_table, d);
     if (e) return e;
     e = type_checked(s, keyspace, t, replace, d);
     if (!e) {
@@ -148,7 +148,7 @@ err_t store_type_put(struct store *s, struct slice keyspace, const struct type *
 
 err_t store_type_drop(struct store *s, struct slice keyspace, struct slice name, struct diag *d)
 {
-    err_t e = change_enter(s, NULL, d);
+    err_t e = change_enter(s, &no_table, d);
     if (e) return e;
     if (!store_type_find(s, keyspace, name)) {
         e = diag_fail(d, ERR_UNKNOWN_NAME, "no type %.*s.%.*s", SLICE_ARG(keyspace),
