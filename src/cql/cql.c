@@ -37,11 +37,16 @@ err_t cql_open(const struct cql_options *o, struct cql **out, struct diag *d)
     return ERR_OK;
 }
 
+void cql_stop(struct cql *c)
+{
+    atomic_store(&c->stopping, true);
+    crew_stop(c);
+}
+
 void cql_close(struct cql *c)
 {
     if (!c) return;
-    atomic_store(&c->stopping, true);
-    crew_stop(c);
+    cql_stop(c);
     cql_tables_close(c);
     traces_close(c);
     cache_close(c);

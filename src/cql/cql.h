@@ -36,13 +36,17 @@ struct cql_options {
     bool mutant_answer_before_sync, mutant_cas_blind; /* the checkers must catch these */
 };
 MUST_CHECK err_t cql_open(const struct cql_options *o, struct cql **out, struct diag *d);
-void cql_close(struct cql *c); /* ends what runs: their calls are done with ERR_STOPPED */
+/* Ends what runs: their calls are done with ERR_STOPPED, or when the disk has what they wrote. Then
+ * whoever has calls waits for them and calls cql_call_done, and closes after that. */
+void cql_stop(struct cql *c);
+void cql_close(struct cql *c); /* stops, too; NULL is fine */
 
 struct cql_session {
     struct cql *cql;
     char keyspace[64];             /* USE; "": none */
     char user[USERS_NAME_MAX + 1]; /* "": anonymous */
     bool superuser;                /* may do all */
+    bool trusted;                  /* who owns the data asks: nobody is asked for permission */
     int protocol;                  /* 3, 4, 5: what a result may contain */
     char address[48];              /* where the client dialled: system.local tells it */
     uint16_t port;

@@ -2,6 +2,7 @@
  * threads at once. */
 #include "base/hash.h"
 #include "cql/cql_kit.h"
+#include <stdatomic.h>
 #include <stdio.h>
 
 static struct kit_prepared {
@@ -323,21 +324,66 @@ TEST(many_threads_prepare_execute_and_forget)
     kit_close(&k);
 }
 
-TEST(long_statements_go_on_elsewhere_and_end_when_the_engine_does)
+/* --- long ones
+ * --------------------------------------------------------------------------------------- */
+
+enum { LONG_ROWS = 1500, LONG_CALLS = 40 };
+
+static void rows_of_long(struct kit *k)
+{
+    kit_do(k, "CREATE TABLE t (a int, b int, c text, PRIMARY KEY (a, b))");
+    for (int i = 0; i < LONG_ROWS; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "INSERT INTO t (a, b, c) VALUES (%d, %d, 'x')", i % 5, i);
+        kit_do(k, text);
+    }
+}
+
+TEST(long_statements_go_on_elsewhere)
 {
     struct kit k;
     kit_open(&k);
-    kit_do(&k, "CREATE TABLE t (a int, b int, c text, PRIMARY KEY (a, b))");
-    for (int i = 0; i < 1500; i++) {
-        char text[80];
-        snprintf(text, sizeof text, "INSERT INTO t (a, b, c) VALUES (%d, %d, 'x')", i % 5, i);
-        kit_do(&k, text);
-    }
+    rows_of_long(&k);
     KIT_ROWS(&k, "SELECT count(*) FROM t", "1500;");
     struct buf m = buf_make(MIB(1));
     cql_metrics(k.cql, &m);
     CHECK(strstr(buf_cstr(&m), "sluice_cql_worker_turns_total 0\n") == NULL);
     buf_done(&m);
+    kit_close(&k);
+}
+
+static void count_done(struct cql_call *c)
+{
+    atomic_fetch_add((_Atomic uint32_t *)c->ctx, 1);
+}
+
+TEST(long_statements_end_when_the_engine_does)
+{
+    struct kit k;
+    static struct cql_call calls[LONG_CALLS];
+    _Atomic uint32_t done = 0;
+    uint32_t stopped = 0;
+    kit_open(&k);
+    rows_of_long(&k);
+    for (uint32_t i = 0; i < LONG_CALLS; i++) {
+        calls[i] = (struct cql_call){
+            .session = &k.session,
+            .arena = arena_new(CQL_CALL_BYTES_MAX),
+            .text = SLICE("SELECT a, count(*) FROM t WHERE b >= 0 GROUP BY a ALLOW FILTERING"),
+            .done = count_done,
+            .ctx = &done,
+            .params = {.consistency = CQL_ONE, .timestamp = INT64_MIN, .now_s = INT64_MIN}};
+        cql_run(&calls[i]);
+    }
+    cql_stop(k.cql);
+    CHECK_INT(atomic_load(&done), LONG_CALLS); /* each of them, once */
+    for (uint32_t i = 0; i < LONG_CALLS; i++) {
+        CHECK(calls[i].err == ERR_OK || calls[i].err == ERR_STOPPED);
+        stopped += calls[i].err == ERR_STOPPED;
+        cql_call_done(&calls[i]);
+        arena_free(calls[i].arena);
+    }
+    CHECK(stopped > 0);
     kit_close(&k);
 }
 

@@ -300,28 +300,40 @@ static err_t run_finish(struct select_run *r, bool page_ended)
     return e;
 }
 
+static err_t stopped(struct cql_call *c)
+{
+    return diag_fail(&c->diag, ERR_STOPPED, "the server is shutting down");
+}
+
+/* The turn is over, and it is another's: true. */
+static bool turn_is_given(struct select_run *r)
+{
+    const struct cql *c = r->call->session->cql;
+    r->looked = 0;
+    return !cql_is_stopping(c) && (!r->on_worker || cql_workers_wanted(c));
+}
+
 static void turn(struct cql_call *c)
 {
     struct select_run *r = c->run;
-    err_t e = ERR_OK;
+    err_t e = r->on_worker && cql_is_stopping(c->session->cql) ? stopped(c) : ERR_OK;
     bool end = false;
     r->most = r->on_worker ? SELECT_WORKER_ROWS : SELECT_TURN_ROWS;
     r->looked = 0;
     while (!e && !end) {
         const struct store_row *row;
         if (r->looked >= r->most) {
-            r->looked = 0;
-            if (cql_is_stopping(c->session->cql)) {
-                e = diag_fail(&c->diag, ERR_STOPPED, "the server is shutting down");
-                break;
-            }
-            if (!r->on_worker || cql_workers_wanted(c->session->cql)) {
+            if (turn_is_given(r)) {
                 r->on_worker = true;
                 call_to_worker(c, turn);
                 return;
             }
+            if (cql_is_stopping(c->session->cql)) {
+                e = stopped(c);
+                break;
+            }
         }
-        if (r->scratch) arena_reset(r->scratch);
+        arena_reset(r->scratch);
         r->pause = false;
         e = select_source_next(r, &row);
         if (!e && !row && r->pause) continue;
