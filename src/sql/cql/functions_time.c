@@ -178,7 +178,7 @@ static int64_t month_of(int64_t ms)
 {
     int64_t y;
     uint32_t m, d;
-    civil_of(floor_div(ms, DAY_MS), &y, &m, &d);
+    cql_civil_of(floor_div(ms, DAY_MS), &y, &m, &d);
     return y * 12 + m - 1;
 }
 
@@ -187,7 +187,7 @@ static int64_t add_months(int64_t ms, int64_t n)
 {
     int64_t days = floor_div(ms, DAY_MS), y;
     uint32_t m, d;
-    civil_of(days, &y, &m, &d);
+    cql_civil_of(days, &y, &m, &d);
     int64_t month = y * 12 + m - 1 + n;
     y = floor_div(month, 12);
     m = (uint32_t)(month - y * 12) + 1;

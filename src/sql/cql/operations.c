@@ -178,7 +178,7 @@ static int64_t add_duration(int64_t ms, struct cql_duration v, int sign)
         rest += DAY_MS;
     }
     if (v.months) {
-        civil_of(days, &y, &m, &d);
+        cql_civil_of(days, &y, &m, &d);
         int64_t month = y * 12 + (int64_t)m - 1 + (int64_t)sign * v.months;
         y = month >= 0 ? month / 12 : -((11 - month) / 12);
         m = (uint32_t)(month - y * 12) + 1;

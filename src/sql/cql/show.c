@@ -127,7 +127,7 @@ int64_t civil_days(int64_t y, int64_t m, int64_t d)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-void civil_of(int64_t days, int64_t *y, uint32_t *m, uint32_t *d)
+void cql_civil_of(int64_t days, int64_t *y, uint32_t *m, uint32_t *d)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -156,7 +156,7 @@ void timestamp_put(struct buf *out, int64_t ms, char between)
         days--;
         rest += 86400000;
     }
-    civil_of(days, &y, &m, &d);
+    cql_civil_of(days, &y, &m, &d);
     if (y <= 0) y = 1 - y;
     if (y > 9999) buf_char(out, '+');
     buf_printf(out, "%04lld-%02u-%02u%c%02d:%02d:%02d.%03dZ", (long long)y, m, d, between,
@@ -168,7 +168,7 @@ static void put_date(struct buf *out, uint32_t shifted)
 {
     int64_t y;
     uint32_t m, d;
-    civil_of((int64_t)shifted - ((int64_t)1 << 31), &y, &m, &d);
+    cql_civil_of((int64_t)shifted - ((int64_t)1 << 31), &y, &m, &d);
     if (y > 9999) buf_char(out, '+');
     if (y < 0) buf_char(out, '-');
     buf_printf(out, "%04lld-%02u-%02u", (long long)(y < 0 ? -y : y), m, d);

@@ -92,7 +92,7 @@ void duration_make(struct cql_duration v, struct buf *out);
 void duration_put(struct buf *out, struct cql_duration v);
 MUST_CHECK err_t duration_from_text(struct slice text, struct cql_duration *out, struct diag *d);
 int64_t civil_days(int64_t y, int64_t m, int64_t d);
-void civil_of(int64_t days, int64_t *y, uint32_t *m, uint32_t *d);
+void cql_civil_of(int64_t days, int64_t *y, uint32_t *m, uint32_t *d);
 uint32_t civil_month_days(int64_t y, uint32_t m);
 
 /* --- terms ------------------------------------------------------------------------------------ */
