@@ -63,6 +63,7 @@ bool report_status(const struct exec_world *world, const struct report_facts *f,
     unit_put_bytes(out, f->memory_bytes);
     buf_char(out, '\n');
     if (f->kafka && f->kafka[0]) buf_printf(out, "  kafka  %s\n", f->kafka);
+    if (f->cql && f->cql[0]) buf_printf(out, "  cql    %s\n", f->cql);
     if (world->flow && flow_each(world->flow, status_stage, &w)) w.fine = false;
     if (!w.count) buf_text(out, "  nothing runs: pipeline.sql declares no source and no stream\n");
     buf_text(out, w.fine ? "healthy\n"
@@ -123,6 +124,8 @@ bool report_status_json(const struct exec_world *world, const struct report_fact
     json_field(out, "project", slice_of(f->project));
     buf_text(out, ", ");
     json_field(out, "kafka", slice_of(f->kafka ? f->kafka : ""));
+    buf_text(out, ", ");
+    json_field(out, "cql", slice_of(f->cql ? f->cql : ""));
     buf_printf(out,
                ", \"pid\": %d, \"startedMs\": %" PRId64 ", \"uptimeMs\": %" PRId64
                ", \"memory\": %" PRIu64 ", \"memoryBudget\": %" PRIu64 ", \"cpuNs\": %" PRId64

@@ -1,6 +1,7 @@
 #include "main/broker.h"
 
 #include "base/hash.h"
+#include "main/safety.h"
 #include "main/server.h"
 #include "main/version.h"
 #include "os/file.h"
@@ -9,9 +10,8 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { PEM_MAX = 64 << 10, ID_SIZE = 22 };
+enum { ID_SIZE = 22 };
 
 /* --- who the cluster is ----------------------------------------------------------------------- */
 
@@ -47,72 +47,7 @@ static err_t find_cluster_id(struct project *p, char id[ID_SIZE + 1], struct dia
     return e;
 }
 
-/* --- TLS -------------------------------------------------------------------------------------- */
-
-/* A setting's file: as it is when absolute, else from the project's folder on. NULL: none. */
-static const char *file_of(const struct project *p, enum config_id id, char out[PROJECT_PATH_MAX])
-{
-    const char *given = config_text(&p->config, id);
-    if (!given[0]) return NULL;
-    int n = given[0] == '/' ? snprintf(out, PROJECT_PATH_MAX, "%s", given)
-                            : snprintf(out, PROJECT_PATH_MAX, "%s/%s", p->dir, given);
-    return n < PROJECT_PATH_MAX ? out : given;
-}
-
-/* The server's own certificate, made once: what a client has learnt to trust stays. */
-static err_t own_certificate(struct project *p, char cert[PROJECT_PATH_MAX],
-                             char key[PROJECT_PATH_MAX], struct diag *d)
-{
-    char host[64] = "";
-    struct buf cert_pem = buf_make(PEM_MAX), key_pem = buf_make(PEM_MAX);
-    err_t e = project_data_path(p, "tls-cert.pem", cert, d);
-    if (!e) e = project_data_path(p, "tls-key.pem", key, d);
-    if (e || (file_exists(cert) && file_exists(key))) return e;
-    if (gethostname(host, sizeof(host) - 1) != 0) host[0] = 0;
-    e = tls_self_sign(host, &cert_pem, &key_pem, NULL);
-    if (e) { /* a host name that no certificate can have */
-        buf_reset(&cert_pem);
-        buf_reset(&key_pem);
-        e = tls_self_sign("localhost", &cert_pem, &key_pem, d);
-    }
-    if (!e) e = file_store_secret(key, buf_view(&key_pem), d);
-    if (!e) e = file_store(cert, buf_view(&cert_pem), d);
-    if (key_pem.at) memset(key_pem.at, 0, key_pem.len);
-    buf_done(&cert_pem);
-    buf_done(&key_pem);
-    return e;
-}
-
-static err_t open_tls(struct project *p, struct broker *b, struct diag *d)
-{
-    char cert[PROJECT_PATH_MAX], key[PROJECT_PATH_MAX], ca[PROJECT_PATH_MAX];
-    struct tls_options o = {
-        .cert_path = file_of(p, CONFIG_tls_cert, cert),
-        .key_path = file_of(p, CONFIG_tls_key, key),
-        .client_ca_path = file_of(p, CONFIG_tls_client_ca, ca),
-        .client_required = config_number(&p->config, CONFIG_tls_client_required) != 0,
-    };
-    err_t e = ERR_OK;
-    if (!o.cert_path && !o.key_path) {
-        e = own_certificate(p, cert, key, d);
-        o.cert_path = cert;
-        o.key_path = key;
-    }
-    return e ? e : tls_new(&o, &b->tls, d);
-}
-
 /* --- the door --------------------------------------------------------------------------------- */
-
-static err_t login_of(const struct project *p, bool *login, struct diag *d)
-{
-    const char *asked = config_text(&p->config, CONFIG_kafka_login);
-    bool yes = strcmp(asked, "true") == 0, no = strcmp(asked, "false") == 0;
-    *login = yes || !address_is_loopback(config_text(&p->config, CONFIG_listen_address));
-    if (no) *login = false;
-    if (yes || no || strcmp(asked, "auto") == 0) return ERR_OK;
-    (void)diag_fail(d, ERR_CONFIG, "kafka.login can not be '%s'", asked);
-    return diag_hint(d, "auto, true or false");
-}
 
 static err_t open_coord(const struct project *p, const struct exec_world *w, struct broker *b,
                         struct diag *d)
@@ -174,8 +109,8 @@ static err_t open_kafka(struct project *p, const struct exec_world *w, struct us
         .request_max = (uint32_t)config_number(c, CONFIG_kafka_max_request),
         .mutant_ignore_aborts = getenv("SLUICE_MUTANT_IGNORE_ABORTS") != NULL,
     };
-    err_t e = login_of(p, &o.login, d);
-    if (!e && o.tls_port >= 0) e = open_tls(p, b, d);
+    err_t e = project_login(p, CONFIG_kafka_login, "kafka.login", &o.login, d);
+    if (!e && o.tls_port >= 0) e = project_tls(p, &b->tls, d);
     o.tls = b->tls;
     if (!e) e = port_taken(kafka_door_open(&o, &b->kafka, d), p, d);
     if (!e) write_line(p, b);

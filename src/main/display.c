@@ -94,6 +94,7 @@ static void draw_doors(struct picture *p, const struct server *s)
     if (s->api)
         line(p, "", " people   http://%s:%u/api/?results=3", address, randomuser_port(s->api));
     if (s->broker.line[0]) line(p, "", " kafka    %s", s->broker.line);
+    if (s->cassandra.line[0]) line(p, "", " cql      %s", s->cassandra.line);
     if (s->metrics)
         line(p, "", " metrics  http://%s:%u/metrics   health  http://%s:%u/health", address,
              metrics_port(s->metrics), address, metrics_port(s->metrics));

@@ -161,6 +161,7 @@ void server_facts(void *ctx, struct report_facts *out)
         .memory_budget = (uint64_t)config_number(&s->project->config, CONFIG_memory_budget),
         .cpu_ns = clock_cpu_ns(),
         .kafka = s->broker.line,
+        .cql = s->cassandra.line,
     };
 }
 
@@ -216,6 +217,8 @@ static void more_metrics(void *ctx, struct buf *out)
 {
     const struct server *s = ctx;
     if (s->broker.kafka) kafka_door_metrics(s->broker.kafka, out);
+    if (s->cassandra.door) cql_door_metrics(s->cassandra.door, out);
+    if (s->cassandra.cql) cql_metrics(s->cassandra.cql, out);
 }
 
 static err_t open_doors(struct server *s, struct diag *d)
@@ -241,6 +244,7 @@ static err_t open_doors(struct server *s, struct diag *d)
         e = name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
     }
     if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);
+    if (!e) e = cassandra_open(s->project, &s->world, s->users, &s->cassandra, d);
     return e;
 }
 
@@ -364,6 +368,7 @@ void server_close(struct server *s)
     control_close(s->control);
     metrics_close(s->metrics);
     randomuser_close(s->api);
+    cassandra_close(&s->cassandra);
     broker_close(&s->broker);
     world_close(&s->world);
     users_close(s->users);

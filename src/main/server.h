@@ -8,6 +8,7 @@
 #include "door/metrics/metrics.h"
 #include "door/randomuser/randomuser.h"
 #include "main/broker.h"
+#include "main/cassandra.h"
 #include "main/project.h"
 #include "users/users.h"
 
@@ -20,6 +21,7 @@ struct server {
     struct metrics_door *metrics;
     struct randomuser_door *api;
     struct broker broker;
+    struct cassandra cassandra;
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */

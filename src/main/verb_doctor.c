@@ -94,6 +94,8 @@ static void check_ports(struct examination *x)
     } ports[] = {{CONFIG_api_port, "api.port"},
                  {CONFIG_kafka_port, "kafka.port"},
                  {CONFIG_kafka_tls_port, "kafka.tls_port"},
+                 {CONFIG_cql_port, "cql.port"},
+                 {CONFIG_cql_tls_port, "cql.tls_port"},
                  {CONFIG_metrics_port, "metrics.port"},
                  {CONFIG_zookeeper_port, "zookeeper.port"}};
     for (size_t i = 0; i < COUNT_OF(ports) && !x->running; i++) {

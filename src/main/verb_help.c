@@ -46,7 +46,7 @@ static void put_list(struct buf *out)
     for (size_t i = 0; i < verb_count; i++)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
     buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
-                  "`functions`, `sources`, `faults`, `kafka` and `tools` list what there is.\n");
+                  "`functions`, `sources`, `faults`, `kafka`, `cql-wire` and `tools` list what there is.\n");
 }
 
 static void put_man(struct buf *out)

@@ -136,7 +136,7 @@ const struct verb verbs[] = {
      "kafka-topics, kafka-console-consumer and the others, also with .sh: lines of tutorials work "
      "as they stand. `sluice help tools` lists them.",
      NULL, false, verb_link_tools},
-    {"help", "[COMMAND | settings | functions | sources | faults | kafka | tools]",
+    {"help", "[COMMAND | settings | functions | sources | faults | kafka | cql-wire | tools]",
      "this list, or one command's help", "",
      OPTIONS({"--markdown", NULL, "as a page of docs/"}, {"--man", NULL, "the manual page"}), false,
      verb_help},

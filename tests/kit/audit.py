@@ -23,7 +23,7 @@ FROM people
 WHERE nat <> 'FR'
 CHECK (nat <> 'DE') ELSE DEAD LETTER;
 """
-SETS = ("flow.epoch_rows=20", "log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1")
+SETS = ("flow.epoch_rows=20", "log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1")
 
 
 def make(path):

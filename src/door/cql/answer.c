@@ -31,7 +31,7 @@ void answer_simple(struct link *l, const struct native_head *asked, const struct
     struct buf *out = out_open(l);
     size_t begun = out->len;
     struct diag d;
-    if (native_response_put(out, &h, r, &d)) link_close(l, d.what);
+    if (native_response_put(out, &h, r, &d)) cql_link_close(l, d.what);
     out_close(l, begun);
 }
 

@@ -68,19 +68,19 @@ static void call_over(struct call *c)
         call_free(c);
     }
     l->held--;
-    if (l->paused) link_set_input(l);
-    link_free_if_over(l);
-    links_wake(s);
+    if (l->paused) cql_link_set_input(l);
+    cql_link_free_if_over(l);
+    cql_links_wake(s);
     if (--s->calls == 0 && s->closed) shard_is_empty(s);
 }
 
-void call_part_left(void *call)
+void cql_link_part_left(void *call)
 {
     struct call *c = call;
     if (--c->parts == 0) call_over(c);
 }
 
-void calls_free(struct shard *s)
+void cql_link_calls_free(struct shard *s)
 {
     for (struct call *c = s->kept, *next; c; c = next) {
         next = c->next;
@@ -92,12 +92,12 @@ void calls_free(struct shard *s)
 
 /* --- its end ---------------------------------------------------------------------------------- */
 
-void call_answer(struct call *c)
+void cql_link_answer(struct call *c)
 {
     struct link *l = c->link;
     l->calls--;
     if (l->conn && !l->closing) answer_call(c);
-    call_part_left(c); /* the call itself counts as one */
+    cql_link_part_left(c); /* the call itself counts as one */
 }
 
 /* All that have come back since, in the order they were done. */
@@ -114,7 +114,7 @@ static void on_finished(struct loop_message *m)
     s->gathering = true;
     for (struct call *next; first; first = next) {
         next = first->next;
-        call_answer(first);
+        cql_link_answer(first);
     }
     s->gathering = false;
     out_flush(s);
@@ -126,7 +126,7 @@ static void call_done(struct cql_call *cql)
     struct call *c = (struct call *)cql;
     struct shard *s = c->shard;
     if (loop_here(s->loop)) {
-        call_answer(c);
+        cql_link_answer(c);
         if (!s->gathering) out_flush(s);
         return;
     }
@@ -272,7 +272,7 @@ static void serve(struct call *c, const struct native_head *h, const struct nati
     else
         startup_begin(l, h, r);
     l->calls--;
-    call_part_left(c);
+    cql_link_part_left(c);
 }
 
 static void refuse(struct call *c, const struct native_head *h, err_t e, const char *words)
@@ -280,7 +280,7 @@ static void refuse(struct call *c, const struct native_head *h, err_t e, const c
     struct link *l = c->link;
     answer_error(l, h->version, h->stream, err_cql(e), "%s", words);
     l->calls--;
-    call_part_left(c);
+    cql_link_part_left(c);
 }
 
 static bool is_statement(uint8_t opcode)
@@ -295,8 +295,8 @@ static void count_request(struct link *l, const struct native_head *h)
         count_up(&l->shard->counts.requests[h->opcode], 1);
 }
 
-void call_begin(struct link *l, const struct native_head *h, struct slice body,
-                struct gather *frame)
+void cql_link_call(struct link *l, const struct native_head *h, struct slice body,
+                   struct gather *frame)
 {
     char room[160];
     struct native_request r;
@@ -318,7 +318,7 @@ void call_begin(struct link *l, const struct native_head *h, struct slice body,
     if (e) {
         l->errors += l->segmented;
         refuse(c, h, e, d.what);
-        if (l->errors > 1) link_close(l, "messages can not be read; connection closed");
+        if (l->errors > 1) cql_link_close(l, "messages can not be read; connection closed");
         return;
     }
     l->errors = 0;

@@ -27,8 +27,8 @@ struct cql_door_options {
 MUST_CHECK err_t cql_door_open(const struct cql_door_options *o, struct cql_door **out,
                                struct diag *d);
 /* In two steps, because calls may be with the room cql: stop takes no more connections or requests,
- * says DOWN to who listens and closes what is there; cql_close ends what runs; close waits for that
- * and for the door's threads. Close alone stops, too. */
+ * says DOWN to who listens and closes what is there; cql_stop ends what runs; close waits for that
+ * and for the door's threads; cql_close is last. Close alone stops, too. */
 void cql_door_stop(struct cql_door *k);           /* NULL is fine */
 void cql_door_close(struct cql_door *k);          /* NULL is fine */
 uint16_t cql_door_port(const struct cql_door *k); /* 0: none */

@@ -31,7 +31,7 @@ static err_t listen_on(struct cql_door *k, int32_t port, struct tls *tls, bool s
     struct listener_options l = {.address = o->address,
                                  .port = (uint16_t)port,
                                  .tls = tls,
-                                 .handler = &link_handler,
+                                 .handler = &cql_link_handler,
                                  .door = &k->shards[0],
                                  .crowd = k->crowd,
                                  .conns_max = o->conns_max,
@@ -158,6 +158,8 @@ void cql_door_stop(struct cql_door *k)
         loop_send(k->shards[i].loop, &k->shards[i].stop, shard_stop);
         wait_for(k, &k->stopped, i + 1);
     }
+    login_room_close(k->logins); /* answers what it holds, to shards that still run */
+    k->logins = NULL;
 }
 
 static void shard_end(struct shard *s)
@@ -166,7 +168,7 @@ static void shard_end(struct shard *s)
     thread_join(&s->thread);
     listener_close(s->plain); /* only when opening has failed halfway */
     listener_close(s->secure);
-    calls_free(s);
+    cql_link_calls_free(s);
     frames_done(&s->frames);
     buf_done(&s->out);
     buf_done(&s->scratch);
@@ -177,7 +179,7 @@ void cql_door_close(struct cql_door *k)
 {
     if (!k) return;
     cql_door_stop(k);
-    login_room_close(k->logins); /* answers what it holds, to shards that still run */
+    login_room_close(k->logins); /* when opening has failed halfway */
     if (k->stop_begun) wait_for(k, &k->empty, k->shard_count);
     for (int i = 0; i < k->shard_count; i++)
         if (k->shards[i].loop) shard_end(&k->shards[i]);

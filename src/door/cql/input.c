@@ -24,7 +24,7 @@ static bool gather_begin(struct link *l, struct gather *g, uint32_t size, size_t
     if (g->at) return true;
     l->shard->reserved -= size;
     *g = (struct gather){0};
-    link_close(l, "out of memory; connection closed");
+    cql_link_close(l, "out of memory; connection closed");
     return false;
 }
 
@@ -36,7 +36,7 @@ static bool gather_grow(struct link *l, struct gather *g, size_t more)
     uint32_t cap = (uint32_t)MIN((size_t)g->size, wanted);
     uint8_t *grown = mem_resize(g->at, cap);
     if (!grown) {
-        link_close(l, "out of memory; connection closed");
+        cql_link_close(l, "out of memory; connection closed");
         return false;
     }
     g->at = grown;
@@ -57,7 +57,7 @@ static struct gather gather_take(struct link *l, struct gather *g)
     *g = (struct gather){0};
     l->shard->reserved -= whole.size;
     if (!l->frame.at && !l->message.at) conn_deadline(l->conn, 0);
-    links_wake(l->shard);
+    cql_links_wake(l->shard);
     return whole;
 }
 
@@ -88,7 +88,7 @@ void input_end(struct link *l)
     l->shard->reserved -= (size_t)l->frame.size + l->message.size;
     gather_give(l, &l->frame);
     gather_give(l, &l->message);
-    links_wake(l->shard);
+    cql_links_wake(l->shard);
 }
 
 /* --- what is no message ----------------------------------------------------------------------- */
@@ -113,14 +113,14 @@ static void refuse_version(struct link *l, uint8_t version)
         native_string_put(&out, slice_of(words));
         conn_write(l->conn, buf_view(&out));
     }
-    link_close(l, "protocol version is not spoken; connection closed");
+    cql_link_close(l, "protocol version is not spoken; connection closed");
 }
 
 static void fatal(struct link *l, int16_t stream, const char *words)
 {
     answer_error(l, l->version ? l->version : NATIVE_NEWEST, stream, NATIVE_ERROR_PROTOCOL_ERROR,
                  "%s", words);
-    link_close(l, "the protocol was broken; connection closed");
+    cql_link_close(l, "the protocol was broken; connection closed");
 }
 
 /* Answers what is wrong with a head; NULL: nothing. The words are in `room`. */
@@ -156,7 +156,7 @@ static bool take_message(struct link *l, const struct native_head *h, struct sli
     char room[160];
     const char *wrong = head_wrong(l, h, room);
     if (!wrong) {
-        call_begin(l, h, body, frame);
+        cql_link_call(l, h, body, frame);
         return !l->closing;
     }
     if (l->segmented && ++l->errors > ERRORS_IN_A_ROW) {
@@ -234,7 +234,7 @@ static size_t take_plain(struct link *l, struct slice in)
         return (size_t)total;
     }
     if (l->stage != STAGE_READY && total > LOGIN_BYTES_MAX) {
-        link_close(l, "a large message before a login; connection closed");
+        cql_link_close(l, "a large message before a login; connection closed");
         return in.len;
     }
     if (total > l->shard->door->options.frame_max)
@@ -357,7 +357,7 @@ static void take_payload(struct link *l, const struct native_segment *s, const u
     struct diag d = {0};
     if (s->packed && !shard->unpacked) shard->unpacked = mem_take_raw(NATIVE_SEGMENT_MAX);
     if (s->packed && !shard->unpacked) {
-        link_close(l, "out of memory; connection closed");
+        cql_link_close(l, "out of memory; connection closed");
         return;
     }
     l->errors = 0;
@@ -387,7 +387,7 @@ static size_t take_segment(struct link *l, struct slice in)
         return total;
     }
     if (l->stage != STAGE_READY && total > LOGIN_BYTES_MAX)
-        link_close(l, "a large message before a login; connection closed");
+        cql_link_close(l, "a large message before a login; connection closed");
     else if (total > SMALL)
         frame_wanted(l, total, in);
     return 0;
@@ -431,7 +431,7 @@ static size_t take_some(struct link *l, struct slice in)
 
 static bool takes_more(struct link *l)
 {
-    link_set_input(l); /* also looks for `wanted` again */
+    cql_link_set_input(l); /* also looks for `wanted` again */
     return !l->closing && !l->paused && conn_queued(l->conn) <= OUTPUT_HIGH;
 }
 
@@ -445,7 +445,7 @@ size_t input_data(struct link *l, struct slice in)
         if (l->stage != STAGE_READY && !l->closing) {
             l->before_login += (uint32_t)n;
             if (l->before_login > LOGIN_BYTES_MAX)
-                link_close(l, "too many bytes before a login; connection closed");
+                cql_link_close(l, "too many bytes before a login; connection closed");
         }
         /* Nothing taken, but a place for it found: once more. */
         if (n == 0 && gathering == (l->frame.at != NULL) && skipping == (l->skip != 0)) break;

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-void link_close(struct link *l, const char *why)
+void cql_link_close(struct link *l, const char *why)
 {
     if (l->closing) return;
     l->closing = true;
@@ -46,7 +46,7 @@ bool shard_has_room(const struct shard *s, uint32_t size)
 }
 
 /* At 7/8, so that they are not sent away at once. */
-void links_wake(struct shard *s)
+void cql_links_wake(struct shard *s)
 {
     if (!s->waiting || s->bytes > s->bytes_max - s->bytes_max / 8) return;
     struct link *all = s->waiting;
@@ -55,11 +55,11 @@ void links_wake(struct shard *s)
     for (struct link *l = all, *next; l; l = next) {
         next = l->next_waiting;
         l->queued = false;
-        link_set_input(l);
+        cql_link_set_input(l);
     }
 }
 
-void link_set_input(struct link *l)
+void cql_link_set_input(struct link *l)
 {
     const struct cql_door_options *o = &l->shard->door->options;
     bool full = l->shard->bytes >= l->shard->bytes_max;
@@ -108,7 +108,7 @@ static size_t link_data(void *state, struct conn *conn, struct slice in)
     l->shard->gathering = false;
     count_up(&l->shard->counts.bytes_in, took);
     out_flush(l->shard);
-    link_set_input(l);
+    cql_link_set_input(l);
     return l->closing ? in.len : took;
 }
 
@@ -122,9 +122,9 @@ static void link_expired(void *state, struct conn *conn)
 {
     struct link *l = state;
     if (l->stage != STAGE_READY)
-        link_close(l, "no login within the time; connection closed");
+        cql_link_close(l, "no login within the time; connection closed");
     else
-        link_close(l, "a message was begun and not ended within the time; connection closed");
+        cql_link_close(l, "a message was begun and not ended within the time; connection closed");
     (void)conn;
 }
 
@@ -146,10 +146,10 @@ static void link_closed(void *state, struct conn *conn)
     events_forget(l);
     forget_waiting(l);
     input_end(l);
-    link_free_if_over(l);
+    cql_link_free_if_over(l);
 }
 
-void link_free_if_over(struct link *l)
+void cql_link_free_if_over(struct link *l)
 {
     if (l->conn || l->held) return;
     if (l->shard->out_link == l) {
@@ -159,9 +159,9 @@ void link_free_if_over(struct link *l)
     mem_give(l);
 }
 
-const struct conn_handler link_handler = {.open = link_open,
-                                          .data = link_data,
-                                          .room = link_room,
-                                          .closed = link_closed,
-                                          .expired = link_expired,
-                                          .left = link_left};
+const struct conn_handler cql_link_handler = {.open = link_open,
+                                              .data = link_data,
+                                              .room = link_room,
+                                              .closed = link_closed,
+                                              .expired = link_expired,
+                                              .left = link_left};

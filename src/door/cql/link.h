@@ -123,11 +123,11 @@ struct link {
 };
 
 /* link.c: connections */
-extern const struct conn_handler link_handler;
-void link_close(struct link *l, const char *why); /* after what is queued; says it in the log */
-void link_set_input(struct link *l);              /* reads or not, by what is in flight */
-void link_free_if_over(struct link *l);
-void links_wake(struct shard *s); /* some of what they waited for is there again */
+extern const struct conn_handler cql_link_handler;
+void cql_link_close(struct link *l, const char *why); /* after what is queued; says it in the log */
+void cql_link_set_input(struct link *l);              /* reads or not, by what is in flight */
+void cql_link_free_if_over(struct link *l);
+void cql_links_wake(struct shard *s); /* some of what they waited for is there again */
 bool shard_has_room(const struct shard *s, uint32_t size); /* for a large message */
 
 /* input.c: bytes become messages */
@@ -137,11 +137,11 @@ void input_end(struct link *l);
 
 /* call.c: messages become calls */
 /* `frame`: the memory the body stands in, to be kept; NULL: it is copied. */
-void call_begin(struct link *l, const struct native_head *h, struct slice body,
-                struct gather *frame);
-void call_answer(struct call *c); /* done with, on the loop: writes the answer */
-void call_part_left(void *call);  /* for conn_write_borrowed */
-void calls_free(struct shard *s);
+void cql_link_call(struct link *l, const struct native_head *h, struct slice body,
+                   struct gather *frame);
+void cql_link_answer(struct call *c); /* done with, on the loop: writes the answer */
+void cql_link_part_left(void *call);  /* for conn_write_borrowed */
+void cql_link_calls_free(struct shard *s);
 
 /* startup.c: what is answered by the door itself */
 void startup_options(struct link *l, const struct native_head *h);

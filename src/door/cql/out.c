@@ -144,7 +144,7 @@ static void send_rows(struct call *c, struct slice rows)
     struct link *l = c->link;
     c->parts++;
     count_up(&l->shard->counts.bytes_out, rows.len);
-    conn_write_borrowed(l->conn, rows, call_part_left, c);
+    conn_write_borrowed(l->conn, rows, cql_link_part_left, c);
 }
 
 /* A message of segments: `first` in front of the rows' beginning. */

@@ -186,8 +186,8 @@ static void login_done(struct login_guest *g)
         out_flush(l->shard);
     }
     l->calls--;
-    link_set_input(l);
-    call_part_left(x->call);
+    cql_link_set_input(l);
+    cql_link_part_left(x->call);
 }
 
 void startup_login(struct call *c, const struct native_head *h, struct slice token)
@@ -197,7 +197,7 @@ void startup_login(struct call *c, const struct native_head *h, struct slice tok
     if (!x) {
         answer_error(l, h->version, h->stream, NATIVE_ERROR_OVERLOADED, "no memory for a login");
         l->calls--;
-        call_part_left(c);
+        cql_link_part_left(c);
         return;
     }
     *x = (struct login){.call = c, .asked = *h};
@@ -209,6 +209,6 @@ void startup_login(struct call *c, const struct native_head *h, struct slice tok
         x->guest.hash = NULL; /* only the answer waits */
     }
     l->in_login = true;
-    link_set_input(l);
+    cql_link_set_input(l);
     login_room_enter(l->shard->door->logins, &x->guest);
 }
