@@ -31,16 +31,18 @@ static err_t put_form(struct buf *out, const struct type *t, struct slice binary
 }
 
 err_t index_put_value(struct buf *out, const struct store_index *i, const struct type *column,
-                      struct slice binary)
+                      struct slice binary, bool *fits)
 {
-    bool fits;
-    if (i->kind != INDEX_ENTRIES) return put_form(out, index_type(i, column), binary, &fits);
+    bool too = true;
+    if (i->kind != INDEX_ENTRIES) return put_form(out, index_type(i, column), binary, fits);
     struct cursor c = cursor_of(binary); /* as a tuple: key, value */
     struct slice key = cursor_slice(&c, (uint64_t)cursor_be(&c, 4));
     struct slice value = cursor_slice(&c, (uint64_t)cursor_be(&c, 4));
     if (c.err || cursor_left(&c)) return ERR_MALFORMED;
-    err_t e = put_form(out, column->items[0], key, &fits);
-    return e ? e : put_form(out, column->items[1], value, &fits);
+    err_t e = put_form(out, column->items[0], key, fits);
+    if (!e) e = put_form(out, column->items[1], value, &too);
+    *fits &= too;
+    return e;
 }
 
 /* --- what a write has ---------------------------------------------------------------------------
@@ -329,8 +331,10 @@ void store_index_stale(struct store *s, const struct store_table *t, const struc
         *x = (struct stale){.table = t, .prefix = i->prefix, .key_count = key_count, .arena = a};
         x->key = arena_take(a, key_count * sizeof *x->key);
     }
+    bool fits = false;
     bool good = x && x->key && !store_change_new(s, &c) &&
-                !index_put_value(&form, i, table->by_id[i->column].type, value) && !form.err;
+                !index_put_value(&form, i, table->by_id[i->column].type, value, &fits) && fits &&
+                !form.err;
     if (good) x->value = arena_slice(a, buf_view(&form));
     for (uint32_t n = 0; n < key_count && good; n++) x->key[n] = arena_slice(a, key[n]);
     buf_done(&form);

@@ -14,7 +14,8 @@ struct reading {
     const struct store_index_read *r;
     const struct table *t;
     const struct type *column;
-    bool one; /* one value: its entries are in order */
+    bool one;  /* one value: its entries are in order */
+    bool none; /* no entry can be meant */
     struct buf start, end, first, last, after;
     size_t form_len; /* one: of the value's form */
     struct candidate *list;
@@ -27,14 +28,18 @@ struct reading {
 /* --- where to look ------------------------------------------------------------------------------
  */
 
-/* The first bytes behind all that begin with b; false: there are none. */
-static void put_bound(struct buf *b, const struct reading *x, struct slice value, bool behind,
-                      err_t *e)
+/* The entries' bytes at a value, or behind all that have it; at NULL: at the index's start or end.
+ * A value that is in no index is before all that are: with it as the only or highest one, none is
+ * named. */
+static err_t put_bound(struct reading *x, struct buf *b, struct slice value, bool behind)
 {
+    bool fits = true;
     buf_be(b, x->r->index->prefix + (value.at ? 0U : behind), KEY_PREFIX_SIZE);
-    if (value.at) *e = index_put_value(b, x->r->index, x->column, value);
-    if (value.at && behind && !*e && !key_successor(b, 0)) *e = ERR_TOO_BIG;
-    if (!*e) *e = b->err;
+    err_t e = value.at ? index_put_value(b, x->r->index, x->column, value, &fits) : ERR_OK;
+    if (!e && !fits) b->len = MIN(b->len, (size_t)KEY_PREFIX_SIZE);
+    if (!e && !fits && (x->one || b == &x->end)) x->none = true;
+    if (!e && fits && value.at && behind && !key_successor(b, 0)) e = ERR_TOO_BIG;
+    return e ? e : b->err;
 }
 
 /* Row keys (without prefix) that are wanted: from first to last, behind `after`; no bytes: open. */
@@ -69,11 +74,10 @@ static err_t entry_bounds(struct reading *x)
     const struct store_index_read *r = x->r;
     err_t e = ERR_OK;
     if (!x->one) {
-        put_bound(&x->start, x, r->low, r->low.at && !r->low_inclusive, &e);
-        if (!e) put_bound(&x->end, x, r->high, !r->high.at || r->high_inclusive, &e);
-        return e;
+        e = put_bound(x, &x->start, r->low, r->low.at && !r->low_inclusive);
+        return e ? e : put_bound(x, &x->end, r->high, !r->high.at || r->high_inclusive);
     }
-    put_bound(&x->start, x, r->low, false, &e);
+    e = put_bound(x, &x->start, r->low, false);
     if (e) return e;
     x->form_len = x->start.len - KEY_PREFIX_SIZE;
     buf_slice(&x->end, buf_view(&x->start));
@@ -277,7 +281,7 @@ err_t store_index_rows(struct store *s, const struct store_index_read *r, struct
     if (e)
         diag_fail(d, e, "a value can not be looked for in index %.*s", SLICE_ARG(r->index->name));
     bool empty = slice_compare(buf_view(&x.start), buf_view(&x.end)) >= 0;
-    if (!e && !empty) e = look(&x);
+    if (!e && !empty && !x.none) e = look(&x);
     if (!e && !x.one) sort_candidates(&x);
     if (!e) e = answer(&x, out);
     buf_done(&x.start);

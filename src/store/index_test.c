@@ -343,6 +343,29 @@ TEST(collections_statics_and_key_columns_are_indexed)
     kit_close(&w.k);
 }
 
+TEST(a_value_of_no_bytes_is_in_no_index_where_its_type_has_none)
+{
+    struct world w;
+    struct store_candidates c;
+    uint8_t high[4];
+    open_world(&w);
+    add_index(&w, "by_v", "v", INDEX_VALUES);
+    add_index(&w, "by_x", "x", INDEX_VALUES);
+    put_cells(&w, 1, &(struct store_cell_write){.column = column(&w, "v"), .value = SLICE("")}, 1);
+    put_cells(&w, 2, &(struct store_cell_write){.column = column(&w, "x"), .value = SLICE("")}, 1);
+    put_v(&w, 1, 3, 7, 5);
+    CHECK_TEXT(rows_of(&w, "by_v", SLICE("")), "");
+    CHECK_TEXT(rows_of(&w, "by_x", SLICE("")), "1,2=;");
+    struct store_index_read r = {
+        .index = index_named(&w, "by_v"), .low = SLICE(""), .high = number(high, 9)};
+    CHECK_TEXT(named_by(&w, r, &c), "1,3=7;");
+    r.high = SLICE("");
+    r.high_inclusive = true;
+    r.low = number(high, 1);
+    CHECK_TEXT(named_by(&w, r, &c), "");
+    kit_close(&w.k);
+}
+
 TEST(a_value_too_long_to_be_indexed_is_refused_in_cassandras_words)
 {
     struct world w;
