@@ -180,3 +180,5 @@ struct cql_client {
 };
 typedef void cql_clients_fn(void *ctx, void (*met)(void *to, const struct cql_client *client), void *to);
 void cql_clients_from(struct cql *c, cql_clients_fn *each, void *ctx);
+/* docs/system-tables.md: the node's own tables, from virtual.def. */
+void cql_system_tables_markdown(struct buf *out);

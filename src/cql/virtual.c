@@ -377,3 +377,49 @@ void schema_version_uuid(struct cql *c, uint8_t out[16])
     out[6] = (uint8_t)((out[6] & 0x0f) | 0x30);
     out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
 }
+
+/* --- docs/system-tables.md
+ * ----------------------------------------------------------------------------------- */
+
+static void put_key(struct buf *out, struct slice columns, const char *mark, const char *other)
+{
+    bool first = true;
+    while (columns.len > 0) {
+        struct slice column = next_column(&columns);
+        if (!take_mark(&column, mark) && (!other || !take_mark(&column, other))) continue;
+        const uint8_t *space = memchr(column.at, ' ', column.len);
+        buf_printf(out, "%s`%.*s`", first ? "" : ", ", (int)(space - column.at), column.at);
+        first = false;
+    }
+}
+
+void cql_system_tables_markdown(struct buf *out)
+{
+    const char *keyspace = "";
+    buf_text(
+        out,
+        "# The node's own tables\n\nWhat drivers, cqlsh and tools read: every table of Apache "
+        "Cassandra " CQL_RELEASE "'s system keyspaces, with its columns, types and keys. "
+        "Those marked \"empty\" are about what does not exist here (other nodes, repair, hints, "
+        "views, functions). Made from `src/cql/virtual.def`; topics as tables are in "
+        "[cql.md](cql.md).\n");
+    for (size_t i = 0; i < COUNT_OF(defs); i++) {
+        if (strcmp(keyspace, defs[i].keyspace) != 0)
+            buf_printf(out,
+                       "\n## %s\n\n| table | partition key | clustering | other columns | |\n"
+                       "|---|---|---|---|---|\n",
+                       defs[i].keyspace);
+        keyspace = defs[i].keyspace;
+        struct slice columns = slice_of(defs[i].columns);
+        uint32_t others = 0;
+        for (struct slice rest = columns; rest.len > 0;) {
+            struct slice c = next_column(&rest);
+            others += !take_mark(&c, " P") && !take_mark(&c, " C") && !take_mark(&c, " CD");
+        }
+        buf_printf(out, "| `%s` | ", defs[i].name);
+        put_key(out, columns, " P", NULL);
+        buf_text(out, " | ");
+        put_key(out, columns, " C", " CD");
+        buf_printf(out, " | %u | %s |\n", others, defs[i].fill ? "" : "empty");
+    }
+}

@@ -1,5 +1,6 @@
 /* help, version, completion: all made from the tables. */
 #include "connect/connect.h"
+#include "cql/cql.h"
 #include "door/randomuser/randomuser.h"
 #include "log/log.h"
 #include "main/cli.h"
@@ -121,6 +122,7 @@ static const struct {
     {"cql-wire", native_wire_help, native_wire_help},
     {"tools", tools_help, tools_markdown},
     {"topic-configuration", log_config_markdown, log_config_markdown},
+    {"system-tables", cql_system_tables_markdown, cql_system_tables_markdown},
 };
 
 static bool put_topic(struct buf *out, const char *name, bool markdown)
