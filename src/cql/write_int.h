@@ -226,6 +226,7 @@ MUST_CHECK err_t write_check_conditional(struct cql_call *c);
 MUST_CHECK err_t write_permit(struct cql_call *c, const struct write_plan *p);
 MUST_CHECK err_t write_timestamp(const struct cql_term *t, const struct write_bind *b, int64_t fallback, int64_t *out);
 int64_t write_default_timestamp(struct cql_call *c); /* the protocol's, or the store's next one */
+MUST_CHECK err_t write_check_indexed(const struct store_row_write *w, struct diag *d); /* of a table with indexes */
 void write_tally_row(struct write_tally *t, const struct store_row_write *w, uint32_t partition_columns);
 void write_tally_slice(struct write_tally *t, const struct store_table *table, const struct slice *partition,
                        uint32_t partition_columns, const struct store_slice *slice /* NULL: all of it */);

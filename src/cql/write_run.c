@@ -253,6 +253,8 @@ static err_t add_cells(struct adding *x, const struct write_op *ops, uint32_t co
                                       .marker = marker,
                                       .cells = row.cells.at,
                                       .cell_count = row.cells.count};
+    if (row.table->index_count) e = write_check_indexed(&w, r->bind.d);
+    if (e) return e;
     if (r->tally) write_tally_row(r->tally, &w, r->plan->partition_columns);
     return store_change_row(x->c, &w, r->bind.d);
 }

@@ -349,6 +349,31 @@ TEST(json_inserts_by_its_names)
     wt_close(&w);
 }
 
+TEST(what_an_index_can_not_hold_is_refused)
+{
+    struct wt w;
+    struct diag d = {0};
+    wt_open(&w);
+    const struct store_table *t = wt_table(&w, "t", "k int P; v text");
+    const struct store_index index = {
+        .name = SLICE("t_v"), .target = SLICE("v"), .column = t->columns[1].id};
+    struct store_table wanted = *t;
+    wanted.indexes = &index;
+    wanted.index_count = 1;
+    CHECK_OK(store_table_alter(w.store, t, &wanted, &t, &d), &d);
+    struct buf b = buf_make(MIB(1));
+    buf_text(&b, "UPDATE t SET v = '");
+    for (int i = 0; i < 65535; i++) buf_char(&b, 'x');
+    buf_text(&b, "' WHERE k = 1");
+    SAYS(buf_cstr(&b), "2200: Cannot index value of size 65535 for index t_v on ks.t(v) (maximum "
+                       "allowed size=65535)");
+    memmove(b.at + 18, b.at + 19, b.len - 19);
+    b.len--;
+    SAYS(buf_cstr(&b), "ok");
+    buf_done(&b);
+    wt_close(&w);
+}
+
 TEST(system_tables_are_not_written)
 {
     struct wt w;
