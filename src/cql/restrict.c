@@ -1,5 +1,5 @@
 /* WHERE, prepared: each relation becomes a restriction of its columns, joined to what is there. */
-#include "cql/restrict.h"
+#include "cql/restrict_int.h"
 
 /* --- small things
  * ----------------------------------------------------------------------------------- */
@@ -37,11 +37,6 @@ err_t restrict_column(const struct store_table *t, struct slice name,
     return ERR_INVALID;
 }
 
-static uint32_t index_of(const struct store_table *t, const struct store_column *c)
-{
-    return (uint32_t)(c - t->columns);
-}
-
 static struct cql_receiver receiver_of(const struct store_table *t, const struct store_column *c)
 {
     return (struct cql_receiver){t->keyspace, t->name, c->name, c->type};
@@ -70,17 +65,6 @@ static bool has_duration(const struct type *t)
         if (has_duration(t->items[i])) return true;
     return false;
 }
-
-/* What one relation is made with. */
-struct relating {
-    struct cql_preparing *p;
-    const struct store_table *t;
-    const struct cql_relation *r;
-    struct restrictions *all;
-    const struct restrict_options *o;
-    struct diag *d;
-    struct arena *a;
-};
 
 /* --- one column
  * ------------------------------------------------------------------------------------- */
@@ -163,20 +147,6 @@ static err_t element_term(const struct relating *x, const struct cql_node *n,
     struct cql_receiver r = {x->t->keyspace, x->t->name, slice_of(name),
                              t->items[map_value ? 1 : 0]};
     return cql_term_prepare(n, &r, &x->p->terms, out);
-}
-
-static struct restriction *restriction_new(const struct relating *x, enum restrict_kind kind,
-                                           const struct store_column *const *columns,
-                                           uint32_t count)
-{
-    struct restriction *r = arena_take(x->a, sizeof *r);
-    const struct store_column **own = arena_take(x->a, count * sizeof(struct store_column *));
-    if (!r || !own) return NULL;
-    memcpy(own, columns, count * sizeof(struct store_column *));
-    r->kind = kind;
-    r->columns = own;
-    r->column_count = count;
-    return r;
 }
 
 static err_t contains_made(const struct relating *x, const struct store_column *c,
@@ -401,12 +371,6 @@ static err_t tuple_made(const struct relating *x, struct restriction **out)
 /* --- token(…)
  * --------------------------------------------------------------------------------------- */
 
-static void put_names(struct buf *b, const struct store_table *t, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        buf_printf(b, "%s%.*s", i ? ", " : "", SLICE_ARG(t->columns[i].name));
-}
-
 static err_t token_columns(const struct relating *x)
 {
     const struct cql_relation *r = x->r;
@@ -439,7 +403,7 @@ static err_t token_columns(const struct relating *x)
         return diag_fail(x->d, ERR_INVALID,
                          "The token() function must contains only partition key components");
     struct buf b = buf_make(KIB(64));
-    put_names(&b, x->t, keys);
+    restrict_put_names(&b, x->t, keys);
     err_t e = diag_fail(x->d, ERR_INVALID,
                         "The token function arguments must be in the partition key order: %s",
                         buf_cstr(&b));
@@ -469,206 +433,6 @@ static err_t token_made(const struct relating *x, struct restriction **out)
     struct cql_receiver receiver = {x->t->keyspace, x->t->name, SLICE("partition key token"),
                                     type_of(TYPE_BIGINT)};
     return cql_term_prepare(r->value, &receiver, &x->p->terms, &value->whole);
-}
-
-static err_t token_joined(struct relating *x, struct restriction *r)
-{
-    const struct restriction *old = x->all->token;
-    struct buf b = buf_make(KIB(64));
-    put_names(&b, x->t, x->all->partition.count);
-    const char *names = arena_text(x->a, buf_view(&b));
-    buf_done(&b);
-    if (!names) return no_memory(x->d);
-    if (old && old->kind == RESTRICT_EQ)
-        return diag_fail(
-            x->d, ERR_INVALID,
-            "%s cannot be restricted by more than one relation if it includes an Equal", names);
-    if (old && r->kind == RESTRICT_EQ)
-        return diag_fail(
-            x->d, ERR_INVALID,
-            "Columns \"%s\" cannot be restricted by both an equality and an inequality "
-            "relation",
-            names);
-    for (int k = RESTRICT_START; old && k <= RESTRICT_END; k++) {
-        if (old->has[k] && r->has[k])
-            return diag_fail(x->d, ERR_INVALID,
-                             "More than one restriction was found for the %s bound on %s",
-                             k == RESTRICT_START ? "start" : "end", names);
-        if (!old->has[k]) continue;
-        r->bounds[k] = old->bounds[k];
-        r->has[k] = true;
-        r->inclusive[k] = old->inclusive[k];
-    }
-    x->all->token = r;
-    return ERR_OK;
-}
-
-/* --- joining
- * ---------------------------------------------------------------------------------------- */
-
-static struct restrict_set *set_of(struct restrictions *r, const struct store_column *c)
-{
-    if (c->role == COLUMN_PARTITION) return &r->partition;
-    return c->role == COLUMN_CLUSTERING ? &r->clustering : &r->others;
-}
-
-/* The columns that both restrict, as Cassandra lists them. */
-static const char *common_names(const struct relating *x, const struct restriction *a,
-                                const struct restriction *b)
-{
-    struct buf out = buf_make(KIB(64));
-    for (uint32_t i = 0; i < a->column_count; i++)
-        for (uint32_t k = 0; k < b->column_count; k++)
-            if (a->columns[i] == b->columns[k])
-                buf_printf(&out, "%s%.*s", out.len ? " ," : "", SLICE_ARG(a->columns[i]->name));
-    const char *text = arena_text(x->a, buf_view(&out));
-    buf_done(&out);
-    return text ? text : "";
-}
-
-static err_t contains_joined(const struct relating *x, const struct restriction *old,
-                             const struct restriction *r, struct restriction **out)
-{
-    if (r->kind != RESTRICT_CONTAINS)
-        return diag_fail(
-            x->d, ERR_INVALID,
-            "Collection column %.*s can only be restricted by CONTAINS, CONTAINS KEY, or "
-            "map-entry equality",
-            SLICE_ARG(old->columns[0]->name));
-    uint32_t count = old->contains_count + r->contains_count;
-    struct restrict_contains *all = arena_take(x->a, count * sizeof *all);
-    *out = restriction_new(x, RESTRICT_CONTAINS, old->columns, 1);
-    if (!all || !*out) return no_memory(x->d);
-    memcpy(all, old->contains, old->contains_count * sizeof *all);
-    memcpy(all + old->contains_count, r->contains, r->contains_count * sizeof *all);
-    (*out)->contains = all;
-    (*out)->contains_count = count;
-    return ERR_OK;
-}
-
-static err_t slices_joined(const struct relating *x, const struct restriction *old,
-                           const struct restriction *r, struct restriction **out)
-{
-    const char *names = common_names(x, old, r);
-    if (r->kind != RESTRICT_SLICE)
-        return diag_fail(x->d, ERR_INVALID,
-                         "Column \"%s\" cannot be restricted by both an equality and an inequality "
-                         "relation",
-                         names);
-    if (old->columns[0] != r->columns[0]) {
-        const struct store_column *later =
-            old->columns[0]->position > r->columns[0]->position ? old->columns[0] : r->columns[0];
-        return diag_fail(
-            x->d, ERR_INVALID,
-            "Column \"%.*s\" cannot be restricted by two inequalities not starting with the "
-            "same column",
-            SLICE_ARG(later->name));
-    }
-    const struct restriction *longer = old->column_count >= r->column_count ? old : r;
-    *out = restriction_new(x, RESTRICT_SLICE, longer->columns, longer->column_count);
-    if (!*out) return no_memory(x->d);
-    (*out)->multi = old->multi || r->multi;
-    (*out)->tuple = longer->tuple;
-    for (int k = RESTRICT_START; k <= RESTRICT_END; k++) {
-        if (old->has[k] && r->has[k])
-            return diag_fail(x->d, ERR_INVALID,
-                             "More than one restriction was found for the %s bound on %s",
-                             k == RESTRICT_START ? "start" : "end", names);
-        const struct restriction *from = old->has[k] ? old : r;
-        struct restrict_value *to = &(*out)->bounds[k];
-        *to = from->bounds[k];
-        if (from->has[k] && (*out)->multi && !from->multi) { /* a tuple of one */
-            to->items = arena_take(x->a, sizeof(struct cql_term *));
-            if (!to->items) return no_memory(x->d);
-            to->items[0] = to->whole;
-            to->item_count = 1;
-            to->whole = NULL;
-        }
-        (*out)->has[k] = from->has[k];
-        (*out)->inclusive[k] = from->inclusive[k];
-    }
-    return ERR_OK;
-}
-
-static err_t joined(const struct relating *x, const struct restriction *old,
-                    const struct restriction *r, struct restriction **out)
-{
-    if (old->kind == RESTRICT_CONTAINS) return contains_joined(x, old, r, out);
-    if (old->kind == RESTRICT_SLICE) return slices_joined(x, old, r, out);
-    return diag_fail(x->d, ERR_INVALID,
-                     "%s cannot be restricted by more than one relation if it includes %s",
-                     old->multi || r->multi ? common_names(x, old, r) : common_names(x, old, old),
-                     old->kind == RESTRICT_EQ ? "an Equal" : "a IN");
-}
-
-/* A slice of a clustering column, and something behind it: only when filtering or an index helps.
- */
-static err_t clustering_order(const struct relating *x, const struct restriction *last,
-                              const struct restriction *r)
-{
-    const struct store_column *first = r->columns[0], *last_first = last->columns[0];
-    if (x->o->allow_filtering || restrict_supported(x->t, r)) return ERR_OK;
-    if (last->kind == RESTRICT_SLICE && first->position > last_first->position)
-        return diag_fail(
-            x->d, ERR_INVALID,
-            "Clustering column \"%.*s\" cannot be restricted (preceding column \"%.*s\" is "
-            "restricted by a non-EQ relation)",
-            SLICE_ARG(first->name), SLICE_ARG(last_first->name));
-    if (first->position >= last_first->position || r->kind != RESTRICT_SLICE) return ERR_OK;
-    const struct store_column *next = first;
-    for (uint32_t i = index_of(x->t, first) + 1;
-         i < x->all->clustering.first + x->all->clustering.count; i++)
-        if (x->all->by[i] && x->all->by[i] != r) {
-            next = &x->t->columns[i];
-            break;
-        }
-    return diag_fail(
-        x->d, ERR_INVALID,
-        "PRIMARY KEY column \"%.*s\" cannot be restricted (preceding column \"%.*s\" is "
-        "restricted by a non-EQ relation)",
-        SLICE_ARG(next->name), SLICE_ARG(first->name));
-}
-
-static const struct restriction *last_of(const struct restrictions *all,
-                                         const struct restrict_set *s)
-{
-    for (uint32_t i = s->first + s->count; i-- > s->first;)
-        if (all->by[i]) return all->by[i];
-    return NULL;
-}
-
-static void set_grown(struct restrict_set *s, const struct restriction *r)
-{
-    s->has_in |= r->kind == RESTRICT_IN;
-    s->has_slice |= r->kind == RESTRICT_SLICE;
-    s->has_contains |= r->kind == RESTRICT_CONTAINS;
-    s->only_equality &= r->kind == RESTRICT_EQ || r->kind == RESTRICT_IN;
-}
-
-static err_t add(const struct relating *x, struct restriction *r)
-{
-    struct restrictions *all = x->all;
-    struct restrict_set *s = set_of(all, r->columns[0]);
-    const struct restriction *last = last_of(all, s), *seen = NULL;
-    struct restriction *result = r;
-    for (uint32_t i = 0; i < r->column_count; i++) {
-        const struct restriction *old = all->by[index_of(x->t, r->columns[i])];
-        if (!old || old == seen) continue;
-        err_t e = joined(x, old, r, &result);
-        if (e) return e;
-        seen = old;
-    }
-    if (s == &all->clustering && last) {
-        err_t e = clustering_order(x, last, r);
-        if (e) return e;
-    }
-    for (uint32_t i = 0; i < r->column_count; i++) {
-        uint32_t at = index_of(x->t, r->columns[i]);
-        s->size += !all->by[at];
-        all->by[at] = result;
-    }
-    set_grown(s, r);
-    return ERR_OK;
 }
 
 /* --- all of them
@@ -702,10 +466,10 @@ static err_t relate(struct relating *x)
     }
     if (r->on == RELATE_TOKEN) {
         e = token_made(x, &made);
-        return e ? e : token_joined(x, made);
+        return e ? e : restrict_add_token(x, made);
     }
     e = r->on == RELATE_TUPLE ? tuple_made(x, &made) : single_made(x, &made);
-    return e ? e : add(x, made);
+    return e ? e : restrict_add(x, made);
 }
 
 err_t restrict_prepare(struct cql_preparing *p, const struct store_table *t,
