@@ -268,16 +268,20 @@ static void group_commit(struct committer *k, struct store_change *list)
     struct diag d;
     size_t bytes = 0, rows = 0;
     d.err = ERR_OK;
-    if (g->deciding)
+    if (g->deciding) {
         commit_enter_alone(s);
-    else if (commit_enter(s, NULL, 0, NULL)) /* with no table to ask for it only waits */
+        atomic_fetch_add(&s->turns, 1);
+    } else if (commit_enter(s, NULL, 0, NULL)) { /* with no table to ask for it only waits */
         return;
+    }
     for (struct store_change *c = list; c; c = c->next) change_run(g, c);
     err_t e = group_write(g, &d);
-    if (g->deciding)
+    if (g->deciding) {
+        atomic_fetch_add(&s->turns, 1);
         commit_leave_alone(s);
-    else
+    } else {
         commit_leave(s);
+    }
     group_clear(g);
     for (struct store_change *c = list; c; c = c->next) {
         bytes += c->waiting;

@@ -286,7 +286,8 @@ struct store {
     bool read_only, mutant_cursor_before_rows;
     uint32_t row_bytes_max;
     size_t write_buffer_bytes;
-    _Atomic bool opened; /* the catalog is there: compactions may purge */
+    _Atomic uint64_t turns; /* odd: a group runs that writes whole what it has read (purge.c) */
+    _Atomic bool opened;    /* the catalog is there: compactions may purge */
     rocksdb_t *db;
     rocksdb_column_family_handle_t *family;    /* the only one; some calls want it named */
     rocksdb_options_t *options, *file_options; /* the latter: of files to be ingested */
