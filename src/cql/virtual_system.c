@@ -137,9 +137,17 @@ static bool trace_wanted(const struct virtual_rows *v, const struct trace_sessio
     return virtual_wanted(v, slice_make(s->id, 16));
 }
 
+/* "127.0.0.1", "127.0.0.1:52345", "[::1]:52345" */
 static void say_inet(struct virtual_rows *v, struct slice address)
 {
     char text[64];
+    const uint8_t *colon = memchr(address.at, ':', address.len);
+    const uint8_t *close = memchr(address.at, ']', address.len);
+    bool alone = colon && !memchr(colon + 1, ':', (size_t)(address.at + address.len - colon) - 1);
+    if (close)
+        address = slice_make(address.at + 1, (size_t)(close - address.at) - 1);
+    else if (alone)
+        address = slice_make(address.at, (size_t)(colon - address.at));
     virtual_inet(v, slice_to_cstr(address, text, sizeof(text)) ? text : NULL);
 }
 

@@ -67,3 +67,96 @@ TEST(users_file_with_damage_is_refused_with_its_line)
     CHECK_OK(file_store(path(), SLICE("sluice-users 9\n"), &d), &d);
     CHECK_ERR(users_open(path(), &u, &d), ERR_VERSION);
 }
+
+static err_t count_permit(void *ctx, const char *role, const char *resource, uint32_t bits)
+{
+    if (strcmp(role, "ann") == 0 && strcmp(resource, "data/k/odd % name") == 0)
+        *(uint32_t *)ctx = bits;
+    return ERR_OK;
+}
+
+TEST(roles_members_and_permissions_survive_a_restart)
+{
+    struct diag d;
+    struct users *u = NULL;
+    struct user user;
+    uint32_t changed = 0, bits = 0;
+    struct role_change plain = {.login = -1, .superuser = -1};
+    struct role_change person = {.password = SLICE("pw"), .login = 1, .superuser = -1};
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    if (!u) return;
+    CHECK_OK(users_role_create(u, SLICE("readers"), &plain, &d), &d);
+    CHECK_ERR(users_role_create(u, SLICE("readers"), &plain, &d), ERR_EXISTS);
+    CHECK_ERR(users_role_create(u, SLICE("two words"), &plain, &d), ERR_USAGE);
+    CHECK_OK(users_role_create(u, SLICE("ann"), &person, &d), &d);
+    CHECK_OK(users_member_set(u, SLICE("readers"), SLICE("ann"), true, &d), &d);
+    CHECK_ERR(users_member_set(u, SLICE("ann"), SLICE("readers"), true, &d), ERR_EXISTS);
+    CHECK_OK(
+        users_permit(u, SLICE("readers"), SLICE("data/k/t"), 1U << USER_SELECT, true, &changed, &d),
+        &d);
+    CHECK_INT(changed, 1U << USER_SELECT);
+    CHECK_OK(
+        users_permit(u, SLICE("readers"), SLICE("data/k/t"), 1U << USER_SELECT, true, &changed, &d),
+        &d);
+    CHECK_INT(changed, 0);
+    CHECK_OK(users_permit(u, SLICE("ann"), SLICE("data/k/odd % name"), 3, true, &changed, &d), &d);
+    users_close(u);
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    CHECK_OK(users_find(u, SLICE("readers"), &user), NULL);
+    CHECK(user.no_login && user.role == ROLE_NONE);
+    CHECK_ERR(users_check(u, SLICE("readers"), SLICE("pw"), &user), ERR_LOGIN);
+    CHECK_OK(users_check(u, SLICE("ann"), SLICE("pw"), &user), NULL);
+    CHECK_OK(users_permits(u, count_permit, &bits), NULL);
+    CHECK_INT(bits, 3);
+    struct slice chain[] = {SLICE("data/k/t"), SLICE("data/k")};
+    struct user_allowed a = users_allowed(u, SLICE("ann"), chain, 2);
+    CHECK(a.known && a.login && a.bits == 1U << USER_SELECT && a.most == ROLE_NONE);
+    uint64_t version = users_version(u);
+    CHECK_OK(users_resource_gone(u, SLICE("data/k"), &d), &d);
+    CHECK(users_version(u) != version);
+    CHECK_INT(users_allowed(u, SLICE("ann"), chain, 2).bits, 0);
+    CHECK_OK(users_remove(u, SLICE("readers"), &d), &d);
+    CHECK(!users_is_member(u, SLICE("ann"), SLICE("readers")));
+    users_close(u);
+}
+
+TEST(a_role_without_a_password_lets_nobody_in)
+{
+    struct diag d;
+    struct users *u = NULL;
+    struct user user;
+    struct role_change c = {.login = 1, .superuser = -1};
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    if (!u) return;
+    CHECK_OK(users_role_create(u, SLICE("eve"), &c, &d), &d);
+    CHECK_ERR(users_check(u, SLICE("eve"), SLICE(""), &user), ERR_LOGIN);
+    CHECK_ERR(users_check(u, SLICE("eve"), SLICE("eve"), &user), ERR_LOGIN);
+    c.password = SLICE("x");
+    CHECK_OK(users_role_alter(u, SLICE("eve"), &c, &d), &d);
+    CHECK_OK(users_check(u, SLICE("eve"), SLICE("x"), &user), NULL);
+    c = (struct role_change){.login = 0, .superuser = -1};
+    CHECK_OK(users_role_alter(u, SLICE("eve"), &c, &d), &d);
+    CHECK_ERR(users_check(u, SLICE("eve"), SLICE("x"), &user), ERR_LOGIN);
+    CHECK_ERR(users_role_alter(u, SLICE("nobody"), &c, &d), ERR_NOT_FOUND);
+    users_close(u);
+}
+
+TEST(an_older_user_table_is_read_and_written_anew)
+{
+    struct diag d;
+    struct users *u = NULL;
+    struct user user;
+    struct slice file;
+    CHECK_OK(
+        file_store(path(), SLICE("sluice-users 2\nann admin - 0 0\nbob user well-known 0 0\n"), &d),
+        &d);
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    if (!u) return;
+    CHECK_OK(users_find(u, SLICE("bob"), &user), NULL);
+    CHECK(user.role == ROLE_USER && user.well_known && !user.no_login);
+    CHECK_OK(users_set(u, SLICE("bob"), SLICE("pw"), ROLE_USER, &d), &d);
+    users_close(u);
+    CHECK_OK(file_load(path(), 1 << 20, &file, &d), &d);
+    CHECK(slice_starts(file, "sluice-users 3\nuser ann admin - 0 0\n"));
+    mem_give((void *)(uintptr_t)file.at);
+}
