@@ -286,6 +286,7 @@ static enum fit call_fit(struct resolve *r, const struct cql_node *n, const stru
     err_t e = native_resolve(&inner, native_name_of(n), n->args, n->count, to, &s, NULL);
     if (e || !s) return FIT_WEAK; /* it will be told later, with better words */
     if (s->row->flags & NATIVE_FACTORY) return FIT_WEAK;
+    if (cql_type_is_multicell(to->type) && s->result->frozen) return FIT_NOT;
     if (type_same(to->type, s->result)) return FIT_EXACT;
     return type_value_compatible(to->type, s->result) ? FIT_WEAK : FIT_NOT;
 }

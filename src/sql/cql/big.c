@@ -480,13 +480,12 @@ static bool log_fixed(const struct fixed *f, const struct dec *v, struct big *ou
     return times(f, &ln10, power, &part) && big_add(&ln, &part, f->a, out);
 }
 
-static bool log_in(const struct dec *v, uint64_t digits, bool ten, struct arena *a, struct dec *out)
+static bool log_in(const struct dec *v, uint64_t digits, struct arena *a, struct dec *out)
 {
     struct fixed f;
-    struct big ln, ln10;
+    struct big ln;
     /* Near 1 the logarithm is small: as many digits more as its zeros after the point. */
     if (!fixed_open(&f, 2 * digits + 24, a) || !log_fixed(&f, v, &ln)) return false;
-    if (ten && (!fixed_ln10(&f, &ln10) || !fixed_div(&f, &ln, &ln10, &ln))) return false;
     struct dec made = {ln, (int64_t)f.places};
     return dec_round(&made, digits, ROUND_HALF_EVEN, a, out);
 }
@@ -503,33 +502,54 @@ bool dec_exp(const struct dec *v, uint64_t digits, struct arena *a, struct dec *
     return ok;
 }
 
-static bool is_one(const struct dec *v, struct arena *a, int64_t *power)
+static bool is_one(const struct dec *v, struct arena *a)
 {
     struct dec bare;
     if (!dec_strip(v, INT32_MIN, a, &bare)) return false;
-    *power = -bare.scale;
-    return bare.whole.n == 1 && bare.whole.at[0] == 1;
-}
-
-static bool log_of(const struct dec *v, uint64_t digits, bool ten, struct arena *a, struct dec *out)
-{
-    int64_t power;
-    if (is_one(v, a, &power) && (ten || power == 0)) {
-        out->scale = 0;
-        return big_of_i64(power, a, &out->whole);
-    }
-    struct arena *own = arena_new(FIXED_ARENA);
-    bool ok = own && log_in(v, digits, ten, own, out) && keep_dec(out, a);
-    arena_free(own);
-    return ok;
+    return bare.scale == 0 && bare.whole.n == 1 && bare.whole.at[0] == 1;
 }
 
 bool dec_log(const struct dec *v, uint64_t digits, struct arena *a, struct dec *out)
 {
-    return log_of(v, digits, false, a, out);
+    if (is_one(v, a)) {
+        out->scale = 0;
+        return big_of_i64(0, a, &out->whole);
+    }
+    struct arena *own = arena_new(FIXED_ARENA);
+    bool ok = own && log_in(v, digits, own, out) && keep_dec(out, a);
+    arena_free(own);
+    return ok;
 }
 
+/* BigDecimal.divide to so many digits: an exact quotient loses its zeros down to the scales'
+ * difference. */
+static bool divide_to(const struct dec *x, const struct dec *y, uint64_t digits, struct arena *a,
+                      struct dec *out)
+{
+    struct dec back, rest;
+    int64_t scale = x->scale - y->scale;
+    if (!x->whole.n) {
+        *out = (struct dec){x->whole, scale};
+        return true;
+    }
+    int64_t first = ((int64_t)big_digits(&x->whole, a) - x->scale) -
+                    ((int64_t)big_digits(&y->whole, a) - y->scale);
+    if (!dec_div(x, y, (int64_t)digits - first + 1, ROUND_DOWN, a, out) ||
+        !dec_mul(out, y, a, &back) || !dec_sub(x, &back, a, &rest))
+        return false;
+    if (!rest.whole.n) return dec_strip(out, scale, a, out);
+    if (!dec_div(x, y, (int64_t)digits - first, ROUND_HALF_EVEN, a, out)) return false;
+    if (big_digits(&out->whole, a) < digits &&
+        !dec_div(x, y, (int64_t)digits - first + 1, ROUND_HALF_EVEN, a, out))
+        return false;
+    return dec_round(out, digits, ROUND_HALF_EVEN, a, out);
+}
+
+/* As big-math has it: the two logarithms rounded, and their quotient rounded twice. */
 bool dec_log10(const struct dec *v, uint64_t digits, struct arena *a, struct dec *out)
 {
-    return log_of(v, digits, true, a, out);
+    struct dec ten = {.scale = 0}, ln, ln10;
+    return big_of_i64(10, a, &ten.whole) && dec_log(v, digits + 2, a, &ln) &&
+           dec_log(&ten, digits + 2, a, &ln10) && divide_to(&ln, &ln10, digits + 2, a, out) &&
+           dec_round(out, digits, ROUND_HALF_EVEN, a, out);
 }

@@ -73,6 +73,7 @@ err_t cf_from_json(struct native_run *r)
     struct diag why = {0};
     err_t e = cql_from_json(r->s->result, r->args[0].bytes, r->a, r->out, &why);
     if (!e) return ERR_OK;
+    if (e == ERR_CAST) return diag_fail(r->d, ERR_INVALID, "%s", why.what); /* a duration's text */
     if (e == ERR_BAD_JSON)
         return native_fails(r,
                             "execution of 'system.%s[text]' failed: Could not decode JSON string "

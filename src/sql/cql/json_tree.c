@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "sql/cql/term_int.h"
+#include <stdio.h>
 
 struct reading {
     const uint8_t *start, *at, *end;
@@ -12,18 +13,46 @@ struct reading {
 
 static err_t value(struct reading *r, struct json_node **out);
 
-static err_t wrong(struct reading *r)
+/* Jackson's words, with the place it names: a line, and the column behind the character; NULL:
+ * where there is nothing at all. */
+static err_t told(struct reading *r, const char *class, const char *what, const uint8_t *behind)
 {
-    unsigned column = (unsigned)(r->at - r->start) + 1;
-    if (r->at >= r->end)
-        return diag_fail(r->d, ERR_BAD_JSON,
-                         "com.fasterxml.jackson.core.io.JsonEOFException: Unexpected end-of-input "
-                         "at column %u",
-                         column);
+    unsigned line = 1;
+    const uint8_t *row = r->start;
+    for (const uint8_t *p = r->start; behind && p < behind && p < r->end; p++) {
+        if (*p != '\n') continue;
+        line++;
+        row = p + 1;
+    }
+    size_t shown = MIN((size_t)(r->end - r->start), (size_t)500);
     return diag_fail(r->d, ERR_BAD_JSON,
-                     "com.fasterxml.jackson.core.JsonParseException: Unexpected character "
-                     "(code %u) at column %u",
-                     *r->at, column);
+                     "%s: %s\n at [Source: (String)\"%.*s\"; line: %u, column: %u]", class, what,
+                     (int)shown, r->start ? (const char *)r->start : "", line,
+                     behind ? (unsigned)(behind - row) + 1 : 0);
+}
+
+#define PARSE_FAULT "com.fasterxml.jackson.core.JsonParseException"
+#define END_FAULT   "com.fasterxml.jackson.core.io.JsonEOFException"
+#define A_VALUE     "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+
+static err_t wrong(struct reading *r, const char *expected)
+{
+    char text[256];
+    if (r->at >= r->end) {
+        snprintf(text, sizeof(text), "Unexpected end-of-input%s%s",
+                 strncmp(expected, "was", 3) ? "" : ": ",
+                 strncmp(expected, "was", 3) ? "" : expected);
+        return told(r, END_FAULT, text, r->end);
+    }
+    if (*r->at < 0x20)
+        snprintf(text, sizeof(text),
+                 "Illegal unquoted character ((CTRL-CHAR, code %u)): has to be "
+                 "escaped using backslash to be included in string value",
+                 *r->at);
+    else
+        snprintf(text, sizeof(text), "Unexpected character ('%c' (code %u)): %s", *r->at, *r->at,
+                 expected);
+    return told(r, PARSE_FAULT, text, r->at + 1);
 }
 
 static void skip_space(struct reading *r)
@@ -114,13 +143,13 @@ static err_t string(struct reading *r, struct slice *out)
     uint8_t *made = arena_take_raw(r->a, (size_t)(close - from) + 4), *to = made;
     if (!made) return term_no_room(r->d);
     for (r->at = from; r->at < r->end && *r->at != '"'; r->at++) {
-        if (*r->at < 0x20) return wrong(r);
+        if (*r->at < 0x20) return wrong(r, "");
         if (*r->at != '\\')
             *to++ = *r->at;
         else if (!escape(r, &to)) /* ends on the escape's last character */
-            return wrong(r);
+            return wrong(r, "was expecting an escape sequence");
     }
-    if (!at_char(r, '"')) return wrong(r);
+    if (!at_char(r, '"')) return wrong(r, "was expecting closing quote for a string value");
     r->at++;
     *out = slice_make(made, (size_t)(to - made));
     return ERR_OK;
@@ -143,23 +172,39 @@ static err_t number(struct reading *r, struct json_node *n)
     if (at_char(r, '-')) r->at++;
     bool zero = at_char(r, '0');
     const uint8_t *first = r->at;
-    if (!digits(r)) return wrong(r);
-    if (zero && r->at > first + 1) {
-        r->at = first + 1;
-        return wrong(r);
-    }
+    if (!digits(r))
+        return wrong(r, "Expected digit (0-9) to follow minus sign, for valid numeric value");
+    if (zero && r->at > first + 1)
+        return told(r, PARSE_FAULT, "Invalid numeric value: Leading zeroes not allowed", first + 1);
     if (at_char(r, '.')) {
         n->kind = JSON_FLOAT;
         r->at++;
-        if (!digits(r)) return wrong(r);
+        if (!digits(r)) return wrong(r, "Decimal point not followed by a digit");
     }
     if (at_char(r, 'e') || at_char(r, 'E')) {
         n->kind = JSON_FLOAT;
         r->at++;
         if (at_char(r, '-') || at_char(r, '+')) r->at++;
-        if (!digits(r)) return wrong(r);
+        if (!digits(r)) return wrong(r, "Exponent indicator not followed by a digit");
     }
     return ERR_OK;
+}
+
+static bool in_word(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+           c == '$' || c >= 0x80;
+}
+
+static err_t no_word(struct reading *r)
+{
+    char text[512];
+    const uint8_t *end = r->at;
+    while (end < r->end && in_word(*end) && end - r->at < 256) end++;
+    if (end == r->at) return wrong(r, "expected a valid value " A_VALUE);
+    snprintf(text, sizeof(text), "Unrecognized token '%.*s': was expecting " A_VALUE,
+             (int)(end - r->at), (const char *)r->at);
+    return told(r, PARSE_FAULT, text, end);
 }
 
 static err_t word(struct reading *r, struct json_node *n)
@@ -173,11 +218,12 @@ static err_t word(struct reading *r, struct json_node *n)
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         uint32_t len = words[i].text.len;
         if ((size_t)(r->end - r->at) < len || memcmp(r->at, words[i].text.at, len) != 0) continue;
+        if (r->at + len < r->end && in_word(r->at[len])) continue;
         n->kind = words[i].kind;
         r->at += len;
         return ERR_OK;
     }
-    return wrong(r);
+    return no_word(r);
 }
 
 struct growing {
@@ -202,11 +248,11 @@ static bool grow(struct growing *g, struct arena *a)
 static err_t entry_name(struct reading *r, struct slice *name)
 {
     skip_space(r);
-    if (!at_char(r, '"')) return wrong(r);
+    if (!at_char(r, '"')) return wrong(r, "was expecting double-quote to start field name");
     err_t e = string(r, name);
     if (e) return e;
     skip_space(r);
-    if (!at_char(r, ':')) return wrong(r);
+    if (!at_char(r, ':')) return wrong(r, "was expecting a colon to separate field name and value");
     r->at++;
     return ERR_OK;
 }
@@ -237,10 +283,14 @@ static err_t nest(struct reading *r, struct json_node *n)
         if (e) return e;
         skip_space(r);
         if (at_char(r, close)) break;
-        if (!at_char(r, ',')) return wrong(r);
+        if (!at_char(r, ','))
+            return wrong(r, map ? "was expecting comma to separate Object entries"
+                                : "was expecting comma to separate Array entries");
         r->at++;
         skip_space(r);
-        if (at_char(r, close)) return wrong(r);
+        if (at_char(r, close))
+            return wrong(r, map ? "was expecting double-quote to start field name"
+                                : "expected a valid value " A_VALUE);
     }
     r->at++;
     n->items = g.items;
@@ -258,8 +308,11 @@ static err_t value(struct reading *r, struct json_node **out)
         return diag_fail(r->d, ERR_BAD_JSON, "JSON nests at most %d levels", CQL_JSON_DEPTH);
     skip_space(r);
     const uint8_t *from = r->at;
-    if (r->at >= r->end)
-        e = wrong(r);
+    if (r->at >= r->end && r->depth == 1)
+        e = told(r, "com.fasterxml.jackson.databind.exc.MismatchedInputException",
+                 "No content to map due to end-of-input", NULL);
+    else if (r->at >= r->end)
+        e = wrong(r, "");
     else if (*r->at == '{' || *r->at == '[')
         e = nest(r, n);
     else if (*r->at == '"')

@@ -71,13 +71,13 @@ static void put_typed(struct resolve *r, const struct cql_node *n, struct buf *o
         buf_text(out, "cast(");
         node_put(r, n->args[0], out);
         buf_text(out, " as ");
-        cql_type_put_written(out, n->type);
+        cql_type_put_written(out, n->type, r->x->keyspace);
         buf_char(out, ')');
     } else if (n->kind == NODE_CAST) {
         put_call(r, n, out);
     } else {
         buf_char(out, '(');
-        cql_type_put_written(out, n->type);
+        cql_type_put_written(out, n->type, r->x->keyspace);
         buf_char(out, ')');
         node_put(r, n->args[0], out);
     }

@@ -143,10 +143,6 @@ err_t answer_f64(struct native_run *r, double v)
     uint64_t bits;
     memcpy(&small, &narrow, 4);
     memcpy(&bits, &v, 8);
-    if (v != v) { /* Java has one NaN */
-        small = 0x7fc00000;
-        bits = 0x7ff8000000000000;
-    }
     bool is_float = r->s->result->kind == TYPE_FLOAT;
     return put_be_value(r->a, is_float ? small : bits, is_float ? 4 : 8, r->out, r->d);
 }

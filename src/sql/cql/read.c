@@ -253,8 +253,9 @@ static bool take_digits(struct scan *s, uint32_t least, uint32_t most, int64_t *
     return s->i - from >= least;
 }
 
-/* YEAR of 4 digits, more with a sign; two digits of a month and a day. */
-static bool take_iso_day(struct scan *s, int64_t *days)
+/* YEAR of 4 digits, more with a sign; two digits of a month and a day. Smart, as Java calls it:
+ * past the month's end is its last day. */
+static bool take_iso_day(struct scan *s, bool smart, int64_t *days)
 {
     int64_t y, m, d;
     bool negative = at_char(s, '-'), sign = negative || at_char(s, '+');
@@ -267,7 +268,10 @@ static bool take_iso_day(struct scan *s, int64_t *days)
         return false;
     if (negative) y = -y;
     if (y < -999999999 || y > 999999999) return false;
-    if (m < 1 || m > 12 || d < 1 || d > civil_month_days(y, (uint32_t)m)) return false;
+    if (m < 1 || m > 12 || d < 1 || d > 31) return false;
+    int64_t last = civil_month_days(y, (uint32_t)m);
+    if (d > last && !smart) return false;
+    d = MIN(d, last);
     *days = civil_days(y, m, d);
     return true;
 }
@@ -281,14 +285,14 @@ static err_t read_date(struct text_reader *r)
             return unable(r, "Unable to make unsigned int (for date) from: '%s'");
         return keep_be(r, (uint64_t)days, 4);
     }
-    if (!take_iso_day(&s, &days) || s.i < s.text.len)
+    if (!take_iso_day(&s, false, &days) || s.i < s.text.len)
         return unable(r, "Unable to coerce '%s' to a formatted date (long)");
     if (days < INT32_MIN)
         return unable(r, "Input date %s is less than min supported date "
-                         "-5877641-06-23T00:00Z[UTC]");
+                         "-5877641-06-23T00:00Z");
     if (days > INT32_MAX)
         return unable(r, "Input date %s is greater than max supported date "
-                         "+5881580-07-11T00:00Z[UTC]");
+                         "+5881580-07-11T00:00Z");
     return keep_be(r, (uint64_t)(days + ((int64_t)1 << 31)), 4);
 }
 
@@ -374,7 +378,7 @@ static bool parse_timestamp(struct slice text, int64_t *out)
     if (!take_date_time(&s, &days, &ms) || !take_zone(&s, &offset)) {
         s.i = 0;
         ms = 0;
-        if (!take_iso_day(&s, &days) || !take_zone(&s, &offset)) return false;
+        if (!take_iso_day(&s, true, &days) || !take_zone(&s, &offset)) return false;
     }
     return !__builtin_mul_overflow(days, (int64_t)86400000, out) &&
            !__builtin_add_overflow(*out, ms - offset, out);

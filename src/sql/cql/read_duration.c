@@ -31,15 +31,15 @@ static err_t add(struct builder *b, int unit, int64_t number)
     static const char *const names[PARTS] = {"months", "days", "nanoseconds"};
     const struct unit *u = &units[unit];
     if (unit + 1 == b->last)
-        return diag_fail(b->d, ERR_INVALID, "Invalid duration. The %s are specified multiple times",
+        return diag_fail(b->d, ERR_CAST, "Invalid duration. The %s are specified multiple times",
                          u->plural);
     if (unit + 1 < b->last)
-        return diag_fail(b->d, ERR_INVALID, "Invalid duration. The %s should be after %s",
+        return diag_fail(b->d, ERR_CAST, "Invalid duration. The %s should be after %s",
                          units[b->last - 1].plural, u->plural);
     b->last = unit + 1;
     int64_t most = u->part == NANOSECONDS ? INT64_MAX : INT32_MAX;
     if (number > (most - b->parts[u->part]) / u->size)
-        return diag_fail(b->d, ERR_INVALID,
+        return diag_fail(b->d, ERR_CAST,
                          "Invalid duration. The total number of %s must be less or equal to %d",
                          names[u->part], INT32_MAX);
     b->parts[u->part] += number * u->size;
@@ -159,8 +159,7 @@ err_t duration_from_text(struct slice text, struct cql_duration *out, struct dia
     else
         e = iso(&b, s, &ok);
     if (e) return e;
-    if (!ok)
-        return diag_fail(d, ERR_INVALID, "Unable to convert '%.*s' to a duration", SLICE_ARG(s));
+    if (!ok) return diag_fail(d, ERR_CAST, "Unable to convert '%.*s' to a duration", SLICE_ARG(s));
     int64_t sign = negative ? -1 : 1;
     *out = (struct cql_duration){(int32_t)(sign * b.parts[MONTHS]), (int32_t)(sign * b.parts[DAYS]),
                                  sign * b.parts[NANOSECONDS]};

@@ -448,7 +448,7 @@ static err_t hint(struct choosing *c, const struct cql_node *n, const struct cql
     if (!s) return e;
     struct buf b = buf_make(KIB(64));
     buf_char(&b, '(');
-    cql_type_put_written(&b, n->type);
+    cql_type_put_written(&b, n->type, c->x->keyspace);
     buf_printf(&b, ")%.*s", SLICE_ARG(s->items[0]->name));
     *out = s;
     return set_name(c, s, &b);

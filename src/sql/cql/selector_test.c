@@ -188,7 +188,7 @@ TEST(cql_selectors_name_type_and_answer_as_the_original)
         {"{i, 1}", "{i, 1} | frozen<set<int>> | {1, 7}"},
         {"(i, x)", "(i, x) | frozen<tuple<int, text>> | (7, 'a')"},
         {"(map<text, int>) {x: i}", "(map<text, int>){x: i} | frozen<map<text, int>> | {'a': 7}"},
-        {"(u) {f: i, g: x}", "(u){f: i, g: x} | frozen<u> | {f: 7, g: 'a'}"},
+        {"(u) {f: i, g: x}", "(ks.u){f: i, g: x} | frozen<u> | {f: 7, g: 'a'}"},
         {"to_json(u)", "system.to_json(u) | text | '{\"f\": 1, \"g\": \"x\"}'"},
         {"toJson(x)", "system.tojson(x) | text | '\"a\"'"},
         {"nope(i)", "Unknown function 'nope'"},

@@ -222,7 +222,8 @@ static err_t nested_value(const struct cql_selector *s, const struct selecting *
         items[i].state = CQL_NULL; /* a user type's field that was not named */
         err_t e = s->items[i] ? selector_eval(s->items[i], x, &items[i]) : ERR_OK;
         if (e) return e;
-        if (items[i].state != CQL_SET && type_is_collection(s->type))
+        bool key = s->type->kind == TYPE_SET || (s->type->kind == TYPE_MAP && i % 2 == 0);
+        if (items[i].state != CQL_SET && key)
             return diag_fail(x->d, ERR_INVALID, "null is not supported inside collections");
     }
     if (type_is_collection(s->type)) count = items_sort(s->type, items, count, x->a);

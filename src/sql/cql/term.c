@@ -97,7 +97,7 @@ static err_t prepare_hint(const struct cql_node *n, const struct cql_receiver *r
     if (res.thrown) return diag_fail(x->d, ERR_INVALID, "%s", res.thrown);
     if (fit == FIT_NOT) {
         struct buf shown = buf_make(KIB(4));
-        cql_type_put_written(&shown, n->type);
+        cql_type_put_written(&shown, n->type, x->keyspace);
         e = diag_fail(x->d, ERR_INVALID, "Cannot cast value %s to type %.*s",
                       node_shown(&res, n->args[0]), SLICE_ARG(buf_view(&shown)));
         buf_done(&shown);
@@ -160,7 +160,8 @@ err_t term_call(const struct cql_node *n, const struct cql_receiver *r, struct c
     if (s->row->flags & NATIVE_AGGREGATE)
         return diag_fail(x->d, ERR_INVALID,
                          "Aggregation function are not supported in the where clause");
-    if (type_fit(s->result, r->type) == FIT_NOT) return result_refused(s, r, x);
+    bool frozen = cql_type_is_multicell(r->type) && s->result->frozen;
+    if (frozen || type_fit(s->result, r->type) == FIT_NOT) return result_refused(s, r, x);
     t->kind = TERM_CALL;
     t->call = call;
     t->impure = s->row->flags & NATIVE_FRESH;

@@ -23,7 +23,8 @@ const struct type *type_list_of(struct arena *a, enum type_kind kind, const stru
 const struct type *type_frozen(struct arena *a, const struct type *t); /* NULL: no room */
 const char *type_shown(struct arena *a, const struct type *t);         /* asCQL3Type() */
 const char *type_shown_bare(struct arena *a, const struct type *t); /* a tuple without frozen<> */
-void cql_type_put_written(struct buf *out, const struct cql_type *t);
+/* As written; user types with the keyspace they were looked up in. */
+void cql_type_put_written(struct buf *out, const struct cql_type *t, struct slice keyspace);
 
 /* AssignmentTestable.TestResult */
 enum fit { FIT_NOT, FIT_WEAK, FIT_EXACT };

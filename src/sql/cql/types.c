@@ -42,15 +42,17 @@ static enum written written_kind(const struct cql_type *t)
     return plain ? WRITTEN_NATIVE : WRITTEN_USER;
 }
 
-static void put_written(struct buf *out, const struct cql_type *t, bool frozen)
+static void put_written(struct buf *out, const struct cql_type *t, bool frozen,
+                        struct slice keyspace)
 {
     enum written k = written_kind(t);
     bool wrapped = (t->frozen || frozen) && (k == WRITTEN_COLLECTION || k == WRITTEN_USER);
     if (wrapped) buf_text(out, "frozen<");
     if (t->custom.at) {
         buf_printf(out, "'%.*s'", SLICE_ARG(t->custom));
-    } else if (t->name.keyspace.len) {
-        buf_printf(out, "%.*s.%.*s", SLICE_ARG(t->name.keyspace), SLICE_ARG(t->name.name));
+    } else if (t->name.keyspace.len || (k == WRITTEN_USER && keyspace.len)) {
+        if (t->name.keyspace.len) keyspace = t->name.keyspace;
+        buf_printf(out, "%.*s.%.*s", SLICE_ARG(keyspace), SLICE_ARG(t->name.name));
     } else {
         buf_slice(out, t->name.name);
     }
@@ -58,7 +60,7 @@ static void put_written(struct buf *out, const struct cql_type *t, bool frozen)
         buf_char(out, '<');
         for (uint32_t i = 0; i < t->count; i++) {
             if (i) buf_text(out, ", ");
-            put_written(out, t->items[i], wrapped || k == WRITTEN_TUPLE);
+            put_written(out, t->items[i], wrapped || k == WRITTEN_TUPLE, keyspace);
         }
         if (k == WRITTEN_VECTOR) buf_printf(out, ", %u", t->dimension);
         buf_char(out, '>');
@@ -66,15 +68,15 @@ static void put_written(struct buf *out, const struct cql_type *t, bool frozen)
     if (wrapped) buf_char(out, '>');
 }
 
-void cql_type_put_written(struct buf *out, const struct cql_type *t)
+void cql_type_put_written(struct buf *out, const struct cql_type *t, struct slice keyspace)
 {
-    put_written(out, t, false);
+    put_written(out, t, false, keyspace);
 }
 
 static const char *written_shown(struct arena *a, const struct cql_type *t, bool frozen)
 {
     struct buf b = buf_make(KIB(64));
-    put_written(&b, t, frozen);
+    put_written(&b, t, frozen, (struct slice){0});
     const char *text = arena_text(a, buf_view(&b));
     buf_done(&b);
     return text ? text : "";
