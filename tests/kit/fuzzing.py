@@ -34,10 +34,18 @@ def sql_seeds():
     for line in (SRC / "sql/functions.def").read_text().splitlines():
         if line.startswith("FUNCTION(") and len(texts := quoted(line)) >= 2:
             yield b"\0" + f"SELECT {texts[-2]} FROM k.t WHERE {texts[-2]} IS NOT NULL".encode()
-            yield b"\0" + f"INSERT INTO k.t (id, t) VALUES (uuid(), {texts[-2]})".encode()
     for path in sorted(ROOT.glob("examples/*/pipeline.sql")):
         for statement in path.read_text().split(";\n"):
             yield b"\0" + statement.encode()
+
+
+def cql_term_seeds():
+    """Each example of CQL's functions, over a column of each of a few types."""
+    for line in (SRC / "sql/cql/functions.def").read_text().splitlines():
+        if line.startswith("NATIVE(") and len(texts := quoted(line)) >= 2 and texts[-2]:
+            for kind in (0, 5, 14, 19, 21):
+                yield bytes([kind, 1]) + re.sub(r"\b(i|x|bo|do|ts|tu|da|ti|m|l)\b", "a", texts[-2]).encode()
+                yield bytes([kind, 2]) + texts[-2].encode()
 
 
 def type_seeds(values, lead):
@@ -81,6 +89,7 @@ VALUES = (b"1", b"-2.5e3", b"true", b"'a'", b'"a"', b"2020-02-29T12:34:56.789Z",
           b"550e8400-e29b-41d4-a716-446655440000", b"NaN", bytes(4), bytes(8), bytes(16))
 SEEDS = {
     "sql": sql_seeds,
+    "cql_term": cql_term_seeds,
     "kafka_wire": kafka_seeds,
     "kafka_door": door_seeds,
     "value": lambda: type_seeds(VALUES, b""),
@@ -89,6 +98,7 @@ SEEDS = {
     "settings": lambda: (f"{key}: {value}\n".encode() for key in rows("main/config.def", "CONFIG") for value in ("1", "10s", "64MiB", "true", "[a]")),
 }
 WORDS = {
+    "cql_term": lambda: rows("sql/cql/functions.def", "NATIVE") + types() + ["CAST(", " AS ", "writetime(", "ttl(", "..", "NULL", "?", "'now'", "0x", "1y2mo3d", "NaN", "-Infinity"],
     "sql": lambda: rows("sql/words.def", "WORD") + rows("sql/functions.def", "FUNCTION") + types() + ["$$", "::", "||", "<=", "<>", "!=", "=>", "--", "/*", "*/", "''"],
     "value": lambda: types() + ["<", ">", "list<", "set<", "map<", "tuple<", "struct<", "frozen<", "infinity", "\\\\u00e9", "T", "Z", "0x"],
     "key": lambda: types() + ["list<", "map<", "tuple<", "frozen<", ">"],
