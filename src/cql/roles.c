@@ -1,31 +1,27 @@
 /* roles: CREATE, ALTER, DROP ROLE and USER, GRANT, REVOKE, LIST …: the one user table, in
  * Cassandra's words. */
-#include "cql/permit.h"
-#include "cql/virtual.h"
-#include <stdlib.h>
+#include "cql/roles.h"
 
-enum { LIST_MAX = 1 << 20, RESOURCE_TEXT_MAX = USERS_RESOURCE_MAX + 64 };
-
-static struct users *users_of(const struct cql_call *c)
+struct users *roles_users(const struct cql_call *c)
 {
     return cql_options(c->session->cql)->users;
 }
 
-static bool role_exists(const struct cql_call *c, struct slice name)
+bool roles_exists(const struct cql_call *c, struct slice name)
 {
     struct user u;
-    return users_of(c) && users_find(users_of(c), name, &u) == ERR_OK;
+    return roles_users(c) && users_find(roles_users(c), name, &u) == ERR_OK;
 }
 
-static struct slice own_name(const struct cql_call *c)
+struct slice roles_own_name(const struct cql_call *c)
 {
     return slice_of(c->session->user);
 }
 
 /* Is this role, or one it is a member of, an admin? */
-static bool is_super_role(const struct cql_call *c, struct slice name)
+bool roles_is_super(const struct cql_call *c, struct slice name)
 {
-    return users_of(c) && users_allowed(users_of(c), name, NULL, 0).most == ROLE_ADMIN;
+    return roles_users(c) && users_allowed(roles_users(c), name, NULL, 0).most == ROLE_ADMIN;
 }
 
 static bool logs_in(const struct cql_call *c)
@@ -34,7 +30,7 @@ static bool logs_in(const struct cql_call *c)
     return o->login && o->users;
 }
 
-static bool session_is_super(struct cql_call *c)
+bool roles_session_is_super(struct cql_call *c)
 {
     return logs_in(c) && permit_is_superuser(c);
 }
@@ -93,7 +89,7 @@ static err_t permit_create(struct cql_call *c)
 {
     const struct cql_role_tree *r = c->statement->tree->role;
     err_t e = cql_permit_role(c, (struct slice){0}, PERMIT_CREATE);
-    if (!e && r->has_superuser && r->superuser && !session_is_super(c))
+    if (!e && r->has_superuser && r->superuser && !roles_session_is_super(c))
         return diag_fail(&c->diag, ERR_FORBIDDEN,
                          "Only superusers can create a role with superuser status");
     return e;
@@ -109,12 +105,12 @@ static err_t create_role(struct cql_call *c)
         return diag_fail(&c->diag, ERR_INVALID, "Role name can't be an empty string");
     e = permit_not_anonymous(c);
     if (e) return e;
-    if (role_exists(c, name)) {
+    if (roles_exists(c, name)) {
         if (t->if_not_exists) return ERR_OK;
         return diag_fail(&c->diag, ERR_INVALID, "%.*s already exists", SLICE_ARG(name));
     }
     struct role_change change = change_of(t->role);
-    e = as_invalid(c, users_role_create(users_of(c), name, &change, &c->diag));
+    e = as_invalid(c, users_role_create(roles_users(c), name, &change, &c->diag));
     struct cql_resource made = {.kind = RESOURCE_ROLE, .name = {.name = name}};
     if (!e) permit_created(c, &made);
     return e;
@@ -124,8 +120,9 @@ static err_t permit_alter(struct cql_call *c)
 {
     const struct cql_statement_tree *t = c->statement->tree;
     const struct cql_role_tree *r = t->role;
-    bool super = session_is_super(c);
-    if (r->has_superuser && logs_in(c) && users_is_member(users_of(c), own_name(c), t->name.name))
+    bool super = roles_session_is_super(c);
+    if (r->has_superuser && logs_in(c) &&
+        users_is_member(roles_users(c), roles_own_name(c), t->name.name))
         return diag_fail(&c->diag, ERR_FORBIDDEN,
                          "You aren't allowed to alter your own superuser status or that of a role "
                          "granted to you");
@@ -139,7 +136,7 @@ static err_t permit_alter(struct cql_call *c)
         return diag_fail(&c->diag, ERR_FORBIDDEN,
                          "Only superusers are allowed to alter access from CIDR groups.");
     if (super) return ERR_OK;
-    if (!slice_equal(own_name(c), t->name.name))
+    if (!slice_equal(roles_own_name(c), t->name.name))
         return cql_permit_role(c, t->name.name, PERMIT_ALTER);
     if (r->has_login)
         return diag_fail(&c->diag, ERR_FORBIDDEN, "You aren't allowed to alter LOGIN");
@@ -158,19 +155,19 @@ static err_t alter_role(struct cql_call *c)
         return diag_fail(&c->diag, ERR_INVALID, "ALTER [ROLE|USER] can't be empty");
     e = permit_not_anonymous(c);
     if (e) return e;
-    if (!role_exists(c, name)) {
+    if (!roles_exists(c, name)) {
         if (t->if_exists) return ERR_OK;
         return diag_fail(&c->diag, ERR_INVALID, "Role %.*s doesn't exist", SLICE_ARG(name));
     }
     struct role_change change = change_of(r);
-    return as_invalid(c, users_role_alter(users_of(c), name, &change, &c->diag));
+    return as_invalid(c, users_role_alter(roles_users(c), name, &change, &c->diag));
 }
 
 static err_t permit_drop(struct cql_call *c)
 {
     struct slice name = c->statement->tree->name.name;
     err_t e = cql_permit_role(c, name, PERMIT_DROP);
-    if (!e && is_super_role(c, name) && !session_is_super(c))
+    if (!e && roles_is_super(c, name) && !roles_session_is_super(c))
         return diag_fail(&c->diag, ERR_FORBIDDEN,
                          "Only superusers can drop a role with superuser status");
     return e;
@@ -182,12 +179,12 @@ static err_t drop_role(struct cql_call *c)
     struct slice name = t->name.name;
     err_t e = permit_not_anonymous(c);
     if (e) return e;
-    bool there = role_exists(c, name);
+    bool there = roles_exists(c, name);
     if (!there && !t->if_exists)
         return diag_fail(&c->diag, ERR_INVALID, "%.*s doesn't exist", SLICE_ARG(name));
-    if (slice_equal(own_name(c), name))
+    if (slice_equal(roles_own_name(c), name))
         return diag_fail(&c->diag, ERR_INVALID, "Cannot DROP primary role for current login");
-    return there ? as_invalid(c, users_remove(users_of(c), name, &c->diag)) : ERR_OK;
+    return there ? as_invalid(c, users_remove(roles_users(c), name, &c->diag)) : ERR_OK;
 }
 
 /* --- GRANT role, REVOKE role
@@ -205,9 +202,9 @@ static err_t membership(struct cql_call *c)
     if (e) return e;
     struct slice both[] = {p->role, p->to};
     for (size_t i = 0; i < COUNT_OF(both); i++)
-        if (!role_exists(c, both[i]))
+        if (!roles_exists(c, both[i]))
             return diag_fail(&c->diag, ERR_INVALID, "%.*s doesn't exist", SLICE_ARG(both[i]));
-    return as_invalid(c, users_member_set(users_of(c), p->role, p->to,
+    return as_invalid(c, users_member_set(roles_users(c), p->role, p->to,
                                           c->statement->kind == CQL_GRANT_ROLE, &c->diag));
 }
 
@@ -215,7 +212,7 @@ static err_t membership(struct cql_call *c)
  * ------------------------------------------------------------------------------------------ */
 
 /* A table without its keyspace is the session's. */
-static err_t resource_of(struct cql_call *c, struct cql_resource *out)
+err_t roles_resource(struct cql_call *c, struct cql_resource *out)
 {
     *out = c->statement->tree->permission->resource;
     if (out->kind != RESOURCE_TABLE || out->name.keyspace.at) return ERR_OK;
@@ -233,7 +230,7 @@ static bool keyspace_exists(const struct cql_call *c, struct slice name)
            virtual_keyspace_find(c->session->cql, name);
 }
 
-static bool resource_exists(struct cql_call *c, const struct cql_resource *r)
+bool roles_resource_exists(struct cql_call *c, const struct cql_resource *r)
 {
     struct diag unused;
     switch (r->kind) {
@@ -242,13 +239,13 @@ static bool resource_exists(struct cql_call *c, const struct cql_resource *r)
     case RESOURCE_KEYSPACE:
     case RESOURCE_ALL_TABLES:
     case RESOURCE_FUNCTIONS_IN: return keyspace_exists(c, r->name.name);
-    case RESOURCE_ROLE: return role_exists(c, r->name.name);
+    case RESOURCE_ROLE: return roles_exists(c, r->name.name);
     case RESOURCE_FUNCTION: return false; /* there are no user functions */
     default: return true;
     }
 }
 
-static uint32_t wanted_bits(const struct cql_permission_tree *t)
+uint32_t roles_wanted_bits(const struct cql_permission_tree *t)
 {
     uint32_t bits = 0;
     for (uint32_t i = 0; i < t->permission_count; i++)
@@ -261,7 +258,7 @@ static uint32_t wanted_bits(const struct cql_permission_tree *t)
 static err_t bits_of(struct cql_call *c, const struct cql_resource *r, uint32_t *bits)
 {
     const struct cql_permission_tree *t = c->statement->tree->permission;
-    *bits = (t->all ? PERMIT_ALL : wanted_bits(t)) & resource_applicable(r);
+    *bits = (t->all ? PERMIT_ALL : roles_wanted_bits(t)) & resource_applicable(r);
     if (*bits) return ERR_OK;
     return diag_fail(&c->diag, ERR_SYNTAX,
                      "Resource type %s does not support any of the requested permissions",
@@ -275,7 +272,7 @@ static err_t permit_grant(struct cql_call *c)
 {
     struct cql_resource r;
     uint32_t bits = 0;
-    err_t e = resource_of(c, &r);
+    err_t e = roles_resource(c, &r);
     if (!e) e = bits_of(c, &r, &bits);
     if (!e && logs_in(c)) e = permit_resource(c, &r, PERMIT_AUTHORIZE);
     for (enum cql_permission p = 0; p < PERMIT_KINDS && !e && logs_in(c); p++)
@@ -320,12 +317,12 @@ static err_t grant(struct cql_call *c)
     char text[RESOURCE_TEXT_MAX];
     struct buf b = buf_over(text, sizeof(text));
     err_t e = permit_not_anonymous(c);
-    if (!e) e = resource_of(c, &r);
+    if (!e) e = roles_resource(c, &r);
     if (!e) e = bits_of(c, &r, &bits);
     if (e) return e;
-    if (!role_exists(c, t->to))
+    if (!roles_exists(c, t->to))
         return diag_fail(&c->diag, ERR_INVALID, "Role %.*s doesn't exist", SLICE_ARG(t->to));
-    if (!resource_exists(c, &r)) {
+    if (!roles_resource_exists(c, &r)) {
         resource_put(&b, &r);
         return diag_fail(&c->diag, ERR_INVALID, "Resource %.*s doesn't exist",
                          SLICE_ARG(buf_view(&b)));
@@ -333,279 +330,9 @@ static err_t grant(struct cql_call *c)
     if (give) e = system_check(c, &r, bits);
     if (e) return e;
     resource_put_name(&b, &r);
-    e = as_invalid(c,
-                   users_permit(users_of(c), t->to, buf_view(&b), bits, give, &changed, &c->diag));
+    e = as_invalid(
+        c, users_permit(roles_users(c), t->to, buf_view(&b), bits, give, &changed, &c->diag));
     if (!e && changed != bits && !t->all) warn_unchanged(c, &r, bits & ~changed, give);
-    return e;
-}
-
-/* --- results
- * -----------------------------------------------------------------------------------------------------------
- */
-
-static err_t rows_begin(struct cql_call *c, const char *table, const char *const *names,
-                        const char *const *types, uint32_t count)
-{
-    struct cql_column *columns = arena_take(c->arena, count * sizeof(*columns));
-    if (!columns) return diag_fail(&c->diag, ERR_NO_MEMORY, "no memory for the result");
-    for (uint32_t i = 0; i < count; i++) {
-        columns[i] =
-            (struct cql_column){SLICE("system_auth"), slice_of(table), slice_of(names[i]), NULL};
-        err_t e = type_parse(slice_of(types[i]), c->arena, &columns[i].type, &c->diag);
-        if (e) return e;
-    }
-    c->result.kind = CQL_ROWS;
-    c->result.metadata = (struct cql_metadata){.columns = columns, .count = count};
-    cql_result_id(&c->result.metadata);
-    c->result.metadata_changed = true;
-    c->result.rows = buf_make(CQL_RESULT_BYTES_MAX);
-    return ERR_OK;
-}
-
-static void put_text(struct cql_call *c, const char *text)
-{
-    size_t len = strlen(text);
-    buf_be(&c->result.rows, len, 4);
-    buf_put(&c->result.rows, text, len);
-}
-
-static void put_bool(struct cql_call *c, bool b)
-{
-    buf_be(&c->result.rows, 1, 4);
-    buf_be(&c->result.rows, b, 1);
-}
-
-/* --- LIST ROLES, LIST USERS
- * --------------------------------------------------------------------------------------------- */
-
-static err_t take_user(void *ctx, const struct user *u)
-{
-    return vec_push(ctx, u);
-}
-
-struct direct {
-    struct slice member;
-    struct vec roles; /* of char [USERS_NAME_MAX + 1] */
-};
-
-static err_t take_direct(void *ctx, const char *role, const char *member)
-{
-    struct direct *d = ctx;
-    char name[USERS_NAME_MAX + 1] = "";
-    if (!slice_is(d->member, member)) return ERR_OK;
-    (void)slice_to_cstr(slice_of(role), name, sizeof(name));
-    return vec_push(&d->roles, name);
-}
-
-static bool is_direct(const struct direct *d, const char *name)
-{
-    bool is = slice_is(d->member, name);
-    for (size_t i = 0; i < d->roles.count && !is; i++) is = strcmp(vec_at(&d->roles, i), name) == 0;
-    return is;
-}
-
-static int user_order(const void *a, const void *b)
-{
-    return strcmp(((const struct user *)a)->name, ((const struct user *)b)->name);
-}
-
-/* Whose roles: everyone's (at NULL), or of one. */
-static err_t list_whose(struct cql_call *c, struct slice *of, bool *recursive)
-{
-    const struct cql_permission_tree *p = c->statement->tree->permission;
-    struct cql_resource all = {.kind = RESOURCE_ALL_ROLES};
-    uint32_t bits = 0;
-    *of = p ? p->to : (struct slice){0};
-    *recursive = !p || !p->no_recursive;
-    err_t e = permit_not_anonymous(c);
-    if (e) return e;
-    if (of->at && !role_exists(c, *of))
-        return diag_fail(&c->diag, ERR_INVALID, "<role %.*s> doesn't exist", SLICE_ARG(*of));
-    e = permit_bits(c, &all, &bits);
-    if (e || bits & 1U << PERMIT_DESCRIBE) return e;
-    if (!of->at) {
-        *of = own_name(c);
-        if (!p) *recursive = false;
-        return ERR_OK;
-    }
-    if (users_is_member(users_of(c), own_name(c), *of)) return ERR_OK;
-    return diag_fail(&c->diag, ERR_FORBIDDEN,
-                     "You are not authorized to view roles granted to %.*s ", SLICE_ARG(*of));
-}
-
-static err_t put_users(struct cql_call *c, const struct vec *all, const struct direct *d,
-                       struct slice of, bool recursive)
-{
-    bool users = c->statement->tree->list_users;
-    for (size_t i = 0; i < all->count; i++) {
-        const struct user *u = vec_at(all, i);
-        bool in = !of.at || (recursive ? users_is_member(users_of(c), of, slice_of(u->name))
-                                       : is_direct(d, u->name));
-        if (!in || (users && u->no_login)) continue;
-        put_text(c, u->name);
-        put_bool(c, users ? is_super_role(c, slice_of(u->name)) : u->role == ROLE_ADMIN);
-        if (!users) {
-            put_bool(c, !u->no_login);
-            buf_be(&c->result.rows, 4, 4); /* options: an empty map */
-            buf_be(&c->result.rows, 0, 4);
-        }
-        put_text(c, "ALL");
-        c->result.row_count++;
-    }
-    return c->result.rows.err;
-}
-
-static err_t list_roles(struct cql_call *c)
-{
-    static const char *const names[] = {"role", "super", "login", "options", "datacenters"};
-    static const char *const types[] = {"text", "boolean", "boolean", "map<text, text>", "text"};
-    static const char *const user_names[] = {"name", "super", "datacenters"};
-    static const char *const user_types[] = {"text", "boolean", "text"};
-    struct slice of;
-    bool recursive, users = c->statement->tree->list_users;
-    err_t e = list_whose(c, &of, &recursive);
-    if (e) return e;
-    struct vec all = vec_make(sizeof(struct user), USERS_MAX);
-    struct direct d = {of, vec_make(USERS_NAME_MAX + 1, USERS_MAX)};
-    e = users_each(users_of(c), take_user, &all);
-    if (!e) e = users_members(users_of(c), take_direct, &d);
-    if (e) (void)diag_fail(&c->diag, e, "the roles can not be listed");
-    if (all.count) qsort(all.items, all.count, all.item_size, user_order);
-    if (!e)
-        e = users ? rows_begin(c, "users", user_names, user_types, COUNT_OF(user_names))
-                  : rows_begin(c, "roles", names, types, COUNT_OF(names));
-    if (!e) e = put_users(c, &all, &d, of, recursive);
-    vec_done(&all);
-    vec_done(&d.roles);
-    return e;
-}
-
-/* --- LIST PERMISSIONS
- * ----------------------------------------------------------------------------------------------------
- */
-
-struct permission_row {
-    char role[USERS_NAME_MAX + 1], resource[USERS_RESOURCE_MAX + 1];
-    uint32_t bits;
-};
-struct permissions {
-    struct cql_call *call;
-    struct slice of; /* at NULL: everyone */
-    struct cql_resource chain[4];
-    uint32_t chain_count; /* 0: any resource */
-    uint32_t bits;
-    struct vec rows;
-};
-
-static err_t take_permission(void *ctx, const char *role, const char *resource, uint32_t bits)
-{
-    struct permissions *x = ctx;
-    struct permission_row row = {.bits = bits & x->bits};
-    bool in = x->chain_count == 0;
-    if (!row.bits) return ERR_OK;
-    if (x->of.at && !users_is_member(users_of(x->call), x->of, slice_of(role))) return ERR_OK;
-    for (uint32_t i = 0; i < x->chain_count && !in; i++) {
-        char text[RESOURCE_TEXT_MAX];
-        struct buf b = buf_over(text, sizeof(text));
-        resource_put_name(&b, &x->chain[i]);
-        in = slice_is(buf_view(&b), resource);
-    }
-    if (!in) return ERR_OK;
-    (void)slice_to_cstr(slice_of(role), row.role, sizeof(row.role));
-    (void)slice_to_cstr(slice_of(resource), row.resource, sizeof(row.resource));
-    return vec_push(&x->rows, &row);
-}
-
-/* The level that a user has at the other doors is a permission on all keyspaces. */
-static err_t take_level(void *ctx, const struct user *u)
-{
-    return u->role == ROLE_NONE || u->role == ROLE_ADMIN
-               ? ERR_OK
-               : take_permission(ctx, u->name, "data", level_bits(u->role));
-}
-
-static int permission_order(const void *a, const void *b)
-{
-    const struct permission_row *x = a, *y = b;
-    int order = strcmp(x->role, y->role);
-    return order ? order : strcmp(x->resource, y->resource);
-}
-
-static err_t put_permissions(struct cql_call *c, struct permissions *x)
-{
-    static const char *const names[] = {"role", "username", "resource", "permission"};
-    static const char *const types[] = {"text", "text", "text", "text"};
-    if (!x->rows.count) return ERR_OK; /* as there: no rows are a void result */
-    err_t e = rows_begin(c, "permissions", names, types, COUNT_OF(names));
-    qsort(x->rows.items, x->rows.count, x->rows.item_size, permission_order);
-    for (size_t i = 0; i < x->rows.count && !e; i++) {
-        const struct permission_row *row = vec_at(&x->rows, i);
-        const struct permission_row *next = i + 1 < x->rows.count ? vec_at(&x->rows, i + 1) : NULL;
-        if (next && permission_order(row, next) == 0) { /* its level, and what was granted */
-            ((struct permission_row *)(uintptr_t)next)->bits |= row->bits;
-            continue;
-        }
-        struct cql_resource r;
-        char text[RESOURCE_TEXT_MAX];
-        struct buf b = buf_over(text, sizeof(text));
-        if (resource_parse(slice_of(row->resource), &r))
-            resource_put(&b, &r);
-        else
-            buf_text(&b, row->resource);
-        buf_char(&b, 0);
-        for (enum cql_permission p = 0; p < PERMIT_KINDS; p++) {
-            if (!(row->bits & 1U << p)) continue;
-            put_text(c, row->role);
-            put_text(c, row->role);
-            put_text(c, text);
-            put_text(c, permission_name(p));
-            c->result.row_count++;
-        }
-        e = c->result.rows.err;
-    }
-    return e;
-}
-
-static err_t may_list(struct cql_call *c, struct slice of)
-{
-    struct cql_resource r = {.kind = of.at ? RESOURCE_ROLE : RESOURCE_ALL_ROLES,
-                             .name = {.name = of}};
-    uint32_t bits = 0;
-    if (session_is_super(c) || (of.at && users_is_member(users_of(c), own_name(c), of)))
-        return ERR_OK;
-    err_t e = permit_bits(c, &r, &bits);
-    if (e || bits & 1U << PERMIT_DESCRIBE) return e;
-    return diag_fail(&c->diag, ERR_FORBIDDEN, "You are not authorized to view %.*s's permissions",
-                     of.at ? (int)of.len : 8, of.at ? (const char *)of.at : "everyone");
-}
-
-static err_t list_permissions(struct cql_call *c)
-{
-    const struct cql_permission_tree *t = c->statement->tree->permission;
-    struct permissions x = {.call = c, .of = t->to, .bits = t->all ? PERMIT_ALL : wanted_bits(t)};
-    err_t e = permit_not_anonymous(c);
-    if (!e && t->has_resource) e = resource_of(c, &x.chain[0]);
-    if (e) return e;
-    if (t->has_resource && !resource_exists(c, &x.chain[0])) {
-        char text[RESOURCE_TEXT_MAX];
-        struct buf b = buf_over(text, sizeof(text));
-        resource_put(&b, &x.chain[0]);
-        return diag_fail(&c->diag, ERR_INVALID, "%.*s doesn't exist", SLICE_ARG(buf_view(&b)));
-    }
-    if (t->to.at && !role_exists(c, t->to))
-        return diag_fail(&c->diag, ERR_INVALID, "<role %.*s> doesn't exist", SLICE_ARG(t->to));
-    e = may_list(c, t->to);
-    if (e) return e;
-    x.chain_count = t->has_resource;
-    while (t->has_resource && !t->no_recursive && x.chain_count < COUNT_OF(x.chain) &&
-           resource_parent(&x.chain[x.chain_count - 1], &x.chain[x.chain_count]))
-        x.chain_count++;
-    x.rows = vec_make(sizeof(struct permission_row), LIST_MAX);
-    e = users_permits(users_of(c), take_permission, &x);
-    if (!e) e = users_each(users_of(c), take_level, &x);
-    if (e) (void)diag_fail(&c->diag, e, "the permissions can not be listed");
-    if (!e) e = put_permissions(c, &x);
-    vec_done(&x.rows);
     return e;
 }
 
@@ -619,12 +346,12 @@ static const struct {
     [CQL_CREATE_ROLE] = {permit_create, create_role},
     [CQL_ALTER_ROLE] = {permit_alter, alter_role},
     [CQL_DROP_ROLE] = {permit_drop, drop_role},
-    [CQL_LIST_ROLES] = {NULL, list_roles},
+    [CQL_LIST_ROLES] = {NULL, roles_list},
     [CQL_GRANT_ROLE] = {permit_membership, membership},
     [CQL_REVOKE_ROLE] = {permit_membership, membership},
     [CQL_GRANT] = {permit_grant, grant},
     [CQL_REVOKE] = {permit_grant, grant},
-    [CQL_LIST_PERMISSIONS] = {NULL, list_permissions},
+    [CQL_LIST_PERMISSIONS] = {NULL, roles_list_permissions},
 };
 
 static err_t roles_prepare(struct cql_preparing *p, const struct cql_statement_tree *t)

@@ -32,6 +32,10 @@ MUST_CHECK err_t table_options_of(const struct store_table *t, struct arena *a,
  * skipped. */
 MUST_CHECK err_t table_options_take(const struct cql_properties *p, struct arena *a,
                                     struct table_options *io, struct diag *d);
+/* compaction alone: a class of its own chance for bloom filters, where none is given
+ * (table_options_compaction.c). */
+MUST_CHECK err_t table_compaction_take(const struct cql_property *p, struct arena *a,
+                                       struct table_options *io, bool bloom_given, struct diag *d);
 /* Into a table that is to be made: what is not a default. */
 MUST_CHECK err_t table_options_give(const struct table_options *o, struct arena *a,
                                     struct store_table *t);
