@@ -227,28 +227,62 @@ err_t dial_write(struct dial *c, struct slice bytes, struct diag *d)
     return e;
 }
 
+/* Zero bytes and ERR_OK: nothing was there yet, it has waited. */
+static err_t read_once(struct dial *c, void *to, size_t size, int64_t until, size_t *got,
+                       struct diag *d)
+{
+    *got = 0;
+    if (c->ssl) {
+        int n = SSL_read_ex(c->ssl, to, size, got);
+        return n == 1 ? ERR_OK : tls_wants(c, n, "reading failed", until, d);
+    }
+    ssize_t n = recv(c->fd, to, size, 0);
+    if (n == 0) return diag_fail(d, ERR_PEER, "%s has closed the connection", c->peer);
+    if (n < 0) return plain_failed(c, POLLIN, until, d);
+    *got = (size_t)n;
+    return ERR_OK;
+}
+
 err_t dial_read(struct dial *c, void *to, size_t size, struct diag *d)
 {
     int64_t until = deadline(c);
     uint8_t *at = to;
     err_t e = ERR_OK;
-    while (!e && size > 0) {
-        size_t got = 0;
-        if (c->ssl) {
-            int n = SSL_read_ex(c->ssl, at, size, &got);
-            if (n != 1) e = tls_wants(c, n, "reading failed", until, d);
-        } else {
-            ssize_t n = recv(c->fd, at, size, 0);
-            if (n == 0) return diag_fail(d, ERR_PEER, "%s has closed the connection", c->peer);
-            if (n < 0)
-                e = plain_failed(c, POLLIN, until, d);
-            else
-                got = (size_t)n;
-        }
-        at += got;
-        size -= got;
-    }
+    for (size_t got; !e && size > 0; at += got, size -= got)
+        e = read_once(c, at, size, until, &got, d);
     return e;
+}
+
+err_t dial_read_some(struct dial *c, void *to, size_t size, size_t *got, struct diag *d)
+{
+    int64_t until = deadline(c);
+    err_t e;
+    do e = read_once(c, to, size, until, got, d);
+    while (!e && *got == 0);
+    return e;
+}
+
+err_t dial_await(struct dial *const *c, size_t count, size_t *which, struct diag *d)
+{
+    struct pollfd p[DIAL_AWAIT_MAX];
+    INVARIANT(count > 0 && count <= DIAL_AWAIT_MAX);
+    int64_t until = deadline(c[0]);
+    for (size_t i = 0; i < count; i++) {
+        p[i] = (struct pollfd){c[i]->fd, POLLIN, 0};
+        *which = i;
+        if (c[i]->ssl && SSL_pending(c[i]->ssl) > 0) return ERR_OK;
+    }
+    for (;;) {
+        int64_t left_ms = (until - clock_mono_ns()) / 1000000;
+        if (left_ms <= 0) return timed_out(c[0], d);
+        int n = poll(p, count, (int)MIN(left_ms, INT64_C(1000000)));
+        if (n < 0 && errno != EINTR) return diag_errno(d, errno, "waiting for %s", c[0]->peer);
+        for (size_t i = 0; n > 0 && i < count; i++)
+            if (p[i].revents) {
+                *which = i;
+                return ERR_OK;
+            }
+    }
 }
 
 void dial_rest(int64_t ms)

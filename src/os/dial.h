@@ -23,6 +23,12 @@ MUST_CHECK err_t dial_open(const struct dial_options *o, struct dial **out, stru
 void dial_close(struct dial *c);                                                 /* NULL is fine */
 MUST_CHECK err_t dial_write(struct dial *c, struct slice bytes, struct diag *d); /* all of it */
 MUST_CHECK err_t dial_read(struct dial *c, void *to, size_t size, struct diag *d); /* exactly */
+/* What has come, one byte at least and `size` at most. */
+MUST_CHECK err_t dial_read_some(struct dial *c, void *to, size_t size, size_t *got, struct diag *d);
+/* Waits until one of these (DIAL_AWAIT_MAX at most) has something to read, or has ended: *which.
+ * The first one's timeout counts. */
+enum { DIAL_AWAIT_MAX = 64 };
+MUST_CHECK err_t dial_await(struct dial *const *c, size_t count, size_t *which, struct diag *d);
 /* Reading will wait this long instead, from now on. */
 void dial_timeout(struct dial *c, int64_t timeout_ms);
 /* Rests before asking again: for a caller that polls what has no way to tell it. */
