@@ -278,6 +278,7 @@ static void options_of_text(struct slice text, struct arena *a, struct store_tab
         o[n].name = arena_slice(a, slice_trim((struct slice){one.at, name}));
         o[n++].value = arena_slice(a, slice_trim(value));
         from = i + (uint32_t)sizeof joint - 1;
+        if (!end) i = from - 1; /* joints do not share their spaces */
     }
     t->options = o;
     t->option_count = n;
