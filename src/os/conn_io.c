@@ -138,3 +138,13 @@ bool conn_peer_common_name(const struct conn *c, char *out, size_t cap)
     OPENSSL_free(text);
     return told;
 }
+
+const char *conn_tls_protocol(const struct conn *c)
+{
+    return c->ssl ? SSL_get_version(c->ssl) : NULL;
+}
+
+const char *conn_tls_cipher(const struct conn *c)
+{
+    return c->ssl ? SSL_get_cipher_name(c->ssl) : NULL;
+}

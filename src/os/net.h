@@ -85,6 +85,10 @@ bool conn_peer_name(const struct conn *c, char *out, size_t cap);
 /* Its CN alone; false when there is none, more than one, or one with a NUL inside. */
 bool conn_peer_common_name(const struct conn *c, char *out, size_t cap);
 
+/* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; NULL on a plain connection. */
+const char *conn_tls_protocol(const struct conn *c);
+const char *conn_tls_cipher(const struct conn *c);
+
 /* Raises this process's limit on open descriptors as far as it may; returns it. At start, once. */
 uint64_t net_descriptors_raise(void);
 /* Who listens on this TCP port of this machine: "pid 4242 (java)"; false when nobody or unknown. */

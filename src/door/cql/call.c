@@ -96,6 +96,7 @@ void cql_link_answer(struct call *c)
 {
     struct link *l = c->link;
     l->calls--;
+    if (c->cql.result.kind == CQL_SET_KEYSPACE && !c->cql.err) clients_update(l);
     if (l->conn && !l->closing) answer_call(c);
     cql_link_part_left(c); /* the call itself counts as one */
 }
@@ -293,6 +294,7 @@ static void count_request(struct link *l, const struct native_head *h)
 {
     if (h->opcode < COUNT_OF(l->shard->counts.requests))
         count_up(&l->shard->counts.requests[h->opcode], 1);
+    count_up(&l->card.requests, 1);
 }
 
 void cql_link_call(struct link *l, const struct native_head *h, struct slice body,

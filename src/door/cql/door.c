@@ -56,6 +56,7 @@ static err_t make_shards(struct cql_door *k, struct diag *d)
         char name[24];
         s->door = k;
         s->waiting_last = &s->waiting;
+        gate_init(&s->roster_gate);
         s->out = buf_make(ANSWER_MAX);
         s->scratch = buf_make(ANSWER_MAX);
         s->bytes_max = k->options.bytes_max / (size_t)k->shard_count;
@@ -103,6 +104,7 @@ err_t cql_door_open(const struct cql_door_options *o, struct cql_door **out, str
         cql_door_close(k);
         return e;
     }
+    cql_clients_from(o->cql, clients_each, k);
     cql_listen(o->cql, events_schema, k); /* last: there is no way back but cql_close */
     *out = k;
     return ERR_OK;
@@ -173,12 +175,14 @@ static void shard_end(struct shard *s)
     buf_done(&s->out);
     buf_done(&s->scratch);
     mem_give(s->unpacked);
+    gate_done(&s->roster_gate);
 }
 
 void cql_door_close(struct cql_door *k)
 {
     if (!k) return;
     cql_door_stop(k);
+    if (k->stop_begun) cql_clients_from(k->options.cql, NULL, NULL);
     login_room_close(k->logins); /* when opening has failed halfway */
     if (k->stop_begun) wait_for(k, &k->empty, k->shard_count);
     for (int i = 0; i < k->shard_count; i++)

@@ -22,6 +22,8 @@ struct cql {
     bool login;
     void (*changed)(void *ctx, const struct cql_schema_change *change);
     void *ctx;
+    cql_clients_fn *clients;
+    void *clients_ctx;
     struct gate gate;
     struct cql_call *later, *held;
     uint32_t held_count;
@@ -279,6 +281,28 @@ void cql_listen(struct cql *c, void (*changed)(void *ctx, const struct cql_schem
 {
     c->changed = changed;
     c->ctx = ctx;
+}
+
+void cql_clients_from(struct cql *c, cql_clients_fn *each, void *ctx)
+{
+    c->clients = each;
+    c->clients_ctx = ctx;
+}
+
+static void met(void *to, const struct cql_client *c)
+{
+    buf_printf(to, "%s %s %s v%d %s '%s' %llu %s\n", c->address, c->port ? "port" : "no port",
+               c->session->driver_name, c->session->protocol, c->stage, c->session->keyspace,
+               (unsigned long long)c->requests, c->tls_protocol ? c->tls_protocol : "plain");
+}
+
+char *kit_clients(struct kit *k)
+{
+    struct buf out = buf_make(MIB(1));
+    engine.clients(engine.clients_ctx, met, &out);
+    char *text = arena_text(k->arena, slice_of(buf_cstr(&out)));
+    buf_done(&out);
+    return text;
 }
 
 void kit_changed(const char *change, const char *target, const char *keyspace, const char *name)

@@ -19,6 +19,8 @@ void kit_open(struct kit *k);
 void kit_close(struct kit *k);
 void kit_release(void); /* ends all that is held, from another thread, and waits for that */
 uint32_t kit_held(void);
+/* What system_views.clients would have: one line a client, sorted by nothing. */
+char *kit_clients(struct kit *k);
 void kit_changed(const char *change, const char *target, const char *keyspace, const char *name);
 
 struct client {

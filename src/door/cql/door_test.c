@@ -420,6 +420,23 @@ TEST(only_a_little_may_be_said_before_a_login)
 /* --- events
  * ------------------------------------------------------------------------------------------ */
 
+TEST(clients_are_listed_as_they_are)
+{
+    struct kit k = {0};
+    kit_open(&k);
+    struct client a = client_ready(&k, 4, NULL), b = client_open(&k, 5);
+    client_text(&a, 1, "use one");
+    client_expect(&a, 1, NATIVE_OP_RESULT);
+    client_put(&b, NATIVE_OP_OPTIONS, 1, &nothing);
+    client_expect(&b, 1, NATIVE_OP_SUPPORTED);
+    char *text = kit_clients(&k);
+    CHECK(strstr(text, "127.0.0.1 port the kit v4 ready 'one' 2 plain\n"));
+    CHECK(strstr(text, "127.0.0.1 port  v0 established '' 1 plain\n"));
+    client_close(&a);
+    client_close(&b);
+    kit_close(&k);
+}
+
 static void listen_to(struct client *c, struct slice what)
 {
     struct native_request r = {.events = &what, .event_count = 1};

@@ -95,6 +95,7 @@ static void *link_open(void *door, struct conn *conn)
     snprintf(session->peer, sizeof(session->peer), "%s", conn_peer(conn));
     conn_local(conn, session->address, sizeof(session->address), &session->port);
     metric_add(METRIC_cql_conns, 1);
+    clients_enter(l);
     conn_deadline(conn, LOGIN_MS);
     return l;
 }
@@ -143,6 +144,7 @@ static void link_closed(void *state, struct conn *conn)
     l->conn = NULL;
     l->closing = true;
     metric_add(METRIC_cql_conns, -1);
+    clients_leave(l);
     events_forget(l);
     forget_waiting(l);
     input_end(l);

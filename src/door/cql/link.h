@@ -59,6 +59,14 @@ static inline void count_up(_Atomic uint64_t *n, uint64_t by)
                           memory_order_relaxed);
 }
 
+struct card { /* of a link, for the list of clients: clients.c */
+    struct card *next, **link;
+    struct cql_session session; /* as it was when something changed */
+    _Atomic uint64_t requests;
+    const char *tls_protocol, *tls_cipher;
+    uint8_t stage;
+};
+
 struct shard {
     struct cql_door *door;
     struct loop *loop;
@@ -80,6 +88,9 @@ struct shard {
     uint8_t *unpacked;  /* a segment's payload */
     struct frames frames;
     struct shard_counts counts;
+    struct gate roster_gate; /* roster, its cards, roster_count */
+    struct card *roster;
+    uint32_t roster_count;
     bool stopping, closed, gathering; /* gathering: what is answered now is flushed by who set it */
 };
 
@@ -105,6 +116,7 @@ struct link {
     struct shard *shard;
     struct conn *conn; /* NULL: it has gone; the link stays until its calls are back */
     struct cql_session session;
+    struct card card;
     uint8_t stage, version; /* version: 0 before STARTUP */
     uint8_t compression;    /* enum native_compression */
     uint8_t errors;         /* in a row, within one segment */
@@ -164,6 +176,12 @@ void out_close(struct link *l, size_t begun);
 /* An open message with `rows` behind it, which stay with the call until they have left. */
 void out_close_rows(struct call *c, size_t begun);
 void out_flush(struct shard *s);
+
+/* clients.c */
+void clients_enter(struct link *l);
+void clients_update(struct link *l); /* the session or the stage is another */
+void clients_leave(struct link *l);
+cql_clients_fn clients_each; /* any thread */
 
 /* events.c */
 void events_register(struct link *l, enum native_event_kind kind);

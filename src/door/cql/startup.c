@@ -114,6 +114,7 @@ void startup_begin(struct link *l, const struct native_head *h, const struct nat
         l->stage = STAGE_LOGIN;
     else
         admit(l);
+    clients_update(l);
 }
 
 /* --- REGISTER --------------------------------------------------------------------------------- */
@@ -181,6 +182,7 @@ static void login_done(struct login_guest *g)
             answer_error(l, l->version, x->asked.stream, err_cql(x->err), "%s", x->diag.what);
         } else {
             admit(l);
+            clients_update(l);
             answer_simple(l, &x->asked, &answer, NATIVE_OP_AUTH_SUCCESS);
         }
         out_flush(l->shard);
