@@ -1,8 +1,7 @@
-#include "exec/exec_int.h"
+#include "exec/statements.h"
 
 #include "base/hash.h"
 #include "base/say.h"
-#include "os/clock.h"
 
 #include <stdio.h>
 
@@ -174,16 +173,6 @@ static err_t run_select(struct exec_call *x, const struct statement *s, struct d
              : query_select(x->world->store, x->world->log, &plan, x->limits, &x->sink->result, d);
 }
 
-static err_t run_insert(struct exec_call *x, const struct statement *s, struct diag *d)
-{
-    struct catalog_view view = {x->world->catalog, slice_of(x->session->keyspace)};
-    struct sql_catalog port = catalog_port(&view);
-    struct eval_context context = {.now_ms = x->limits->now_ms, .epoch = (uint64_t)clock_wall_us()};
-    struct plan_insert plan;
-    err_t e = sql_bind_insert(s, &port, &context, x->arena, &plan, d);
-    return e ? e : query_insert(x->world->store, &plan, clock_wall_us(), d);
-}
-
 static err_t (*const runners[])(struct exec_call *, const struct statement *, struct diag *) = {
     [STATEMENT_CREATE_SOURCE] = run_in_project,
     [STATEMENT_CREATE_TOPIC] = run_create_topic,
@@ -194,7 +183,6 @@ static err_t (*const runners[])(struct exec_call *, const struct statement *, st
     [STATEMENT_TRUNCATE] = run_truncate,
     [STATEMENT_USE] = run_use,
     [STATEMENT_SELECT] = run_select,
-    [STATEMENT_INSERT] = run_insert,
     [STATEMENT_DESCRIBE] = exec_describe,
     [STATEMENT_SHOW] = exec_show,
 };
@@ -202,20 +190,61 @@ static err_t (*const runners[])(struct exec_call *, const struct statement *, st
 static err_t run_one(struct exec_call *x, const struct statement *s, struct diag *d)
 {
     if ((size_t)s->kind < COUNT_OF(runners) && runners[s->kind]) return runners[s->kind](x, s, d);
-    (void)diag_fail(d, ERR_UNSUPPORTED, "this statement is not available yet: %.*s",
-                    (int)MIN(s->text.len, 60u), (const char *)s->text.at);
-    return diag_hint(d, "UPDATE and DELETE come with the CQL door");
+    return diag_fail(d, ERR_UNSUPPORTED, "this statement is not available yet: %.*s",
+                     (int)MIN(s->text.len, 60u), (const char *)s->text.at);
+}
+
+/* Everything is read before anything runs. */
+static err_t parse_pieces(struct exec_call *x, const struct exec_piece *pieces, uint32_t count,
+                          struct script *scripts, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < count; i++) {
+        if (pieces[i].cql)
+            e = exec_cql_check(x, pieces[i].text, d);
+        else
+            e = sql_parse(pieces[i].text, "statement", x->session->dialect, x->arena, &scripts[i],
+                          d);
+        if (e) exec_place(d, &pieces[i]);
+    }
+    return e;
+}
+
+static err_t run_piece(struct exec_call *x, const struct exec_piece *p, const struct script *script,
+                       struct diag *d)
+{
+    err_t e = ERR_OK;
+    if (p->cql) return exec_cql_run(x, p->text, d);
+    for (uint32_t i = 0; !e && i < script->count; i++) e = run_one(x, &script->statements[i], d);
+    return e;
+}
+
+static err_t run_text(struct exec_call *x, struct slice text, struct diag *d)
+{
+    struct exec_piece *pieces = NULL;
+    uint32_t count = 0;
+    err_t e = exec_cut(text, x->arena, &pieces, &count, d);
+    if (e) return e;
+    struct script *scripts = arena_take(x->arena, (count + 1) * sizeof(*scripts));
+    if (!scripts) return diag_fail(d, ERR_NO_MEMORY, "no memory for the statements");
+    e = parse_pieces(x, pieces, count, scripts, d);
+    for (uint32_t i = 0; !e && i < count; i++) {
+        e = run_piece(x, &pieces[i], &scripts[i], d);
+        if (e) exec_place(d, &pieces[i]);
+    }
+    return e;
 }
 
 err_t exec_run(struct exec_session *session, struct slice text, const struct query_limits *limits,
                const struct exec_sink *sink, struct diag *d)
 {
-    struct script script = {0};
+    if (text.len > SQL_TEXT_MAX)
+        return diag_fail(d, ERR_TOO_BIG, "the text is %u bytes, more than %u", text.len,
+                         (unsigned)SQL_TEXT_MAX);
     struct arena *arena = arena_new(STATEMENT_BYTES_MAX);
     if (!arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the statement");
     struct exec_call call = {session, session->world, limits, sink, arena};
-    err_t e = sql_parse(text, "statement", session->dialect, arena, &script, d);
-    for (uint32_t i = 0; !e && i < script.count; i++) e = run_one(&call, &script.statements[i], d);
+    err_t e = run_text(&call, text, d);
     arena_free(arena);
     return e;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "flow/flow.h"
+#include "users/users.h"
 
 /* --- catalog: which names exist
  * ------------------------------------------------------------------- * Tables come from the store,
@@ -39,16 +40,20 @@ MUST_CHECK err_t topic_options(const struct sql_options *o, const char *file, in
 
 /* --- running ---------------------------------------------------------------------------------- */
 
+struct cql;
 struct exec_world {
     struct log *log;
     struct store *store;
     struct catalog *catalog;
     struct flow *flow; /* NULL when no project runs */
+    struct cql *cql;   /* what runs CQL's own statements; NULL: they are refused */
 };
 struct exec_session {
     struct exec_world *world;
     char keyspace[64]; /* of USE; "" for none */
     enum sql_dialect dialect;
+    /* Who asks, for statements that ask for permissions; "": who owns the data, and may do all. */
+    char user[USERS_NAME_MAX + 1];
 };
 struct exec_sink {
     struct query_result result;                /* rows, for statements that have some */

@@ -1,6 +1,7 @@
 /* Goal: a statement means what it says against a real log and store; what is declared is checked;
  * answers are rendered as people and scripts expect. Method: a world in a directory of the test's.
  */
+#include "cql/cql.h"
 #include "exec/render.h"
 
 #include "test.h"
@@ -25,6 +26,9 @@ static bool set_up(struct fixture *f)
     CHECK_OK(store_open(&(struct store_options){.dir = dir}, &f->world.store, &d), &d);
     if (!f->world.log || !f->world.store) return false;
     CHECK_OK(catalog_new(f->world.store, f->world.log, &f->world.catalog), NULL);
+    CHECK_OK(cql_open(&(struct cql_options){.store = f->world.store, .log = f->world.log},
+                      &f->world.cql, &d),
+             &d);
     f->session = (struct exec_session){.world = &f->world, .dialect = DIALECT_SLUICE};
     return f->world.catalog != NULL;
 }
@@ -32,6 +36,7 @@ static bool set_up(struct fixture *f)
 static void tear_down(struct fixture *f)
 {
     catalog_free(f->world.catalog);
+    if (f->world.cql) cql_close(f->world.cql);
     if (f->world.store) store_close(f->world.store);
     if (f->world.log) log_close(f->world.log);
     buf_done(&f->out);
@@ -87,6 +92,97 @@ TEST(exec_makes_fills_reads_and_drops_a_table)
         CHECK_TEXT(buf_cstr(&f.out), " a\n---\n\n(0 rows)\n");
         CHECK_OK(run(&f, RENDER_TABLE, "DROP TABLE k.t; DROP TABLE IF EXISTS k.t", &d), &d);
         CHECK_ERR(run(&f, RENDER_TABLE, "SELECT a FROM k.t", &d), ERR_UNKNOWN_TABLE);
+    }
+    tear_down(&f);
+}
+
+TEST(exec_runs_what_is_cqls_alone)
+{
+    struct fixture f;
+    struct diag d;
+    if (set_up(&f)) {
+        CHECK_OK(run(&f, RENDER_TABLE, create, &d), &d);
+        CHECK_OK(run(&f, RENDER_TABLE,
+                     "CREATE TYPE k.address (street text, no int);\n"
+                     "ALTER TABLE k.t ADD (tags set<text>, home frozen<address>);\n"
+                     "INSERT INTO k.t (a, c, b) VALUES (1, 10, 'one') IF NOT EXISTS;",
+                     &d),
+                 &d);
+        CHECK(strstr(buf_cstr(&f.out), "CREATED TYPE k.address\n") != NULL);
+        CHECK(strstr(buf_cstr(&f.out), "UPDATED TABLE k.t\n") != NULL);
+        CHECK(strstr(buf_cstr(&f.out), " [applied]\n-----------\n true\n\n(1 row)\n") != NULL);
+        CHECK_OK(run(&f, RENDER_JSON,
+                     "USE k; UPDATE t SET tags = {'x', 'y;z'}, home = {street: 'A', no: 2} WHERE a "
+                     "= 1 AND c = 10; SELECT a, b, c FROM t WHERE a = 1; SELECT JSON tags, home "
+                     "FROM t",
+                     &d),
+                 &d);
+        CHECK_TEXT(buf_cstr(&f.out),
+                   "{\"a\": 1, \"b\": \"one\", \"c\": 10}\n{\"[json]\": \"{\\\"tags\\\": "
+                   "[\\\"x\\\", \\\"y;z\\\"], \\\"home\\\": {\\\"street\\\": \\\"A\\\", "
+                   "\\\"no\\\": 2}}\"}\n");
+        CHECK_OK(run(&f, RENDER_CSV,
+                     "BEGIN BATCH DELETE FROM k.t WHERE a = 1 AND c = 10; INSERT INTO k.t (a, c) "
+                     "VALUES (2, 3); APPLY BATCH; -- done\nSELECT a, c FROM k.t",
+                     &d),
+                 &d);
+        CHECK_TEXT(buf_cstr(&f.out), "a,c\r\n2,3\r\n");
+        CHECK_OK(run(&f, RENDER_TABLE, "DROP KEYSPACE k", &d), &d);
+        CHECK_ERR(run(&f, RENDER_TABLE, "USE k", &d), ERR_UNKNOWN_NAME);
+    }
+    tear_down(&f);
+}
+
+TEST(exec_reads_pages_of_cql_until_the_last)
+{
+    struct fixture f;
+    struct diag d;
+    enum { ROWS = 12000 }; /* more than two pages */
+    if (set_up(&f)) {
+        struct buf text = buf_make(MIB(4));
+        CHECK_OK(run(&f, RENDER_TABLE, create, &d), &d);
+        for (int from = 0; from < ROWS; from += 100) {
+            buf_reset(&text);
+            buf_text(&text, "BEGIN UNLOGGED BATCH ");
+            for (int i = from; i < from + 100; i++)
+                buf_printf(&text, "INSERT INTO k.t (a, c) VALUES (1, %d);", i);
+            buf_text(&text, "APPLY BATCH");
+            CHECK_OK(run(&f, RENDER_TABLE, buf_cstr(&text), &d), &d);
+        }
+        CHECK_OK(run(&f, RENDER_CSV, "SELECT JSON c FROM k.t", &d), &d);
+        size_t lines = 0;
+        for (const char *at = buf_cstr(&f.out); (at = strchr(at, '\n')); at++) lines++;
+        CHECK_INT(lines, ROWS + 1);
+        buf_done(&text);
+    }
+    tear_down(&f);
+}
+
+TEST(exec_tells_the_place_of_a_mistake_in_the_whole_text)
+{
+    static const struct {
+        const char *text, *where;
+        err_t err;
+    } rows[] = {
+        {"USE k;\n  UPDATE t WHERE a = 1", "statement:2:12", ERR_SYNTAX},
+        {"UPDATE k.t SET b = 'x' WHERE a = 1 AND c = 1; SELEC 1", "statement:1:47", ERR_SYNTAX},
+        {"DELETE FROM k.t WHERE a = 1;\n\n SELECT x FROM k.t", "statement:3:9", ERR_UNKNOWN_COLUMN},
+        {"SELECT a FORM k.t", "statement:1:10", ERR_SYNTAX},
+    };
+    struct fixture f;
+    struct diag d;
+    if (set_up(&f)) {
+        CHECK_OK(run(&f, RENDER_TABLE, create, &d), &d);
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+            d = (struct diag){.err = ERR_OK};
+            CHECK_INT(run(&f, RENDER_TABLE, rows[i].text, &d), rows[i].err);
+            CHECK_TEXT(d.where, rows[i].where);
+        }
+        CHECK_ERR(run(&f, RENDER_TABLE, "UPDATE k.t SET nope = 1 WHERE a = 1 AND c = 1", &d),
+                  ERR_INVALID);
+        CHECK_TEXT(d.what, "Undefined column name nope in table k.t");
+        f.world.cql = (cql_close(f.world.cql), NULL);
+        CHECK_ERR(run(&f, RENDER_TABLE, "DELETE FROM k.t WHERE a = 1", &d), ERR_UNSUPPORTED);
     }
     tear_down(&f);
 }

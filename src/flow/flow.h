@@ -141,8 +141,6 @@ struct query_limits {
 MUST_CHECK err_t query_select(struct store *s, struct log *l, const struct plan_select *p,
                               const struct query_limits *limits, const struct query_result *into,
                               struct diag *d);
-MUST_CHECK err_t query_insert(struct store *s, const struct plan_insert *p, int64_t now_us,
-                              struct diag *d);
 /* Runs records (one JSON value each) through a stream's plan without log or store: fixtures,
  * previews. */
 struct trial {

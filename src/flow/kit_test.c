@@ -143,15 +143,34 @@ err_t world_select(struct world *w, const char *text, const struct query_result 
     return e ? e : query_select(w->store, w->log, plan, &limits, into, d);
 }
 
-err_t world_insert(struct world *w, const char *text, int64_t now_us, struct diag *d)
+void world_put(struct world *w, const char *id, const char *name, const char *n, int64_t now_us)
 {
-    struct script script;
-    struct plan_insert plan;
-    struct eval_context x = {.now_ms = now_us / 1000};
-    struct slice copy = arena_slice(w->arena, slice_of(text));
-    err_t e = sql_parse(copy, "test.sql", DIALECT_SLUICE, w->arena, &script, d);
-    if (!e) e = sql_bind_insert(&script.statements[0], &catalog, &x, w->arena, &plan, d);
-    return e ? e : query_insert(w->store, &plan, now_us, d);
+    const char *const names[] = {"id", "name", "n"}, *const texts[] = {id, name, n};
+    const struct store_table *t = store_table_find(w->store, SLICE("ks"), SLICE("users"));
+    struct store_write *write = NULL;
+    struct column columns[3];
+    uint16_t ids[3];
+    uint32_t count = 0, bad;
+    struct diag d = {0};
+    for (uint32_t i = 0; i < COUNT_OF(names); i++) {
+        const struct store_column *c = store_column_find(t, slice_of(names[i]));
+        struct value v;
+        if (!texts[i]) continue;
+        CHECK_OK(value_from_text(c->type, slice_of(texts[i]), w->arena, &v, &d), &d);
+        CHECK_OK(column_init(&columns[count], c->type, 1, w->arena), NULL);
+        CHECK_OK(column_set(&columns[count], 0, &v), NULL);
+        ids[count++] = c->id;
+    }
+    struct store_rows rows = {.table = t,
+                              .columns = columns,
+                              .column_ids = ids,
+                              .column_count = count,
+                              .count = 1,
+                              .timestamp_us = now_us,
+                              .now_ms = now_us / 1000};
+    CHECK_OK(store_write_begin(w->store, STORE_LIVE, MIB(1), &write, &d), &d);
+    CHECK_OK(store_write_rows(write, &rows, &bad, &d), &d);
+    CHECK_OK(store_write_commit(write, &d), &d);
 }
 
 err_t world_bind(struct world *w, const char *text, struct plan_stream *out, struct diag *d)

@@ -25,7 +25,8 @@ err_t world_add(struct world *w, const char *text, struct diag *d);
 err_t world_bind(struct world *w, const char *text, struct plan_stream *out, struct diag *d);
 err_t world_select(struct world *w, const char *text, const struct query_result *into,
                    size_t memory_max, struct diag *d);
-err_t world_insert(struct world *w, const char *text, int64_t now_us, struct diag *d);
+/* A row of ks.users; NULL: the column is not written. */
+void world_put(struct world *w, const char *id, const char *name, const char *n, int64_t now_us);
 #define USERS_SQL                                                                                  \
     "CREATE STREAM load INTO ks.users AS SELECT CAST(id AS TEXT) AS id, CAST(name AS TEXT) AS "    \
     "name, CAST(n AS BIGINT) AS n FROM events"

@@ -1,4 +1,4 @@
-/* query: bounded SELECTs over tables and topics, and INSERT. */
+/* query: bounded SELECTs over tables and topics. */
 #include "flow/query_int.h"
 
 err_t query_charge(struct query *q, size_t bytes, struct diag *d)
@@ -248,66 +248,5 @@ err_t query_select(struct store *s, struct log *l, const struct plan_select *p,
     rows_done(&q);
     arena_free(q.batch);
     mem_give(q.selected);
-    return e;
-}
-
-/* --- INSERT --------------------------------------------------------------------------------------
- */
-
-static err_t insert_columns(const struct store_table *t, const struct plan_insert *p,
-                            struct arena *a, struct column *columns, uint16_t *ids, struct diag *d)
-{
-    for (uint32_t i = 0; i < p->count; i++) {
-        struct slice name = p->into->columns[p->columns[i]].name;
-        const struct store_column *c = store_column_find(t, name);
-        if (!c)
-            return diag_fail(d, ERR_UNKNOWN_COLUMN, "table '%.*s' has no column '%.*s'",
-                             SLICE_ARG(t->name), SLICE_ARG(name));
-        err_t e = column_init(&columns[i], c->type, 1, a);
-        if (!e) e = column_set(&columns[i], 0, &p->values[i]);
-        if (e) return diag_fail(d, e, "column '%.*s'", SLICE_ARG(name));
-        ids[i] = c->id;
-    }
-    return ERR_OK;
-}
-
-static err_t insert_row(struct store *s, const struct plan_insert *p, int64_t now_us,
-                        struct arena *a, struct diag *d)
-{
-    const struct store_table *t = store_table_find(s, p->into->keyspace, p->into->name);
-    struct store_write *w = NULL;
-    uint32_t bad_row = 0;
-    if (!t)
-        return diag_fail(d, ERR_UNKNOWN_TABLE, "table '%.*s.%.*s'", SLICE_ARG(p->into->keyspace),
-                         SLICE_ARG(p->into->name));
-    struct column *columns = arena_take(a, (p->count + 1) * sizeof(*columns));
-    uint16_t *ids = arena_take(a, (p->count + 1) * sizeof(*ids));
-    if (!columns || !ids) return diag_fail(d, ERR_NO_MEMORY, "INSERT");
-    err_t e = insert_columns(t, p, a, columns, ids, d);
-    if (!e) e = store_write_begin(s, STORE_LIVE, MIB(64), &w, d);
-    struct store_rows rows = {.table = t,
-                              .columns = columns,
-                              .column_ids = ids,
-                              .column_count = p->count,
-                              .count = 1,
-                              .timestamp_us =
-                                  p->timestamp_us == INT64_MIN ? now_us : p->timestamp_us,
-                              .ttl = p->ttl,
-                              .now_ms = now_us / 1000};
-    if (!e) e = store_write_rows(w, &rows, &bad_row, d);
-    if (!e) return store_write_commit(w, d);
-    store_write_abort(w);
-    return e;
-}
-
-err_t query_insert(struct store *s, const struct plan_insert *p, int64_t now_us, struct diag *d)
-{
-    if (p->into->kind != RELATION_TABLE)
-        return diag_fail(d, ERR_UNSUPPORTED, "INSERT into '%.*s', which is no table",
-                         SLICE_ARG(p->into->name));
-    if (p->if_not_exists) return diag_fail(d, ERR_UNSUPPORTED, "INSERT … IF NOT EXISTS");
-    struct arena *a = arena_new(MIB(64));
-    err_t e = a ? insert_row(s, p, now_us, a, d) : diag_fail(d, ERR_NO_MEMORY, "INSERT");
-    arena_free(a);
     return e;
 }

@@ -79,10 +79,10 @@ err_t cassandra_open(struct project *p, const struct exec_world *w, struct users
                      struct cassandra *c, struct diag *d)
 {
     const struct config *s = &p->config;
-    if (config_number(s, CONFIG_cql_port) < 0 && config_number(s, CONFIG_cql_tls_port) < 0)
-        return ERR_OK;
-    err_t e = open_engine(p, w, users, c, d);
-    return e ? e : open_door(p, c, d);
+    bool door =
+        config_number(s, CONFIG_cql_port) >= 0 || config_number(s, CONFIG_cql_tls_port) >= 0;
+    err_t e = open_engine(p, w, users, c, d); /* `sluice query` asks it, too */
+    return e || !door ? e : open_door(p, c, d);
 }
 
 void cassandra_close(struct cassandra *c)

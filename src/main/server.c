@@ -245,6 +245,7 @@ static err_t open_doors(struct server *s, struct diag *d)
     }
     if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);
     if (!e) e = cassandra_open(s->project, &s->world, s->users, &s->cassandra, d);
+    s->world.cql = s->cassandra.cql;
     return e;
 }
 

@@ -1,6 +1,7 @@
 /* query: statements, of the running server or on the data of one that does not run. */
 #include "main/cli.h"
 
+#include "cql/cql.h"
 #include "exec/render.h"
 #include "main/server.h"
 #include "os/clock.h"
@@ -16,6 +17,7 @@ struct asking {
     /* when no server runs: the data, opened by us */
     struct exec_world world;
     struct exec_session session;
+    struct users *users;
     int lock_fd;
 };
 
@@ -90,16 +92,35 @@ static int ask_lines(struct asking *q)
     return code;
 }
 
+/* CQL's statements, and the roles they speak of. */
+static err_t open_cql(struct asking *q, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    err_t e = project_data_path(&q->project, "users", path, d);
+    if (!e) e = users_open(path, &q->users, d);
+    struct cql_options o = {.store = q->world.store, .log = q->world.log, .users = q->users};
+    return e ? e : cql_open(&o, &q->world.cql, d);
+}
+
 static err_t open_data(struct asking *q, struct diag *d)
 {
     err_t e = data_lock(&q->project, &q->lock_fd, d);
     if (!e) e = world_open(&q->project, false, &q->world, d);
     if (!e) e = project_check(&q->project, q->world.catalog, d);
+    if (!e) e = open_cql(q, d);
     q->session = (struct exec_session){.world = &q->world, .dialect = DIALECT_SLUICE};
     if (q->keyspace)
         (void)slice_to_cstr(slice_of(q->keyspace), q->session.keyspace,
                             sizeof(q->session.keyspace));
     return e;
+}
+
+static void close_data(struct asking *q)
+{
+    cql_close(q->world.cql);
+    world_close(&q->world);
+    users_close(q->users);
+    if (q->lock_fd >= 0) close(q->lock_fd);
 }
 
 int verb_query(const struct verb *v, const struct args *a)
@@ -115,8 +136,7 @@ int verb_query(const struct verb *v, const struct args *a)
     q.remote = client_server_runs(&q.project);
     err_t e = q.remote ? ERR_OK : open_data(&q, &d);
     int code = e ? cli_fail(&d) : a->word_count ? ask(&q, slice_of(a->words[0])) : ask_lines(&q);
-    if (!q.remote) world_close(&q.world);
-    if (q.lock_fd >= 0) close(q.lock_fd);
+    if (!q.remote) close_data(&q);
     project_close(&q.project);
     return code;
 }

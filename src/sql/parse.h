@@ -64,5 +64,4 @@ struct select_tree *parse_select(struct parser *p, bool stream);       /* at SEL
 
 /* --- statements ------------------------------------------------------------------------------- */
 void parse_create(struct parser *p, struct statement *s);
-void parse_insert(struct parser *p, struct statement *s);
 void parse_statement(struct parser *p, struct statement *s);

@@ -3,77 +3,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* --- INSERT -------------------------------------------------------------------------------------
- */
-
-static void insert_columns(struct parser *p, struct insert_tree *in)
-{
-    struct list names = {0};
-    do {
-        struct slice name = parse_name(p, "a column's name");
-        struct slice *place = parse_list_add(p, &names, sizeof(name));
-        if (place) *place = name;
-    } while (accept_op(p, ",") && !p->err);
-    expect_op(p, ")");
-    in->columns = (struct slice *)(void *)names.items;
-    in->column_count = names.count;
-}
-
-static void insert_values(struct parser *p, struct insert_tree *in)
-{
-    struct list values = {0};
-    expect_op(p, "(");
-    do {
-        const struct tree *t = parse_expr(p);
-        const struct tree **place = parse_list_add(p, &values, sizeof(t));
-        if (place) *place = t;
-    } while (accept_op(p, ",") && !p->err);
-    expect_op(p, ")");
-    if (at_op(p, ","))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "several rows in one INSERT");
-    in->values = (const struct tree **)(void *)values.items;
-    in->value_count = values.count;
-}
-
-/* USING TTL 60 AND TIMESTAMP 1 */
-static void insert_using(struct parser *p, struct insert_tree *in)
-{
-    do {
-        if (accept_word(p, "ttl")) {
-            in->ttl = parse_operand(p);
-        } else if (accept_word(p, "timestamp")) {
-            in->timestamp = parse_operand(p);
-        } else {
-            static const char *const words[] = {"TTL", "TIMESTAMP"};
-            parse_expected(p, "TTL or TIMESTAMP", words, COUNT_OF(words));
-        }
-    } while (accept_word(p, "and") && !p->err);
-}
-
-void parse_insert(struct parser *p, struct statement *s)
-{
-    s->kind = STATEMENT_INSERT;
-    (void)token_take(p);
-    expect_word(p, "INTO");
-    s->name = parse_qualified(p, "a table's name");
-    struct insert_tree *in = parse_take(p, sizeof(*in));
-    if (!in) return;
-    s->insert = in;
-    if (at_word(p, "json")) parse_unsupported(p, token_peek(p, 0)->text.at, "INSERT … JSON");
-    if (accept_op(p, "(")) insert_columns(p, in);
-    if (at_word(p, "select")) parse_unsupported(p, token_peek(p, 0)->text.at, "INSERT … SELECT");
-    expect_word(p, "VALUES");
-    insert_values(p, in);
-    if (accept_word(p, "if")) {
-        expect_word(p, "NOT");
-        expect_word(p, "EXISTS");
-        s->if_not_exists = true;
-    }
-    if (at_word(p, "on")) parse_unsupported(p, token_peek(p, 0)->text.at, "INSERT … ON CONFLICT");
-    if (at_word(p, "returning")) parse_unsupported(p, token_peek(p, 0)->text.at, "RETURNING");
-    if (accept_word(p, "using")) insert_using(p, in);
-}
-
 /* --- the short ones -----------------------------------------------------------------------------
  */
 
@@ -182,16 +111,17 @@ static const struct {
     const char *word;
     void (*parse)(struct parser *p, struct statement *s);
 } statements[] = {
-    {"CREATE", parse_create},     {"SELECT", parse_query},      {"INSERT", parse_insert},
-    {"DROP", parse_drop},         {"TRUNCATE", parse_truncate}, {"USE", parse_use},
-    {"DESCRIBE", parse_describe}, {"DESC", parse_describe},     {"SHOW", parse_show},
-    {"WITH", parse_query},
+    {"CREATE", parse_create},     {"SELECT", parse_query}, {"DROP", parse_drop},
+    {"TRUNCATE", parse_truncate}, {"USE", parse_use},      {"DESCRIBE", parse_describe},
+    {"DESC", parse_describe},     {"SHOW", parse_show},    {"WITH", parse_query},
 };
 
+/* CQL's alone: a query's, which go to the room cql before they come here. */
+static const char *const of_cql[] = {"INSERT", "UPDATE", "DELETE", "ALTER",  "BEGIN",
+                                     "BATCH",  "APPLY",  "GRANT",  "REVOKE", "LIST"};
 /* Known, and not there yet. */
-static const char *const later[] = {"UPDATE", "DELETE",  "ALTER",   "BEGIN",   "BATCH",   "APPLY",
-                                    "GRANT",  "REVOKE",  "LIST",    "EXPLAIN", "COPY",    "COMMIT",
-                                    "SET",    "EXECUTE", "DECLARE", "FETCH",   "ROLLBACK"};
+static const char *const later[] = {"EXPLAIN", "COPY",    "COMMIT", "SET",
+                                    "EXECUTE", "DECLARE", "FETCH",  "ROLLBACK"};
 
 void parse_statement(struct parser *p, struct statement *s)
 {
@@ -203,8 +133,14 @@ void parse_statement(struct parser *p, struct statement *s)
     }
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         if (!token_is_word(t, later[i])) continue;
-        s->kind = i == 0 ? STATEMENT_UPDATE : i == 1 ? STATEMENT_DELETE : STATEMENT_SHOW;
         parse_unsupported(p, t->text.at, later[i]);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(of_cql); i++) {
+        if (!token_is_word(t, of_cql[i])) continue;
+        parse_fail(p, t->text.at, ERR_UNSUPPORTED, "%s is part of a query, not of a project",
+                   of_cql[i]);
+        parse_hint(p, "sluice query runs it");
         return;
     }
     const char *words[COUNT_OF(statements)];

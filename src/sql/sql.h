@@ -19,9 +19,6 @@ enum statement_kind {
     STATEMENT_TRUNCATE,
     STATEMENT_USE,
     STATEMENT_SELECT,
-    STATEMENT_INSERT,
-    STATEMENT_UPDATE,
-    STATEMENT_DELETE,
     STATEMENT_DESCRIBE,
     STATEMENT_SHOW,
 };
@@ -64,7 +61,6 @@ struct statement {
     uint32_t column_count;
     struct sql_options options;       /* CREATE TOPIC, TABLE, KEYSPACE */
     const struct select_tree *select; /* SELECT, CREATE STREAM: opaque, for the binder */
-    const struct insert_tree *insert;
     struct slice
         what; /* DROP TABLE|STREAM…, SHOW what, DESCRIBE what: the upper-case word; {0} none */
 };
@@ -84,20 +80,6 @@ MUST_CHECK err_t sql_bind_stream(const struct statement *s, const struct sql_cat
 MUST_CHECK err_t sql_bind_select(const struct statement *s, const struct sql_catalog *c,
                                  enum sql_dialect dialect, struct arena *a, struct plan_select *out,
                                  struct diag *d);
-/* INSERT INTO table (columns) VALUES (…) [USING TTL n AND TIMESTAMP n]: constant values by column.
- */
-struct plan_insert {
-    const struct sql_relation *into;
-    const uint32_t *columns; /* indices into the relation's columns */
-    const struct value *values;
-    uint32_t count;
-    int64_t timestamp_us; /* INT64_MIN: none given */
-    uint32_t ttl;
-    bool if_not_exists;
-};
-MUST_CHECK err_t sql_bind_insert(const struct statement *s, const struct sql_catalog *c,
-                                 const struct eval_context *x, struct arena *a,
-                                 struct plan_insert *out, struct diag *d);
 /* An option's value by name; {0} when not given. */
 struct slice sql_option(const struct sql_options *o, const char *name);
 /* Reserved words, keywords and function names, for completion. */

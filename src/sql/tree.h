@@ -168,14 +168,6 @@ struct select_tree {
     struct check_tree *checks;
     uint32_t check_count;
 };
-struct insert_tree {
-    struct slice *columns; /* none: all of the table */
-    uint32_t column_count;
-    const struct tree **values;
-    uint32_t value_count;
-    const struct tree *ttl, *timestamp; /* NULL: not given */
-};
-
 /* --- golden tests (tree_print.c) ----------------------------------------------------------------
  */
 void statement_print(const struct statement *s, struct buf *out); /* one line */

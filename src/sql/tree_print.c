@@ -238,26 +238,6 @@ static void print_select(const struct select_tree *s, struct buf *out)
     if (s->allow_filtering) buf_text(out, " ALLOW FILTERING");
 }
 
-static void print_insert(const struct insert_tree *in, struct buf *out)
-{
-    for (uint32_t i = 0; i < in->column_count; i++)
-        buf_printf(out, "%s%.*s", i ? ", " : " (", SLICE_ARG(in->columns[i]));
-    buf_text(out, in->column_count ? ") VALUES (" : " VALUES (");
-    for (uint32_t i = 0; i < in->value_count; i++) {
-        if (i) buf_text(out, ", ");
-        tree_print(in->values[i], out);
-    }
-    buf_char(out, ')');
-    if (in->ttl) {
-        buf_text(out, " TTL ");
-        tree_print(in->ttl, out);
-    }
-    if (in->timestamp) {
-        buf_text(out, " TIMESTAMP ");
-        tree_print(in->timestamp, out);
-    }
-}
-
 static void print_source(const struct statement *s, struct buf *out)
 {
     buf_printf(out, " FROM %.*s '%.*s'", SLICE_ARG(s->source.kind), SLICE_ARG(s->source.address));
@@ -274,7 +254,6 @@ void statement_print(const struct statement *s, struct buf *out)
     static const char *const heads[] = {"CREATE SOURCE", "CREATE TOPIC",  "CREATE KEYSPACE",
                                         "CREATE TABLE",  "CREATE STREAM", "DROP",
                                         "TRUNCATE",      "USE",           "",
-                                        "INSERT",        "UPDATE",        "DELETE",
                                         "DESCRIBE",      "SHOW"};
     buf_text(out, heads[s->kind]);
     if (s->what.len) buf_printf(out, " %.*s", SLICE_ARG(s->what));
@@ -293,5 +272,4 @@ void statement_print(const struct statement *s, struct buf *out)
         buf_text(out, " AS ");
     }
     if (s->select) print_select(s->select, out);
-    if (s->insert) print_insert(s->insert, out);
 }

@@ -37,16 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         for (uint32_t i = 0; i < script.count; i++) {
             struct plan_stream stream;
             struct plan_select select;
-            struct plan_insert insert;
-            struct eval_context x = {.now_ms = 1};
             const struct statement *s = &script.statements[i];
             err_t e = ERR_OK;
             if (s->kind == STATEMENT_CREATE_STREAM)
                 e = sql_bind_stream(s, &catalog, "fuzz", arena, &stream, &d);
             if (s->kind == STATEMENT_SELECT)
                 e = sql_bind_select(s, &catalog, dialect, arena, &select, &d);
-            if (s->kind == STATEMENT_INSERT)
-                e = sql_bind_insert(s, &catalog, &x, arena, &insert, &d);
             (void)e;
         }
     }
