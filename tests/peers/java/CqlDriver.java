@@ -88,7 +88,8 @@ public class CqlDriver {
             {"date", LocalDate.of(2015, 5, 3), LocalDate.class}, {"time", LocalTime.of(8, 12, 54, 123456789), LocalTime.class},
             {"duration", CqlDuration.newInstance(1, 2, 3), CqlDuration.class}, {"inet", InetAddress.getByName("2001:db8::1"), InetAddress.class}};
         for (int i = 0; i < all.length; i++) {
-            if (a3() && all[i][0].equals("duration")) continue; // came with version 5 of the protocol's types
+            // what came later has custom types in version 3, for which this driver has no codec
+            if (a3() && Arrays.asList("smallint", "tinyint", "date", "time", "duration").contains(all[i][0])) continue;
             s.execute("CREATE TABLE v" + i + " (k int PRIMARY KEY, v " + all[i][0] + ", l list<frozen<tuple<int, " + all[i][0] + ">>>)");
             PreparedStatement put = s.prepare("INSERT INTO v" + i + " (k, v) VALUES (?, ?)"), get = s.prepare("SELECT v FROM v" + i + " WHERE k = :k");
             s.execute(put.bind(1, all[i][1]));
