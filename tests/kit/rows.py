@@ -55,7 +55,8 @@ class Rows(bank.Bank):
         self.compare_pairs(what, dict(tables["pairs"]))
         self.compare_latest(what, journal, "register", dict(tables["registers"]))
         self.compare_latest(what, journal, "found", dict(tables["found"]))
-        check(sorted(tables["found"]) == sorted(tables["by index"]), f"{what}: the index knows others than the table")
+        by_table, by_index = {tuple(r) for r in tables["found"]}, {tuple(r) for r in tables["by index"]}
+        check(by_table == by_index, f"{what}: the index knows others than the table: {sorted(by_table ^ by_index)[:3]}")
         self.compare_counts(what, journal, dict(tables["counts"]))
         self.compare_lists(what, journal, dict(tables["lists"]))
         acknowledged = sum(w[0] == "committed" for w in journal)
