@@ -50,7 +50,8 @@ static struct slice write_type(const struct cql_call *c)
 static struct slice words_of(const struct cql_call *c, char *room, size_t cap)
 {
     const struct diag *d = &c->diag;
-    if (!d->why[0] || d->err != c->err) return slice_of(d->what);
+    if (!d->why[0] || d->err != c->err || strchr(d->why, '\n'))
+        return slice_of(d->what); /* a line of the text with its caret is for our own shell */
     int n = snprintf(room, cap, "%s: %s", d->what, d->why);
     return native_cut(slice_make(room, (size_t)MAX(n, 0)), (uint32_t)cap - 1);
 }
