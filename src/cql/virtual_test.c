@@ -16,6 +16,8 @@ static void world_open(struct world *w, bool login)
     kit_open(&w->k);
     snprintf(dir, sizeof dir, "%s/log", test_dir());
     snprintf(file, sizeof file, "%s/users", test_dir());
+    cql_call_done(&w->k.call); /* the last statement was the engine's that closes */
+    w->k.call = (struct cql_call){0};
     cql_close(w->k.cql);
     struct log_options lo = {.dir = dir};
     CHECK_OK(log_open(&lo, 1000, &w->log, &d), &d);
