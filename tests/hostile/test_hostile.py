@@ -11,17 +11,11 @@ import struct
 import threading
 import time
 
-from harness import Server, check, folder, project, run, wait_for
+from harness import Server, check, folder, project, pss, run, wait_for
 from kafka_raw import AUTHENTICATE, HANDSHAKE, METADATA, VERSIONS, Raw, batch, record, scram, string
 
 MIB = 1 << 20
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-
-
-def pss(server):
-    """What the server takes, shared pages by share."""
-    with open(f"/proc/{server.process.pid}/smaps_rollup") as f:
-        return next(int(line.split()[1]) << 10 for line in f if line.startswith("Pss:"))
 
 
 @contextlib.contextmanager

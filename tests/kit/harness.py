@@ -137,3 +137,9 @@ def offline_query(directory, data, sql):
     r = run("query", sql, "--json", "--project", directory, "--data", data)
     check(r.returncode == 0, f"{sql}: {r.stderr}")
     return [json.loads(line) for line in r.stdout.splitlines()]
+
+
+def pss(server):
+    """What the server takes, shared pages by share."""
+    with open(f"/proc/{server.process.pid}/smaps_rollup") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("Pss:"))

@@ -1,4 +1,4 @@
-"""What idle Kafka connections take: 10,000 plain ones at most 16 KiB each, 10,000 under TLS at most 64 KiB
+"""What idle Kafka and CQL connections take: 10,000 plain ones at most 16 KiB each, 10,000 under TLS at most 64 KiB
 each, measured as the growth of the server's PSS; and a good client beside them keeps its time."""
 import asyncio
 import pathlib
@@ -11,10 +11,13 @@ from harness import Failed, Server, check, folder, project, wait_for
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "hostile"))
 from kafka_raw import Raw  # noqa: E402
+from test_cql import Good as GoodCql  # noqa: E402
 from test_hostile import Good, broker, context, pss  # noqa: E402
 
 MANY = 10_000
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+OPTIONS = b"\5\0\0\0\5\0\0\0\0"
+STARTUP = b"\5\0\0\0\1\0\0\0\x16\0\1\0\x0bCQL_VERSION\0\x053.4.5"
 APIVERSIONS = b"\0\0\0\x0b\0\x12\0\0\0\0\0\1\0\1x"
 
 
@@ -54,6 +57,50 @@ def measure(tls, most):
                 print(f"   {MANY} idle {'TLS' if tls else 'plain'} connections: {each / 1024:.1f} KiB each ({time.monotonic() - start:.0f} s)")
                 check(each <= most, f"an idle connection takes {each / 1024:.1f} KiB, more than {most / 1024:.0f}")
                 good.judge(p99=1.0)  # this client shares the processors with 10,000 handshakes
+
+
+async def idle_cql(port, tls, count, then):
+    """Connects `count` times, says STARTUP in version 5, and sits: what a driver's pool does."""
+    gate = asyncio.Semaphore(100)
+
+    async def one():
+        async with gate:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost" if tls else None)
+            writer.write(OPTIONS)
+            await reader.readexactly(int.from_bytes((await reader.readexactly(9))[5:], "big"))
+            writer.write(STARTUP)
+            await reader.readexactly(9)
+            return writer
+    writers = await asyncio.gather(*(one() for _ in range(count)))
+    await asyncio.sleep(2)
+    answer = then()
+    for w in writers:
+        w.close()
+    return answer
+
+
+def measure_cql(tls, most):
+    with folder() as f:
+        p = project(f / "p", "")
+        with Server(p, sets=("cql.tls_port=0",)) as s:
+            s.ready()
+            port = int(s.field("cql_tls_port" if tls else "cql_port"))
+            trust = context() if tls else None
+            with GoodCql(int(s.field("cql_port"))) as good:
+                asyncio.run(idle_cql(port, trust, 200, lambda: 0))  # what is made once
+                before = pss(s)
+                each = asyncio.run(idle_cql(port, trust, MANY, lambda: (pss(s) - before) / MANY))
+                print(f"   {MANY} idle {'TLS' if tls else 'plain'} CQL connections: {each / 1024:.1f} KiB each")
+                check(each <= most, f"an idle connection takes {each / 1024:.1f} KiB, more than {most / 1024:.0f}")
+                good.judge(p99=1.0)
+
+
+def test_ten_thousand_idle_plain_cql_connections():
+    measure_cql(False, 16 << 10)
+
+
+def test_ten_thousand_idle_tls_cql_connections():
+    measure_cql(True, 64 << 10)
 
 
 def test_ten_thousand_idle_plain_connections():

@@ -108,9 +108,10 @@ static const struct {
     const char *method, *path;
     void (*answer)(struct control *c, struct http_request *r);
 } routes[] = {
-    {"GET", "/status", on_status},   {"GET", "/top", on_top},  {"GET", "/dead", on_dead},
-    {"GET", "/logs", control_logs},  {"POST", "/act", on_act}, {"POST", "/level", on_level},
-    {"POST", "/sql", control_query},
+    {"GET", "/status", on_status},   {"GET", "/top", on_top},
+    {"GET", "/dead", on_dead},       {"GET", "/logs", control_logs},
+    {"POST", "/act", on_act},        {"POST", "/level", on_level},
+    {"POST", "/sql", control_query}, {"POST", "/upkeep", control_upkeep},
 };
 
 static void on_request(void *door, struct http_request *r)

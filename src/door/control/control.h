@@ -6,6 +6,7 @@
  *   GET  /logs?room=&level=&follow=1
  *   POST /level?room=&level=     POST /act?name=&what=pause|resume|restart
  *   GET  /dead?stage=&json=1     GET /top
+ *   POST /upkeep?what=&table=&name=&format=   of tables and snapshots: upkeep.h
  * A failure answers its story as text, with the HTTP status of err.def.
  *
  * Loop: the one it is opened on; a query runs on a thread of its own, at most QUERIES_MAX at once.

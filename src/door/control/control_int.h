@@ -17,5 +17,6 @@ struct control {
 };
 
 void control_query(struct control *c, struct http_request *r);
+void control_upkeep(struct control *c, struct http_request *r);
 void control_queries_stop(struct control *c);
 void control_logs(struct control *c, struct http_request *r);

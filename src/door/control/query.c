@@ -1,5 +1,8 @@
-/* A person's statements, run on a thread of their own and streamed back. */
+/* A person's statements, and the upkeep of tables: run on a thread of their own and streamed back.
+ */
 #include "door/control/control_int.h"
+
+#include "door/control/upkeep.h"
 
 #include "exec/render.h"
 #include "os/clock.h"
@@ -19,6 +22,8 @@ struct query {
     struct slice text;
     char keyspace[64];
     enum render_format format;
+    err_t (*run)(struct query *q, struct diag *d);
+    struct upkeep *upkeep; /* NULL: statements */
     struct gate gate;
     size_t
         inflight; /* bytes handed to the loop and not taken by the peer's queue; under the gate */
@@ -42,6 +47,7 @@ static void query_free(struct query *q)
     loop_timer_free(q->ack);
     gate_done(&q->gate);
     mem_give((void *)(uintptr_t)q->text.at);
+    mem_give(q->upkeep);
     mem_give(q->last);
     mem_give(q);
 }
@@ -160,6 +166,11 @@ static err_t run_text(struct query *q, struct diag *d)
     return e;
 }
 
+static err_t run_upkeep(struct query *q, struct diag *d)
+{
+    return upkeep_run(q->upkeep, d);
+}
+
 /* The stream's status was sent before the outcome was known: a failure is told behind a mark. */
 static void put_story(struct chunk *c, const struct diag *d)
 {
@@ -173,7 +184,7 @@ static void query_run(void *arg)
     struct query *q = arg;
     struct chunk *last = q->last;
     struct diag d = {.err = ERR_OK};
-    err_t e = run_text(q, &d);
+    err_t e = q->run(q, &d);
     if (e && d.err != e) (void)diag_fail(&d, e, "%s", err_text(e));
     if (e) put_story(last, &d);
     last->end = true;
@@ -183,15 +194,14 @@ static void query_run(void *arg)
 
 /* --- starting and stopping -------------------------------------------------------------------- */
 
-void control_query(struct control *c, struct http_request *r)
+/* A query with the request's body; NULL when it was refused. */
+static struct query *query_new(struct control *c, struct http_request *r)
 {
-    struct slice format = SLICE("table"), keyspace = {0};
-    struct diag d;
     if (c->query_count >= CONTROL_QUERIES_MAX) {
         http_reply_text(r, 503,
                         "error: %d statements run already\n  hint: try again when one is done\n",
                         CONTROL_QUERIES_MAX);
-        return;
+        return NULL;
     }
     struct query *q = mem_take(sizeof(*q));
     char *text = q ? mem_text(http_body(r)) : NULL;
@@ -200,22 +210,18 @@ void control_query(struct control *c, struct http_request *r)
         mem_give(text);
         mem_give(q);
         http_reply_text(r, 503, "error: %s\n", err_text(ERR_NO_MEMORY));
-        return;
+        return NULL;
     }
     *q = (struct query){.control = c, .request = r, .last = last};
     q->text = slice_make(text, http_body(r).len);
     gate_init(&q->gate);
-    (void)http_param(r, "format", &format);
-    if (http_param(r, "keyspace", &keyspace))
-        (void)slice_to_cstr(keyspace, q->keyspace, sizeof(q->keyspace));
-    if (!render_format_parse(format, &q->format)) {
-        q->request = NULL;
-        query_free(q);
-        http_reply_text(r, 400,
-                        "error: there is no format '%.*s'\n  hint: table, json, csv or expand\n",
-                        SLICE_ARG(format));
-        return;
-    }
+    return q;
+}
+
+static void query_start(struct control *c, struct http_request *r, struct query *q)
+{
+    struct chunk *last = q->last;
+    struct diag d;
     q->next = c->queries;
     c->queries = q;
     c->query_count++;
@@ -227,6 +233,71 @@ void control_query(struct control *c, struct http_request *r)
         unlink_query(q);
         query_free(q);
     }
+}
+
+void control_query(struct control *c, struct http_request *r)
+{
+    struct slice format = SLICE("table"), keyspace = {0};
+    struct query *q = query_new(c, r);
+    if (!q) return;
+    q->run = run_text;
+    (void)http_param(r, "format", &format);
+    if (http_param(r, "keyspace", &keyspace))
+        (void)slice_to_cstr(keyspace, q->keyspace, sizeof(q->keyspace));
+    if (!render_format_parse(format, &q->format)) {
+        q->request = NULL;
+        query_free(q);
+        http_reply_text(r, 400,
+                        "error: there is no format '%.*s'\n  hint: table, json, csv or expand\n",
+                        SLICE_ARG(format));
+        return;
+    }
+    query_start(c, r, q);
+}
+
+/* The data directory is where the control socket lies. */
+static bool upkeep_of(struct control *c, struct http_request *r, struct query *q)
+{
+    struct upkeep *u = mem_take(sizeof(*u));
+    struct slice value;
+    const char *slash = strrchr(c->o.socket_path, '/');
+    bool fits = u != NULL && slash;
+    if (!u) return false;
+    *u = (struct upkeep){.world = c->o.world,
+                         .body = q->text,
+                         .put = put_text,
+                         .stopping = query_stopping,
+                         .ctx = q};
+    const struct {
+        const char *name;
+        char *to;
+        size_t size;
+    } params[] = {{"what", u->what, sizeof(u->what)},
+                  {"table", u->table, sizeof(u->table)},
+                  {"name", u->name, sizeof(u->name)},
+                  {"format", u->format, sizeof(u->format)}};
+    for (size_t i = 0; i < COUNT_OF(params); i++)
+        if (http_param(r, params[i].name, &value))
+            fits = fits && slice_to_cstr(value, params[i].to, params[i].size);
+    fits = fits && slice_to_cstr(slice_make(c->o.socket_path, (size_t)(slash - c->o.socket_path)),
+                                 u->data, sizeof(u->data));
+    c->o.facts(c->o.ctx, &u->facts);
+    q->upkeep = u;
+    q->run = run_upkeep;
+    return fits;
+}
+
+void control_upkeep(struct control *c, struct http_request *r)
+{
+    struct query *q = query_new(c, r);
+    if (!q) return;
+    if (upkeep_of(c, r, q)) {
+        query_start(c, r, q);
+        return;
+    }
+    q->request = NULL;
+    query_free(q);
+    http_reply_text(r, 400, "error: a name is too long\n");
 }
 
 void control_queries_stop(struct control *c)

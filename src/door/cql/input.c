@@ -10,6 +10,23 @@ enum { GATHER_FIRST = 8 << 10, ERRORS_IN_A_ROW = 1 };
 
 static const char versions[] = "3/v3, 4/v4, 5/v5";
 
+/* --- time: from a message's first byte to its last, its waiting for memory counted
+ * ------------------ */
+
+static void time_begin(struct link *l)
+{
+    if (l->timed) return;
+    l->timed = true;
+    conn_deadline(l->conn, MESSAGE_MS);
+}
+
+/* Of a message of several segments, each has its time. */
+static void time_end(struct link *l)
+{
+    l->timed = l->frame.at || l->message.at || l->skip;
+    conn_deadline(l->conn, l->timed ? MESSAGE_MS : 0);
+}
+
 /* --- gathering -------------------------------------------------------------------------------- */
 
 static bool gather_begin(struct link *l, struct gather *g, uint32_t size, size_t here)
@@ -56,7 +73,7 @@ static struct gather gather_take(struct link *l, struct gather *g)
     struct gather whole = *g;
     *g = (struct gather){0};
     l->shard->reserved -= whole.size;
-    if (!l->frame.at && !l->message.at) conn_deadline(l->conn, 0);
+    time_end(l);
     cql_links_wake(l->shard);
     return whole;
 }
@@ -175,6 +192,7 @@ static void throw_away(struct link *l, const struct native_head *h, uint64_t tot
 {
     l->too_big = *h;
     l->skip = total;
+    time_begin(l);
 }
 
 static void told_too_big(struct link *l)
@@ -205,7 +223,10 @@ static size_t skip_some(struct link *l, struct slice in)
 {
     size_t n = (size_t)MIN((uint64_t)in.len, l->skip);
     l->skip -= n;
-    if (l->skip == 0) told_too_big(l);
+    if (l->skip == 0) {
+        time_end(l);
+        told_too_big(l);
+    }
     return n;
 }
 
@@ -214,8 +235,9 @@ static void frame_wanted(struct link *l, uint32_t size, struct slice in)
 {
     if (!shard_has_room(l->shard, size))
         l->wanted = size;
-    else if (gather_begin(l, &l->frame, size, in.len))
-        conn_deadline(l->conn, MESSAGE_MS);
+    else if (!gather_begin(l, &l->frame, size, in.len))
+        return;
+    time_begin(l);
 }
 
 static size_t take_plain(struct link *l, struct slice in)
@@ -321,7 +343,7 @@ static void begin_parts(struct link *l, struct slice in)
     if (!fits || (uint32_t)h.length > l->shard->door->options.frame_max)
         throw_away(l, &h, total);
     else if (gather_begin(l, &l->message, total, in.len))
-        conn_deadline(l->conn, MESSAGE_MS);
+        time_begin(l);
 }
 
 static void parts_done(struct link *l)

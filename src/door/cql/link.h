@@ -120,7 +120,7 @@ struct link {
     uint8_t stage, version; /* version: 0 before STARTUP */
     uint8_t compression;    /* enum native_compression */
     uint8_t errors;         /* in a row, within one segment */
-    bool segmented, throws, closing, paused, queued /* in the shard's `waiting` */, in_login;
+    bool segmented, throws, closing, paused, queued /* in the shard's `waiting` */, in_login, timed;
     uint8_t events;        /* bits of enum native_event_kind */
     uint32_t wanted;       /* size of a large message that has to wait for its memory */
     uint32_t before_login; /* bytes received before it */
