@@ -46,8 +46,10 @@ static void put_list(struct buf *out)
                   "program\n\nusage: sluice COMMAND [options]\n\n");
     for (size_t i = 0; i < verb_count; i++)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
-    buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
-                  "`functions`, `sources`, `faults`, `kafka`, `cql-wire` and `tools` list what there is.\n");
+    buf_text(
+        out,
+        "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
+        "`functions`, `sources`, `faults`, `kafka`, `cql-wire` and `tools` list what there is.\n");
 }
 
 static void put_man(struct buf *out)
@@ -92,9 +94,11 @@ static void sources_markdown(struct buf *out)
 
 static void tools_help(struct buf *out)
 {
-    buf_text(out, "Called by one of these names (also with .sh), this program is that tool of "
-                  "Kafka's;\n`sluice link-tools DIR` makes the names, NAME --help tells its "
-                  "options.\n\n");
+    buf_text(
+        out,
+        "Called by one of these names (also with .sh), this program is that tool of "
+        "Kafka's or Cassandra's;\n`sluice link-tools DIR` makes the names, NAME --help tells its "
+        "options.\n\n");
     for (size_t i = 0; i < tool_count; i++)
         buf_printf(out, "  %-26s %s\n", tools[i].name, tools[i].about);
 }

@@ -1,5 +1,5 @@
 /* query: statements, of the running server or on the data of one that does not run. */
-#include "main/cli.h"
+#include "main/cql/start.h"
 
 #include "cql/cql.h"
 #include "exec/render.h"
@@ -123,20 +123,57 @@ static void close_data(struct asking *q)
     if (q->lock_fd >= 0) close(q->lock_fd);
 }
 
+/* What CQL does not know, asked of the project as ever. */
+static int ask_other(void *ctx, struct slice text)
+{
+    return ask(ctx, text);
+}
+
+/* The CQL door of the server that runs; false: its port is not known from the settings. */
+static bool own_door(const struct project *p, struct cql_client_options *o)
+{
+    const char *address = config_text(&p->config, CONFIG_listen_address);
+    int64_t port = config_number(&p->config, CONFIG_cql_port);
+    bool any = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+    o->host = any ? "127.0.0.1" : address;
+    o->port = (uint16_t)port;
+    return port > 0;
+}
+
+static int ask_project(struct asking *q, const struct args *a, struct cql_client_options *o)
+{
+    struct diag d;
+    if (cli_project(a, NULL, &q->project, &d)) return cli_fail(&d);
+    q->remote = client_server_runs(&q->project);
+    bool person = isatty(STDIN_FILENO) && a->word_count == 0;
+    int code;
+    if (q->remote && person && own_door(&q->project, o)) {
+        code = shell_of_query(a, o, (struct slice){0}, ask_other, q);
+    } else {
+        err_t e = q->remote ? ERR_OK : open_data(q, &d);
+        code = e ? cli_fail(&d) : a->word_count ? ask(q, slice_of(a->words[0])) : ask_lines(q);
+        if (!q->remote) close_data(q);
+    }
+    project_close(&q->project);
+    return code;
+}
+
 int verb_query(const struct verb *v, const struct args *a)
 {
     struct asking q = {.format = args_value(a, "--format"),
                        .keyspace = args_value(a, "--keyspace"),
                        .lock_fd = -1};
+    struct cql_client_options o;
     struct diag d;
     if (a->word_count > 1)
         return cli_usage(v, "put the statement in quotes: sluice query 'SELECT …'");
+    if (shell_options(a, &o, &d)) return cli_fail(&d);
+    if (o.host && (args_has(a, "--json") ||
+                   (q.format && strcmp(q.format, "table") != 0 && strcmp(q.format, "expand") != 0)))
+        return cli_usage(v, "from another host there are tables, and --format expand");
+    if (o.host)
+        return shell_of_query(a, &o, a->word_count ? slice_of(a->words[0]) : (struct slice){0},
+                              NULL, NULL);
     if (!q.format) q.format = args_has(a, "--json") ? "json" : "table";
-    if (cli_project(a, NULL, &q.project, &d)) return cli_fail(&d);
-    q.remote = client_server_runs(&q.project);
-    err_t e = q.remote ? ERR_OK : open_data(&q, &d);
-    int code = e ? cli_fail(&d) : a->word_count ? ask(&q, slice_of(a->words[0])) : ask_lines(&q);
-    if (!q.remote) close_data(&q);
-    project_close(&q.project);
-    return code;
+    return ask_project(&q, a, &o);
 }

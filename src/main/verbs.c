@@ -1,6 +1,8 @@
 /* Every command of sluice, a row each. */
 #include "main/cli.h"
+#include "main/cql/start.h"
 #include "main/kafka/tools.h"
+#include "main/tables/tables.h"
 
 #define OPTIONS(...)                                                                               \
     (const struct cli_option[])                                                                    \
@@ -33,13 +35,25 @@ const struct verb verbs[] = {
      "Each tests/*.yaml names a stream, records, and the rows and dead letters they must give. "
      "Exit code 1 when one differs.",
      NULL, true, verb_test},
-    {"query", "['SQL']",
-     "run statements; without one, read them from standard input or ask for them",
-     "Talks to the running server of the project, or opens its data when none runs. Rows come as a "
+    {"query", "['SQL']", "run statements; without one, a shell: CQL, its history and completion",
+     "At a terminal the shell talks CQL to the running server's door, or to any Cassandra by "
+     "--host; HELP in it lists its commands. With a statement, or lines from standard input, it "
+     "talks to the running server of the project, or opens its data when none runs. Rows come as a "
      "table; --format changes that.",
      OPTIONS({"--format", "FORMAT", "table, json, csv or expand"}, JSON_OPTION,
-             {"--keyspace", "NAME", "as after USE NAME"}),
+             {"--keyspace", "NAME", "as after USE NAME"}, SHELL_OPTIONS,
+             {"--no-color", NULL, "no colours in the shell"}),
      true, verb_query},
+    {"tables",
+     "[list | describe | sizes | compact | flush | snapshot | snapshots | clear-snapshot | export | "
+     "import] [KEYSPACE.TABLE | NAME] [FILE]",
+     "what is stored, how much, and its upkeep: compaction, snapshots, rows to files and back",
+     "Talks to the running server of the project, or opens its data when none runs. import ends "
+     "with 1 when rows were refused; they are in FILE.rejected. FILE '-' is standard input or "
+     "output.",
+     OPTIONS({"--format", "FORMAT", "for export and import: csv or json (an object a line)"},
+             JSON_OPTION),
+     true, verb_tables},
     {"status", "", "what runs, since when, healthy or not and why",
      "Exit code 0: healthy, 1: something is wrong, 3: nothing runs (what is on disk is shown).",
      OPTIONS(JSON_OPTION), true, verb_look},
@@ -132,9 +146,11 @@ const struct verb verbs[] = {
          {"--fault", "FAULT",
           "answer every request with a fault of the real site; `sluice help faults` lists them"}),
      false, verb_api},
-    {"link-tools", "DIR", "names of Kafka's tools in a folder, that lead to this program",
-     "kafka-topics, kafka-console-consumer and the others, also with .sh: lines of tutorials work "
-     "as they stand. `sluice help tools` lists them.",
+    {"link-tools", "DIR",
+     "names of Kafka's and Cassandra's tools in a folder, that lead to this program",
+     "kafka-topics, kafka-console-consumer, cqlsh and the others, also with .sh: lines of "
+     "tutorials "
+     "work as they stand. `sluice help tools` lists them.",
      NULL, false, verb_link_tools},
     {"help", "[COMMAND | settings | functions | sources | faults | kafka | cql-wire | tools]",
      "this list, or one command's help", "",

@@ -1,5 +1,7 @@
 #include "main/kafka/tools.h"
 
+#include "main/cql/start.h"
+
 #include <stdio.h>
 
 #define OPTIONS(...)                                                                               \
@@ -171,6 +173,8 @@ const struct verb tools[] = {
              {"--human-readable", NULL, "times as how long ago"},
              {"--bootstrap-controller", "HOST:PORT", "refused: --bootstrap-server tells the same"}),
      false, tool_metadata_quorum},
+    {"cqlsh", "[options] [host [port]]", "CQL for people and scripts, as Cassandra's own shell", "",
+     OPTIONS(CQLSH_OPTIONS), false, tool_cqlsh},
 };
 const size_t tool_count = COUNT_OF(tools);
 
