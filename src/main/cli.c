@@ -248,6 +248,10 @@ static int unknown_verb(const char *name)
 static int tool_main(const struct verb *v, int argc, char **argv)
 {
     struct args a = {.word_count = 0};
+    if (!v->options) { /* it takes its words itself, as they come */
+        for (int i = 1; i < argc && a.word_count < ARGS_MAX; i++) a.words[a.word_count++] = argv[i];
+        return v->run(v, &a);
+    }
     int code = parse_args(v, argc - 1, argv + 1, &a);
     if (code) return 1; /* as those tools end */
     if (!args_has(&a, "--help")) return v->run(v, &a);

@@ -1,5 +1,7 @@
 #include "main/kafka/tools.h"
 
+#include "main/tables/tables.h"
+
 #include "main/cql/start.h"
 
 #include <stdio.h>
@@ -173,6 +175,9 @@ const struct verb tools[] = {
              {"--human-readable", NULL, "times as how long ago"},
              {"--bootstrap-controller", "HOST:PORT", "refused: --bootstrap-server tells the same"}),
      false, tool_metadata_quorum},
+    {"nodetool", "[--project DIR] [--data PATH] COMMAND …",
+     "Cassandra's: status, tablestats, flush, compact, snapshots and more of this project's server",
+     "`nodetool help` lists the commands.", NULL, false, tool_nodetool},
     {"cqlsh", "[options] [host [port]]", "CQL for people and scripts, as Cassandra's own shell", "",
      OPTIONS(CQLSH_OPTIONS), false, tool_cqlsh},
 };
