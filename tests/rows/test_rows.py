@@ -54,7 +54,7 @@ def linearizable(operations, kills, env=None, code=0, seed=1):
         killed = 0
         try:
             while tool.poll() is None and killed < kills:
-                time.sleep(rng.random() * 3)
+                time.sleep(0.5 + rng.random() * 3)
                 s.kill()
                 killed += 1
                 s = server()

@@ -33,6 +33,13 @@ type output struct {
 	value                     int // what was there, when it was told
 }
 
+// that connections come and go is what this is about
+type quiet struct{}
+
+func (quiet) Print(...any)          {}
+func (quiet) Printf(string, ...any) {}
+func (quiet) Println(...any)        {}
+
 const nothing = -1 // a register that is not there
 
 var model = porcupine.Model{
@@ -64,6 +71,7 @@ var model = porcupine.Model{
 
 func main() {
 	flag.Parse()
+	gocql.Logger = quiet{}
 	var s *gocql.Session
 	for try := 0; ; try++ {
 		c := gocql.NewCluster(*host)
@@ -130,6 +138,11 @@ func main() {
 				default:
 					in.kind = 'd'
 					out.applied, err = s.Query("DELETE FROM lwt.registers WHERE k = ? IF v = ?", base+key, in.old).ScanCAS(&out.value)
+				}
+				if errors.Is(err, gocql.ErrNoConnections) { // it was never sent
+					count.Add(-1)
+					time.Sleep(20 * time.Millisecond)
+					continue
 				}
 				back := time.Since(start).Nanoseconds()
 				if in.kind != 'r' && err == nil && !out.applied {
