@@ -323,24 +323,32 @@ static bool lex_minus(struct cql_lexer *l, struct cql_token *t)
 
 static bool lex_sign(struct cql_lexer *l, struct cql_token *t)
 {
+    static const uint16_t single[128] = {
+        ['?'] = T_QMARK,      ['%'] = T_PERCENT,    ['('] = T_OPEN, [')'] = T_CLOSE,
+        ['+'] = T_PLUS,       [','] = T_COMMA,      ['.'] = T_DOT,  ['/'] = T_SLASH,
+        [':'] = T_COLON,      [';'] = T_SEMICOLON,  ['<'] = T_LT,   ['='] = T_EQ,
+        ['>'] = T_GT,         ['['] = T_OPEN_LIST,  ['*'] = T_STAR, [']'] = T_CLOSE_LIST,
+        ['{'] = T_OPEN_BRACE, ['}'] = T_CLOSE_BRACE};
     static const struct {
-        char text[3];
+        char first, second;
         uint16_t kind;
-    } signs[] = {{"..", T_RANGE},     {"!=", T_NE},        {"+=", T_PLUS_EQ},   {"<=", T_LE},
-                 {">=", T_GE},        {"?", T_QMARK},      {"%", T_PERCENT},    {"(", T_OPEN},
-                 {")", T_CLOSE},      {"+", T_PLUS},       {",", T_COMMA},      {".", T_DOT},
-                 {"/", T_SLASH},      {":", T_COLON},      {";", T_SEMICOLON},  {"<", T_LT},
-                 {"=", T_EQ},         {">", T_GT},         {"[", T_OPEN_LIST},  {"*", T_STAR},
-                 {"]", T_CLOSE_LIST}, {"{", T_OPEN_BRACE}, {"}", T_CLOSE_BRACE}};
-    struct slice rest = slice_make(l->text.at + l->at, l->text.len - l->at);
-    for (size_t i = 0; i < COUNT_OF(signs); i++) {
-        if (!slice_starts(rest, signs[i].text)) continue;
-        t->kind = signs[i].kind;
-        l->at += (uint32_t)strlen(signs[i].text);
+    } pairs[] = {{'.', '.', T_RANGE},
+                 {'!', '=', T_NE},
+                 {'+', '=', T_PLUS_EQ},
+                 {'<', '=', T_LE},
+                 {'>', '=', T_GE}};
+    int c = ahead(l, 0), next = ahead(l, 1);
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        if (c != pairs[i].first || next != pairs[i].second) continue;
+        t->kind = pairs[i].kind;
+        l->at += 2;
         return true;
     }
-    if (rest.at[0] == '!') return mistaken(l, l->at + 1, "'='");
-    return mistaken(l, l->at, NULL);
+    if (c == '!') return mistaken(l, l->at + 1, "'='");
+    if (c >= 128 || !single[c]) return mistaken(l, l->at, NULL);
+    t->kind = single[c];
+    l->at++;
+    return true;
 }
 
 bool cql_lex(struct cql_lexer *l, bool hidden, struct cql_token *out)
