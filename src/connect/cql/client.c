@@ -58,17 +58,17 @@ err_t cql_client_send(struct cql_client *k, uint8_t opcode, const struct native_
 {
     err_t e = take_stream(k, stream, d);
     if (e) return e;
-    e = frames_put(k, opcode, r, traced, *stream, d);
+    e = cql_frames_put(k, opcode, r, traced, *stream, d);
     if (e) {
         give_stream(k, *stream);
         return e;
     }
-    return k->out.len + k->gathered.len < OUT_SOON ? ERR_OK : frames_flush(k, d);
+    return k->out.len + k->gathered.len < OUT_SOON ? ERR_OK : cql_frames_flush(k, d);
 }
 
 err_t cql_client_flush(struct cql_client *k, struct diag *d)
 {
-    return frames_flush(k, d);
+    return cql_frames_flush(k, d);
 }
 
 uint32_t cql_client_in_flight(const struct cql_client *k)
@@ -87,9 +87,9 @@ err_t cql_client_take(struct cql_client *k, struct arena *a, struct cql_answer *
 {
     struct native_head head;
     struct slice body = {0};
-    err_t e = frames_flush(k, d);
+    err_t e = cql_frames_flush(k, d);
     for (;;) {
-        if (!e) e = frames_take(k, a, &head, &body, d);
+        if (!e) e = cql_frames_take(k, a, &head, &body, d);
         if (e) return e;
         if (head.stream != NATIVE_STREAM_EVENT) break;
     }
@@ -218,7 +218,7 @@ static err_t connect_as(struct cql_client *k, bool *older, struct diag *d)
                                 .tls = o->tls ? &o->tls_options : NULL};
     struct arena *a = arena_new(ARENA_LOGIN);
     if (!a) return diag_fail(d, ERR_NO_MEMORY, "no memory for a connection");
-    frames_reset(k);
+    cql_frames_reset(k);
     memset(k->used, 0, sizeof(k->used));
     k->in_flight = 0;
     k->next_stream = 0; /* where an error before STARTUP may be told */

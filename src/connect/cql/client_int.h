@@ -23,10 +23,11 @@ struct cql_client {
 };
 
 /* frames.c: messages out, messages in. */
-MUST_CHECK err_t frames_put(struct cql_client *k, uint8_t opcode, const struct native_request *r,
-                            bool traced, int16_t stream, struct diag *d);
-MUST_CHECK err_t frames_flush(struct cql_client *k, struct diag *d);
+MUST_CHECK err_t cql_frames_put(struct cql_client *k, uint8_t opcode,
+                                const struct native_request *r, bool traced, int16_t stream,
+                                struct diag *d);
+MUST_CHECK err_t cql_frames_flush(struct cql_client *k, struct diag *d);
 /* Waits for one; `body` lies in the arena, unpacked. */
-MUST_CHECK err_t frames_take(struct cql_client *k, struct arena *a, struct native_head *head,
-                             struct slice *body, struct diag *d);
-void frames_reset(struct cql_client *k);
+MUST_CHECK err_t cql_frames_take(struct cql_client *k, struct arena *a, struct native_head *head,
+                                 struct slice *body, struct diag *d);
+void cql_frames_reset(struct cql_client *k);

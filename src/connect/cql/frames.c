@@ -3,7 +3,7 @@
 
 enum { READ_AT_ONCE = 64 << 10, OUT_MAX = NATIVE_BODY_MAX + (1 << 20) };
 
-void frames_reset(struct cql_client *k)
+void cql_frames_reset(struct cql_client *k)
 {
     struct buf *all[] = {&k->out, &k->gathered, &k->scratch, &k->in, &k->plain};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
@@ -36,8 +36,8 @@ static err_t pack(struct cql_client *k, struct native_head *h)
     return e ? e : native_end(&k->out, begun);
 }
 
-err_t frames_put(struct cql_client *k, uint8_t opcode, const struct native_request *r, bool traced,
-                 int16_t stream, struct diag *d)
+err_t cql_frames_put(struct cql_client *k, uint8_t opcode, const struct native_request *r,
+                     bool traced, int16_t stream, struct diag *d)
 {
     struct native_head h = {.version = k->version,
                             .flags = traced ? NATIVE_HEAD_TRACING : 0,
@@ -56,7 +56,7 @@ err_t frames_put(struct cql_client *k, uint8_t opcode, const struct native_reque
     return e ? e : to->err;
 }
 
-err_t frames_flush(struct cql_client *k, struct diag *d)
+err_t cql_frames_flush(struct cql_client *k, struct diag *d)
 {
     err_t e = seal(k);
     if (!e && k->out.len > 0) e = dial_write(k->dial, buf_view(&k->out), d);
@@ -175,8 +175,8 @@ static err_t take_of_segments(struct cql_client *k, struct arena *a, struct nati
     }
 }
 
-err_t frames_take(struct cql_client *k, struct arena *a, struct native_head *head,
-                  struct slice *body, struct diag *d)
+err_t cql_frames_take(struct cql_client *k, struct arena *a, struct native_head *head,
+                      struct slice *body, struct diag *d)
 {
     return k->segmented ? take_of_segments(k, a, head, body, d) : take_plain(k, a, head, body, d);
 }
