@@ -386,7 +386,7 @@ struct sides { /* the parts of both bounds of a slice */
 };
 
 /* Where columns of one tuple run in different directions the slice falls apart: Cassandra's
- * appendBoundTo, value by value. */
+ * appendBoundTo, value by value. The null of one column is stored before all values, as it says. */
 static err_t slice_lists(const struct binding *x, const struct restriction *r, int bound,
                          struct composite *lists, uint32_t *count)
 {
@@ -416,6 +416,10 @@ static err_t slice_lists(const struct binding *x, const struct restriction *r, i
             }
         }
         if (s.count[side] <= i) continue;
+        if (!r->multi && s.parts[side][i].state == CQL_NULL) {
+            if (bound == RESTRICT_START) continue;
+            return ERR_OK; /* no list: nothing is before null */
+        }
         err_t e = part_checked(x, r, s.parts[side], i, &now.values[now.count++]);
         if (e) return e;
     }
@@ -485,6 +489,8 @@ static err_t edges_of(const struct binding *x, int bound, struct edges *out)
             uint32_t count;
             if (!lists) return no_memory(x->d);
             e = slice_lists(x, one, bound, lists, &count);
+            out->none = !e && count == 0;
+            if (out->none) return ERR_OK;
             if (!e) e = product_add(x, &p, lists, count);
             return e ? e : edges_of_slice(x, &p, one, bound, out);
         }

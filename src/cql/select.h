@@ -136,6 +136,7 @@ struct select_run {
     bool has_last, last_partition_only;
     uint32_t skipped;      /* rows past the partition's limit */
     uint32_t looked, most; /* rows in this turn, and how many those may be */
+    bool row_is_ahead;     /* the page ends before a row that the source has given */
     bool pause;            /* the source has no row yet, and the turn is over */
     bool on_worker;
     struct arena *scratch; /* for one row */

@@ -183,8 +183,8 @@ static bool partition_is_done(const struct select_run *r)
 static err_t page_end(struct select_run *r)
 {
     struct cql_call *c = r->call;
-    if (r->limit == 0 || !r->has_last || select_source_is_last(r, partition_is_done(r)))
-        return ERR_OK;
+    if (r->limit == 0 || !r->has_last) return ERR_OK;
+    if (!r->row_is_ahead && select_source_is_last(r, partition_is_done(r))) return ERR_OK;
     struct paging p = {.key = r->last,
                        .key_count = r->plan->distinct ? r->plan->key_count : r->last_count,
                        .remaining = r->limit,
@@ -224,6 +224,7 @@ static err_t row_grouped(struct select_run *r, const struct store_row *row, bool
         e = select_group_end(r);
         if (e) return e;
         if (r->page == 0 || r->limit == 0) {
+            r->row_is_ahead = true;
             *end = true;
             return ERR_OK;
         }
@@ -344,6 +345,18 @@ static void turn(struct cql_call *c)
     run_end(r, e);
 }
 
+/* What is sorted in memory has no pages, unless nothing is named that could be read. */
+static err_t sorted_pages(const struct select_run *r)
+{
+    const struct select_plan *p = r->plan;
+    bool nothing = r->source.way == WAY_NOTHING && !p->grouping;
+    if (r->call->params.page_size <= 0 || !p->sort.count || nothing) return ERR_OK;
+    return diag_fail(&r->call->diag, ERR_INVALID,
+                     "Cannot page queries with both ORDER BY and a IN restriction on the partition "
+                     "key; you must either remove the ORDER BY or the IN and sort client side, or "
+                     "disable paging for this query");
+}
+
 static err_t run_prepare(struct select_run *r)
 {
     struct cql_call *c = r->call;
@@ -354,12 +367,6 @@ static err_t run_prepare(struct select_run *r)
     if (e) return e;
     r->partition_limit = r->partition_limit_all;
     bool pages = c->params.page_size > 0 && p->grouping != GROUP_ALL;
-    if (c->params.page_size > 0 && p->sort.count)
-        return diag_fail(
-            &c->diag, ERR_INVALID,
-            "Cannot page queries with both ORDER BY and a IN restriction on the partition "
-            "key; you must either remove the ORDER BY or the IN and sort client side, or "
-            "disable paging for this query");
     r->page = pages ? c->params.page_size : SELECT_LIMIT_NONE;
     if (c->params.paging_state.at && pages) {
         e = paging_read(p->table, c->params.paging_state, c->arena, &r->from, &c->diag);
@@ -375,7 +382,8 @@ static err_t run_prepare(struct select_run *r)
     r->json = buf_make(CQL_RESULT_BYTES_MAX);
     e = select_group_new(r);
     if (!e) e = select_sorted_new(r);
-    return e ? e : select_source_open(r);
+    if (!e) e = select_source_open(r);
+    return e ? e : sorted_pages(r);
 }
 
 static void warn_of_aggregation(struct cql_call *c, const struct select_plan *p)

@@ -48,6 +48,9 @@ TEST(clustering_columns_make_slices)
     KIT_ROWS(&k, "SELECT c, d FROM t WHERE p = 2 AND c > 1 AND (c, d) < (3, 2)", "2,1;2,2;3,1;");
     KIT_ROWS(&k, "SELECT c, d FROM t WHERE p = 2 AND c > 3 AND c < 2", "");
     KIT_ROWS(&k, "SELECT c, d FROM t WHERE p = 2 AND c IN ()", "");
+    KIT_ROWS(&k, "SELECT c, d FROM t WHERE p = 2 AND c > null AND c < 2", "1,1;1,2;");
+    KIT_ROWS(&k, "SELECT c, d FROM t WHERE p = 2 AND c = 1 AND d >= null", "1,1;1,2;");
+    KIT_ROWS(&k, "SELECT c, d FROM t WHERE p = 2 AND c <= null", "");
     kit_close(&k);
 }
 
@@ -133,6 +136,9 @@ TEST(partitions_named_by_in_come_in_the_order_of_their_values)
                "must either remove the ORDER BY or the IN and sort client side, or disable paging "
                "for this "
                "query");
+    CHECK_TEXT(kit_execute(&k, "SELECT p FROM t WHERE p IN () ORDER BY c", /* nothing to sort */
+                           (struct kit_how){.page_size = 5}),
+               "");
     kit_close(&k);
 }
 
@@ -224,6 +230,8 @@ TEST(pages_together_are_the_whole)
         "SELECT JSON p, c FROM t WHERE p = 1",
         "SELECT p, count(*) FROM t GROUP BY p LIMIT 2",
         "SELECT p, c, count(*) FROM t GROUP BY p, c PER PARTITION LIMIT 2",
+        "SELECT p, c, count(*) FROM t WHERE p IN (1, 3) GROUP BY p, c",
+        "SELECT p, c, count(*) FROM t WHERE p IN (1, 3) AND c = 1 AND d IN (1, 2) GROUP BY p",
     };
     struct kit k;
     kit_open(&k);
