@@ -344,6 +344,8 @@ TEST(json_inserts_by_its_names)
     SAYS("INSERT INTO t JSON 'null'", "2200: Got null for INSERT JSON values");
     CHECK(strstr(wt_run(&w, "INSERT INTO t JSON '[1]'"),
                  "2200: Could not decode JSON string as a map"));
+    CHECK(strstr(wt_run(&w, "INSERT INTO t JSON '{\"k\": \"x\": 1}'"), /* all is read first */
+                 "JsonParseException: Unexpected character (':' (code 58)): was expecting comma"));
     CHECK(strstr(wt_run(&w, "INSERT INTO t JSON '{\"k\": \"x\"}'"),
                  "2200: Error decoding JSON value for k: "));
     wt_close(&w);
