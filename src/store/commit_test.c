@@ -336,6 +336,28 @@ TEST(counters_of_many_threads_add_up)
     CHECK_OK(store_change_count(c, t, key_of(&key, 1, 1), 2, v, 4, 1000001, &d), &d);
     CHECK_OK(store_change_commit_wait(c, &d), &d);
     CHECK_INT(value_now(&k, t, 1, 1, "v"), 4);
+    struct store_cell_write gone = {.column = v, .kind = CELL_DELETE};
+    struct store_row_write w = {.table = t,
+                                .key = key_of(&key, 1, 1),
+                                .key_count = 2,
+                                .timestamp = 1000002,
+                                .now_s = NOW_S,
+                                .cells = &gone,
+                                .cell_count = 1};
+    c = change_of(&k); /* deleted alone, it stays so … */
+    CHECK_OK(store_change_row(c, &w, &d), &d);
+    CHECK_OK(store_change_commit_wait(c, &d), &d);
+    c = change_of(&k);
+    CHECK_OK(store_change_count(c, t, key_of(&key, 1, 1), 2, v, 5, 1000003, &d), &d);
+    CHECK_OK(store_change_commit_wait(c, &d), &d);
+    CHECK_INT(value_now(&k, t, 1, 1, "v"), -1);
+    c = change_of(&k); /* … until its partition goes */
+    CHECK_OK(store_change_delete_partition(c, t, key_of(&key, 1, 0), 1000004, NOW_S, &d), &d);
+    CHECK_OK(store_change_commit_wait(c, &d), &d);
+    c = change_of(&k);
+    CHECK_OK(store_change_count(c, t, key_of(&key, 1, 1), 2, v, 6, 1000005, &d), &d);
+    CHECK_OK(store_change_commit_wait(c, &d), &d);
+    CHECK_INT(value_now(&k, t, 1, 1, "v"), 6);
     kit_close(&k);
 }
 

@@ -55,6 +55,19 @@ static err_t put_merged(struct group *g, struct slice key, struct slice row, str
     return peek_group_add(g, all.at, key.len, all.len - key.len, ENTRY_PUT);
 }
 
+/* A counter that was deleted alone stays so until its tombstone is purged, whatever is added later;
+ * what deletes its row or partition only reaches what was before. So it is with Cassandra. */
+static err_t is_deleted(struct slice row, uint16_t column, int64_t floor, bool *out)
+{
+    struct row_reader r;
+    struct cell c;
+    *out = false;
+    if (!row.at) return ERR_OK;
+    for (row_open(&r, row); row_next(&r, &c);)
+        if (c.id == column) *out = c.tombstone && !time_reached(c.timestamp, floor);
+    return r.err;
+}
+
 static err_t count_one(struct group *g, struct store_change *c, const struct change_count *x,
                        struct diag *d)
 {
@@ -63,12 +76,15 @@ static err_t count_one(struct group *g, struct store_change *c, const struct cha
     bool statics = t->clustering_count && key_partition_size(t, key) == key.len;
     int64_t floor, value, timestamp;
     uint8_t number[8], memory[64];
+    bool deleted;
     err_t e = floor_of(g, t, key, &floor, d);
     if (!e) e = group_value(g, key, &row, d);
     if (!e && statics) e = group_mark(g, &t->t);
     if (e) return e;
-    e = counter_now(g, t, row, x->column, statics, floor, &value, &timestamp);
+    e = is_deleted(row, x->column, floor, &deleted);
+    if (!e) e = counter_now(g, t, row, x->column, statics, floor, &value, &timestamp);
     if (e) return row_failed(g->store, &t->t, e, d);
+    if (deleted) return ERR_OK;
     struct buf n = buf_over(number, sizeof number), b = buf_over(memory, sizeof memory);
     buf_be(&n, (uint64_t)value + (uint64_t)x->delta, 8); /* it wraps, as Cassandra's do */
     struct cell cell = {.id = x->column, .timestamp = x->timestamp, .value = buf_view(&n)};
