@@ -153,6 +153,12 @@ TEST(a_story_that_is_too_long_ends_in_an_ellipsis_and_never_overruns)
     (void)diag_fail(&d, ERR_IO, "%s", big);
     CHECK_INT(strlen(d.what), sizeof(d.what) - 1);
     CHECK_TEXT(d.what + sizeof(d.what) - 4, "\xe2\x80\xa6");
+    for (int front = 0; front < 4; front++) { /* never in the middle of a character */
+        for (size_t i = 0; i + 4 < sizeof(big); i += 4) memcpy(big + i, "\xf0\x9f\x90\x8d", 5);
+        (void)diag_fail(&d, ERR_IO, "%.*s%s", front, "abc", big);
+        CHECK_TEXT(d.what + strlen(d.what) - 7, "\xf0\x9f\x90\x8d\xe2\x80\xa6");
+    }
+    memset(big, 'x', sizeof(big) - 1);
     for (size_t cap = 1; cap <= sizeof(text); cap++) {
         memset(text, '#', sizeof(text));
         diag_format(&d, text, cap);

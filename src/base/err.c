@@ -68,11 +68,15 @@ err_t err_from_errno(int error)
     }
 }
 
-/* All four parts are filled by this: a cut text ends in "…" so that nobody takes it for whole. */
+/* All four parts are filled by this: a cut text ends in "…" so that nobody takes it for whole. It
+ * is cut before a character, since clients read it as UTF-8. */
 static void fill(char *out, size_t cap, const char *fmt, va_list args)
 {
     int n = vsnprintf(out, cap, fmt, args);
-    if (n >= (int)cap) memcpy(out + cap - 4, "\xe2\x80\xa6", 4);
+    size_t end = cap - 4;
+    if (n < (int)cap) return;
+    while (end && ((unsigned char)out[end] & 0xc0) == 0x80) end--;
+    memcpy(out + end, "\xe2\x80\xa6", 4);
 }
 
 err_t diag_fail(struct diag *d, err_t e, const char *what, ...)

@@ -17,9 +17,12 @@ static int64_t floor_div(int64_t v, int64_t by)
     return v / by - (v % by < 0);
 }
 
+/* Java's Duration.ofMillis().toDays(): down to a second, but then towards zero, so that a moment
+ * before 1970 has the day behind it; at midnight its own. */
 static err_t put_day(struct native_run *r, int64_t ms)
 {
-    return put_be_value(r->a, (uint64_t)(floor_div(ms, DAY_MS) + DATE_EPOCH), 4, r->out, r->d);
+    int64_t days = floor_div(ms, 1000) / (DAY_MS / 1000);
+    return put_be_value(r->a, (uint64_t)(days + DATE_EPOCH), 4, r->out, r->d);
 }
 
 static err_t put_uuid(struct native_run *r, struct uuid u)

@@ -40,23 +40,37 @@ static void put_place(struct cql_parser *p, struct buf *out, uint32_t at, bool e
                    java_length(slice_make(p->lex.text.at + start, at - start)));
 }
 
-/* How many bytes of the text the original counts for a token: its meaning's length, since it has
- * taken the quotes away and forgets about them here. */
-static uint32_t shown_length(struct cql_parser *p, const struct cql_token *t)
+/* How many UTF-16 units of the text the original counts for a token: its meaning's length, since it
+ * has taken the quotes away and forgets about them here. */
+static size_t shown_length(struct cql_parser *p, const struct cql_token *t)
 {
-    if (t->kind != T_STRING_LITERAL && t->kind != T_QUOTED_NAME) return t->len;
     struct slice text = cql_token_text(p, t);
+    size_t length = java_length(text);
+    if (t->kind != T_STRING_LITERAL && t->kind != T_QUOTED_NAME) return length;
     uint32_t quotes = text.at[0] == '$' ? 4 : 2;
     for (uint32_t i = 1; i + 1 < text.len && quotes < 4; i++)
         if (text.at[i] == text.at[0] && text.at[i + 1] == text.at[0] && i + 2 < text.len)
-            return (uint32_t)(text.len - 2);
-    return text.len - quotes;
+            return length - 2;
+    return length - quotes;
 }
 
-static void put_without_breaks(struct buf *out, struct slice s)
+/* Units from … to of the text, without line breaks; half a character is a '?', as Java writes it.
+ */
+static void put_units(struct buf *out, struct slice text, size_t from, size_t to)
 {
-    for (uint32_t i = 0; i < s.len; i++)
-        if (s.at[i] != '\n') buf_char(out, (char)s.at[i]);
+    size_t at = 0;
+    for (uint32_t i = 0, size; i < text.len && at < to; i += size) {
+        uint8_t first = text.at[i];
+        size_t units = first < 0xf0 ? 1 : 2;
+        size = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        size = MIN(size, text.len - i);
+        if (at >= from && at + units <= to) {
+            if (first != '\n') buf_slice(out, slice_make(text.at + i, size));
+        } else if (at + units > from) {
+            buf_char(out, '?');
+        }
+        at += units;
+    }
 }
 
 enum { SNIPPET_BEFORE = 10, SNIPPET_BEHIND = 2 };
@@ -80,16 +94,18 @@ static void put_snippet(struct cql_parser *p, struct buf *out)
     const struct cql_token *from = &window[0], *to = &window[count - 1];
     if ((to->kind == T_END && to->len == 0) || (now->kind == T_END && now->len == 0)) return;
     struct slice text = p->lex.text;
-    uint32_t end = to->at + shown_length(p, to), last = text.len;
+    uint32_t last = text.len;
     while (last && text.at[last - 1] == '\n') last--;
-    uint32_t close = MIN(now->at + shown_length(p, now), end);
+    size_t end = java_length(slice_make(text.at, to->at)) + shown_length(p, to);
+    size_t open = java_length(slice_make(text.at, now->at));
+    size_t close = MIN(open + shown_length(p, now), end);
     buf_text(out, from->at == 0 ? " (" : " (...");
-    put_without_breaks(out, slice_make(text.at + from->at, now->at - from->at));
+    put_units(out, text, java_length(slice_make(text.at, from->at)), open);
     buf_char(out, '[');
-    put_without_breaks(out, slice_make(text.at + now->at, close - now->at));
+    put_units(out, text, open, close);
     buf_char(out, ']');
-    put_without_breaks(out, slice_make(text.at + close, end - close));
-    buf_text(out, end == last ? ")" : "...)");
+    put_units(out, text, close, end);
+    buf_text(out, end == java_length(slice_make(text.at, last)) ? ")" : "...)");
 }
 
 static void put_token(struct cql_parser *p, struct buf *out, const struct cql_token *t)
@@ -155,7 +171,10 @@ static void tell_token(struct cql_parser *p, uint32_t n, const char *before, con
     put_token(p, &out, t);
     buf_text(&out, after);
     put_snippet(p, &out);
-    if (out.err) memory[out.len] = 0, out.err = ERR_OK;
+    if (out.err) {
+        while (out.len && (memory[out.len - 1] & 0x80)) out.len--; /* no half of a character */
+        memory[out.len] = 0, out.err = ERR_OK;
+    }
     tell(p, ERR_SYNTAX, &out, t->at);
 }
 

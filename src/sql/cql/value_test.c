@@ -44,6 +44,8 @@ TEST(cql_calls_in_terms_find_their_overload_or_say_why_not)
          "timestamp"},
         {"to_timestamp(now())", "timestamp", "'2023-11-14T22:13:20.123Z'"},
         {"toTimestamp(now())", "timestamp", "'2023-11-14T22:13:20.123Z'"},
+        {"to_date(-1)", "date", "'1970-01-01'"},
+        {"to_date(-86400001)", "date", "'1969-12-31'"},
         {"current_timestamp()", "timestamp", "'2023-11-14T22:13:20.123Z'"},
         {"current_date()", "date", "'2023-11-14'"},
         {"current_time()", "time", "'22:13:20.123456000'"},
