@@ -78,11 +78,12 @@ JAVA = ["-Xss256k", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=300", "-XX:+PerfDisabl
 
 
 class Cassandra:
-    """Apache Cassandra itself, one node on free ports. `login`: PasswordAuthenticator and CassandraAuthorizer."""
+    """Apache Cassandra itself, one node on free ports. `login`: PasswordAuthenticator and CassandraAuthorizer.
+    `more`: lines for its cassandra.yaml."""
 
     HEAP = ("-Xms1G", "-Xmx1G")
 
-    def __init__(self, login=False, sync=PERIODIC, heap=HEAP, folder=None, keep=False):
+    def __init__(self, login=False, sync=PERIODIC, heap=HEAP, folder=None, keep=False, more=""):
         package("java", "openjdk-17-jdk-headless")
         self.keep = keep
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="sluice-cassandra-"))
@@ -98,7 +99,7 @@ class Cassandra:
         (conf / "cassandra.yaml").write_text(YAML.format(
             data=self.folder, port=self.port, storage=free_port(), secure=free_port(), sync=sync,
             authenticator="PasswordAuthenticator" if login else "AllowAllAuthenticator",
-            authorizer="CassandraAuthorizer" if login else "AllowAllAuthorizer"))
+            authorizer="CassandraAuthorizer" if login else "AllowAllAuthorizer") + more)
         (conf / "logback.xml").write_text(
             '<configuration><appender name="STDOUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%-5level '
             '%date{ISO8601} %F:%L - %msg%n</pattern></encoder></appender><root level="INFO"><appender-ref ref="STDOUT"/></root></configuration>\n')

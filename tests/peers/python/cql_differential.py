@@ -4,6 +4,7 @@ errors by code and words. Ends with the counts by kind and, for each difference,
 
 A statement is made from a seed, so that one difference can be run again: SEED and its number say which.
 """
+import ast
 import collections
 import json
 import random
@@ -486,9 +487,24 @@ def run(session, text, fetch):
         return ("error", kind, code.group(1) if code else "", words_of(e))
 
 
+LEGACY = "'org.apache.cassandra.db.marshal.LegacyTimeUUIDType'"
+
+
+def timeuuids(answer):
+    """5.0.5 tells some timeuuids (of min and max) as a custom type, which drivers leave as bytes: the bytes count."""
+    _, names, types, rows, warnings = answer
+    for i, t in enumerate(types):
+        if t == LEGACY:
+            types = types[:i] + ["timeuuid"] + types[i + 1:]
+            rows = [row[:i] + [("UUID", str(uuid.UUID(bytes=ast.literal_eval(row[i][1])))) if row[i][0] == "bytes" else row[i]] + row[i + 1:] for row in rows]
+    return "rows", names, types, rows, warnings
+
+
 def same(a, b):
     if b[0] == "error" and b[2] in ("1300", "0000"):  # Cassandra's own: an exception inside it
         return None
+    if b[0] == "error" and b[3] == "Invalid value for the paging state" and a[0] == "rows":
+        return None  # its own state, refused by itself: pages of GROUP BY without clustering columns
     if a[0] != b[0]:
         return "one answers, the other refuses"
     if "NoHostAvailable" in (a[1], b[1]):
@@ -497,6 +513,7 @@ def same(a, b):
         if a[1:3] != b[1:3]: return "error's code"
         if a[3] != b[3] and "SyntaxException" not in a[1] and "0000" != a[2] and "line " not in b[3]: return "error's words"
         return None
+    a, b = timeuuids(a), timeuuids(b)
     for i, what in ((1, "columns' names"), (2, "columns' types")):
         if a[i] != b[i]: return what
     if a[3] != b[3]:
@@ -505,11 +522,35 @@ def same(a, b):
     return None
 
 
+class Counters:
+    """A counter that was deleted alone stays deleted, whatever is added. That a deletion of its partition or of a range
+    ends this is true in Cassandra after a flush only: its memtable forgets no tombstone. So these are not asked."""
+
+    def __init__(self):
+        self.alone = set()
+
+    def undecided(self, text):
+        for one in text.split(";"):
+            what = re.search(r"DELETE (?:(\w+) )?FROM counts WHERE k = (-?\d+)(.*)", one)
+            if what and what.group(1):
+                self.alone.add(what.group(2))
+            elif what and what.group(2) in self.alone and not re.match(r" AND c (=|IN) ", what.group(3)):
+                return True
+        return False
+
+
+def again(cluster, address, protocol):
+    cluster.shutdown()
+    cluster, session = connect(address, protocol)
+    session.execute("USE diff")
+    return cluster, session
+
+
 def main():
     ours, real, seed, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     protocol = int(sys.argv[5]) if len(sys.argv) > 5 else 4
     (ca, a), (cb, b) = connect(ours, protocol), connect(real, protocol)
-    setup = ["DROP KEYSPACE IF EXISTS diff", "CREATE KEYSPACE diff WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "USE diff",
+    setup = [f"DROP KEYSPACE IF EXISTS x{n}" for n in range(4)] + ["DROP KEYSPACE IF EXISTS diff", "CREATE KEYSPACE diff WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "USE diff",
              "CREATE TYPE address (street text, number int, tags frozen<set<text>>)"] + [t.create() for t in TABLES] + INDEXES
     for text in setup:
         for s in (a, b):
@@ -517,18 +558,22 @@ def main():
     make = Maker(seed)
     kinds, differences, refused = collections.Counter(), collections.Counter(), collections.Counter()
     reasons, last = collections.Counter(), ""
-    shown = 0
+    shown, counters = 0, Counters()
     for number in range(count):
         kind, text = make.next()
         fetch = make.r.choice([5000, 5000, 1, 2, 3])
+        if counters.undecided(text):
+            kinds["(not asked)"] += 1
+            continue
         ra, rb = run(a, text, fetch), run(b, text, fetch)
-        if "NoHostAvailable" in (ra[1], rb[1]):  # a server has closed the connection: that must be the same, too
-            reasons[("connection", "closed by " + " and ".join(w for w, x in (("ours", ra), ("real", rb)) if x[1] == "NoHostAvailable"))] += 1
+        if "NoHostAvailable" in (ra[1], rb[1]):  # the statement before made the driver close the connection: this one again
             print(f"#{number} {kind}: the connection is gone\n  {last}\n  {text}", flush=True)
-            ca.shutdown(), cb.shutdown()
-            (ca, a), (cb, b) = connect(ours, protocol), connect(real, protocol)
-            for s in (a, b):
-                s.execute("USE diff")
+            if ra[1] == "NoHostAvailable":
+                ca, a = again(ca, ours, protocol)
+                ra = run(a, text, fetch)
+            if rb[1] == "NoHostAvailable":
+                cb, b = again(cb, real, protocol)
+                rb = run(b, text, fetch)
         last = text
         kinds[kind] += 1
         if rb[0] == "error": reasons[(kind.split()[0], re.sub(r"[0-9]+|'[^']*'", "#", rb[3])[:110])] += 1
