@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 enum {
-    IMPORT_CALLS = 128, /* in flight */
+    IMPORT_CALLS = 1024, /* in flight: the log is synced for all of them at once */
     ROW_BYTES_MAX = 8 << 20,
     FIELD_BYTES_MAX = 4 << 20,
     SEND_BYTES = 64 << 10
@@ -133,8 +133,8 @@ struct slot { /* a row under way */
     struct cql_value *values; /* one a column of the table */
     struct cql_call call;
     uint32_t line;
-    size_t at, bytes; /* the record, in the body */
-    bool busy, done;  /* done: under the gate */
+    size_t at, bytes;  /* the record, in the body */
+    struct slot *next; /* in the list it is in */
 };
 struct import {
     struct upkeep *u;
@@ -143,6 +143,9 @@ struct import {
     struct cql_prepared prepared;
     struct arena *arena; /* of the statement, and the header */
     struct slot *slots;
+    struct slot *idle;  /* the reader's own */
+    struct slot *ended; /* under the gate: done, not looked at */
+    uint32_t busy;
     struct gate gate;
     struct buf out;
     uint64_t rows, rejected;
@@ -153,10 +156,12 @@ struct import {
 static void on_done(struct cql_call *call)
 {
     struct slot *s = call->ctx;
-    gate_enter(&s->in->gate);
-    s->done = true;
-    gate_wake(&s->in->gate);
-    gate_leave(&s->in->gate);
+    struct import *in = s->in;
+    gate_enter(&in->gate);
+    s->next = in->ended;
+    in->ended = s;
+    gate_wake(&in->gate);
+    gate_leave(&in->gate);
 }
 
 static void reject(struct import *in, const struct slot *s, const struct diag *d)
@@ -172,37 +177,31 @@ static void reject(struct import *in, const struct slot *s, const struct diag *d
     buf_text(&in->out, "}\n");
 }
 
-static void finish(struct import *in, struct slot *s)
+static void put_back(struct import *in, struct slot *s)
 {
-    if (s->call.err)
-        reject(in, s, &s->call.diag);
-    else
-        in->rows++;
-    cql_call_done(&s->call);
     arena_reset(s->arena);
-    s->busy = s->done = false;
+    s->next = in->idle;
+    in->idle = s;
 }
 
-/* A slot that is free, waiting for one; NULL when `all` and none is busy any more. */
-static struct slot *free_slot(struct import *in, bool all)
+/* Looks at the rows that are done; waits for one when there is none. */
+static void collect(struct import *in)
 {
-    for (;;) {
-        struct slot *idle = NULL, *ended = NULL;
-        bool busy = false;
-        gate_enter(&in->gate);
-        for (;;) {
-            for (size_t i = 0; i < IMPORT_CALLS; i++) {
-                struct slot *s = &in->slots[i];
-                if (s->done) ended = s;
-                if (!s->busy) idle = s;
-                busy |= s->busy;
-            }
-            if (ended || (!all && idle) || (all && !busy)) break;
-            gate_wait(&in->gate);
-        }
-        gate_leave(&in->gate);
-        if (!ended) return all ? NULL : idle;
-        finish(in, ended);
+    gate_enter(&in->gate);
+    while (!in->ended) gate_wait(&in->gate);
+    struct slot *ended = in->ended;
+    in->ended = NULL;
+    gate_leave(&in->gate);
+    while (ended) {
+        struct slot *s = ended;
+        ended = s->next;
+        if (s->call.err)
+            reject(in, s, &s->call.diag);
+        else
+            in->rows++;
+        cql_call_done(&s->call);
+        put_back(in, s);
+        in->busy--;
     }
 }
 
@@ -291,7 +290,9 @@ static err_t row_of_csv(struct slot *s, const struct slice *fields, uint32_t cou
 
 static struct slot *next_slot(struct import *in, uint32_t line, size_t at, size_t bytes)
 {
-    struct slot *s = free_slot(in, false);
+    while (!in->idle) collect(in);
+    struct slot *s = in->idle;
+    in->idle = s->next;
     s->line = line, s->at = at, s->bytes = bytes;
     s->values = arena_take(s->arena, (in->table->column_count + 1) * sizeof(*s->values));
     for (uint32_t i = 0; s->values && i < in->table->column_count; i++)
@@ -306,7 +307,7 @@ static void send_row(struct slot *s, err_t e, struct diag *d)
     if (e) {
         if (d->err != e) (void)diag_fail(d, e, "%s", err_text(e));
         reject(in, s, d);
-        arena_reset(s->arena);
+        put_back(in, s);
         return;
     }
     s->call = (struct cql_call){.session = &in->session,
@@ -320,7 +321,7 @@ static void send_row(struct slot *s, err_t e, struct diag *d)
                                            .now_s = INT64_MIN},
                                 .done = on_done,
                                 .ctx = s};
-    s->busy = true;
+    in->busy++;
     cql_run(&s->call);
 }
 
@@ -373,16 +374,18 @@ static err_t read_csv(struct import *in, struct diag *d)
         struct slot *s = next_slot(in, r.line, at, 0);
         e = csv_next(&r, s->arena, fields, &count, &why);
         s->bytes = (size_t)(r.at.at - body.at) - at;
-        if (e == ERR_NOT_FOUND) break;
-        if (e == ERR_MALFORMED ||
-            e == ERR_TOO_BIG) { /* where the next record begins is not known */
+        if (e == ERR_MALFORMED || e == ERR_TOO_BIG) { /* where the next one begins is not known */
             s->bytes = body.len - at;
             reject(in, s, &why);
-            e = ERR_OK;
-            break;
+            e = ERR_NOT_FOUND;
         }
+        if (e == ERR_NOT_FOUND) put_back(in, s);
+        if (e == ERR_NOT_FOUND) break;
         if (e) return diag_fail(d, e, "reading the rows: %s", err_text(e));
-        if (count == 1 && !fields[0].at && in->field_count > 1) continue; /* an empty line */
+        if (count == 1 && !fields[0].at && in->field_count > 1) { /* an empty line */
+            put_back(in, s);
+            continue;
+        }
         send_row(s, s->values ? row_of_csv(s, fields, count, &why) : ERR_NO_MEMORY, &why);
         if (upkeep_stopping(in->u)) e = diag_fail(d, ERR_STOPPED, "it was ended");
         if (in->out.len > SEND_BYTES && !e) e = upkeep_put(in->u, &in->out);
@@ -400,13 +403,15 @@ static err_t import_open(struct import *in, struct diag *d)
         in->slots[i].in = in;
         in->slots[i].arena = arena_new(ROW_BYTES_MAX);
         fine = in->slots[i].arena != NULL;
+        in->slots[i].next = in->idle;
+        in->idle = &in->slots[i];
     }
     return fine ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for the rows");
 }
 
 static void import_close(struct import *in)
 {
-    if (in->slots) (void)free_slot(in, true);
+    while (in->busy) collect(in);
     for (size_t i = 0; in->slots && i < IMPORT_CALLS; i++) arena_free(in->slots[i].arena);
     mem_give(in->slots);
     arena_free(in->arena);
@@ -431,7 +436,7 @@ err_t upkeep_import(struct upkeep *u, struct diag *d)
     e = import_open(&in, d);
     if (!e) e = prepare(&in, d);
     if (!e) e = csv ? read_csv(&in, d) : read_json(&in, d);
-    if (!e) (void)free_slot(&in, true);
+    while (!e && in.busy) collect(&in);
     if (!e) {
         buf_printf(&in.out, "{\"rows\": %" PRIu64 ", \"rejected\": %" PRIu64 "}\n", in.rows,
                    in.rejected);

@@ -43,9 +43,13 @@ err_t upkeep_snapshot(struct upkeep *u, struct diag *d)
     return store_checkpoint(u->world->store, path, d);
 }
 
+enum { DEPTH_MAX = 4 }; /* of a store's directories */
+
 struct sizes {
     const char *dir;
     uint64_t bytes, own; /* own: what goes with the snapshot, since nobody else links it */
+    int depth;
+    struct diag *d;
 };
 
 static err_t add_file(void *ctx, const char *name)
@@ -54,7 +58,15 @@ static err_t add_file(void *ctx, const char *name)
     char path[PATH_MAX];
     struct stat st;
     int n = snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-    if (n < 0 || n >= PATH_MAX || stat(path, &st) || !S_ISREG(st.st_mode)) return ERR_OK;
+    if (n < 0 || n >= PATH_MAX || lstat(path, &st)) return ERR_OK; /* it may go meanwhile */
+    if (S_ISDIR(st.st_mode) && s->depth < DEPTH_MAX) {
+        struct sizes below = {.dir = path, .depth = s->depth + 1, .d = s->d};
+        err_t e = dir_list(path, add_file, &below, s->d);
+        s->bytes += below.bytes;
+        s->own += below.own;
+        return e;
+    }
+    if (!S_ISREG(st.st_mode)) return ERR_OK;
     s->bytes += (uint64_t)st.st_size;
     if (st.st_nlink == 1) s->own += (uint64_t)st.st_size;
     return ERR_OK;
@@ -74,7 +86,7 @@ static err_t put_snapshot(void *ctx, const char *name)
     err_t e = path_of(l->u, name, path, l->d);
     if (e) return e;
     if (stat(path, &st) || !S_ISDIR(st.st_mode)) return ERR_OK;
-    struct sizes s = {.dir = path};
+    struct sizes s = {.dir = path, .d = l->d};
     e = dir_list(path, add_file, &s, l->d);
     if (e) return e;
     buf_text(&l->out, "{\"name\": ");

@@ -253,7 +253,6 @@ int nodetool_info(struct nodetool *n)
     int code = ask_node(n, &o);
     if (code) return code;
     printf("%-23s: %s\n", "ID", o.id);
-    printf("%-23s: %s\n", "Gossip active", "true");
     printf("%-23s: %s\n", "Native Transport active", o.cql ? "true" : "false");
     printf("%-23s: %s\n", "Load", o.load);
     printf("%-23s: %llu\n", "Generation No", (unsigned long long)(o.started_ms / 1000));

@@ -150,7 +150,8 @@ static err_t answer_row(void *ctx, const struct slice *p)
     uint64_t line =
         in->line + tables_number(p[0]) - (in->csv ? lines_in(buf_view(&in->header)) : 0);
     if (in->rejected++ < WHY_SHOWN)
-        fprintf(stderr, "%s:%llu: %.*s\n", in->f->file, (unsigned long long)line, SLICE_ARG(p[3]));
+        fprintf(stderr, "%s:%llu: %.*s\n", strcmp(in->f->file, "-") ? in->f->file : "stdin",
+                (unsigned long long)line, SLICE_ARG(p[3]));
     else if (in->rejected == WHY_SHOWN + 1)
         fprintf(stderr, "… and more\n");
     if (at > in->piece.len || bytes > in->piece.len - at) return ERR_MALFORMED;
