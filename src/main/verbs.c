@@ -45,7 +45,8 @@ const struct verb verbs[] = {
              {"--no-color", NULL, "no colours in the shell"}),
      true, verb_query},
     {"tables",
-     "[list | describe | sizes | compact | flush | snapshot | snapshots | clear-snapshot | export | "
+     "[list | describe | sizes | compact | flush | snapshot | snapshots | clear-snapshot | export "
+     "| "
      "import] [KEYSPACE.TABLE | NAME] [FILE]",
      "what is stored, how much, and its upkeep: compaction, snapshots, rows to files and back",
      "Talks to the running server of the project, or opens its data when none runs. import ends "
