@@ -132,8 +132,15 @@ err_t control_open(struct loop *l, const struct control_options *o, struct contr
 {
     struct control *c = mem_take(sizeof(*c));
     if (!c) return diag_fail(d, ERR_NO_MEMORY, "no memory for the control socket");
+    const char *slash = strrchr(o->socket_path, '/');
     c->o = *o;
+    c->o.socket_path = NULL; /* may end with this call */
     c->loop = l;
+    if (!slash || !slice_to_cstr(slice_make(o->socket_path, (size_t)(slash - o->socket_path)),
+                                 c->data, sizeof(c->data))) {
+        mem_give(c);
+        return diag_fail(d, ERR_TOO_BIG, "%s: no path of a control socket", o->socket_path);
+    }
     struct http_options http = {.address = o->socket_path,
                                 .handler = on_request,
                                 .door = c,

@@ -9,6 +9,7 @@ enum { CONTROL_FAILURE_MARK = 0x1e }; /* ASCII's record separator; no text of ou
 struct query;
 struct control {
     struct control_options o;
+    char data[4096]; /* the data directory: where the socket lies; o.socket_path is the caller's */
     struct loop *loop;
     struct http_server *http;
     struct query *queries; /* the loop's */
