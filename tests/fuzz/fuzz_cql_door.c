@@ -1,11 +1,11 @@
 /* How the CQL door makes messages out of bytes (input.c): the same bytes, however the network cuts
- * them, are the same messages. The first byte is version, compression and whether checksums are made
- * to fit; the second seeds the cuts. What input.c asks of the rest of the door is answered here. */
+ * them, are the same messages. The first byte is version, compression and whether checksums are
+ * made to fit; the second seeds the cuts. What input.c asks of the rest of the door is answered
+ * here. */
 #include "fuzz.h"
 
 #include "../../src/door/cql/input.c" /* NOLINT: the file itself, beside fakes of its neighbours */
 
-enum { SEEN_MAX = 1 << 20 };
 static struct cql_door door;
 static struct shard shard;
 static uint64_t seen; /* a hash of what was begun and answered, in its order */
@@ -23,7 +23,9 @@ void cql_link_call(struct link *l, const struct native_head *h, struct slice bod
     (void)l;
     for (uint32_t i = 0; i < body.len; i++) sum ^= body.at[i]; /* all of it can be read */
     if ((uint32_t)h->length != body.len) abort();
-    see("call", h, offsetof(struct native_head, length));
+    uint8_t head[NATIVE_HEAD_SIZE];
+    native_head_write(head, h);
+    see("call", head, sizeof(head));
     see("body", body.at, body.len);
     if (frame && sum & 1) { /* some calls keep the memory */
         mem_give(frame->at);
@@ -87,6 +89,16 @@ void frames_give(struct frames *f, struct loop *l, uint8_t *at, uint32_t cap)
     mem_give(at);
 }
 
+static uint32_t crc24_of(const uint8_t *at, uint32_t len)
+{
+    uint32_t crc = 0x875060;
+    for (uint32_t i = 0; i < 8 * len; i++) {
+        if (i % 8 == 0) crc ^= (uint32_t)at[i / 8] << 16;
+        crc = crc << 1 ^ (crc & 0x800000 ? 0x1974f0b : 0);
+    }
+    return crc & 0xffffff;
+}
+
 /* Segments get the checksums that fit, so that mutations meet the code behind them. */
 static void seal(uint8_t *at, size_t size, enum native_compression c)
 {
@@ -142,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size < 2) return 0;
     struct link l = {.shard = &shard, .stage = STAGE_READY, .version = (uint8_t)(3 + bytes[0] % 3)};
     struct rng cuts = rng_make(bytes[1]);
+    if (!(bytes[0] & 64) && l.version < 5) size = MIN(size, (size_t)LOGIN_BYTES_MAX);
     uint8_t *copy = fuzz_copy(bytes + 2, size - 2, 0);
     shard.door = &door;
     shard.bytes_max = 1 << 30;
@@ -149,7 +162,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     l.segmented = l.version == 5;
     l.compression = l.segmented && bytes[0] & 64 ? NATIVE_LZ4 : NATIVE_PLAIN;
     if (l.segmented && bytes[0] & 128) seal(copy, size - 2, l.compression);
-    if (!l.segmented && bytes[0] & 128) { /* before STARTUP */
+    if (!l.segmented &&
+        !(bytes[0] & 64)) { /* before STARTUP; what is longer ends it, sooner or later */
         l.stage = STAGE_NEW;
         l.version = 0;
     }

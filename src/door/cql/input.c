@@ -251,7 +251,8 @@ static size_t take_plain(struct link *l, struct slice in)
     if (in.len < NATIVE_HEAD_SIZE) return 0;
     native_head_read(in.at, &h);
     uint64_t total = (uint64_t)(uint32_t)h.length + NATIVE_HEAD_SIZE;
-    if (in.len >= total) {
+    bool too_big = total > l->shard->door->options.frame_max;
+    if (in.len >= total && !too_big) {
         (void)take_message(l, &h, slice_make(in.at + NATIVE_HEAD_SIZE, (uint32_t)h.length), NULL);
         return (size_t)total;
     }
@@ -259,7 +260,7 @@ static size_t take_plain(struct link *l, struct slice in)
         cql_link_close(l, "a large message before a login; connection closed");
         return in.len;
     }
-    if (total > l->shard->door->options.frame_max)
+    if (too_big)
         throw_away(l, &h, total);
     else if (total > SMALL)
         frame_wanted(l, (uint32_t)total, in);
