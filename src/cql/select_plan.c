@@ -16,6 +16,7 @@ struct planning {
     const struct store_column **sort_columns;
     struct arena *a;
     struct diag *d;
+    struct diag late; /* what is wrong with the selection, told when WHERE is right */
 };
 
 static err_t no_memory(struct diag *d)
@@ -85,7 +86,9 @@ static err_t select_items(struct planning *x)
         struct slice name;
         err_t e =
             cql_selector_prepare(items[i].value, &x->scope, NULL, &x->plan->selectors[i], &name);
-        if (e) return e;
+        if (e && !x->scope.late) return e;
+        if (e && !x->late.err) x->late = *x->d;
+        if (e) continue;
         x->columns[i] = (struct cql_column){x->t->keyspace, x->t->name,
                                             items[i].alias.at ? items[i].alias : name,
                                             cql_selector_type(x->plan->selectors[i])};
@@ -440,6 +443,10 @@ static err_t plan_make(struct planning *x)
     x->options.only_statics = only_statics(x);
     e = restrict_prepare(x->p, x->t, x->tree->where, x->tree->where_count, &x->options,
                          &plan->where);
+    if (!e && x->late.err) {
+        *x->d = x->late;
+        e = x->late.err;
+    }
     if (!e) e = check_distinct(x);
     if (!e) e = grouping_make(x);
     if (!e) e = order_make(x);

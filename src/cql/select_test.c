@@ -449,6 +449,12 @@ TEST(what_can_not_be_restricted_is_told_in_cassandras_words)
          "applied to: p"},
         {"SELECT p FROM t WHERE p = 1 AND (c, d) = (1, 1, 1)",
          "INVALID: Expected 2 elements in value tuple, but got 3: (1, 1, 1)"},
+        {"SELECT 'x' FROM t WHERE nope = 1", "INVALID: Undefined column name nope in table ks.t"},
+        {"SELECT 'x', nope FROM t WHERE p = 1",
+         "INVALID: Undefined column name nope in table ks.t"},
+        {"SELECT 'x' FROM t WHERE p = 1",
+         "INVALID: Cannot infer type for term 'x' in selection clause (try using a cast to force a "
+         "type)"},
         {"SELECT p FROM t WHERE p = null", "INVALID: Invalid null value in condition for column p"},
         {"SELECT p FROM t WHERE p != 1", "INVALID: Unsupported \"!=\" relation: p != 1"},
         {"SELECT p FROM t WHERE v LIKE 'a%'",

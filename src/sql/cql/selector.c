@@ -155,12 +155,20 @@ static err_t term(struct choosing *c, const struct cql_node *n, const struct typ
  * ----------------------------------------------------------------------------------------
  */
 
+static bool counts_rows(const struct cql_node *n)
+{
+    bool foreign = n->name.keyspace.len && !slice_is(n->name.keyspace, "system");
+    return n->kind == NODE_CALL && !foreign && slice_is(n->name.name, "count") && n->count == 1 &&
+           (n->args[0]->kind == NODE_STAR || node_is_literal(n->args[0]));
+}
+
 /* What stands inside is looked at before the call itself: so its faults are told first. */
 static err_t check(struct choosing *c, const struct cql_node *n)
 {
     const struct signature *s;
     if (n->kind == NODE_COLUMN && !scope_column(c->s, n->name.name))
         return undefined(c, n->name.name);
+    if (counts_rows(n)) return ERR_OK;
     bool record = n->kind == NODE_MAP && n->count && n->args[0]->kind == NODE_COLUMN;
     bool selected = n->kind == NODE_ELEMENT || n->kind == NODE_SLICE;
     for (uint32_t i = record ? 1 : 0; i < n->count; i += record ? 2 : 1) {
@@ -176,13 +184,6 @@ static err_t check(struct choosing *c, const struct cql_node *n)
     if (e || s) return e;
     return diag_fail(c->x->d, ERR_INVALID, "Unknown function '%.*s'",
                      SLICE_ARG(name_text(n->name, c->x->arena)));
-}
-
-static bool counts_rows(const struct cql_node *n)
-{
-    bool foreign = n->name.keyspace.len && !slice_is(n->name.keyspace, "system");
-    return n->kind == NODE_CALL && !foreign && slice_is(n->name.name, "count") && n->count == 1 &&
-           (n->args[0]->kind == NODE_STAR || node_is_literal(n->args[0]));
 }
 
 static err_t arguments(struct choosing *c, const struct cql_node *n, struct cql_selector *s)
@@ -493,12 +494,23 @@ static void number_slots(struct cql_selector *s, uint32_t *next)
         if (s->items[i]) number_slots((struct cql_selector *)(uintptr_t)s->items[i], next);
 }
 
+/* Which of the original's two looks at a selection has found the fault: what check says comes
+ * first. */
+static err_t told_late(struct choosing *c, const struct cql_node *n, err_t e)
+{
+    struct diag late = *c->x->d;
+    err_t first = e == ERR_NO_MEMORY ? e : check(c, n);
+    c->s->late = !first;
+    if (!first) *c->x->d = late;
+    return first ? first : e;
+}
+
 err_t cql_selector_prepare(const struct cql_node *n, struct cql_scope *s, const struct type *wanted,
                            const struct cql_selector **out, struct slice *name)
 {
     struct choosing c = {.s = s, .x = s->prepare, .r = {.x = s->prepare, .scope = s}};
     err_t e = prepare(&c, n, wanted, out);
-    if (e) return e;
+    if (e) return told_late(&c, n, e);
     struct cql_selector *root = (struct cql_selector *)(uintptr_t)*out;
     number_slots(root, &root->slot_count);
     *name = root->name;

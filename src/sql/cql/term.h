@@ -92,6 +92,7 @@ struct cql_scope {
     struct cql_prepare *prepare;
     bool *used;            /* one a column: a selector reads it */
     bool needs_times;      /* a writetime or ttl was met */
+    bool late;             /* the fault is one of types: Cassandra tells those of WHERE before it */
 };
 struct cql_selector; /* prepared */
 /* `wanted` may be NULL. name: what the result's column is called ("system.count(…)" as Cassandra has it). */
