@@ -32,7 +32,7 @@ struct intake {
 
 static bool read_more(struct intake *n)
 {
-    memmove(n->in.at, n->in.at + n->at, n->in.len - n->at);
+    if (n->at > 0) memmove(n->in.at, n->in.at + n->at, n->in.len - n->at);
     n->in.len -= n->at;
     n->at = 0;
     if (n->ended || !buf_reserve(&n->in, COPY_AT_ONCE)) return false;

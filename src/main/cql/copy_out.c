@@ -38,7 +38,8 @@ static bool put_rows(struct copy *c, const struct native_response *r,
         }
         if (i % m->count == m->count - 1) buf_text(&line, "\r\n");
     }
-    bool ok = !line.err && !field.err && fwrite(line.at, 1, line.len, c->file) == line.len;
+    bool ok = !line.err && !field.err &&
+              (line.len == 0 || fwrite(line.at, 1, line.len, c->file) == line.len);
     if (!ok) shell_error(c->shell, "'%s' could not be written", c->path);
     c->rows += r->row_count;
     buf_done(&line);

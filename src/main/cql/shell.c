@@ -380,7 +380,7 @@ static void run_there(struct shell *s, struct buf *text, bool last)
         run_one(s, slice_make(left.at, n));
         done += n;
     }
-    memmove(text->at, text->at + done, text->len - done);
+    if (done > 0) memmove(text->at, text->at + done, text->len - done);
     text->len -= done;
     if (skip_space(buf_view(text)).len == 0) text->len = 0;
 }
