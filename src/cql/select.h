@@ -112,6 +112,7 @@ struct select_source {
     struct store_candidates candidates;
     struct arena *lookup_arena;
     uint32_t candidate;
+    bool seeking;      /* for the partition in which the page before ended */
     bool in_partition; /* a static column's candidate: its partition is being walked */
 };
 

@@ -68,6 +68,20 @@ static err_t lookup_range(struct select_run *r, const struct store_column *c,
     return ERR_OK;
 }
 
+/* A page ended within a partition: an entry of a static column is asked for from that one on. */
+static err_t lookup_from(struct select_run *r, struct store_index_read *l)
+{
+    struct select_source *s = &r->source;
+    const struct select_plan *p = r->plan;
+    if (store_token(p->table, s->after, &l->token_first)) return no_memory(r);
+    if (!l->by_token) l->token_last = INT64_MAX;
+    l->by_token = true;
+    l->after = NULL;
+    l->after_count = 0;
+    s->seeking = true;
+    return ERR_OK;
+}
+
 static err_t lookup_make(struct select_run *r, const struct restrict_index *ri, struct attempt *a)
 {
     struct select_source *s = &r->source;
@@ -84,6 +98,10 @@ static err_t lookup_make(struct select_run *r, const struct restrict_index *ri, 
     l->token_first = s->token_first;
     l->token_last = s->token_last;
     l->by_token = p->where->on_token;
+    if (ri->column->role == COLUMN_STATIC && s->after && s->after_count > p->key_count) {
+        err_t e = lookup_from(r, l);
+        if (e) return e;
+    }
     if (ri->restriction->kind == RESTRICT_SLICE) return lookup_range(r, ri->column, l);
     bool contains = ri->restriction->kind == RESTRICT_CONTAINS;
     a->item = item_of(r, ri->column, contains ? ri->place : 0);
@@ -198,6 +216,25 @@ void select_index_refused(struct select_run *r, const struct store_row *row)
         stale(r, row->key, s->candidates.key_count);
 }
 
+static bool same_partition(const struct select_plan *p, const struct slice *a,
+                           const struct slice *b)
+{
+    for (uint32_t i = 0; i < p->key_count; i++)
+        if (!slice_equal(a[i], b[i])) return false;
+    return true;
+}
+
+/* Of the partitions that share the token of the one sought, those before it. */
+static bool is_passed(struct select_run *r, const struct slice *key)
+{
+    struct select_source *s = &r->source;
+    int64_t token;
+    if (!s->seeking) return false;
+    s->seeking = !same_partition(r->plan, key, s->after) &&
+                 !store_token(r->plan->table, key, &token) && token == s->lookup.token_first;
+    return s->seeking;
+}
+
 /* A static column's entry names a partition: all its rows are candidates. */
 static err_t partition_open(struct select_run *r, const struct slice *key)
 {
@@ -212,13 +249,9 @@ static err_t partition_open(struct select_run *r, const struct slice *key)
                                   .columns = p->wanted,
                                   .column_count = p->wanted_count,
                                   .now_s = r->now_s};
-    if (s->after && s->after_count > p->key_count) {
-        bool same = true;
-        for (uint32_t i = 0; i < p->key_count; i++) same &= slice_equal(key[i], s->after[i]);
-        if (same) {
-            s->read.after = s->after;
-            s->read.after_count = s->after_count;
-        }
+    if (s->after && s->after_count > p->key_count && same_partition(p, key, s->after)) {
+        s->read.after = s->after;
+        s->read.after_count = s->after_count;
     }
     s->in_partition = true;
     return cql_rows_open(r->call, &s->read, s->arena, &s->cursor, &r->call->diag);
@@ -230,7 +263,7 @@ static err_t candidate_next(struct select_run *r, const struct store_row **out)
     const struct select_plan *p = r->plan;
     const struct slice *key = s->candidates.keys[s->candidate++];
     if (s->candidates.key_count == p->key_count && p->clustering_count)
-        return partition_open(r, key);
+        return is_passed(r, key) ? ERR_OK : partition_open(r, key);
     if (!select_slices_hold(p, &s->slices, key + p->key_count)) return ERR_OK;
     arena_reset(s->arena);
     err_t e = store_row_get(store_of(r), p->table, key, s->candidates.key_count, r->now_s, s->arena,

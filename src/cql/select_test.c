@@ -243,6 +243,23 @@ TEST(pages_together_are_the_whole)
     kit_close(&k);
 }
 
+TEST(pages_by_an_index_of_a_static_column_end_within_partitions)
+{
+    struct kit k;
+    kit_open(&k);
+    rows_of_t(&k);
+    kit_do(&k, "CREATE INDEX by_s ON t (s)");
+    kit_do(&k, "UPDATE t SET s = 'same' WHERE p = 1");
+    kit_do(&k, "UPDATE t SET s = 'same' WHERE p = 3");
+    for (int32_t size = 1; size <= 7; size += 2) {
+        check_pages(&k, "SELECT p, c, d FROM t WHERE s = 'same'", size, false);
+        check_pages(&k, "SELECT p, c FROM t WHERE s = 'same' PER PARTITION LIMIT 4", size, false);
+        check_pages(&k, "SELECT p, c FROM t WHERE s = 'same' AND p = 3", size, false);
+        check_pages(&k, "SELECT p, c FROM t WHERE s = 'same' AND token(p) < 0", size, false);
+    }
+    kit_close(&k);
+}
+
 TEST(a_paging_state_that_was_touched_is_refused)
 {
     struct kit k;
