@@ -392,7 +392,7 @@ static int take_word(struct nodetool *n, struct parsing *p, const struct args *a
     if (!p->name) {
         p->name = word;
         p->command = command_named(word);
-        if (strcmp(word, "help") == 0) p->help = "";
+        if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0) p->help = "";
         return p->command || p->help ? 0 : refuse(word);
     }
     if (p->help)
