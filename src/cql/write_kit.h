@@ -1,5 +1,5 @@
-/* For this room's tests of writes: an engine on a store of its own; statements as text in, what they
- * answer and what then stands in a table as text out. */
+/* For this room's tests of writes: an engine on a store of its own; statements as text in, what
+ * they answer and what then stands in a table as text out. */
 #pragma once
 #include "cql/write_int.h"
 #include "test.h"
@@ -10,21 +10,24 @@ struct wt {
     struct store *store;
     struct cql *cql;
     struct cql_session session;
-    struct arena *arena; /* of a call and what it answered */
-    struct arena *kept;  /* of the tables */
+    struct arena *arena;      /* of a call and what it answered */
+    struct arena *kept;       /* of the tables */
     struct cql_params params; /* of the calls to come; wt_run sets values */
     struct cql_call call;
     char text[8192];
 };
 void wt_open(struct wt *w);
 void wt_close(struct wt *w);
-/* "k int P; c int CD; s text S; v list<int>": keys in order; P, C, CD (descending), S. In keyspace ks. */
+/* "k int P; c int CD; s text S; v list<int>": keys in order; P, C, CD (descending), S. In keyspace
+ * ks. */
 const struct store_table *wt_table(struct wt *w, const char *name, const char *columns);
-const struct store_table *wt_table_with(struct wt *w, const char *name, const char *columns, uint32_t default_ttl,
-                                        uint32_t gc_grace);
-/* "ok", "[applied]=true", "[applied]=false k=1 v=null; …", or "code: message"; warnings behind " !". */
+const struct store_table *wt_table_with(struct wt *w, const char *name, const char *columns,
+                                        uint32_t default_ttl, uint32_t gc_grace);
+/* "ok", "[applied]=true", "[applied]=false k=1 v=null; …", or "code: message"; warnings behind "
+ * !". */
 const char *wt_run(struct wt *w, const char *text);
-/* The same with bound values, as literals of their types: "int:1", "text:null", "list<int>:unset". */
+/* The same with bound values, as literals of their types: "int:1", "text:null", "list<int>:unset".
+ */
 const char *wt_bind(struct wt *w, const char *text, const char *const *values, uint32_t count);
 /* All rows: "k=1 c=2 v=x; …", null columns left out, "static" before a partition's own. */
 const char *wt_rows(struct wt *w, const char *table);

@@ -43,17 +43,22 @@ struct store_column {
 struct store_option { /* as CQL writes it: comment, compaction (a map's text: {'class': '…'}) … */
     struct slice name, value;
 };
-enum store_index_kind { INDEX_VALUES, INDEX_KEYS, INDEX_ENTRIES, INDEX_FULL }; /* of what of the column */
+enum store_index_kind {
+    INDEX_VALUES,
+    INDEX_KEYS,
+    INDEX_ENTRIES,
+    INDEX_FULL
+}; /* of what of the column */
 struct store_index {
     struct slice name, target; /* target as system_schema shows it: "values(v)" or "v" */
     enum store_index_kind kind;
-    uint16_t column;              /* its id */
-    bool sai;                     /* USING 'sai': ranges, and several at once */
-    struct slice class_name;      /* CUSTOM: as written; {0} otherwise */
+    uint16_t column;         /* its id */
+    bool sai;                /* USING 'sai': ranges, and several at once */
+    struct slice class_name; /* CUSTOM: as written; {0} otherwise */
     const struct store_option *options;
     uint32_t option_count;
-    uint32_t prefix;              /* of its entries; changed by TRUNCATE and rebuilding */
-    bool ready;                   /* all rows that were there when it was made are in */
+    uint32_t prefix; /* of its entries; changed by TRUNCATE and rebuilding */
+    bool ready;      /* all rows that were there when it was made are in */
 };
 struct store_dropped { /* a column that was: its cells up to then are not seen */
     struct slice name;
@@ -64,7 +69,8 @@ struct store_dropped { /* a column that was: its cells up to then are not seen *
 };
 struct store_table {
     struct slice keyspace, name;
-    struct store_column *columns; /* partition keys, clustering keys, statics by name, others by name */
+    struct store_column
+        *columns; /* partition keys, clustering keys, statics by name, others by name */
     uint32_t column_count;
     uint32_t prefix; /* changed by TRUNCATE and DROP */
     uint8_t id[16];
@@ -86,27 +92,30 @@ struct store_keyspace {
     bool durable_writes;
 };
 
-/* Tables, keyspaces and types are immutable values; a change makes a new one. The pointers stay good
- * until store_close. */
+/* Tables, keyspaces and types are immutable values; a change makes a new one. The pointers stay
+ * good until store_close. */
 MUST_CHECK err_t store_keyspace_create(struct store *s, struct slice name, struct slice replication,
                                        struct diag *d); /* ERR_EXISTS */
 /* The same with all that a keyspace has; `replace`: it is there and changes. */
-MUST_CHECK err_t store_keyspace_put(struct store *s, const struct store_keyspace *k, bool replace, struct diag *d);
-MUST_CHECK err_t store_keyspace_drop(struct store *s, struct slice name, struct diag *d); /* with all inside */
-const struct store_keyspace *store_keyspace_find(struct store *s, struct slice name); /* NULL: none */
+MUST_CHECK err_t store_keyspace_put(struct store *s, const struct store_keyspace *k, bool replace,
+                                    struct diag *d);
+MUST_CHECK err_t store_keyspace_drop(struct store *s, struct slice name,
+                                     struct diag *d); /* with all inside */
+const struct store_keyspace *store_keyspace_find(struct store *s,
+                                                 struct slice name); /* NULL: none */
 bool store_keyspace_exists(struct store *s, struct slice name);
-/* User types, in order of their making: a TYPE_STRUCT with its name, never frozen itself. Changing one
- * changes every table and type that is made of it: they become new values. */
-MUST_CHECK err_t store_type_put(struct store *s, struct slice keyspace, const struct type *t, bool replace,
-                                struct diag *d);
+/* User types, in order of their making: a TYPE_STRUCT with its name, never frozen itself. Changing
+ * one changes every table and type that is made of it: they become new values. */
+MUST_CHECK err_t store_type_put(struct store *s, struct slice keyspace, const struct type *t,
+                                bool replace, struct diag *d);
 MUST_CHECK err_t store_type_drop(struct store *s, struct slice keyspace, struct slice name,
                                  struct diag *d); /* who uses it is the caller's to look at */
 const struct type *store_type_find(struct store *s, struct slice keyspace, struct slice name);
 MUST_CHECK err_t store_types(struct store *s, struct slice keyspace,
                              err_t (*each)(void *ctx, const struct type *t), void *ctx);
-/* The table as it shall be now: columns added (id 0: the store gives one), dropped (then it stands in
- * `dropped`), renamed (same id), options, indexes (prefix 0: a new one, which is filled from the rows
- * there before this answers). Identity, key and prefix stay. */
+/* The table as it shall be now: columns added (id 0: the store gives one), dropped (then it stands
+ * in `dropped`), renamed (same id), options, indexes (prefix 0: a new one, which is filled from the
+ * rows there before this answers). Identity, key and prefix stay. */
 MUST_CHECK err_t store_table_alter(struct store *s, const struct store_table *now,
                                    const struct store_table *wanted, const struct store_table **out,
                                    struct diag *d);
@@ -238,7 +247,8 @@ struct store_stats {
         pending_compaction_bytes;
 };
 struct store_stats store_stats(struct store *s);
-/* What one table has in files (not in memory), as RocksDB estimates it; rows: its share of all keys. */
+/* What one table has in files (not in memory), as RocksDB estimates it; rows: its share of all
+ * keys. */
 struct store_table_sizes {
     uint64_t disk_bytes, rows;
 };
@@ -248,8 +258,9 @@ struct store_table_sizes store_table_sizes(struct store *s, const struct store_t
 bool store_must_reopen(const struct store *s);
 struct store_table_stats {
     uint64_t rows_estimate; /* keys: rows and partitions' records; exact while they are few */
-    uint64_t disk_bytes;    /* of its files' share, its indexes' too; what is only in memory is not in */
-    uint64_t index_bytes;   /* of these the indexes' */
+    uint64_t
+        disk_bytes; /* of its files' share, its indexes' too; what is only in memory is not in */
+    uint64_t index_bytes; /* of these the indexes' */
     bool exact;
 };
 MUST_CHECK err_t store_table_stats(struct store *s, const struct store_table *t,

@@ -447,14 +447,15 @@ static bool receive_more(struct client *c)
     }
     if (!receive(c, head, native_segment_head_size(c->compression))) return false;
     CHECK_OK(native_segment_read(head, c->compression, &s, NULL), NULL);
-    uint8_t *bytes = malloc((size_t)s.size + 4), *unpacked = malloc((size_t)s.whole + 1);
+    uint8_t *bytes = mem_take_raw((size_t)s.size + 4),
+            *unpacked = mem_take_raw((size_t)s.whole + 1);
     bool here = receive(c, bytes, (size_t)s.size + 4);
     if (here) {
         CHECK_OK(native_segment_check(&s, bytes, unpacked, &payload, NULL), NULL);
         buf_slice(&c->in, payload);
     }
-    free(bytes);
-    free(unpacked);
+    mem_give(bytes);
+    mem_give(unpacked);
     return here;
 }
 

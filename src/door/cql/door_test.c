@@ -276,7 +276,7 @@ TEST(a_message_past_the_limit_is_thrown_away_and_answered)
     kit_open(&k);
     for (uint8_t version = 4; version <= 5; version++) {
         struct client c = client_ready(&k, version, NULL);
-        char *text = calloc(1, 300001);
+        char *text = mem_take(300001);
         memset(text, 'x', 300000);
         client_text(&c, 8, text);
         client_text(&c, 9, "void");
@@ -287,7 +287,7 @@ TEST(a_message_past_the_limit_is_thrown_away_and_answered)
                 : "CQL Message of size 300010 bytes exceeds allowed maximum of 20000 bytes");
         client_expect(&c, 9, NATIVE_OP_RESULT);
         client_close(&c);
-        free(text);
+        mem_give(text);
     }
     kit_close(&k);
 }

@@ -16,7 +16,7 @@ static void many_streams(struct kit *k, uint8_t version, const char *compression
 {
     enum { STREAMS = 3000 };
     struct client c = client_ready(k, version, compression);
-    bool *answered = calloc(STREAMS, sizeof(*answered));
+    bool *answered = mem_take(STREAMS * sizeof(*answered));
     for (int16_t i = 0; i < STREAMS; i++)
         client_text(&c, i, i % 3 == 0 ? "later rows 3" : i % 3 == 1 ? "rows 3" : "later error");
     for (int i = 0; i < STREAMS; i++) {
@@ -29,7 +29,7 @@ static void many_streams(struct kit *k, uint8_t version, const char *compression
         CHECK_INT(c.head.opcode, s % 3 == 2 ? NATIVE_OP_ERROR : NATIVE_OP_RESULT);
         answered[s] = true;
     }
-    free(answered);
+    mem_give(answered);
     client_close(&c);
 }
 
@@ -128,7 +128,7 @@ TEST(answers_of_every_size_arrive_whole)
 
 static void values_of_size(struct client *c, uint32_t size)
 {
-    uint8_t *bytes = malloc(size);
+    uint8_t *bytes = mem_take_raw(size);
     for (uint32_t i = 0; i < size; i++) bytes[i] = (uint8_t)(i * 13 >> 2);
     struct native_value values[] = {{slice_make(bytes, size), NATIVE_SET}}, v = {0};
     struct native_request e = {.id = SLICE("0123456789abcdef"), .params = NATIVE_PARAMS_NONE};
@@ -141,7 +141,7 @@ static void values_of_size(struct client *c, uint32_t size)
     CHECK(native_value_next(&rows, &v));
     CHECK(slice_equal(v.bytes, values[0].bytes));
     client_expect(c, 2, NATIVE_OP_RESULT);
-    free(bytes);
+    mem_give(bytes);
 }
 
 TEST(requests_of_every_size_arrive_whole)
@@ -312,7 +312,7 @@ TEST(large_messages_wait_for_their_memory)
     struct kit k = {.options = {.loops = 1, .bytes_max = 8 << 20}};
     enum { CLIENTS = 6, SIZE = 2 << 20 };
     struct client all[CLIENTS];
-    uint8_t *text = malloc(SIZE);
+    uint8_t *text = mem_take_raw(SIZE);
     kit_open(&k);
     memset(text, ' ', SIZE);
     for (int i = 0; i < CLIENTS; i++) all[i] = client_ready(&k, 4, NULL);
@@ -330,7 +330,7 @@ TEST(large_messages_wait_for_their_memory)
         client_expect(&all[i], 1, NATIVE_OP_RESULT);
     }
     for (int i = 0; i < CLIENTS; i++) client_close(&all[i]);
-    free(text);
+    mem_give(text);
     kit_close(&k);
 }
 
@@ -362,13 +362,13 @@ TEST(an_idle_connection_costs_little)
     enum { CONNS = 500 };
     struct kit k = {0};
     kit_open(&k);
-    struct client *all = calloc(CONNS, sizeof(*all));
+    struct client *all = mem_take(CONNS * sizeof(*all));
     all[0] = client_ready(&k, 5, NULL);
     size_t before = mem_held();
     for (int i = 1; i < CONNS; i++) all[i] = client_ready(&k, 5, NULL);
     size_t each = (mem_held() - before) / (CONNS - 1);
     CHECK(each < KIB(4));
     for (int i = 0; i < CONNS; i++) client_close(&all[i]);
-    free(all);
+    mem_give(all);
     kit_close(&k);
 }

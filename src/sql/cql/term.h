@@ -1,5 +1,5 @@
-/* sql/cql/term: values in CQL: what a term becomes for its receiver, what is bound, what functions and
- * selectors answer. Row at a time, in binary form (value.h), as Cassandra's own types, casts,
+/* sql/cql/term: values in CQL: what a term becomes for its receiver, what is bound, what functions
+ * and selectors answer. Row at a time, in binary form (value.h), as Cassandra's own types, casts,
  * functions and messages have it.
  *
  * Loop: any thread; a prepared term is immutable. Memory: prepared ones in the statement's arena,
@@ -23,10 +23,11 @@ struct cql_receiver {
 
 /* What is known while a statement is prepared. */
 struct cql_prepare {
-    struct arena *arena; /* the statement's */
-    struct diag *d;      /* ERR_INVALID with Cassandra's words */
+    struct arena *arena;   /* the statement's */
+    struct diag *d;        /* ERR_INVALID with Cassandra's words */
     struct slice keyspace; /* the session's or the statement's */
-    struct slice statement_keyspace, statement_table; /* of receivers that are functions' arguments */
+    struct slice statement_keyspace,
+        statement_table;          /* of receivers that are functions' arguments */
     struct cql_receiver *markers; /* one a marker, filled as terms are prepared */
     uint32_t marker_count;
     /* User types by name; NULL: there is none ("Unknown type ks.name"). */
@@ -37,10 +38,10 @@ struct cql_prepare {
     uint32_t partition_count;
     void *memo; /* term's own: what calls were found to mean */
 };
-struct cql_bound { /* what is given at run time */
+struct cql_bound {                  /* what is given at run time */
     const struct cql_value *values; /* by marker */
     uint32_t count;
-    int64_t now_us;             /* the statement's one clock: now(), currentTimestamp() … */
+    int64_t now_us;                /* the statement's one clock: now(), currentTimestamp() … */
     uint64_t (*random)(void *ctx); /* for uuid(), and the clock sequence and node of now() */
     void *random_ctx;
 };
@@ -49,7 +50,8 @@ struct cql_bound { /* what is given at run time */
 MUST_CHECK err_t cql_type_resolve(const struct cql_type *written, struct cql_prepare *x,
                                   const struct type **out);
 bool cql_type_is_multicell(const struct type *t); /* a collection or user type that is not frozen */
-void cql_type_put(struct buf *out, const struct type *t); /* "frozen<list<int>>", as system_schema has it */
+void cql_type_put(struct buf *out,
+                  const struct type *t); /* "frozen<list<int>>", as system_schema has it */
 
 struct cql_term; /* prepared, typed, immutable */
 MUST_CHECK err_t cql_term_prepare(const struct cql_node *n, const struct cql_receiver *r,
@@ -58,8 +60,8 @@ MUST_CHECK err_t cql_term_prepare(const struct cql_node *n, const struct cql_rec
 MUST_CHECK err_t cql_term_prepare_in(const struct cql_node *n, const struct cql_receiver *r,
                                      struct cql_prepare *x, const struct cql_term **out);
 /* Of a bound value everything is checked: "Expected 4 or 0 byte int (3)". */
-MUST_CHECK err_t cql_term_value(const struct cql_term *t, const struct cql_bound *b, struct arena *a,
-                                struct cql_value *out, struct diag *d);
+MUST_CHECK err_t cql_term_value(const struct cql_term *t, const struct cql_bound *b,
+                                struct arena *a, struct cql_value *out, struct diag *d);
 bool cql_term_is_constant(const struct cql_term *t); /* no marker, no function that is not pure */
 bool cql_term_marker(const struct cql_term *t, uint32_t *index); /* it is just this marker */
 /* Items of a collection's, tuple's or `IN` list's binary value. */
@@ -68,14 +70,15 @@ MUST_CHECK err_t cql_items(const struct type *t, struct slice binary, struct are
 /* The binary form of values of a type compared as the type orders them. */
 int cql_compare(const struct type *t, struct slice a, struct slice b);
 
-/* --- selectors: over one row -------------------------------------------------------------------- */
+/* --- selectors: over one row --------------------------------------------------------------------
+ */
 struct cql_scope_column { /* a column that may be named */
     struct slice name;
     const struct type *type;
-    uint32_t index;  /* which value of the row */
-    bool is_key;     /* no writetime, no ttl */
+    uint32_t index; /* which value of the row */
+    bool is_key;    /* no writetime, no ttl */
 };
-struct cql_cell_times { /* of a column, for writetime() and ttl(): one, or one an element */
+struct cql_cell_times {        /* of a column, for writetime() and ttl(): one, or one an element */
     const int64_t *timestamps; /* INT64_MIN: there is none */
     const int32_t *ttls;       /* seconds left; < 0: none */
     uint32_t count;
@@ -90,38 +93,43 @@ struct cql_scope {
     const struct cql_scope_column *columns;
     uint32_t count;
     struct cql_prepare *prepare;
-    bool *used;            /* one a column: a selector reads it */
-    bool needs_times;      /* a writetime or ttl was met */
-    bool late;             /* the fault is one of types: Cassandra tells those of WHERE before it */
+    bool *used;       /* one a column: a selector reads it */
+    bool needs_times; /* a writetime or ttl was met */
+    bool late;        /* the fault is one of types: Cassandra tells those of WHERE before it */
 };
 struct cql_selector; /* prepared */
-/* `wanted` may be NULL. name: what the result's column is called ("system.count(…)" as Cassandra has it). */
+/* `wanted` may be NULL. name: what the result's column is called ("system.count(…)" as Cassandra
+ * has it). */
 MUST_CHECK err_t cql_selector_prepare(const struct cql_node *n, struct cql_scope *s,
                                       const struct type *wanted, const struct cql_selector **out,
                                       struct slice *name);
 const struct type *cql_selector_type(const struct cql_selector *s);
 bool cql_selector_aggregates(const struct cql_selector *s);
-bool cql_selector_column(const struct cql_selector *s, uint32_t *index); /* it is just this column */
+bool cql_selector_column(const struct cql_selector *s,
+                         uint32_t *index); /* it is just this column */
 /* Without aggregates: the row's value. */
 MUST_CHECK err_t cql_selector_value(const struct cql_selector *s, const struct cql_row *row,
-                                    const struct cql_bound *b, struct arena *a, struct cql_value *out,
-                                    struct diag *d);
+                                    const struct cql_bound *b, struct arena *a,
+                                    struct cql_value *out, struct diag *d);
 /* With aggregates (or beside them: the group's first row counts): a state a group. */
 struct cql_group;
-struct cql_group *cql_group_new(const struct cql_selector *const *selectors, uint32_t count, struct arena *a);
-MUST_CHECK err_t cql_group_add(struct cql_group *g, const struct cql_row *row, const struct cql_bound *b,
-                               struct diag *d);
+struct cql_group *cql_group_new(const struct cql_selector *const *selectors, uint32_t count,
+                                struct arena *a);
+MUST_CHECK err_t cql_group_add(struct cql_group *g, const struct cql_row *row,
+                               const struct cql_bound *b, struct diag *d);
 MUST_CHECK err_t cql_group_values(struct cql_group *g, const struct cql_bound *b, struct arena *a,
                                   struct cql_value *out /* count of them */, struct diag *d);
 void cql_group_reset(struct cql_group *g);
 
-/* --- JSON, text --------------------------------------------------------------------------------- */
+/* --- JSON, text ---------------------------------------------------------------------------------
+ */
 /* As Cassandra's toJson and fromJson; a row's SELECT JSON and INSERT JSON are made of these. */
 void cql_to_json(const struct type *t, const struct cql_value *v, struct buf *out);
-MUST_CHECK err_t cql_from_json(const struct type *t, struct slice json, struct arena *a, struct cql_value *out,
-                               struct diag *d);
-/* INSERT JSON: a row's object taken apart. Names are folded ("Name" in quotes keeps its case), of two of
- * one name the last counts; a value is its own JSON text, for cql_from_json (null becomes CQL_NULL). */
+MUST_CHECK err_t cql_from_json(const struct type *t, struct slice json, struct arena *a,
+                               struct cql_value *out, struct diag *d);
+/* INSERT JSON: a row's object taken apart. Names are folded ("Name" in quotes keeps its case), of
+ * two of one name the last counts; a value is its own JSON text, for cql_from_json (null becomes
+ * CQL_NULL). */
 struct cql_json_field {
     struct slice name, json;
 };
