@@ -306,31 +306,44 @@ TEST(a_client_that_does_not_read_is_not_read)
     kit_close(&k);
 }
 
+enum { LARGE = 2 << 20 };
+
+/* The rest of a message of LARGE spaces, which may have to wait until the server reads it. */
+static void send_the_rest(void *arg)
+{
+    static const uint8_t tail[] = {0, 1, 0};
+    struct client *c = arg;
+    uint8_t *text = malloc(LARGE);
+    memset(text, ' ', LARGE);
+    client_bytes(c, text, LARGE - LARGE / 4);
+    client_bytes(c, tail, sizeof(tail));
+    free(text);
+}
+
 /* Large messages that have begun hold half of the door's bytes at most; what comes then waits. */
 TEST(large_messages_wait_for_their_memory)
 {
     struct kit k = {.options = {.loops = 1, .bytes_max = 8 << 20}};
-    enum { CLIENTS = 6, SIZE = 2 << 20 };
+    enum { CLIENTS = 6 };
+    static const uint8_t head[] = {4, 0, 0, 1, 7, 0, 0x20, 0, 7, 0, 0x20, 0, 0};
     struct client all[CLIENTS];
-    uint8_t *text = mem_take_raw(SIZE);
+    struct thread threads[CLIENTS] = {{0}};
+    uint8_t *text = malloc(LARGE / 4);
     kit_open(&k);
-    memset(text, ' ', SIZE);
+    memset(text, ' ', LARGE / 4);
     for (int i = 0; i < CLIENTS; i++) all[i] = client_ready(&k, 4, NULL);
-    uint8_t head[] = {4, 0, 0, 1, 7, 0, 0x20, 0, 7, 0, 0x20, 0, 0};
     for (int i = 0; i < CLIENTS; i++) {
         client_bytes(&all[i], head, sizeof(head));
-        client_bytes(&all[i], text, SIZE / 4);
+        client_bytes(&all[i], text, LARGE / 4);
     }
     poll(NULL, 0, 100);
     CHECK(mem_held() < MIB(24));
-    static const uint8_t tail[] = {0, 1, 0};
-    for (int i = 0; i < CLIENTS; i++) {
-        client_bytes(&all[i], text, SIZE - SIZE / 4);
-        client_bytes(&all[i], tail, sizeof(tail));
-        client_expect(&all[i], 1, NATIVE_OP_RESULT);
-    }
+    for (int i = 0; i < CLIENTS; i++)
+        CHECK_OK(thread_start(&threads[i], "client", send_the_rest, &all[i], NULL), NULL);
+    for (int i = 0; i < CLIENTS; i++) client_expect(&all[i], 1, NATIVE_OP_RESULT);
+    for (int i = 0; i < CLIENTS; i++) thread_join(&threads[i]);
     for (int i = 0; i < CLIENTS; i++) client_close(&all[i]);
-    mem_give(text);
+    free(text);
     kit_close(&k);
 }
 
