@@ -108,7 +108,7 @@ void startup_begin(struct link *l, const struct native_head *h, const struct nat
     session_begin(l, h, r);
     answer_simple(l, h, &answer, login ? NATIVE_OP_AUTHENTICATE : NATIVE_OP_READY);
     out_flush(l->shard); /* as it came: from here on as agreed */
-    l->compression = compression;
+    l->compression = (uint8_t)compression;
     l->segmented = h->version >= NATIVE_SEGMENTED;
     if (login)
         l->stage = STAGE_LOGIN;
