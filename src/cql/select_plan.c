@@ -71,6 +71,21 @@ static err_t items_of_star(struct planning *x, const struct cql_selector_item **
     return ERR_OK;
 }
 
+/* Names are looked up before WHERE only as far as the original does so, to see whether nothing but
+ * statics is selected: never where the table has none, and no farther than both kinds were met. */
+static bool looked_up_early(const struct planning *x)
+{
+    bool has = false, statics = false, others = false;
+    for (uint32_t i = 0; i < x->t->column_count; i++) {
+        enum column_role role = x->t->columns[i].role;
+        has |= role == COLUMN_STATIC;
+        if (!x->scope.used[i]) continue;
+        statics |= role == COLUMN_STATIC;
+        others |= role != COLUMN_STATIC && role != COLUMN_PARTITION;
+    }
+    return has && !(statics && others);
+}
+
 static err_t select_items(struct planning *x)
 {
     const struct cql_selector_item *items = x->tree->items;
@@ -86,7 +101,7 @@ static err_t select_items(struct planning *x)
         struct slice name;
         err_t e =
             cql_selector_prepare(items[i].value, &x->scope, NULL, &x->plan->selectors[i], &name);
-        if (e && !x->scope.late) return e;
+        if (e && !x->scope.late && looked_up_early(x)) return e;
         if (e && !x->late.err) x->late = *x->d;
         if (e) continue;
         x->columns[i] = (struct cql_column){x->t->keyspace, x->t->name,

@@ -260,6 +260,18 @@ TEST(pages_by_an_index_of_a_static_column_end_within_partitions)
     kit_close(&k);
 }
 
+TEST(without_statics_where_is_looked_at_before_the_selection)
+{
+    struct kit k;
+    kit_open(&k);
+    kit_do(&k, "CREATE TABLE n (p int PRIMARY KEY, v int)");
+    KIT_ROWS(&k, "SELECT nope FROM n WHERE p = null AND none = 1",
+             "INVALID: Undefined column name none in table ks.n");
+    KIT_ROWS(&k, "SELECT nope FROM n WHERE p = 1",
+             "INVALID: Undefined column name nope in table ks.n");
+    kit_close(&k);
+}
+
 TEST(a_paging_state_that_was_touched_is_refused)
 {
     struct kit k;
