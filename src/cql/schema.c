@@ -10,7 +10,7 @@ struct schema_plan {
 static const struct {
     schema_step *step;
     enum cql_permission permission;
-    int resource; /* whose permission it needs */
+    enum cql_resource_kind resource; /* whose permission it needs */
 } steps[CQL_KINDS] = {
     [CQL_CREATE_KEYSPACE] = {schema_create_keyspace, PERMIT_CREATE, RESOURCE_ALL_KEYSPACES},
     [CQL_ALTER_KEYSPACE] = {schema_alter_keyspace, PERMIT_ALTER, RESOURCE_KEYSPACE},

@@ -235,7 +235,7 @@ struct cql_index_tree {
     struct slice using; /* 'sai', 'StorageAttachedIndex', a class name */
 };
 struct cql_resource {
-    enum {
+    enum cql_resource_kind {
         RESOURCE_ALL_KEYSPACES,
         RESOURCE_KEYSPACE,
         RESOURCE_ALL_TABLES /* IN KEYSPACE */,
