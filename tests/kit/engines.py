@@ -24,7 +24,7 @@ import sysconfig
 import tempfile
 import time
 
-from harness import ROOT, SLUICE, Failed, Server, check, run, wait_for
+from harness import ROOT, SLUICE, Failed, Server, check, run, wait_for, written
 
 PLACE = pathlib.Path(os.environ.get("SLUICE_PEERS", pathlib.Path.home() / ".cache" / "sluice-peers"))
 HERE = ROOT / "tests" / "peers"
@@ -411,7 +411,7 @@ class Tools:
         if self.process and self.process.poll() is None:
             return
         path = classes(self.jars_name, "Runner", "Clients")
-        self.errors = tempfile.TemporaryFile(mode="w+")
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", path,
              "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", f"-Dlog4j.configuration=file:{HERE / 'java' / 'log4j.properties'}", "Runner"],
@@ -432,10 +432,9 @@ class Tools:
             if not more:
                 self.process.kill()
                 self.process.wait()
-                self.errors.seek(0)
                 raise Failed(f"{self.jars_name}: {tool} {' '.join(map(str, args))}: "
                              f"{'no end after %d s' % timeout if not ready else 'the Java process ended'}\n"
-                             f"{self.errors.read()[-3000:]}{broker_words()}")
+                             f"{written(self.errors)[-3000:]}{broker_words()}")
             line += more
         code, out, err = line.rstrip(b"\n").split(b"\t")
         return int(code), base64.b64decode(out).decode(errors="replace"), base64.b64decode(err).decode(errors="replace")

@@ -41,6 +41,11 @@ def wait_for(what, condition, timeout=30.0):
         time.sleep(0.005)
 
 
+def written(log):
+    """What a child has written into an open file so far. Never by seek(): the place in it is the child's too, which would write over its own lines."""
+    return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(errors="replace")
+
+
 @contextlib.contextmanager
 def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="sluice-test-"))
@@ -68,7 +73,7 @@ class Server:
     def __init__(self, directory, data=None, sets=(), env=None, restart=False, args=(), wrapper=()):
         self.directory = pathlib.Path(directory)
         self.data = pathlib.Path(data) if data else self.directory / ".sluice"
-        self.log = tempfile.TemporaryFile(mode="w+")
+        self.log = tempfile.TemporaryFile()
         every = ["api.port=0", "metrics.port=0", "kafka.port=0", "cql.port=0", f"server.restart={'true' if restart else 'false'}", *sets]
         options = [w for s in every for w in ("--set", s)]
         self.process = subprocess.Popen(
@@ -76,9 +81,7 @@ class Server:
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
 
     def output(self):
-        self.log.flush()
-        self.log.seek(0)
-        return self.log.read()
+        return written(self.log)
 
     def ready(self, timeout=30):
         def up():

@@ -7,7 +7,7 @@ import time
 
 import engines
 from engines import HERE, bootstrap, name, same, topic
-from harness import Failed, check, folder
+from harness import Failed, check, folder, written
 
 WORDS = [f"word{i}" for i in range(40)]
 KILLS = 4
@@ -19,15 +19,14 @@ def kcat(*args, stdin=None):
 
 class Application:
     def __init__(self, jars, source, sink, identity, state):
-        self.log = tempfile.TemporaryFile(mode="w+")
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             ["java", "-Xmx400m", "-XX:+UseSerialGC", "-cp", engines.classes(jars, "WordCount"), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
              f"-Dlog4j.configuration=file:{HERE / 'java' / 'log4j.properties'}", "WordCount", bootstrap(), source, sink, identity, str(state)],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True)
 
     def output(self):
-        self.log.seek(0)
-        return self.log.read()
+        return written(self.log)
 
     def until_running(self):
         end = time.monotonic() + 60
