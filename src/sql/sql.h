@@ -15,6 +15,11 @@ enum statement_kind {
     STATEMENT_CREATE_KEYSPACE,
     STATEMENT_CREATE_TABLE,
     STATEMENT_CREATE_STREAM,
+    STATEMENT_CREATE_VIEW, /* MATERIALIZED VIEW */
+    STATEMENT_CREATE_SINK,
+    STATEMENT_CREATE_FUNCTION, /* name(a type, …) [RETURNS type] AS expression */
+    STATEMENT_ALTER,           /* ALTER SOURCE|TOPIC|STREAM|SINK|VIEW name SET (…) */
+    STATEMENT_INSERT,          /* Flink's INSERT INTO t SELECT …: a stream without a name */
     STATEMENT_DROP,
     STATEMENT_TRUNCATE,
     STATEMENT_USE,
@@ -45,22 +50,31 @@ struct statement {
     uint32_t line, column;
     struct sql_name name; /* created, dropped, used, described, written to */
     struct sql_name into; /* CREATE STREAM s INTO [ks.]t */
-    bool if_not_exists, if_exists;
+    bool into_topic;      /* … INTO TOPIC t */
+    struct slice sink;    /* CREATE SINK s INTO KIND: the word, folded */
+    bool if_not_exists, if_exists, or_replace;
     struct { /* CREATE SOURCE name [(columns)] FROM KIND 'address' WITH (…) WATERMARK … INTO TOPIC t
                 WITH (…) */
         struct slice kind, address;
         struct sql_options options;
         struct slice topic;
         struct sql_options topic_options;
-        struct slice watermark_column;
-        int64_t watermark_delay_ms; /* -1: none */
     } source;
+    /* of CREATE SOURCE, and CREATE TOPIC t (…) WATERMARK FOR … */
+    struct slice watermark_column; /* as written: login.at */
+    int64_t watermark_delay_ms;    /* -1: none */
     /* CREATE TABLE: partition keys in the key's order, clustering keys, then the others as written;
      * declared columns of a source or topic as written. */
     const struct sql_column *columns;
     uint32_t column_count;
-    struct sql_options options;       /* CREATE TOPIC, TABLE, KEYSPACE */
-    const struct select_tree *select; /* SELECT, CREATE STREAM: opaque, for the binder */
+    struct sql_options options; /* CREATE TOPIC, TABLE, KEYSPACE, STREAM, VIEW, SINK; ALTER … SET */
+    const struct query_tree *query; /* SELECT, CREATE STREAM, VIEW, SINK: opaque, for the binder */
+    const struct tree *expression;  /* CREATE FUNCTION */
+    const struct type *returns;     /* CREATE FUNCTION; NULL: as the expression has it */
+    struct slice *view_key;         /* CREATE MATERIALIZED VIEW v PRIMARY KEY ((a, b), c): names … */
+    uint32_t view_key_count, view_partition_count; /* … of which so many are the partition key */
+    bool emit_set; /* EMIT ON CHANGE | ON WINDOW CLOSE */
+    enum emit emit;
     struct slice
         what; /* DROP TABLE|STREAM…, SHOW what, DESCRIBE what: the upper-case word; {0} none */
 };
@@ -74,9 +88,16 @@ struct script {
 MUST_CHECK err_t sql_parse(struct slice text, const char *file, enum sql_dialect dialect,
                            struct arena *a, struct script *out, struct diag *d);
 
+/* CREATE STREAM, MATERIALIZED VIEW, SINK, and INSERT INTO … SELECT. A view's own table must be in
+ * the catalog as RELATION_TABLE: sql_bind_view says what it is. */
 MUST_CHECK err_t sql_bind_stream(const struct statement *s, const struct sql_catalog *c,
                                  const char *file, struct arena *a, struct plan_stream *out,
                                  struct diag *d);
+/* The table a materialized view lives in: its columns are the query's, its key the one written, or
+ * the one the query's rows have (a group's keys: partition key, window_start clustering). */
+MUST_CHECK err_t sql_bind_view(const struct statement *s, const struct sql_catalog *c,
+                               const char *file, struct arena *a, struct sql_relation *out,
+                               struct diag *d);
 MUST_CHECK err_t sql_bind_select(const struct statement *s, const struct sql_catalog *c,
                                  enum sql_dialect dialect, struct arena *a, struct plan_select *out,
                                  struct diag *d);
@@ -86,6 +107,7 @@ struct slice sql_option(const struct sql_options *o, const char *name);
 size_t sql_words(const char **out, size_t max);
 /* Prints the plan for `sluice plan`: typed inputs, filter, checks, outputs. */
 void plan_stream_print(const struct plan_stream *p, struct buf *out);
+void plan_node_print(const struct plan_node *n, struct buf *out); /* a line a node, indented */
 /* The functions by name with sentence and example: for `sluice help functions` and docs/sql.md. */
 void sql_functions_help(struct buf *out, bool markdown);
 /* The generated part of docs/sql.md: functions and words. */

@@ -120,11 +120,14 @@ enum tree_op {
 };
 const char *op_text(enum tree_op op);
 
+struct over_tree; /* OVER (…) */
 struct tree {
     enum tree_kind kind;
     enum tree_op op;
     bool negated;  /* NOT IN, IS NOT … */
     bool distinct; /* count(DISTINCT x) */
+    const struct tree *filter;    /* an aggregate's FILTER (WHERE …) */
+    const struct over_tree *over; /* a window function's OVER (…) */
     uint16_t depth;
     struct slice text;  /* as written */
     struct slice value; /* literals: their meaning; CALL: the folded name */
@@ -146,27 +149,94 @@ struct select_item {
 struct order_item {
     const struct tree *value;
     bool descending;
+    bool nulls_set, nulls_first; /* NULLS FIRST, NULLS LAST */
 };
 struct check_tree {
     const struct tree *condition;
     enum check_action action;
     struct slice text;
 };
+struct over_tree {
+    const struct tree **partition;
+    uint32_t partition_count;
+    struct order_item *order;
+    uint32_t order_count;
+    /* ROWS or RANGE BETWEEN low AND high: rows (or milliseconds) before (negative) or after the
+     * row at hand; INT64_MIN and INT64_MAX: unbounded. Not written: from the first to the last row
+     * that the order holds equal to it, or all without an order. */
+    bool frame, frame_rows;
+    int64_t frame_low, frame_high;
+};
+
+/* What stands after FROM: a tree of relations. */
+enum from_kind {
+    FROM_NAME,   /* a topic, table, view, or a name of WITH */
+    FROM_QUERY,  /* ( SELECT … ) AS alias */
+    FROM_JOIN,   /* left JOIN right ON …; a comma is CROSS */
+    FROM_WINDOW, /* TUMBLE(t, ts, size), HOP(t, ts, slide, size), SESSION(t, ts, gap), with
+                  * TABLE t and DESCRIPTOR(ts) as Flink writes them, or without */
+    FROM_UNNEST, /* only at the right of a CROSS JOIN, LEFT JOIN … ON TRUE or comma:
+                  * UNNEST(list) [WITH ORDINALITY] AS t (a, b) */
+};
+struct query_tree;
+struct from_tree {
+    enum from_kind kind;
+    struct slice text;  /* as written, for errors */
+    struct slice alias; /* at NULL: none */
+    const struct slice *column_aliases;
+    uint32_t column_alias_count;
+    struct sql_name name;
+    const struct query_tree *query;
+    struct {
+        enum join_kind kind;
+        const struct from_tree *left, *right;
+        const struct tree *on;     /* NULL: CROSS, or USING */
+        const struct slice *using; /* the columns' names */
+        uint32_t using_count;
+    } join;
+    struct {
+        enum window_kind kind;
+        const struct from_tree *from;
+        const struct tree *time;
+        int64_t size_ms, slide_ms, offset_ms; /* SESSION: size_ms is the gap */
+        const struct tree **keys;             /* SESSION … PARTITION BY */
+        uint32_t key_count;
+    } window;
+    struct {
+        const struct tree *value;
+        bool ordinality;
+    } unnest;
+};
+
 struct select_tree {
+    struct slice text;
     struct select_item *items;
     uint32_t item_count;
     bool distinct, allow_filtering;
-    struct sql_name from; /* name.at NULL: no FROM */
-    struct slice alias;
-    struct slice place; /* of FROM's name, for errors */
+    const struct from_tree *from; /* NULL: no FROM */
     const struct tree *where, *having;
     const struct tree **group;
     uint32_t group_count;
+    struct check_tree *checks;
+    uint32_t check_count;
+    /* Spark's SELECT TRANSFORM (items) USING 'command' AS (a int, b text); at NULL: none */
+    struct slice transform;
+    const struct sql_column *transform_columns;
+    uint32_t transform_column_count;
+};
+struct with_item {
+    struct slice name;
+    const struct query_tree *query;
+};
+struct query_tree { /* [WITH …] SELECT … [UNION ALL SELECT …]… [ORDER BY …] [LIMIT n] [OFFSET n] */
+    struct slice text;
+    const struct with_item *with; /* each sees those before it */
+    uint32_t with_count;
+    const struct select_tree **selects;
+    uint32_t select_count;
     struct order_item *order;
     uint32_t order_count;
     int64_t limit, offset; /* limit -1: none */
-    struct check_tree *checks;
-    uint32_t check_count;
 };
 /* --- golden tests (tree_print.c) ----------------------------------------------------------------
  */

@@ -1,0 +1,111 @@
+/* flow/op: operators: one a node of the plan, rows pushed from the leaves to the root.
+ *
+ * A graph is a plan's operators and what they share in an epoch. Rows are pushed in batches; then
+ * the watermark advances (windows close, old state goes); then what has changed is told
+ * (flush). The state goes into the epoch's write; kept or forgotten as that ends. Never starts an
+ * epoch by itself. Loop: one lane. Memory: the epoch's arena, and the lane's state_budget.
+ *
+ * Whose fate is counted where (docs/flow.md, ledger): rows with a `chunk` are records that nobody has
+ * counted yet. The operator that ends their way as records (filters them, holds them, writes
+ * them) counts them, and what it gives on from then has no chunk.
+ */
+#pragma once
+#include "flow/flow_int.h"
+#include "flow/state.h"
+
+struct rows {
+    struct column_batch *b;   /* the giving node's columns, in the graph's batch arena */
+    const uint32_t *selected; /* which rows go on */
+    uint32_t count;
+    const int8_t *signs;  /* by row: 1, or -1 for a row taken back; NULL: all are 1 */
+    struct chunk *chunk;  /* each row of `b` is this chunk's record of the same place; NULL: not */
+    uint32_t topic;       /* plan_topic.number, where there is a chunk */
+    /* By row: the record a row was made of; NULL: of several. */
+    const int32_t *partitions;
+    const int64_t *offsets, *times; /* times: the record's own (Kafka's timestamp) */
+};
+
+struct graph;
+struct op;
+struct op_kind {
+    err_t (*open)(struct op *o, struct diag *d); /* sets o->self; may be NULL */
+    err_t (*push)(struct op *o, uint32_t input, const struct rows *r, struct diag *d);
+    /* Every input has told all rows up to this time. Called leaves first. NULL: nothing to do. */
+    err_t (*advance)(struct op *o, int64_t watermark, struct diag *d);
+    /* The epoch's rows are all pushed, its watermark advanced: tells what has changed. `end`: a
+     * bounded query's inputs have ended. Leaves first. */
+    err_t (*flush)(struct op *o, bool end, struct diag *d);
+    err_t (*write)(struct op *o, struct store_write *w, struct diag *d);
+    void (*kept)(struct op *o);
+    void (*forget)(struct op *o);
+    void (*close)(struct op *o);
+    void (*tell)(const struct op *o, struct state_stats *out); /* for status; NULL: stateless */
+};
+struct op {
+    const struct op_kind *kind;
+    const struct plan_node *node;
+    struct graph *graph;
+    struct op *out; /* who takes its rows, as which input; NULL: the graph's end */
+    uint32_t out_input;
+    void *self;
+    uint64_t rows_in, rows_out, late; /* of this epoch and all before since the start */
+};
+extern const struct op_kind *const op_kinds[NODE_KINDS]; /* NULL: not for graphs */
+MUST_CHECK err_t op_emit(struct op *o, const struct rows *r, struct diag *d); /* to who is next */
+
+struct graph_options {
+    const struct plan_node *root;
+    uint32_t node_count;
+    struct store *store;     /* tables and state; NULL: a trial, state in memory only */
+    struct log *log;
+    bool bounded;            /* a query: state in memory only */
+    uint32_t stream;         /* its number */
+    struct slice name;       /* for messages */
+    size_t memory_max;
+    void *ctx;
+    err_t (*end)(void *ctx, const struct rows *r, struct diag *d); /* the root's rows */
+    /* A row that can not go on and is no record: its columns as JSON are the raw bytes. */
+    err_t (*dead)(void *ctx, err_t e, struct slice reason, struct slice expression,
+                  struct slice raw, struct diag *d);
+    bool (*stopping)(void *ctx);
+};
+struct graph {
+    struct graph_options o;
+    struct op *ops; /* by node id: inputs first */
+    uint32_t op_count;
+    struct state_budget budget;
+    /* the epoch at hand */
+    struct eval_context x;
+    struct counter *counter;
+    struct arena *arena; /* a batch's: reset by who feeds the graph, between batches */
+    int64_t watermark;   /* at the epoch's start: what is older than this is late */
+    int64_t sequence;    /* of rows made in this epoch, for uuid() where there is no record */
+};
+MUST_CHECK err_t graph_new(const struct graph_options *o, struct graph **out, struct diag *d);
+void graph_free(struct graph *g);
+void graph_begin(struct graph *g, int64_t now_ms, uint64_t epoch, int64_t watermark,
+                 struct counter *counter, struct arena *arena);
+/* Records of one topic: decoded, and on their way. */
+MUST_CHECK err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, struct diag *d);
+/* A bounded query's leaf that is no topic: rows of TABLE or ONE, by node id. */
+MUST_CHECK err_t graph_push_rows(struct graph *g, uint32_t node, struct column_batch *b,
+                                 struct diag *d);
+/* The events' times of the last push: the greatest; INT64_MIN: none had one. */
+int64_t graph_time_seen(const struct graph *g, uint32_t topic);
+MUST_CHECK err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d);
+MUST_CHECK err_t graph_flush(struct graph *g, bool end, struct diag *d);
+MUST_CHECK err_t graph_write(struct graph *g, struct store_write *w, struct diag *d);
+void graph_kept(struct graph *g);
+void graph_forget(struct graph *g);
+
+/* Counts records' fates: only where there is a chunk (see above). */
+void op_count(struct op *o, enum ledger_term t, int64_t n);
+/* The row can not go on: its record becomes a dead letter, or, where it is no record, a letter of
+ * its columns. */
+MUST_CHECK err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e,
+                         struct slice reason, struct slice expression, struct diag *d);
+/* An expression over a batch, as of this epoch; for rows of this `r`. */
+MUST_CHECK err_t op_eval(struct op *o, const struct expr *e, const struct rows *r,
+                         struct column *out, struct diag *d);
+/* Bytes equal for equal values of these columns; a null is one too. */
+void op_key(struct buf *out, const struct column *columns, uint32_t count, uint32_t row);
