@@ -38,6 +38,7 @@ VENVS = {
     "kafka-python-3": ["kafka-python==3.0.12", *CODECS],
     "aiokafka": ["aiokafka==0.14.0", "cramjam==2.11.0", *CODECS],
     "spark": ["pyspark==3.5.3"],
+    "duckdb": ["duckdb==2.0.0"],
 }
 FRANZ_GO = "v1.22.2"
 LIBRDKAFKA_1 = "4.3.0+1.9.2"  # of the crate rdkafka-sys, which carries librdkafka's sources
