@@ -142,6 +142,8 @@ struct plan_aggregate {
     uint32_t arg_count;
     const struct expr *filter; /* FILTER (WHERE …): boolean; NULL: every row */
     bool distinct;
+    bool takes_back;         /* rows of its input may be taken back: min() keeps all values then.
+                              * Set by who runs it */
     const struct type *type; /* of its result */
     struct slice text;       /* as written */
 };
