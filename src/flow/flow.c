@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+enum { STAGE_TEXT_MAX = 64 << 10 };
+
 /* --- opening ------------------------------------------------------------------------------------
  */
 
@@ -108,16 +110,32 @@ err_t flow_source_add(struct flow *f, const struct flow_source_options *o, struc
     return join_list(f, s, e);
 }
 
+/* KEYSPACE.TABLE, as people write it; a topic's name; nothing: BLACKHOLE. */
+static void into_text(const struct plan_stream *p, struct buf *out)
+{
+    if (p->sink == SINK_NOTHING)
+        buf_text(out, "BLACKHOLE");
+    else if (p->sink == SINK_TOPIC)
+        buf_slice(out, p->into->name);
+    else
+        buf_printf(out, "%.*s.%.*s", SLICE_ARG(p->into->keyspace), SLICE_ARG(p->into->name));
+}
+
 err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d)
 {
     struct stage *s = NULL;
-    char into[512]; /* KEYSPACE.TABLE, as people write it */
-    int n = snprintf(into, sizeof(into), "%.*s.%.*s", SLICE_ARG(plan->into->keyspace),
-                     SLICE_ARG(plan->into->name));
-    if (n < 0 || n >= (int)sizeof(into))
-        return diag_fail(d, ERR_TOO_BIG, "the name of the table of '%.*s' is too long",
-                         SLICE_ARG(plan->name));
-    err_t e = stage_new(f, plan->name, plan->from->name, slice_make(into, (size_t)n), &s, d);
+    struct buf from = buf_make(STAGE_TEXT_MAX), into = buf_make(STAGE_TEXT_MAX);
+    for (uint32_t i = 0; i < plan->topic_count; i++) {
+        if (i) buf_text(&from, ", ");
+        buf_slice(&from, plan->topics[i]->topic.relation->name);
+    }
+    into_text(plan, &into);
+    err_t e = from.err || into.err
+                  ? diag_fail(d, ERR_TOO_BIG, "the names of what '%.*s' reads and writes",
+                              SLICE_ARG(plan->name))
+                  : stage_new(f, plan->name, buf_view(&from), buf_view(&into), &s, d);
+    buf_done(&from);
+    buf_done(&into);
     if (!e) e = stream_new(s, plan, d);
     return join_list(f, s, e);
 }
@@ -278,7 +296,8 @@ static bool drained(struct flow *f, struct stage **failed)
             continue;
         }
         for (uint32_t k = 0; k < s->stream->lane_count; k++)
-            all = all && lane_lag(&s->stream->lanes[k]) == 0;
+            all = all && (s->stream->lanes[k].worker.state == STAGE_ENDED ||
+                          lane_lag(&s->stream->lanes[k]) == 0);
     }
     return all;
 }

@@ -29,9 +29,10 @@ struct flow_options {
     enum {
         FLOW_MUTANT_NONE,
         FLOW_MUTANT_CURSOR_FIRST,
-        FLOW_MUTANT_SKIP_COUNT
-    } mutant;             /* crash tests only */
-    uint32_t mutant_term; /* which ledger term FLOW_MUTANT_SKIP_COUNT does not count */
+        FLOW_MUTANT_SKIP_COUNT,
+        FLOW_MUTANT_STATE_FIRST /* a plan's state is durable before the epoch that made it */
+    } mutant;                   /* crash tests only */
+    uint32_t mutant_term;       /* which ledger term FLOW_MUTANT_SKIP_COUNT does not count */
 };
 MUST_CHECK err_t flow_open(const struct flow_options *o, struct flow **out, struct diag *d);
 void flow_close(struct flow *f); /* after flow_stop */

@@ -72,12 +72,14 @@ static inline struct slice stage_key_slice(const struct stage_key *k)
     return slice_make(k->at, k->len);
 }
 
-struct stream_cursor { /* STORE_CURSOR: stage, partition */
+struct stream_cursor { /* STORE_CURSOR: stage, partition [, topic where its number is not 0] */
     uint8_t topic_id[16];
     int64_t next;
     int64_t last_write_us; /* the last row's write time: the next one's is greater */
+    int64_t time_seen;     /* the greatest event time so far; INT64_MIN: none */
 };
 struct epoch_range {
+    uint32_t topic; /* plan_topic.number */
     int32_t partition;
     int64_t from, to;
 };
@@ -87,14 +89,17 @@ struct epoch_record { /* STORE_EPOCH: stage, epoch */
     uint64_t sql_version;
     enum store_form form;
     struct ledger delta;
-    const struct epoch_range *ranges;
+    const struct epoch_range *ranges; /* in the order they were read */
     uint32_t range_count;
 };
 struct lane_ledger { /* STORE_LEDGER: stage, lane */
     struct ledger total;
     uint64_t epoch; /* the last one */
     int64_t commit_ms;
+    int64_t watermark;     /* after it; INT64_MIN: none yet */
+    int64_t last_write_us; /* of a row that no single record made */
 };
+struct stage_key cursor_key(struct slice stage, uint32_t topic, int32_t partition);
 void stream_cursor_put(struct buf *out, const struct stream_cursor *c);
 MUST_CHECK err_t stream_cursor_take(struct slice value, struct stream_cursor *out);
 void epoch_record_put(struct buf *out, const struct epoch_record *r);
@@ -104,6 +109,9 @@ MUST_CHECK err_t lane_ledger_take(struct slice value, struct lane_ledger *out);
 /* A small number that stands for the stream in each row's lineage, the same for ever. */
 MUST_CHECK err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct diag *d);
 /* How often a stage was reset: a source's producer name carries it. */
+/* What the stream's state on the store was made for; 0: it has none. */
+MUST_CHECK err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct diag *d);
+MUST_CHECK err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape);
 MUST_CHECK err_t stage_generation(struct store *s, struct slice name, uint64_t *out,
                                   struct diag *d);
 
@@ -308,7 +316,8 @@ MUST_CHECK err_t source_recover(struct source *s, struct diag *d);
 
 struct chunk_dead { /* a record that can not go on */
     uint32_t row;   /* of the chunk; UINT32_MAX: it never became a row */
-    uint64_t count; /* records it stands for: 1 but for a batch that can't be opened */
+    uint64_t count; /* records it stands for: 1 but for a batch that can't be opened (more) and a
+                     * late record that is counted elsewhere (0) */
     int64_t offset, time_ms;
     int32_t partition;
     err_t err;
@@ -368,29 +377,22 @@ bool reader_spent(const struct reader *r); /* the next fill reads anew: a good m
 MUST_CHECK err_t reader_fill(struct reader *r, struct chunk *c, uint32_t rows_max,
                              struct counter *counter, struct diag *d);
 
-/* --- stream.c: a plan over a chunk ---------------------------------------------------------------
+/* --- lane.c, ranges.c, epoch.c ------------------------------------------------------------------
  */
 
-struct program;
-MUST_CHECK err_t program_new(const struct plan_stream *plan, struct program **out, struct diag *d);
-void program_free(struct program *p);
-struct inputs *program_inputs(struct program *p);
-/* WHERE, CHECKs, outputs. Afterwards the chunk's `selected` rows hold good outputs, the others are
- * filtered (counted here) or dead (counted where the letter is written). ERR_CONSTRAINT: a CHECK …
- * ELSE FAIL did. */
-MUST_CHECK err_t program_run(struct program *p, const struct eval_context *x, struct chunk *c,
-                             struct counter *counter, struct arena *a, struct column **outputs,
-                             struct diag *d);
-
-/* --- lane.c, epoch.c -------------------------------------------------------------------------- */
-
+struct graph;
+struct sink_verbs;
 struct lane_partition {
     struct lane *lane;
+    uint32_t topic; /* plan_topic.number */
     struct log_partition *log;
     int32_t index;
     struct stream_cursor durable; /* as the store has it */
     bool has_cursor;
     struct stream_cursor now; /* as the epoch at hand goes */
+    int64_t limit;            /* not read beyond, until the next trigger; INT64_MAX */
+    int64_t until;            /* the epoch at hand reads up to here; INT64_MAX: as far as it goes */
+    int64_t heard_ns;         /* when it last had something to read: silence makes it idle */
     struct log_waiter *waiter;
     _Atomic int64_t kept; /* durable.next, for retention */
 };
@@ -399,50 +401,90 @@ struct epoch { /* what one atomic write will hold */
     int64_t now_ms, started_ns;
     enum store_form form;
     struct store_write *write;
-    const struct store_table *table;
     struct counter counter;
     uint64_t rows_max;
-    bool dirty; /* there is something to commit */
+    int64_t watermark; /* at its end */
+    uint64_t letters;  /* of rows that are no records */
+    bool begun;        /* the sink has found its target */
+    bool dirty;        /* there is something to commit */
 };
 struct lane {
     struct stream *stream;
     uint32_t index;
     struct worker worker;
-    struct lane_partition *partitions;
+    struct lane_partition *partitions; /* by topic, then by partition */
     uint32_t partition_count, turn;
-    struct program *program;
+    uint32_t first; /* where an epoch of fixed ranges begins to read */
+    struct graph *graph;
+    const struct sink_verbs *sink;
+    void *sink_self;
     struct chunk *chunk;
     struct reader reader;
     struct arena *arena;
     struct buf scratch;
     struct epoch epoch;
-    int64_t *write_us;
-    struct store_lineage *lineage;
-    uint16_t *column_ids;
-    uint32_t pace;     /* rows of the next live epoch */
-    uint32_t rows_cap; /* shrunk when an epoch was too big; 0: as the options say */
-    bool loaded;
+    uint32_t pace;       /* rows of the next live epoch */
+    uint32_t rows_cap;   /* shrunk when an epoch was too big; 0: as the options say */
+    bool loaded, fresh;  /* fresh: its cursors are on no disk yet, and do not stand at the start */
+    bool shape_known;    /* the store knows what the state was made for */
+    bool limited;        /* the partitions' limits are set: a trigger's work is under way */
+    bool ended;          /* available now, and all of that is done */
+    int64_t trigger_ns;  /* the next one; 0: at once */
     uint64_t last_epoch; /* the counter part, without the lane's byte */
-    uint64_t epochs_to_prune;
+    int64_t watermark;   /* durable; guarded by the flow's gate for writing */
+    int64_t last_write_us;
     struct ledger total; /* durable; guarded by the flow's gate */
+};
+struct stream_topic {
+    struct slice name;
+    struct log_topic *log;
 };
 struct stream {
     struct stage *stage;
     const struct plan_stream *plan;
-    struct log_topic *topic;
-    uint32_t number; /* in lineage */
+    struct stream_topic *topics; /* by plan_topic.number */
+    uint32_t number;             /* in lineage */
     struct lane *lanes;
     uint32_t lane_count;
     struct ledger others; /* of lanes that existed when there were more */
+    struct gate outbox;   /* guards outbox_replayed, and who replays what older lanes left */
+    bool outbox_replayed;
 };
 MUST_CHECK err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct diag *d);
 void stream_free(struct stream *s);
 void lane_run(void *lane);
 /* Cursors, ledger, epoch number as the store has them. */
 MUST_CHECK err_t lane_load(struct lane *l, struct diag *d);
-MUST_CHECK err_t epoch_begin(struct lane *l, enum store_form form, struct diag *d);
+/* The epoch that `r` records, once more: the same ranges in the same order, the same time, the same
+ * watermark at its end. For a lane whose stream does not run. */
+MUST_CHECK err_t lane_replay(struct lane *l, const struct epoch_record *r, struct diag *d);
+/* `as`: the epoch's number and time, recorded; NULL: the next one, now. */
+MUST_CHECK err_t epoch_begin(struct lane *l, enum store_form form, const struct epoch_record *as,
+                             struct diag *d);
+MUST_CHECK err_t epoch_graph(struct lane *l, struct diag *d); /* makes the lane's */
 /* Evaluates the chunk and adds rows and dead letters to the epoch. */
 MUST_CHECK err_t epoch_take(struct lane *l, struct lane_partition *p, struct diag *d);
+/* All is read: time goes on to epoch.watermark, what has changed is told and written. */
+MUST_CHECK err_t epoch_finish(struct lane *l, struct diag *d);
 MUST_CHECK err_t epoch_commit(struct lane *l, struct diag *d);
 void epoch_abort(struct lane *l);
 uint64_t lane_lag(const struct lane *l);
+static inline struct flow *lane_flow(const struct lane *l)
+{
+    return l->stream->stage->flow;
+}
+static inline bool lane_stateful(const struct lane *l)
+{
+    return l->stream->plan->stateful;
+}
+size_t lane_share(const struct lane *l); /* of memory_max */
+/* ranges.c: which records an epoch of a stateful plan reads, fixed at its start, and what time it
+ * is at its end. */
+bool partition_readable(const struct lane_partition *p);
+void ranges_fix(struct lane *l, uint64_t rows);
+int64_t watermark_now(const struct lane *l, int64_t now_ns);
+/* Nanoseconds until a silent partition stops holding the watermark; -1: nothing to wait for. */
+int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns);
+/* Triggers: whether the lane may work now; sets the partitions' limits as one begins. */
+bool trigger_now(struct lane *l, int64_t now_ns);
+void trigger_done(struct lane *l, int64_t now_ns); /* all up to the limits is read */

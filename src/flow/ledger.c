@@ -1,8 +1,10 @@
 #include "flow/flow_int.h"
+#include "flow/state.h"
 
 #include <stddef.h>
 
-enum { RECORD_VERSION = 1 }; /* of each of flow's records in the store: newer opens older */
+/* of each of flow's records in the store: newer opens older */
+enum { RECORD_VERSION = 2, VERSION_ONE = 1 /* one topic a stream, no event time */ };
 
 static const size_t term_offsets[TERMS] = {
     [TERM_IN] = offsetof(struct ledger, in),
@@ -77,11 +79,20 @@ void stage_key_be(struct stage_key *k, uint64_t v, int bytes)
 /* --- records -----------------------------------------------------------------------------------
  */
 
-static struct cursor record_cursor(struct slice value)
+static struct cursor record_open(struct slice value, uint64_t *version)
 {
     struct cursor c = cursor_of(value);
-    if (cursor_be(&c, 1) > RECORD_VERSION && !c.err) c.err = ERR_VERSION;
+    *version = cursor_be(&c, 1);
+    if (*version > RECORD_VERSION && !c.err) c.err = ERR_VERSION;
     return c;
+}
+
+struct stage_key cursor_key(struct slice stage, uint32_t topic, int32_t partition)
+{
+    struct stage_key k = stage_key(stage);
+    stage_key_be(&k, (uint32_t)partition, 4);
+    if (topic) stage_key_be(&k, topic, 4); /* the first one's keys are as old as streams are */
+    return k;
 }
 
 void stream_cursor_put(struct buf *out, const struct stream_cursor *c)
@@ -90,15 +101,18 @@ void stream_cursor_put(struct buf *out, const struct stream_cursor *c)
     buf_put(out, c->topic_id, sizeof(c->topic_id));
     buf_be(out, (uint64_t)c->next, 8);
     buf_be(out, (uint64_t)c->last_write_us, 8);
+    buf_be(out, (uint64_t)c->time_seen, 8);
 }
 
 err_t stream_cursor_take(struct slice value, struct stream_cursor *out)
 {
-    struct cursor c = record_cursor(value);
+    uint64_t version;
+    struct cursor c = record_open(value, &version);
     struct slice id = cursor_slice(&c, sizeof(out->topic_id));
     if (!c.err) memcpy(out->topic_id, id.at, sizeof(out->topic_id));
     out->next = cursor_i64(&c);
     out->last_write_us = cursor_i64(&c);
+    out->time_seen = version > VERSION_ONE ? cursor_i64(&c) : INT64_MIN;
     return c.err;
 }
 
@@ -113,6 +127,7 @@ void epoch_record_put(struct buf *out, const struct epoch_record *r)
     ledger_put(out, &r->delta);
     buf_uvarint(out, r->range_count);
     for (uint32_t i = 0; i < r->range_count; i++) {
+        buf_uvarint(out, r->ranges[i].topic);
         buf_uvarint(out, (uint64_t)r->ranges[i].partition);
         buf_uvarint(out, (uint64_t)r->ranges[i].from);
         buf_uvarint(out, (uint64_t)r->ranges[i].to - (uint64_t)r->ranges[i].from);
@@ -121,7 +136,8 @@ void epoch_record_put(struct buf *out, const struct epoch_record *r)
 
 err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record *out)
 {
-    struct cursor c = record_cursor(value);
+    uint64_t version;
+    struct cursor c = record_open(value, &version);
     *out = (struct epoch_record){.epoch = cursor_be(&c, 8)};
     out->now_ms = cursor_i64(&c);
     out->watermark = cursor_i64(&c);
@@ -134,12 +150,14 @@ err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record
     struct epoch_range *ranges = arena_take(a, count * sizeof(*ranges));
     if (!ranges) return ERR_NO_MEMORY;
     for (uint64_t i = 0; i < count; i++) {
+        uint64_t topic = version > VERSION_ONE ? cursor_uvarint(&c) : 0;
         uint64_t partition = cursor_uvarint(&c), from = cursor_uvarint(&c);
         uint64_t records = cursor_uvarint(&c);
-        if (partition > INT32_MAX || from > INT64_MAX || records > INT64_MAX - from)
+        if (topic > UINT32_MAX || partition > INT32_MAX || from > INT64_MAX ||
+            records > INT64_MAX - from)
             return ERR_CORRUPT;
-        ranges[i] =
-            (struct epoch_range){(int32_t)partition, (int64_t)from, (int64_t)(from + records)};
+        ranges[i] = (struct epoch_range){(uint32_t)topic, (int32_t)partition, (int64_t)from,
+                                         (int64_t)(from + records)};
     }
     out->ranges = ranges;
     out->range_count = (uint32_t)count;
@@ -152,14 +170,22 @@ void lane_ledger_put(struct buf *out, const struct lane_ledger *l)
     ledger_put(out, &l->total);
     buf_be(out, l->epoch, 8);
     buf_be(out, (uint64_t)l->commit_ms, 8);
+    buf_be(out, (uint64_t)l->watermark, 8);
+    buf_be(out, (uint64_t)l->last_write_us, 8);
 }
 
 err_t lane_ledger_take(struct slice value, struct lane_ledger *out)
 {
-    struct cursor c = record_cursor(value);
+    uint64_t version;
+    struct cursor c = record_open(value, &version);
+    *out = (struct lane_ledger){.watermark = INT64_MIN};
     ledger_take(&c, &out->total);
     out->epoch = cursor_be(&c, 8);
     out->commit_ms = cursor_i64(&c);
+    if (version > VERSION_ONE) {
+        out->watermark = cursor_i64(&c);
+        out->last_write_us = cursor_i64(&c);
+    }
     return c.err;
 }
 
@@ -176,7 +202,8 @@ static err_t number_load(struct store *s, struct slice key, uint64_t *out, struc
         *out = 0;
         e = ERR_OK;
     } else if (!e) {
-        struct cursor c = record_cursor(value);
+        uint64_t version;
+        struct cursor c = record_open(value, &version);
         *out = cursor_be(&c, 8);
         if (c.err) e = diag_fail(d, ERR_CORRUPT, "flow's number '%.*s'", SLICE_ARG(key));
     }
@@ -222,6 +249,18 @@ err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct di
     }
     *out = (uint32_t)number;
     return e;
+}
+
+err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct diag *d)
+{
+    struct stage_key k = number_key("flow.shape", name);
+    return number_load(s, stage_key_slice(&k), out, d);
+}
+
+err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape)
+{
+    struct stage_key k = number_key("flow.shape", name);
+    return number_write(w, stage_key_slice(&k), shape);
 }
 
 err_t stage_generation(struct store *s, struct slice name, uint64_t *out, struct diag *d)
@@ -314,10 +353,11 @@ static err_t forget_one(void *ctx, struct slice key, struct slice value)
 err_t stream_reset(struct store *s, struct slice stage, struct diag *d)
 {
     static const enum store_space spaces[] = {STORE_CURSOR, STORE_EPOCH, STORE_LEDGER, STORE_DEAD,
-                                              STORE_STATE};
+                                              STORE_OUTBOX};
     struct stage_key k = stage_key(stage), generation = number_key("flow.generation", stage);
+    struct stage_key stream = number_key("flow.stream", stage);
     struct forgetting f = {0};
-    uint64_t times = 0;
+    uint64_t times = 0, number = 0;
     err_t e = stage_generation(s, stage, &times, d);
     if (!e) e = store_write_begin(s, STORE_LIVE, MIB(512), &f.write, d);
     if (e) return e;
@@ -326,6 +366,9 @@ err_t stream_reset(struct store *s, struct slice stage, struct diag *d)
         e = store_records(s, NULL, f.space, stage_key_slice(&k), (struct slice){0}, forget_one, &f,
                           d);
     }
+    if (!e) e = number_load(s, stage_key_slice(&stream), &number, d);
+    if (!e && number) e = state_drop_all(s, (uint32_t)number, f.write, d);
+    if (!e) e = stream_shape_write(f.write, stage, 0);
     if (!e) e = number_write(f.write, stage_key_slice(&generation), times + 1);
     if (!e) return store_write_commit(f.write, d);
     store_write_abort(f.write);

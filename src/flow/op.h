@@ -5,8 +5,8 @@
  * (flush). The state goes into the epoch's write; kept or forgotten as that ends. Never starts an
  * epoch by itself. Loop: one lane. Memory: the epoch's arena, and the lane's state_budget.
  *
- * Whose fate is counted where (docs/flow.md, ledger): rows with a `chunk` are records that nobody has
- * counted yet. The operator that ends their way as records (filters them, holds them, writes
+ * Whose fate is counted where (docs/flow.md, ledger): rows with a `chunk` are records that nobody
+ * has counted yet. The operator that ends their way as records (filters them, holds them, writes
  * them) counts them, and what it gives on from then has no chunk.
  */
 #pragma once
@@ -14,12 +14,13 @@
 #include "flow/state.h"
 
 struct rows {
-    struct column_batch *b;   /* the giving node's columns, in the graph's batch arena */
-    const uint32_t *selected; /* which rows go on */
+    const struct plan_node *node; /* who gives them: set by op_emit */
+    struct column_batch *b;       /* its columns, in the graph's batch arena */
+    const uint32_t *selected;     /* which rows go on */
     uint32_t count;
-    const int8_t *signs;  /* by row: 1, or -1 for a row taken back; NULL: all are 1 */
-    struct chunk *chunk;  /* each row of `b` is this chunk's record of the same place; NULL: not */
-    uint32_t topic;       /* plan_topic.number, where there is a chunk */
+    const int8_t *signs; /* by row: 1, or -1 for a row taken back; NULL: all are 1 */
+    struct chunk *chunk; /* each row of `b` is this chunk's record of the same place; NULL: not */
+    uint32_t topic;      /* plan_topic.number, where there is a chunk */
     /* By row: the record a row was made of; NULL: of several. */
     const int32_t *partitions;
     const int64_t *offsets, *times; /* times: the record's own (Kafka's timestamp) */
@@ -33,7 +34,8 @@ struct op_kind {
     /* Every input has told all rows up to this time. Called leaves first. NULL: nothing to do. */
     err_t (*advance)(struct op *o, int64_t watermark, struct diag *d);
     /* The epoch's rows are all pushed, its watermark advanced: tells what has changed. `end`: a
-     * bounded query's inputs have ended. Leaves first. */
+     * bounded query's inputs have ended. Leaves first. In advance and flush an operator finds the
+     * batch arena empty, and may reset it when op_emit has returned: nobody keeps what is in it. */
     err_t (*flush)(struct op *o, bool end, struct diag *d);
     err_t (*write)(struct op *o, struct store_write *w, struct diag *d);
     void (*kept)(struct op *o);
@@ -51,16 +53,17 @@ struct op {
     uint64_t rows_in, rows_out, late; /* of this epoch and all before since the start */
 };
 extern const struct op_kind *const op_kinds[NODE_KINDS]; /* NULL: not for graphs */
+/* At most CHUNK_ROWS rows a batch, but where rows come of one batch that has more. */
 MUST_CHECK err_t op_emit(struct op *o, const struct rows *r, struct diag *d); /* to who is next */
 
 struct graph_options {
     const struct plan_node *root;
     uint32_t node_count;
-    struct store *store;     /* tables and state; NULL: a trial, state in memory only */
+    struct store *store; /* tables and state; NULL: a trial, state in memory only */
     struct log *log;
-    bool bounded;            /* a query: state in memory only */
-    uint32_t stream;         /* its number */
-    struct slice name;       /* for messages */
+    bool bounded;      /* a query: state in memory only */
+    uint32_t stream;   /* its number */
+    struct slice name; /* for messages */
     size_t memory_max;
     void *ctx;
     err_t (*end)(void *ctx, const struct rows *r, struct diag *d); /* the root's rows */
@@ -68,6 +71,7 @@ struct graph_options {
     err_t (*dead)(void *ctx, err_t e, struct slice reason, struct slice expression,
                   struct slice raw, struct diag *d);
     bool (*stopping)(void *ctx);
+    bool late_letters; /* late rows leave a dead letter too: op_late */
 };
 struct graph {
     struct graph_options o;
@@ -80,6 +84,7 @@ struct graph {
     struct arena *arena; /* a batch's: reset by who feeds the graph, between batches */
     int64_t watermark;   /* at the epoch's start: what is older than this is late */
     int64_t sequence;    /* of rows made in this epoch, for uuid() where there is no record */
+    struct arena *texts; /* of expressions, for letters: for the graph's life */
 };
 MUST_CHECK err_t graph_new(const struct graph_options *o, struct graph **out, struct diag *d);
 void graph_free(struct graph *g);
@@ -90,7 +95,8 @@ MUST_CHECK err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, st
 /* A bounded query's leaf that is no topic: rows of TABLE or ONE, by node id. */
 MUST_CHECK err_t graph_push_rows(struct graph *g, uint32_t node, struct column_batch *b,
                                  struct diag *d);
-/* The events' times of the last push: the greatest; INT64_MIN: none had one. */
+bool graph_reads_value(const struct graph *g, uint32_t topic); /* the records' own values */
+/* The events' times of the topic's last push: the greatest; INT64_MIN: none had one. */
 int64_t graph_time_seen(const struct graph *g, uint32_t topic);
 MUST_CHECK err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d);
 MUST_CHECK err_t graph_flush(struct graph *g, bool end, struct diag *d);
@@ -100,10 +106,13 @@ void graph_forget(struct graph *g);
 
 /* Counts records' fates: only where there is a chunk (see above). */
 void op_count(struct op *o, enum ledger_term t, int64_t n);
+struct slice op_text(struct op *o, const struct expr *e); /* as SQL, for letters; when opening */
 /* The row can not go on: its record becomes a dead letter, or, where it is no record, a letter of
  * its columns. */
 MUST_CHECK err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e,
                          struct slice reason, struct slice expression, struct diag *d);
+/* The row came too late: counted, and a letter where the stream wants them. Its way ends. */
+MUST_CHECK err_t op_late(struct op *o, const struct rows *r, uint32_t row, struct diag *d);
 /* An expression over a batch, as of this epoch; for rows of this `r`. */
 MUST_CHECK err_t op_eval(struct op *o, const struct expr *e, const struct rows *r,
                          struct column *out, struct diag *d);

@@ -183,13 +183,13 @@ static const char *const state_names[] = {
 /* The stage's state is its worst worker's; a lane that works makes the stream a running one. */
 static enum stage_state state_of(const struct stage *s)
 {
-    static const int rank[] = {[STAGE_WAITING] = 0, [STAGE_ENDED] = 0,    [STAGE_PAUSED] = 0,
-                               [STAGE_RUNNING] = 1, [STAGE_RETRYING] = 2, [STAGE_FAILED] = 3};
+    static const int rank[] = {[STAGE_ENDED] = 0,   [STAGE_WAITING] = 1,  [STAGE_PAUSED] = 1,
+                               [STAGE_RUNNING] = 2, [STAGE_RETRYING] = 3, [STAGE_FAILED] = 4};
     if (s->failure) return STAGE_FAILED;
     if (s->paused) return STAGE_PAUSED;
     if (s->source) return s->source->worker.state;
-    enum stage_state worst = STAGE_WAITING;
     INVARIANT(s->stream); /* a stage is one of the two */
+    enum stage_state worst = s->stream->lanes[0].worker.state;
     for (uint32_t i = 0; i < s->stream->lane_count; i++) {
         enum stage_state one = s->stream->lanes[i].worker.state;
         if (rank[one] > rank[worst]) worst = one;
@@ -258,6 +258,17 @@ err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_statu
     return ERR_OK;
 }
 
+static int64_t lane_keeps(const struct lane *l, struct slice topic, int32_t partition)
+{
+    int64_t lowest = INT64_MAX;
+    for (uint32_t i = 0; i < l->partition_count; i++) {
+        const struct lane_partition *p = &l->partitions[i];
+        if (p->index == partition && slice_equal(l->stream->topics[p->topic].name, topic))
+            lowest = MIN(lowest, (int64_t)atomic_load(&p->kept));
+    }
+    return lowest;
+}
+
 int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition)
 {
     int64_t lowest = INT64_MAX;
@@ -267,12 +278,8 @@ int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition)
             int64_t pinned = atomic_load(&s->source->pinned[partition]);
             if (pinned >= 0) lowest = MIN(lowest, pinned); /* its cursor lies there (F8) */
         }
-        if (!s->stream || !slice_equal(s->from, topic)) continue;
-        uint32_t lanes = s->stream->lane_count;
-        const struct lane *l = &s->stream->lanes[(uint32_t)partition % lanes];
-        uint32_t at = (uint32_t)partition / lanes;
-        if (at < l->partition_count)
-            lowest = MIN(lowest, (int64_t)atomic_load(&l->partitions[at].kept));
+        for (uint32_t k = 0; s->stream && k < s->stream->lane_count; k++)
+            lowest = MIN(lowest, lane_keeps(&s->stream->lanes[k], topic, partition));
     }
     return lowest;
 }

@@ -162,6 +162,8 @@ struct store_rows {
     uint32_t ttl;                 /* seconds; 0: the table's default */
     int64_t now_ms;               /* expiry is counted from here */
     bool replace;                 /* sole writer that writes every column: Put instead of Merge */
+    bool
+        remove; /* the rows go: all cells up to the time; columns but the key's are not looked at */
     const struct store_lineage *lineage; /* one a row, may be NULL */
 };
 struct store_lineage {

@@ -71,7 +71,7 @@ static err_t plan_column(struct row_plan *p, uint32_t i, struct diag *d)
         struct key_plan *k = &p->keys[at - 1];
         twice = k->column;
         *k = (struct key_plan){c, as, (uint8_t)type_fixed_size(as->type)};
-    } else {
+    } else if (!p->r->remove) {
         twice = plan_cell(p, as, c) != ERR_OK;
     }
     return twice ? diag_fail(d, ERR_USAGE, "column %.*s is given twice", SLICE_ARG(as->name))
@@ -217,10 +217,22 @@ static uint8_t *cell_value(const struct row_plan *p, const struct cell_plan *c, 
     return to + s.len;
 }
 
+/* The row is gone up to the time: CQL's DELETE of a whole row. */
+static uint8_t *row_tombstone(const struct row_plan *p, int64_t timestamp, uint8_t *to)
+{
+    struct cell cell = {
+        .id = CELL_ROW_TOMBSTONE, .tombstone = true, .timestamp = timestamp, .expiry_s = p->now_s};
+    struct buf b = buf_over(to, ROW_HEAD_TTL_SIZE + LINEAGE_MAX);
+    row_put(&b, &cell, 1);
+    INVARIANT(!b.err);
+    return to + b.len;
+}
+
 /* The form that row_put makes of the same cells, where no two cells differ in time or TTL. */
 static uint8_t *row_value(const struct row_plan *p, uint32_t row, uint8_t *to)
 {
     int64_t timestamp = p->r->timestamps_us ? p->r->timestamps_us[row] : p->r->timestamp_us;
+    if (p->r->remove) return row_tombstone(p, timestamp, to);
     *to++ = ROW_SIMPLE;
     *to++ = p->ttl ? ROW_TTL : 0;
     to = put_le(to, (uint64_t)timestamp, 8);
@@ -277,7 +289,7 @@ static err_t row_write(struct store_write *w, struct entries *g, const struct ro
     e = write_entry(w, g, at, (uint32_t)key.len, (uint32_t)(size - key.len),
                     p->r->replace ? ENTRY_PUT : ENTRY_MERGE);
     if (e) return diag_fail(d, e, "no memory for the epoch's rows");
-    if (!p->table->t.index_count) return ERR_OK;
+    if (!p->table->t.index_count || p->r->remove) return ERR_OK;
     struct index_row x = {w, &p->table->t};
     return index_entries(p->table, slice_make(at, key.len),
                          slice_make(at + key.len, size - key.len), index_row_entry, &x, d);

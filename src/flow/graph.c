@@ -1,0 +1,346 @@
+/* graph: a plan's operators and the way of rows through them (op.h). */
+#include "flow/op.h"
+
+enum { EXPRESSION_TEXT_MAX = 64 << 10, ROW_TEXT_MAX = 4 << 20 };
+
+extern const struct op_kind op_rows;
+
+/* --- leaves -------------------------------------------------------------------------------------
+ */
+
+struct topic_leaf {
+    struct inputs *inputs;
+    int64_t seen; /* the greatest event time of the last push */
+};
+
+static err_t topic_open(struct op *o, struct diag *d)
+{
+    struct topic_leaf *leaf = mem_take(sizeof(*leaf));
+    if (!leaf) return diag_fail(d, ERR_NO_MEMORY, "a topic's inputs");
+    o->self = leaf;
+    leaf->seen = INT64_MIN;
+    return inputs_new(o->node->topic.inputs, o->node->topic.input_count, &leaf->inputs, d);
+}
+
+static void topic_close(struct op *o)
+{
+    struct topic_leaf *leaf = o->self;
+    if (leaf) inputs_free(leaf->inputs);
+    mem_give(leaf);
+}
+
+static err_t leaf_push(struct op *o, uint32_t input, const struct rows *r, struct diag *d)
+{
+    (void)input;
+    return op_emit(o, r, d);
+}
+
+static const struct op_kind op_topic = {
+    .open = topic_open, .push = leaf_push, .close = topic_close};
+static const struct op_kind op_leaf = {.push = leaf_push};
+
+const struct op_kind *const op_kinds[NODE_KINDS] = {
+    [NODE_ONE] = &op_leaf,
+    [NODE_TOPIC] = &op_topic,
+    [NODE_TABLE] = &op_leaf,
+    [NODE_ROWS] = &op_rows,
+};
+
+/* --- making -------------------------------------------------------------------------------------
+ */
+
+static err_t place_node(struct graph *g, const struct plan_node *n, struct op *out, uint32_t input,
+                        struct diag *d)
+{
+    INVARIANT(n->id < g->op_count && !g->ops[n->id].node);
+    struct op *o = &g->ops[n->id];
+    *o = (struct op){
+        .kind = op_kinds[n->kind], .node = n, .graph = g, .out = out, .out_input = input};
+    if (!o->kind)
+        return diag_fail(d, ERR_UNSUPPORTED, "'%.*s': %s in a %s", SLICE_ARG(g->o.name),
+                         node_names[n->kind], g->o.bounded ? "query" : "stream");
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < n->input_count; i++) e = place_node(g, n->inputs[i], o, i, d);
+    return e;
+}
+
+err_t graph_new(const struct graph_options *options, struct graph **out, struct diag *d)
+{
+    struct graph *g = mem_take(sizeof(*g));
+    err_t e = ERR_OK;
+    if (g) {
+        *g = (struct graph){.o = *options, .budget.max = options->memory_max};
+        g->ops = mem_take((options->node_count + 1) * sizeof(*g->ops));
+        g->texts = arena_new(MIB(16));
+    }
+    if (!g || !g->ops || !g->texts)
+        e = diag_fail(d, ERR_NO_MEMORY, "no memory for '%.*s'", SLICE_ARG(options->name));
+    if (!e) {
+        g->op_count = options->node_count;
+        g->watermark = INT64_MIN;
+        e = place_node(g, options->root, NULL, 0, d);
+    }
+    for (uint32_t i = 0; !e && i < g->op_count; i++)
+        if (g->ops[i].kind->open) e = g->ops[i].kind->open(&g->ops[i], d);
+    if (e) {
+        graph_free(g);
+        return e;
+    }
+    *out = g;
+    return ERR_OK;
+}
+
+void graph_free(struct graph *g)
+{
+    if (!g) return;
+    for (uint32_t i = 0; g->ops && i < g->op_count; i++)
+        if (g->ops[i].kind && g->ops[i].kind->close) g->ops[i].kind->close(&g->ops[i]);
+    arena_free(g->texts);
+    mem_give(g->ops);
+    mem_give(g);
+}
+
+/* --- an epoch -----------------------------------------------------------------------------------
+ */
+
+void graph_begin(struct graph *g, int64_t now_ms, uint64_t epoch, int64_t watermark,
+                 struct counter *counter, struct arena *arena)
+{
+    g->x = (struct eval_context){.now_ms = now_ms, .epoch = epoch, .stream = g->o.stream};
+    g->watermark = watermark;
+    g->counter = counter;
+    g->arena = arena;
+    g->sequence = 0;
+}
+
+static struct op *topic_op(const struct graph *g, uint32_t topic)
+{
+    for (uint32_t i = 0; i < g->op_count; i++)
+        if (g->ops[i].node->kind == NODE_TOPIC && g->ops[i].node->topic.number == topic)
+            return &g->ops[i];
+    return NULL;
+}
+
+bool graph_reads_value(const struct graph *g, uint32_t topic)
+{
+    const struct topic_leaf *leaf = topic_op(g, topic)->self;
+    return inputs_read_value(leaf->inputs);
+}
+
+int64_t graph_time_seen(const struct graph *g, uint32_t topic)
+{
+    const struct topic_leaf *leaf = topic_op(g, topic)->self;
+    return leaf->seen;
+}
+
+/* The greatest event time; where none is declared, of the records' own. */
+static int64_t time_seen(const struct op *o, const struct chunk *c, const struct column_batch *b)
+{
+    const struct column *col = o->node->time >= 0 ? &b->columns[o->node->time] : NULL;
+    int64_t seen = INT64_MIN;
+    for (uint32_t row = 0; row < c->rows; row++) {
+        if (c->gone[row] || (col && col->state[row] != VALID_VALUE)) continue;
+        seen = MAX(seen, col ? col->i64[row] : c->times[row]);
+    }
+    return seen;
+}
+
+static err_t all_rows(struct graph *g, const uint8_t *gone, struct rows *r)
+{
+    uint32_t *selected = arena_take_raw(g->arena, (r->b->rows + 1) * sizeof(*selected));
+    if (!selected) return ERR_NO_MEMORY;
+    for (uint32_t row = 0; row < r->b->rows; row++)
+        if (!gone || !gone[row]) selected[r->count++] = row;
+    r->selected = selected;
+    return ERR_OK;
+}
+
+err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, struct diag *d)
+{
+    struct op *o = topic_op(g, topic);
+    struct topic_leaf *leaf = o->self;
+    struct column_batch b = {.arena = g->arena};
+    struct slice name = o->node->topic.relation->name;
+    struct rows r = {.b = &b,
+                     .chunk = c,
+                     .topic = topic,
+                     .partitions = c->partitions,
+                     .offsets = c->offsets,
+                     .times = c->times};
+    leaf->seen = INT64_MIN;
+    if (!c->rows) return ERR_OK;
+    g->x.topic = name;
+    err_t e = inputs_decode(leaf->inputs, name, c, &b, d);
+    if (!e) e = all_rows(g, c->gone, &r);
+    if (!e) {
+        leaf->seen = time_seen(o, c, &b);
+        o->rows_in += c->rows;
+        e = o->kind->push(o, 0, &r, d);
+    }
+    if (!e && c->machine)
+        e = diag_fail(d, c->machine, "'%.*s' over %u records", SLICE_ARG(g->o.name), c->rows);
+    return e;
+}
+
+err_t graph_push_rows(struct graph *g, uint32_t node, struct column_batch *b, struct diag *d)
+{
+    struct op *o = &g->ops[node];
+    struct rows r = {.b = b};
+    err_t e = all_rows(g, NULL, &r);
+    if (e) return diag_fail(d, e, "%u rows of a table", b->rows);
+    o->rows_in += b->rows;
+    return o->kind->push(o, 0, &r, d);
+}
+
+err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < g->op_count; i++) {
+        if (!g->ops[i].kind->advance) continue;
+        arena_reset(g->arena);
+        e = g->ops[i].kind->advance(&g->ops[i], watermark, d);
+    }
+    return e;
+}
+
+err_t graph_flush(struct graph *g, bool end, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < g->op_count; i++) {
+        if (!g->ops[i].kind->flush) continue;
+        arena_reset(g->arena);
+        e = g->ops[i].kind->flush(&g->ops[i], end, d);
+    }
+    return e;
+}
+
+err_t graph_write(struct graph *g, struct store_write *w, struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < g->op_count; i++)
+        if (g->ops[i].kind->write) e = g->ops[i].kind->write(&g->ops[i], w, d);
+    return e;
+}
+
+void graph_kept(struct graph *g)
+{
+    for (uint32_t i = 0; i < g->op_count; i++)
+        if (g->ops[i].kind->kept) g->ops[i].kind->kept(&g->ops[i]);
+}
+
+void graph_forget(struct graph *g)
+{
+    for (uint32_t i = 0; i < g->op_count; i++)
+        if (g->ops[i].kind->forget) g->ops[i].kind->forget(&g->ops[i]);
+}
+
+/* --- what operators share -----------------------------------------------------------------------
+ */
+
+err_t op_emit(struct op *o, const struct rows *r, struct diag *d)
+{
+    struct rows given = *r;
+    struct graph *g = o->graph;
+    given.node = o->node;
+    o->rows_out += r->count;
+    if (!r->count) return ERR_OK;
+    if (!o->out) return g->o.end(g->o.ctx, &given, d);
+    o->out->rows_in += r->count;
+    return o->out->kind->push(o->out, o->out_input, &given, d);
+}
+
+void op_count(struct op *o, enum ledger_term t, int64_t n)
+{
+    count_term(o->graph->counter, t, (uint64_t)n); /* held may shrink: modulo 2^64 */
+}
+
+struct slice op_text(struct op *o, const struct expr *e)
+{
+    struct buf b = buf_make(EXPRESSION_TEXT_MAX);
+    expr_print(e, &b);
+    struct slice s = arena_slice(o->graph->texts, buf_view(&b));
+    buf_done(&b);
+    return s;
+}
+
+/* A row's columns as one JSON object. */
+static err_t dead_columns(struct graph *g, const struct rows *r, uint32_t row, err_t dead,
+                          struct slice reason, struct slice expression, struct diag *d)
+{
+    struct buf raw = buf_make(ROW_TEXT_MAX);
+    const struct plan_node *n = r->node;
+    struct slice *names = arena_take(g->arena, (r->b->column_count + 1) * sizeof(*names));
+    err_t e = names ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "a dead letter");
+    for (uint32_t i = 0; !e && i < r->b->column_count; i++)
+        names[i] = n && i < n->column_count ? n->columns[i].name : SLICE("?");
+    if (!e) json_put_row(&raw, r->b, names, row);
+    if (!e && raw.err) e = diag_fail(d, raw.err, "a dead letter's row");
+    if (!e) e = g->o.dead(g->o.ctx, dead, reason, expression, buf_view(&raw), d);
+    buf_done(&raw);
+    return e;
+}
+
+err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e, struct slice reason,
+              struct slice expression, struct diag *d)
+{
+    if (r->chunk) {
+        chunk_kill(r->chunk, row, e, reason, expression);
+        return ERR_OK;
+    }
+    if (err_passes(e)) /* the machine's fault is no reason for a dead letter */
+        return diag_fail(d, e, "'%.*s': %.*s", SLICE_ARG(o->graph->o.name), SLICE_ARG(reason));
+    if (r->signs && r->signs[row] < 0) return ERR_OK; /* it never went on: nothing to take back */
+    return dead_columns(o->graph, r, row, e, reason, expression, d);
+}
+
+err_t op_late(struct op *o, const struct rows *r, uint32_t row, struct diag *d)
+{
+    static const char *const why = "the row is older than the watermark";
+    struct chunk *c = r->chunk;
+    o->late++;
+    if (c) count_term(o->graph->counter, TERM_LATE, 1);
+    if (!o->graph->o.late_letters) return ERR_OK;
+    if (!c) return dead_columns(o->graph, r, row, ERR_RANGE, slice_of(why), o->node->text, d);
+    chunk_kill(c, row, ERR_RANGE, slice_of(why), o->node->text);
+    c->dead[c->dead_count - 1].count = 0; /* counted as late */
+    return ERR_OK;
+}
+
+/* Rows that are no records have a place in their epoch: uuid() stands on it. */
+static err_t place_rows(struct graph *g, uint32_t rows, struct eval_context *x)
+{
+    int64_t *offsets = arena_take_raw(g->arena, (rows + 1) * sizeof(*offsets));
+    int32_t *partitions = arena_take_raw(g->arena, (rows + 1) * sizeof(*partitions));
+    if (!offsets || !partitions) return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < rows; i++) {
+        offsets[i] = g->sequence + i;
+        partitions[i] = -1;
+    }
+    g->sequence += rows;
+    x->offsets = offsets;
+    x->partitions = partitions;
+    return ERR_OK;
+}
+
+err_t op_eval(struct op *o, const struct expr *e, const struct rows *r, struct column *out,
+              struct diag *d)
+{
+    struct eval_context x = o->graph->x;
+    err_t err = ERR_OK;
+    x.offsets = r->offsets;
+    x.partitions = r->partitions;
+    if (!r->offsets) err = place_rows(o->graph, r->b->rows, &x);
+    if (!err) err = expr_eval(e, &x, r->b, out);
+    return err ? diag_fail(d, err, "'%.*s' over %u rows", SLICE_ARG(o->graph->o.name), r->b->rows)
+               : ERR_OK;
+}
+
+void op_key(struct buf *out, const struct column *columns, uint32_t count, uint32_t row)
+{
+    uint8_t scratch[16];
+    for (uint32_t i = 0; i < count; i++) {
+        bool valid = columns[i].state[row] == VALID_VALUE;
+        buf_be(out, valid, 1);
+        if (valid) bytes_put(out, column_binary(&columns[i], row, scratch));
+    }
+}
