@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 const struct dialect dialects[] = {
-#define DIALECT(id, name, division, slashes, dollar, uuids, any, now)                              \
-    [DIALECT_##id] = {name, division, slashes, dollar, uuids, any, now},
+#define DIALECT(id, name, division, slashes, dollar, uuids, any, ticks, now)                       \
+    [DIALECT_##id] = {name, division, slashes, dollar, uuids, any, ticks, now},
 #include "sql/dialect.def"
 #undef DIALECT
 };
@@ -127,7 +127,7 @@ static err_t skip(struct lexer *l)
     }
 }
 
-/* 'it''s' and "a ""b""": value without the quotes, doubled ones made single. */
+/* 'it''s', "a ""b""" and `c`: value without the quotes, doubled ones made single. */
 static err_t lex_quoted(struct lexer *l, char quote, struct token *t)
 {
     uint32_t start = l->at++;
@@ -136,8 +136,9 @@ static err_t lex_quoted(struct lexer *l, char quote, struct token *t)
         int c = ahead(l, 0);
         if (c < 0)
             return lex_fail(l, start, ERR_SYNTAX,
-                            quote == '"' ? "this name is not closed by a \""
-                                         : "this text is not closed by a '");
+                            quote == '"'   ? "this name is not closed by a \""
+                            : quote == '`' ? "this name is not closed by a `"
+                                           : "this text is not closed by a '");
         if (c != quote) continue;
         if (ahead(l, 1) != quote) break;
         doubled = true;
@@ -145,9 +146,9 @@ static err_t lex_quoted(struct lexer *l, char quote, struct token *t)
     }
     struct slice inner = slice_make(l->text.at + start + 1, l->at - start - 1);
     l->at++;
-    t->kind = quote == '"' ? TOKEN_QUOTED : TOKEN_STRING;
+    t->kind = quote == '\'' ? TOKEN_STRING : TOKEN_QUOTED;
     t->value = inner;
-    if (quote == '"' && (inner.len == 0 || inner.len > SQL_NAME_MAX))
+    if (quote != '\'' && (inner.len == 0 || inner.len > SQL_NAME_MAX))
         return lex_fail(l, start, inner.len ? ERR_TOO_BIG : ERR_SYNTAX,
                         inner.len ? "this name is longer than 255 bytes" : "a name can't be empty");
     if (!doubled) return ERR_OK;
@@ -269,9 +270,10 @@ static err_t lex_number(struct lexer *l, struct token *t)
 
 static err_t lex_op(struct lexer *l, struct token *t)
 {
-    static const char *const ops[] = {"!~*", "->>", "->", "<=", ">=", "<>", "!=", "||", "::", "!~",
-                                      "~*",  "=",   "<",  ">",  "+",  "-",  "*",  "/",  "%",  "(",
-                                      ")",   "[",   "]",  "{",  "}",  ",",  ";",  ".",  ":",  "~"};
+    static const char *const ops[] = {"!~*", "->>", "<=>", "->", "=>", "==", "<=", ">=", "<>",
+                                      "!=",  "||",  "::",  "!~", "~*", "=",  "<",  ">",  "+",
+                                      "-",   "*",   "/",   "%",  "(",  ")",  "[",  "]",  "{",
+                                      "}",   ",",   ";",   ".",  ":",  "~"};
     struct slice rest = slice_make(l->text.at + l->at, l->text.len - l->at);
     for (size_t i = 0; i < COUNT_OF(ops); i++) {
         if (!slice_starts(rest, ops[i])) continue;
@@ -308,7 +310,8 @@ static err_t lex_any(struct lexer *l, struct token *t)
 {
     int c = ahead(l, 0);
     if (c < 0) return ERR_OK; /* kind is TOKEN_END */
-    if (c == '\'' || c == '"') return lex_quoted(l, (char)c, t);
+    if (c == '\'' || c == '"' || (c == '`' && l->dialect->backticks))
+        return lex_quoted(l, (char)c, t);
     if (c == '$' && ahead(l, 1) == '$') return lex_dollars(l, t);
     if (l->dialect->bare_uuids && isxdigit(c) && looks_like_uuid(l)) {
         t->kind = TOKEN_UUID;

@@ -41,9 +41,28 @@ bool at_op(struct parser *p, const char *op)
 {
     return token_is_op(token_peek(p, 0), op);
 }
+bool at_words(struct parser *p, const char *first, const char *second)
+{
+    return at_word(p, first) && token_is_word(token_peek(p, 1), second);
+}
+bool at_call(struct parser *p, const char *word)
+{
+    return at_word(p, word) && token_is_op(token_peek(p, 1), "(");
+}
+bool at_end(struct parser *p)
+{
+    return token_peek(p, 0)->kind == TOKEN_END || at_op(p, ";");
+}
 bool accept_word(struct parser *p, const char *word)
 {
     bool yes = at_word(p, word);
+    if (yes) (void)token_take(p);
+    return yes;
+}
+bool accept_words(struct parser *p, const char *first, const char *second)
+{
+    bool yes = at_words(p, first, second);
+    if (yes) (void)token_take(p);
     if (yes) (void)token_take(p);
     return yes;
 }
@@ -74,6 +93,11 @@ struct slice text_since(const struct parser *p, const uint8_t *start)
 {
     bool some = start && p->last_end > start;
     return slice_make(start, some ? (size_t)(p->last_end - start) : 0);
+}
+
+const uint8_t *parse_here(struct parser *p)
+{
+    return token_peek(p, 0)->text.at;
 }
 
 /* --- mistakes -----------------------------------------------------------------------------------
@@ -127,6 +151,20 @@ void parse_unsupported(struct parser *p, const uint8_t *at, const char *what)
     parse_fail(p, at, ERR_UNSUPPORTED, "%s: not available in this version", what);
 }
 
+void parse_note(struct parser *p, const uint8_t *at, const char *fmt, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    struct sql_note *n = parse_list_add(p, &p->notes, sizeof(*n));
+    if (!n) return;
+    sql_line_column(p->lex.text, at, &n->line, &n->column);
+    n->text = arena_slice(p->arena, slice_make(text, utf8_bad_at(slice_of(text))));
+    if (!n->text.at) parse_fail(p, at, ERR_NO_MEMORY, "this text does not fit into the memory");
+}
+
 void *parse_take(struct parser *p, size_t size)
 {
     void *memory = p->err ? NULL : arena_take(p->arena, size);
@@ -174,6 +212,18 @@ struct sql_name parse_qualified(struct parser *p, const char *what)
     return n;
 }
 
+struct list parse_names(struct parser *p, const char *what)
+{
+    struct list names = {0};
+    expect_op(p, "(");
+    do {
+        struct slice *name = parse_list_add(p, &names, sizeof(*name));
+        if (name) *name = parse_name(p, what);
+    } while (accept_op(p, ",") && !p->err);
+    expect_op(p, ")");
+    return names;
+}
+
 int64_t parse_integer(struct parser *p, const char *what)
 {
     int64_t v = 0;
@@ -198,91 +248,32 @@ struct slice parse_string(struct parser *p, const char *what)
     return token_take(p).value;
 }
 
-static struct slice type_word(struct slice word)
-{
-    static const struct {
-        const char *from, *to;
-    } others[] = {/* other houses' words for our types */
-                  {"string", "text"},
-                  {"varchar", "text"},
-                  {"character", "text"},
-                  {"char", "text"},
-                  {"integer", "int"},
-                  {"int4", "int"},
-                  {"long", "bigint"},
-                  {"int8", "bigint"},
-                  {"int2", "smallint"},
-                  {"short", "smallint"},
-                  {"byte", "tinyint"},
-                  {"bool", "boolean"},
-                  {"real", "float"},
-                  {"float4", "float"},
-                  {"float8", "double"},
-                  {"numeric", "decimal"},
-                  {"bytea", "blob"},
-                  {"binary", "blob"},
-                  {"timestamptz", "timestamp"},
-                  {"jsonb", "json"},
-                  {"interval", "duration"}};
-    for (size_t i = 0; i < COUNT_OF(others); i++)
-        if (slice_is(word, others[i].from)) return slice_of(others[i].to);
-    return word;
-}
-
-/* The tokens of a type, its words translated; the type's own parser reads the result. */
-static void type_text(struct parser *p, struct buf *out)
-{
-    const struct token *t = token_peek(p, 0);
-    if (t->kind == TOKEN_QUOTED) {
-        buf_slice(out, token_take(p).text);
-        return;
-    }
-    if (t->kind != TOKEN_WORD) {
-        parse_expected(p, "a type", NULL, 0);
-        return;
-    }
-    struct token word = token_take(p);
-    buf_slice(out, type_word(word.value));
-    if (token_is_word(&word, "double")) (void)accept_word(p, "precision");
-    if (at_op(p, "(") && !token_is_word(&word, "decimal") && !token_is_word(&word, "numeric"))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "a length limit on a type");
-    if (at_op(p, "("))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "precision and scale of a decimal");
-    if (!at_op(p, "<")) return;
-    for (int open = 0; !p->err;) {
-        struct token in = token_take(p);
-        if (in.kind == TOKEN_END) {
-            parse_expected(p, "'>'", NULL, 0);
-            return;
-        }
-        buf_slice(out, in.kind == TOKEN_WORD ? type_word(in.value) : in.text);
-        if (token_peek(p, 0)->kind == TOKEN_WORD && in.kind == TOKEN_WORD) buf_char(out, ' ');
-        open += token_is_op(&in, "<") - token_is_op(&in, ">");
-        if (open == 0) return;
-    }
-}
-
-const struct type *parse_type(struct parser *p)
-{
-    char memory[2048];
-    struct buf text = buf_over(memory, sizeof(memory));
-    const uint8_t *at = token_peek(p, 0)->text.at;
-    type_text(p, &text);
-    if (!p->err && text.err)
-        parse_fail(p, at, ERR_TOO_BIG, "this type is longer than %zu bytes", sizeof(memory));
-    if (p->err) return NULL;
-    struct diag story = {0};
-    const struct type *type = NULL;
-    struct slice kept = arena_slice(p->arena, buf_view(&text)); /* names point into it */
-    err_t e = kept.at ? type_parse(kept, p->arena, &type, &story) : ERR_NO_MEMORY;
-    if (!e) return type;
-    parse_fail(p, at, e, "%s", story.what[0] ? story.what : err_text(e));
-    if (story.hint[0]) parse_hint(p, "%s", story.hint);
-    return NULL;
-}
-
 /* --- the text -----------------------------------------------------------------------------------
  */
+
+/* One statement. */
+static void parse_one(struct parser *p, struct statement *s)
+{
+    const uint8_t *start = parse_here(p);
+    *s = (struct statement){0}; /* its place may have been another's that only declared something */
+    sql_line_column(p->lex.text, start, &s->line, &s->column);
+    s->script = p->lex.text;
+    s->file = p->lex.file;
+    s->dialect = p->dialect;
+    s->watermark_delay_ms = -1;
+    p->notes = (struct list){0};
+    p->checks = p->nothing = false;
+    parse_statement(p, s);
+    s->text = text_since(p, start);
+    s->notes = (const struct sql_note *)(const void *)p->notes.items;
+    s->note_count = p->notes.count;
+    if (p->err || at_end(p)) return;
+    static const char *const next[] = {"WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",    "ALLOW",
+                                       "CHECK", "WITH",  "USING",  "IF",    "OFFSET",   "UNION",
+                                       "JOIN",  "LEFT",  "RIGHT",  "FULL",  "INNER",    "CROSS",
+                                       "EMIT",  "AS",    "WINDOW", "INTO",  "WATERMARK"};
+    parse_expected(p, "the end of the statement", next, COUNT_OF(next));
+}
 
 static void parse_script(struct parser *p, struct script *out)
 {
@@ -290,24 +281,10 @@ static void parse_script(struct parser *p, struct script *out)
     while (!p->err) {
         while (accept_op(p, ";")) {
         }
-        const struct token *t = token_peek(p, 0);
-        if (t->kind == TOKEN_END) break;
-        const uint8_t *start = t->text.at;
+        if (token_peek(p, 0)->kind == TOKEN_END) break;
         struct statement *s = parse_list_add(p, &statements, sizeof(*s));
-        if (!s) break;
-        sql_line_column(p->lex.text, start, &s->line, &s->column);
-        s->script = p->lex.text;
-        s->file = p->lex.file;
-        s->dialect = p->dialect;
-        s->source.watermark_delay_ms = -1;
-        parse_statement(p, s);
-        s->text = text_since(p, start);
-        if (!p->err && !at_op(p, ";") && token_peek(p, 0)->kind != TOKEN_END) {
-            static const char *const next[] = {"WHERE", "GROUP", "HAVING", "ORDER",
-                                               "LIMIT", "ALLOW", "OFFSET", "CHECK",
-                                               "WITH",  "USING", "IF"};
-            parse_expected(p, "the end of the statement", next, COUNT_OF(next));
-        }
+        if (s) parse_one(p, s);
+        if (s && p->nothing) statements.count--;
     }
     *out = (struct script){(struct statement *)(void *)statements.items, statements.count};
 }

@@ -1,4 +1,4 @@
-/* CREATE SOURCE, TOPIC, KEYSPACE, TABLE, STREAM; columns and options. */
+/* CREATE SOURCE, TOPIC, KEYSPACE, TABLE; options. */
 #include "sql/parse.h"
 #include <stdio.h>
 
@@ -56,7 +56,7 @@ static struct slice option_value(struct parser *p)
 static void parse_option(struct parser *p, struct list *items)
 {
     const uint8_t *start = token_peek(p, 0)->text.at;
-    struct sql_option o = {.name = option_name(p)};
+    struct sql_option o = {.name = option_name(p), .at = start};
     if (p->err) return;
     sql_line_column(p->lex.text, start, &o.line, &o.column);
     const struct sql_option *all = (const struct sql_option *)(const void *)items->items;
@@ -92,128 +92,6 @@ struct sql_options parse_options(struct parser *p)
         do parse_option(p, &items);
         while (accept_word(p, "and") && !p->err);
     return options_of(&items);
-}
-
-/* --- columns ------------------------------------------------------------------------------------
- */
-
-struct key_part {
-    struct slice name;
-    const uint8_t *at;
-};
-
-static struct sql_column *column_find(const struct list *columns, struct slice name)
-{
-    struct sql_column *all = (struct sql_column *)(void *)columns->items;
-    for (uint32_t i = 0; i < columns->count; i++)
-        if (slice_equal(all[i].name, name)) return &all[i];
-    return NULL;
-}
-
-static void key_column(struct parser *p, struct list *parts, struct list *columns, uint8_t role)
-{
-    struct key_part *part = parse_list_add(p, parts, sizeof(*part));
-    if (!part) return;
-    part->at = token_peek(p, 0)->text.at;
-    part->name = parse_name(p, "a column of the key");
-    struct sql_column *c = column_find(columns, part->name);
-    if (p->err) return;
-    if (!c || c->key) {
-        parse_fail(p, part->at, ERR_UNKNOWN_COLUMN,
-                   c ? "%.*s stands twice in the key"
-                     : "the key names no column of this table: %.*s",
-                   SLICE_ARG(part->name));
-        return;
-    }
-    if (c->is_static) parse_fail(p, part->at, ERR_TYPE, "a static column can't be in the key");
-    c->key = role;
-}
-
-/* PRIMARY KEY (a, b, c) or ((a, b), c): partition key, then clustering columns. */
-static void key_clause(struct parser *p, struct list *columns, struct list *key)
-{
-    expect_word(p, "KEY");
-    expect_op(p, "(");
-    if (accept_op(p, "(")) {
-        do key_column(p, key, columns, 1);
-        while (accept_op(p, ",") && !p->err);
-        expect_op(p, ")");
-    } else {
-        key_column(p, key, columns, 1);
-    }
-    while (accept_op(p, ",") && !p->err) key_column(p, key, columns, 2);
-    expect_op(p, ")");
-}
-
-static void parse_column(struct parser *p, struct list *columns, struct list *key)
-{
-    const uint8_t *start = token_peek(p, 0)->text.at;
-    struct sql_column c = {.name = parse_name(p, "a column's name")};
-    c.type = parse_type(p);
-    if (p->err) return;
-    if (accept_word(p, "static")) c.is_static = true;
-    if (at_word(p, "not") && token_is_word(token_peek(p, 1), "null"))
-        parse_unsupported(p, token_peek(p, 0)->text.at,
-                          "NOT NULL (write CHECK (x IS NOT NULL) in the stream)");
-    if (column_find(columns, c.name))
-        parse_fail(p, start, ERR_EXISTS, "the column %.*s stands twice", SLICE_ARG(c.name));
-    if (accept_word(p, "primary")) {
-        expect_word(p, "KEY");
-        if (key->count > 0) parse_fail(p, start, ERR_EXISTS, "the table has two primary keys");
-        struct key_part *part = parse_list_add(p, key, sizeof(*part));
-        if (part) *part = (struct key_part){c.name, start};
-        c.key = 1;
-    }
-    if (columns->count >= TYPE_FIELDS_MAX)
-        parse_fail(p, start, ERR_TOO_BIG, "more than %d columns", (int)TYPE_FIELDS_MAX);
-    struct sql_column *place = parse_list_add(p, columns, sizeof(c));
-    if (place) *place = c;
-}
-
-/* Key columns to the front, in the key's order. */
-static void order_columns(struct parser *p, struct statement *s, const struct list *columns,
-                          const struct list *key)
-{
-    struct sql_column *out = parse_take(p, MAX(columns->count, 1u) * sizeof(*out));
-    if (!out) return;
-    const struct key_part *parts = (const struct key_part *)(const void *)key->items;
-    const struct sql_column *all = (const struct sql_column *)(const void *)columns->items;
-    uint32_t n = 0;
-    uint16_t positions[3] = {0};
-    for (uint32_t i = 0; i < key->count; i++) {
-        out[n] = *column_find(columns, parts[i].name);
-        out[n].position = positions[out[n].key]++;
-        n++;
-    }
-    for (uint32_t i = 0; i < columns->count; i++)
-        if (!all[i].key) out[n++] = all[i];
-    s->columns = out;
-    s->column_count = n;
-}
-
-void parse_columns(struct parser *p, struct statement *s, bool table)
-{
-    struct list columns = {0}, key = {0};
-    const uint8_t *start = token_peek(p, 0)->text.at;
-    expect_op(p, "(");
-    do {
-        const uint8_t *at = token_peek(p, 0)->text.at;
-        if (at_word(p, "primary") && token_is_word(token_peek(p, 1), "key")) {
-            (void)token_take(p);
-            if (!table) parse_fail(p, at, ERR_SYNTAX, "only tables have a primary key");
-            if (key.count > 0) parse_fail(p, at, ERR_EXISTS, "the table has two primary keys");
-            key_clause(p, &columns, &key);
-        } else {
-            parse_column(p, &columns, &key);
-        }
-    } while (accept_op(p, ",") && !p->err);
-    expect_op(p, ")");
-    if (table && key.count == 0) {
-        parse_fail(p, start, ERR_SYNTAX, "the table has no primary key");
-        parse_hint(p, "mark one column PRIMARY KEY or end the list with PRIMARY KEY (…)");
-    }
-    if (!table && key.count > 0) parse_fail(p, start, ERR_SYNTAX, "only tables have a primary key");
-    order_columns(p, s, &columns, &key);
 }
 
 /* CLUSTERING ORDER BY (a DESC, b ASC) */
@@ -267,69 +145,32 @@ static void if_not_exists(struct parser *p, struct statement *s)
     s->if_not_exists = true;
 }
 
-/* '5s', '2 minutes', '1h30m': milliseconds. */
-static bool delay_ms(struct slice text, int64_t *out)
+static void parse_topic_columns(struct parser *p, struct statement *s)
 {
-    static const struct {
-        const char *unit;
-        int64_t ms;
-    } units[] = {{"ms", 1},         {"milliseconds", 1}, {"s", 1000},        {"second", 1000},
-                 {"seconds", 1000}, {"m", 60000},        {"minute", 60000},  {"minutes", 60000},
-                 {"h", 3600000},    {"hour", 3600000},   {"hours", 3600000}, {"d", 86400000},
-                 {"day", 86400000}, {"days", 86400000}};
-    *out = 0;
-    uint32_t i = 0;
-    while (i < text.len) {
-        int64_t n = 0;
-        uint32_t digits = i;
-        while (i < text.len && text.at[i] >= '0' && text.at[i] <= '9' && n < 100000000)
-            n = n * 10 + (text.at[i++] - '0');
-        if (i == digits) return false;
-        while (i < text.len && text.at[i] == ' ') i++;
-        uint32_t word = i;
-        while (i < text.len && (text.at[i] | 32) >= 'a' && (text.at[i] | 32) <= 'z') i++;
-        struct slice unit = slice_make(text.at + word, i - word);
-        size_t u = 0;
-        while (u < COUNT_OF(units) && !slice_equal_nocase(unit, slice_of(units[u].unit))) u++;
-        if (u == COUNT_OF(units)) return false;
-        *out += n * units[u].ms;
-        while (i < text.len && text.at[i] == ' ') i++;
-    }
-    return text.len > 0;
+    struct columns_tree columns;
+    if (!at_op(p, "(")) return;
+    parse_columns(p, s, &columns);
+    columns_of_topic(p, &columns);
 }
 
-/* WATERMARK FOR ts DELAY '5s' */
-static void watermark(struct parser *p, struct statement *s)
+static void parse_watermark_clause(struct parser *p, struct statement *s)
 {
+    const uint8_t *at = parse_here(p);
+    if (!accept_word(p, "watermark")) return;
     expect_word(p, "FOR");
-    const struct tree *column = parse_expr(p);
-    if (column && column->kind != TREE_NAME)
-        parse_fail(p, column->text.at, ERR_SYNTAX, "a watermark is for a field, not an expression");
-    if (at_word(p, "as"))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "WATERMARK … AS (write DELAY '5s')");
-    expect_word(p, "DELAY");
-    const uint8_t *at = token_peek(p, 0)->text.at;
-    const struct token *t = token_peek(p, 0);
-    struct slice delay =
-        t->kind == TOKEN_DURATION ? token_take(p).value : parse_string(p, "a time like '5s'");
-    if (p->err) return;
-    s->source.watermark_column = column->text;
-    if (delay_ms(delay, &s->source.watermark_delay_ms)) return;
-    parse_fail(p, at, ERR_SYNTAX, "'%.*s' is no time", SLICE_ARG(delay));
-    parse_hint(p, "write it like '5s', '500ms' or '2 minutes'");
+    parse_watermark(p, s, at);
 }
 
 static void create_source(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_CREATE_SOURCE;
-    if_not_exists(p, s);
     s->name.name = parse_name(p, "a source's name");
-    if (at_op(p, "(")) parse_columns(p, s, false);
+    parse_topic_columns(p, s);
     expect_word(p, "FROM");
     s->source.kind = parse_name(p, "a kind of source");
     if (token_peek(p, 0)->kind == TOKEN_STRING) s->source.address = token_take(p).value;
     if (accept_word(p, "with")) s->source.options = parse_options(p);
-    if (accept_word(p, "watermark")) watermark(p, s);
+    parse_watermark_clause(p, s);
     if (!at_word(p, "into")) {
         static const char *const next[] = {"WITH", "WATERMARK", "INTO"};
         parse_expected(p, "WITH, WATERMARK or INTO", next, COUNT_OF(next));
@@ -343,72 +184,111 @@ static void create_source(struct parser *p, struct statement *s)
 static void create_topic(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_CREATE_TOPIC;
-    if_not_exists(p, s);
     s->name.name = parse_name(p, "a topic's name");
-    if (at_op(p, "(")) parse_columns(p, s, false);
+    parse_topic_columns(p, s);
+    parse_watermark_clause(p, s);
     if (accept_word(p, "with")) s->options = parse_options(p);
+    parse_watermark_clause(p, s);
 }
 
 static void create_keyspace(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_CREATE_KEYSPACE;
-    if_not_exists(p, s);
     s->name.name = parse_name(p, "a keyspace's name");
     if (accept_word(p, "with")) s->options = parse_options(p);
 }
 
-static void create_table(struct parser *p, struct statement *s)
+/* What Flink, Spark and Hive write after the columns. */
+static void refuse_after_columns(struct parser *p)
 {
-    s->kind = STATEMENT_CREATE_TABLE;
-    if_not_exists(p, s);
-    s->name = parse_qualified(p, "a table's name");
-    if (at_word(p, "as"))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "CREATE TABLE … AS SELECT");
-    parse_columns(p, s, true);
-    if (accept_word(p, "with")) table_options(p, s);
+    static const struct {
+        const char *first, *second, *what;
+    } others[] = {{"partitioned", "by", "PARTITIONED BY"},
+                  {"distributed", "by", "DISTRIBUTED BY"},
+                  {"like", NULL, "CREATE TABLE … LIKE"},
+                  {"using", NULL, "CREATE TABLE … USING"},
+                  {"as", NULL, "CREATE TABLE … AS SELECT"}};
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (others[i].second ? at_words(p, others[i].first, others[i].second)
+                             : at_word(p, others[i].first))
+            parse_unsupported(p, parse_here(p), others[i].what);
+    if (!at_word(p, "comment") || token_peek(p, 1)->kind != TOKEN_STRING) return;
+    parse_note(p, parse_here(p), "a table's COMMENT is not kept here: write WITH comment = '…'");
+    (void)token_take(p);
+    (void)token_take(p);
 }
 
-static void create_stream(struct parser *p, struct statement *s)
+static void create_table(struct parser *p, struct statement *s)
 {
-    s->kind = STATEMENT_CREATE_STREAM;
-    if_not_exists(p, s);
-    s->name.name = parse_name(p, "a stream's name");
-    expect_word(p, "INTO");
-    if (at_word(p, "topic") && token_peek(p, 1)->kind == TOKEN_WORD &&
-        !token_is_word(token_peek(p, 1), "as"))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "streams into topics");
-    s->into = parse_qualified(p, "a table's name");
-    expect_word(p, "AS");
-    s->select = parse_select(p, true);
+    struct columns_tree columns;
+    s->kind = STATEMENT_CREATE_TABLE;
+    s->name = parse_qualified(p, "a table's name");
+    if (!at_op(p, "(")) refuse_after_columns(p);
+    parse_columns(p, s, &columns);
+    refuse_after_columns(p);
+    if (accept_word(p, "with")) table_options(p, s);
+    refuse_after_columns(p);
+    if (sql_option(&s->options, "connector").at)
+        parse_connector(p, s, &columns);
+    else
+        columns_of_table(p, &columns);
+    if (s->kind == STATEMENT_CREATE_TABLE) declare_table(p, s, &columns);
+}
+
+/* --- which one -------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *word;
+    void (*parse)(struct parser *p, struct statement *s);
+} kinds[] = {{"SOURCE", create_source},       {"TOPIC", create_topic},
+             {"KEYSPACE", create_keyspace},   {"TABLE", create_table},
+             {"STREAM", parse_create_stream}, {"VIEW", parse_create_view},
+             {"SINK", parse_create_sink},     {"FUNCTION", parse_create_function},
+             {"SCHEMA", create_keyspace},     {"COLUMNFAMILY", create_table}};
+
+static void refuse_create(struct parser *p, const uint8_t *start)
+{
+    static const char *const later[] = {"INDEX",     "CUSTOM",   "TYPE",   "TRIGGER",
+                                        "AGGREGATE", "ROLE",     "USER",   "UNIQUE",
+                                        "TEMPORARY", "DATABASE", "CATALOG"};
+    for (size_t i = 0; i < COUNT_OF(later); i++) {
+        if (!at_word(p, later[i])) continue;
+        char what[64];
+        snprintf(what, sizeof(what), "CREATE %s", later[i]);
+        parse_unsupported(p, start, what);
+        return;
+    }
+    if (!at_word(p, "view")) return;
+    parse_unsupported(p, start, "CREATE VIEW");
+    parse_hint(p,
+               "CREATE MATERIALIZED VIEW keeps its rows; within one statement write WITH v AS (…)");
 }
 
 void parse_create(struct parser *p, struct statement *s)
 {
-    static const struct {
-        const char *word;
-        void (*parse)(struct parser *p, struct statement *s);
-    } kinds[] = {{"SOURCE", create_source},     {"TOPIC", create_topic},
-                 {"KEYSPACE", create_keyspace}, {"TABLE", create_table},
-                 {"STREAM", create_stream},     {"SCHEMA", create_keyspace},
-                 {"COLUMNFAMILY", create_table}};
-    static const char *const later[] = {
-        "MATERIALIZED", "VIEW", "SINK", "FUNCTION", "INDEX", "CUSTOM",    "TYPE",    "TRIGGER",
-        "AGGREGATE",    "ROLE", "USER", "UNIQUE",   "OR",    "TEMPORARY", "DATABASE"};
-    const uint8_t *start = token_peek(p, 0)->text.at;
-    (void)token_take(p);
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (!accept_word(p, kinds[i].word)) continue;
+    static const char *const words[] = {"SOURCE", "TOPIC",        "KEYSPACE", "TABLE",
+                                        "STREAM", "MATERIALIZED", "SINK",     "FUNCTION"};
+    const uint8_t *start = token_take(p).text.at;
+    const uint8_t *replace = parse_here(p);
+    s->or_replace = accept_words(p, "or", "replace");
+    bool view = accept_word(p, "materialized");
+    if (!view) refuse_create(p, start);
+    for (size_t i = 0; i < COUNT_OF(kinds) && !p->err; i++) {
+        if (!at_word(p, kinds[i].word) || (view && strcmp(kinds[i].word, "VIEW") != 0)) continue;
+        if (s->or_replace && strcmp(kinds[i].word, "FUNCTION") != 0) {
+            parse_unsupported(p, replace, "OR REPLACE of anything but a function");
+            parse_hint(p, "sluice up changes what runs to what is written");
+        }
+        (void)token_take(p);
+        if_not_exists(p, s);
         kinds[i].parse(p, s);
         return;
     }
-    for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (!at_word(p, later[i])) continue;
-        char what[64];
-        const char *more = i == 0 ? " VIEW" : "";
-        snprintf(what, sizeof(what), "CREATE %s%s", later[i], more);
-        parse_unsupported(p, start, what);
-        return;
-    }
-    static const char *const words[] = {"SOURCE", "TOPIC", "KEYSPACE", "TABLE", "STREAM"};
-    parse_expected(p, "SOURCE, TOPIC, KEYSPACE, TABLE or STREAM", words, COUNT_OF(words));
+    if (view)
+        expect_word(p, "VIEW");
+    else
+        parse_expected(p,
+                       "SOURCE, TOPIC, KEYSPACE, TABLE, STREAM, MATERIALIZED VIEW, SINK or "
+                       "FUNCTION",
+                       words, COUNT_OF(words));
 }

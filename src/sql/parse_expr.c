@@ -16,7 +16,7 @@ enum {
 
 static const struct tree *parse_at(struct parser *p, int least);
 
-static struct tree *node(struct parser *p, enum tree_kind kind, const uint8_t *start)
+struct tree *tree_node(struct parser *p, enum tree_kind kind, const uint8_t *start)
 {
     struct tree *t = parse_take(p, sizeof(*t));
     if (!t) return NULL;
@@ -32,7 +32,7 @@ static void too_deep(struct parser *p, const uint8_t *at)
 }
 
 /* Gives `t` its arguments, which may hold NULL where CASE leaves something out. */
-static struct tree *with_args(struct parser *p, struct tree *t, const struct list *args)
+struct tree *tree_with(struct parser *p, struct tree *t, const struct list *args)
 {
     if (!t || p->err) return NULL;
     t->args = (const struct tree **)(void *)args->items;
@@ -44,7 +44,7 @@ static struct tree *with_args(struct parser *p, struct tree *t, const struct lis
     return NULL;
 }
 
-static void add(struct parser *p, struct list *l, const struct tree *t)
+void tree_add(struct parser *p, struct list *l, const struct tree *t)
 {
     const struct tree **place = parse_list_add(p, l, sizeof(t));
     if (place) *place = t;
@@ -54,11 +54,11 @@ static struct tree *join(struct parser *p, enum tree_kind kind, enum tree_op op,
                          const uint8_t *start, const struct tree *a, const struct tree *b)
 {
     struct list args = {0};
-    add(p, &args, a);
-    if (b) add(p, &args, b);
-    struct tree *t = node(p, kind, start);
+    tree_add(p, &args, a);
+    if (b) tree_add(p, &args, b);
+    struct tree *t = tree_node(p, kind, start);
     if (t) t->op = op;
-    return with_args(p, t, &args);
+    return tree_with(p, t, &args);
 }
 
 /* a AND b AND c: one node. */
@@ -66,16 +66,16 @@ static const struct tree *chain(struct parser *p, enum tree_kind kind, int bindi
                                 const char *word, const struct tree *first)
 {
     struct list args = {0};
-    add(p, &args, first);
+    tree_add(p, &args, first);
     while (kind == TREE_CONCAT ? accept_op(p, word) : accept_word(p, word))
-        add(p, &args, parse_at(p, binding + 1));
-    return p->err ? NULL : with_args(p, node(p, kind, first->text.at), &args);
+        tree_add(p, &args, parse_at(p, binding + 1));
+    return p->err ? NULL : tree_with(p, tree_node(p, kind, first->text.at), &args);
 }
 
-static const struct tree *literal(struct parser *p, enum tree_kind kind)
+const struct tree *tree_literal(struct parser *p, enum tree_kind kind)
 {
     struct token t = token_take(p);
-    struct tree *n = node(p, kind, t.text.at);
+    struct tree *n = tree_node(p, kind, t.text.at);
     if (n) n->value = t.value;
     return n;
 }
@@ -83,36 +83,25 @@ static const struct tree *literal(struct parser *p, enum tree_kind kind)
 static const struct tree *constant_word(struct parser *p, enum tree_kind kind, const char *value)
 {
     struct token t = token_take(p);
-    struct tree *n = node(p, kind, t.text.at);
+    struct tree *n = tree_node(p, kind, t.text.at);
     if (n) n->value = slice_of(value);
     return n;
-}
-
-/* The list up to `close`, which is taken. */
-static struct list arguments(struct parser *p, const char *close)
-{
-    struct list args = {0};
-    if (accept_op(p, close)) return args;
-    do add(p, &args, parse_expr(p));
-    while (accept_op(p, ","));
-    expect_op(p, close);
-    return args;
 }
 
 static const struct tree *parse_case(struct parser *p)
 {
     const uint8_t *start = token_take(p).text.at;
     struct list args = {0};
-    add(p, &args, at_word(p, "when") ? NULL : parse_expr(p));
+    tree_add(p, &args, at_word(p, "when") ? NULL : parse_expr(p));
     if (!at_word(p, "when")) expect_word(p, "WHEN");
     while (accept_word(p, "when")) {
-        add(p, &args, parse_expr(p));
+        tree_add(p, &args, parse_expr(p));
         expect_word(p, "THEN");
-        add(p, &args, parse_expr(p));
+        tree_add(p, &args, parse_expr(p));
     }
-    add(p, &args, accept_word(p, "else") ? parse_expr(p) : NULL);
+    tree_add(p, &args, accept_word(p, "else") ? parse_expr(p) : NULL);
     expect_word(p, "END");
-    return with_args(p, node(p, TREE_CASE, start), &args);
+    return tree_with(p, tree_node(p, TREE_CASE, start), &args);
 }
 
 static const struct tree *parse_cast(struct parser *p, bool try)
@@ -121,103 +110,11 @@ static const struct tree *parse_cast(struct parser *p, bool try)
     expect_op(p, "(");
     const struct tree *value = parse_expr(p);
     expect_word(p, "AS");
-    const struct type *type = parse_type(p);
+    const struct type *type = parse_type(p, true);
     expect_op(p, ")");
     struct tree *t = join(p, TREE_CAST, try ? OP_TRY : OP_NONE, start, value, NULL);
     if (t) t->type = type;
     return t;
-}
-
-/* INTERVAL '1' MINUTE, INTERVAL '1 day 2 hours', INTERVAL '10s', INTERVAL 5 SECOND. */
-static const struct tree *parse_interval(struct parser *p)
-{
-    static const struct {
-        const char *word, *unit;
-    } units[] = {{"year", "y"},  {"month", "mo"},  {"week", "w"},    {"day", "d"},
-                 {"hour", "h"},  {"minute", "m"},  {"second", "s"},  {"millisecond", "ms"},
-                 {"years", "y"}, {"months", "mo"}, {"weeks", "w"},   {"days", "d"},
-                 {"hours", "h"}, {"minutes", "m"}, {"seconds", "s"}, {"milliseconds", "ms"}};
-    const uint8_t *start = token_take(p).text.at;
-    struct token number = token_take(p);
-    struct buf out = buf_make(512);
-    struct lexer words = p->lex; /* the words inside the quotes are read by the same rules */
-    words.text = number.value;
-    words.at = 0;
-    words.d = NULL;
-    struct token t = {0};
-    bool bad = false;
-    while (!bad && !lex_next(&words, &t) && t.kind != TOKEN_END) {
-        size_t u = 0;
-        while (u < COUNT_OF(units) && !token_is_word(&t, units[u].word)) u++;
-        bad = t.kind == TOKEN_WORD ? u == COUNT_OF(units)
-                                   : t.kind != TOKEN_INTEGER && t.kind != TOKEN_DURATION;
-        if (!bad && t.kind == TOKEN_WORD)
-            buf_text(&out, units[u].unit);
-        else
-            buf_slice(&out, t.value);
-    }
-    bad = bad || words.at < words.text.len;
-    for (size_t u = 0; u < COUNT_OF(units); u++) {
-        if (!accept_word(p, units[u].word)) continue;
-        buf_text(&out, units[u].unit);
-        break;
-    }
-    struct slice value = arena_slice(p->arena, buf_view(&out));
-    bad = bad || out.err || value.len == 0 ||
-          (value.at[value.len - 1] >= '0' && value.at[value.len - 1] <= '9');
-    buf_done(&out);
-    if (bad) {
-        parse_fail(p, start, ERR_SYNTAX, "this is no interval");
-        parse_hint(p, "write INTERVAL '1' MINUTE, INTERVAL '1 day 2 hours' or INTERVAL '10s'");
-    }
-    struct tree *n = node(p, TREE_DURATION, start);
-    if (n) n->value = value;
-    return n;
-}
-
-/* EXTRACT(YEAR FROM ts) is extract('year', ts). */
-static const struct tree *parse_extract(struct parser *p)
-{
-    struct token name = token_take(p);
-    (void)token_take(p); /* ( */
-    struct list args = {0};
-    const struct tree *unit = NULL;
-    if (token_is_word(token_peek(p, 1), "from")) {
-        unit = literal(p, TREE_STRING);
-        (void)token_take(p);
-    } else {
-        unit = parse_expr(p);
-        expect_op(p, ",");
-    }
-    add(p, &args, unit);
-    add(p, &args, parse_expr(p));
-    expect_op(p, ")");
-    struct tree *t = node(p, TREE_CALL, name.text.at);
-    if (t) t->value = name.value;
-    return with_args(p, t, &args);
-}
-
-static const struct tree *parse_call(struct parser *p)
-{
-    struct token name = token_take(p);
-    (void)token_take(p); /* ( */
-    bool distinct = accept_word(p, "distinct");
-    struct list args = {0};
-    if (at_op(p, "*") && token_is_op(token_peek(p, 1), ")")) {
-        add(p, &args, literal(p, TREE_STAR));
-        (void)token_take(p);
-    } else {
-        args = arguments(p, ")");
-    }
-    if (at_word(p, "over"))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "window functions (OVER)");
-    if (at_word(p, "filter") && token_is_op(token_peek(p, 1), "("))
-        parse_unsupported(p, token_peek(p, 0)->text.at, "FILTER after an aggregate");
-    struct tree *t = node(p, TREE_CALL, name.text.at);
-    if (!t) return NULL;
-    t->value = name.value;
-    t->distinct = distinct;
-    return with_args(p, t, &args);
 }
 
 static void add_step(struct parser *p, struct list *steps, struct slice name, int64_t index)
@@ -238,21 +135,23 @@ static void index_step(struct parser *p, struct list *steps)
     expect_op(p, "]");
 }
 
-/* login.uuid, tags[0].name, items[-1], a['odd name'] */
-static const struct tree *parse_path(struct parser *p)
+/* login.uuid, tags[0].name, items[-1], a['odd name']; all of its fields: data.* */
+const struct tree *parse_path(struct parser *p)
 {
     const uint8_t *start = token_peek(p, 0)->text.at;
     struct list steps = {0};
+    bool star = false;
     add_step(p, &steps, token_take(p).value, 0);
     while (!p->err) {
         if (accept_op(p, "[")) {
             index_step(p, &steps);
-        } else if (at_op(p, ".") && token_is_op(token_peek(p, 1), "*")) {
-            (void)token_take(p);
-            (void)token_take(p);
-            parse_unsupported(p, start, "'.*' after a name");
         } else if (accept_op(p, ".")) {
             const struct token *t = token_peek(p, 0);
+            if (token_is_op(t, "*")) {
+                star = true;
+                (void)token_take(p);
+                break;
+            }
             if (t->kind != TOKEN_WORD && t->kind != TOKEN_QUOTED)
                 parse_expected(p, "a field's name", NULL, 0);
             else
@@ -264,7 +163,7 @@ static const struct tree *parse_path(struct parser *p)
         if (steps.count > JSON_DEPTH_MAX)
             parse_fail(p, start, ERR_TOO_DEEP, "a path has at most %d steps", (int)JSON_DEPTH_MAX);
     }
-    struct tree *t = node(p, TREE_NAME, start);
+    struct tree *t = tree_node(p, star ? TREE_STAR : TREE_NAME, start);
     if (!t) return NULL;
     t->steps = (const struct json_step *)(const void *)steps.items;
     t->step_count = steps.count;
@@ -275,17 +174,34 @@ static const struct tree *parse_path(struct parser *p)
 static const struct tree *typed_literal(struct parser *p)
 {
     const uint8_t *start = token_peek(p, 0)->text.at;
-    const struct type *type = parse_type(p);
-    struct tree *t = join(p, TREE_CAST, OP_NONE, start, literal(p, TREE_STRING), NULL);
+    const struct type *type = parse_type(p, true);
+    struct tree *t = join(p, TREE_CAST, OP_NONE, start, tree_literal(p, TREE_STRING), NULL);
     if (t) t->type = type;
     return t;
+}
+
+/* Reserved in a dialect, and functions all the same. */
+static bool is_call_word(const struct token *t)
+{
+    static const char *const words[] = {"left", "right", "token", "replace", "if", "window"};
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (token_is_word(t, words[i])) return true;
+    return false;
+}
+
+/* [1, 2]; ARRAY[1, 2] is the same. */
+static const struct tree *parse_list_of(struct parser *p)
+{
+    const uint8_t *start = token_take(p).text.at;
+    struct list args = parse_arguments(p, "]");
+    return tree_with(p, tree_node(p, TREE_LIST, start), &args);
 }
 
 static const struct tree *parse_word(struct parser *p)
 {
     const struct token *t = token_peek(p, 0), *next = token_peek(p, 1);
     bool call = token_is_op(next, "("), operand = next->kind != TOKEN_OP && next->kind != TOKEN_END;
-    if (token_is_word(t, "null")) return literal(p, TREE_NULL);
+    if (token_is_word(t, "null")) return tree_literal(p, TREE_NULL);
     if (token_is_word(t, "true")) return constant_word(p, TREE_BOOLEAN, "true");
     if (token_is_word(t, "false")) return constant_word(p, TREE_BOOLEAN, "false");
     if (token_is_word(t, "case") && (operand || call || token_is_op(next, "-")))
@@ -294,7 +210,7 @@ static const struct tree *parse_word(struct parser *p)
     if (token_is_word(t, "try_cast") && call) return parse_cast(p, true);
     if (token_is_word(t, "extract") && call) return parse_extract(p);
     if (token_is_word(t, "exists") && call)
-        parse_unsupported(p, t->text.at, "sub-selects (EXISTS)");
+        parse_unsupported(p, t->text.at, "EXISTS (write LEFT SEMI JOIN or LEFT ANTI JOIN)");
     if (token_is_word(t, "interval") &&
         (next->kind == TOKEN_STRING || next->kind == TOKEN_INTEGER || next->kind == TOKEN_DURATION))
         return parse_interval(p);
@@ -304,14 +220,15 @@ static const struct tree *parse_word(struct parser *p)
     bool bare = token_is_word(t, "current_timestamp") || token_is_word(t, "current_date");
     if (bare && !call) {
         struct token name = token_take(p);
-        struct tree *n = node(p, TREE_CALL, name.text.at);
+        struct tree *n = tree_node(p, TREE_CALL, name.text.at);
         if (n) n->value = name.value;
         return n;
     }
-    if (call &&
-        (!is_reserved(p, t) || bare || token_is_word(t, "left") || token_is_word(t, "right") ||
-         token_is_word(t, "token") || token_is_word(t, "replace") || token_is_word(t, "if")))
-        return parse_call(p);
+    if (call && (!is_reserved(p, t) || bare || is_call_word(t))) return parse_call(p);
+    if (token_is_word(t, "array") && token_is_op(next, "[")) {
+        (void)token_take(p);
+        return parse_list_of(p);
+    }
     if (!is_reserved(p, t)) return parse_path(p);
     struct slice word = t->text;
     parse_expected(p, "an expression", NULL, 0);
@@ -326,26 +243,34 @@ static const struct tree *parse_braces(struct parser *p)
     struct list args = {0};
     bool map = false;
     while (!p->err && !at_op(p, "}")) {
-        add(p, &args, parse_expr(p));
+        tree_add(p, &args, parse_expr(p));
         if (args.count == 1) map = at_op(p, ":");
         if (map) {
             expect_op(p, ":");
-            add(p, &args, parse_expr(p));
+            tree_add(p, &args, parse_expr(p));
         }
         if (!accept_op(p, ",")) break;
     }
     expect_op(p, "}");
-    return with_args(p, node(p, map ? TREE_MAP : TREE_SET, start), &args);
+    return tree_with(p, tree_node(p, map ? TREE_MAP : TREE_SET, start), &args);
+}
+
+/* A query stands in FROM, never in an expression. */
+static void refuse_select(struct parser *p)
+{
+    if (!at_word(p, "select") && !at_word(p, "with")) return;
+    parse_unsupported(p, parse_here(p), "sub-selects outside FROM");
+    parse_hint(p, "join the query: FROM a LEFT SEMI JOIN (SELECT …) AS b ON …");
 }
 
 static const struct tree *parse_parens(struct parser *p)
 {
     const uint8_t *start = token_take(p).text.at;
-    if (at_word(p, "select")) parse_unsupported(p, start, "sub-selects");
-    struct list args = arguments(p, ")");
+    refuse_select(p);
+    struct list args = parse_arguments(p, ")");
     if (p->err) return NULL;
     if (args.count == 1) return *(const struct tree **)(void *)args.items;
-    return with_args(p, node(p, TREE_TUPLE, start), &args);
+    return tree_with(p, tree_node(p, TREE_TUPLE, start), &args);
 }
 
 static const struct tree *parse_minus(struct parser *p)
@@ -355,7 +280,7 @@ static const struct tree *parse_minus(struct parser *p)
     if (!value) return NULL;
     bool number = value->kind == TREE_INTEGER || value->kind == TREE_NUMBER;
     if (!number || value->value.at[0] == '-') return join(p, TREE_NEGATE, 0, start, value, NULL);
-    struct tree *t = node(p, value->kind, start); /* -9223372036854775808 is one literal */
+    struct tree *t = tree_node(p, value->kind, start); /* -9223372036854775808 is one literal */
     char *text = arena_printf(p->arena, "-%.*s", SLICE_ARG(value->value));
     if (t && text) t->value = slice_of(text);
     return t;
@@ -365,13 +290,13 @@ static const struct tree *prefix(struct parser *p)
 {
     const struct token *t = token_peek(p, 0);
     switch (t->kind) {
-    case TOKEN_STRING: return literal(p, TREE_STRING);
-    case TOKEN_INTEGER: return literal(p, TREE_INTEGER);
-    case TOKEN_NUMBER: return literal(p, TREE_NUMBER);
-    case TOKEN_BLOB: return literal(p, TREE_BLOB);
-    case TOKEN_UUID: return literal(p, TREE_UUID);
-    case TOKEN_DURATION: return literal(p, TREE_DURATION);
-    case TOKEN_PARAM: return literal(p, TREE_PARAM);
+    case TOKEN_STRING: return tree_literal(p, TREE_STRING);
+    case TOKEN_INTEGER: return tree_literal(p, TREE_INTEGER);
+    case TOKEN_NUMBER: return tree_literal(p, TREE_NUMBER);
+    case TOKEN_BLOB: return tree_literal(p, TREE_BLOB);
+    case TOKEN_UUID: return tree_literal(p, TREE_UUID);
+    case TOKEN_DURATION: return tree_literal(p, TREE_DURATION);
+    case TOKEN_PARAM: return tree_literal(p, TREE_PARAM);
     case TOKEN_QUOTED: return parse_path(p);
     case TOKEN_WORD:
         if (token_is_word(t, "not")) {
@@ -386,11 +311,7 @@ static const struct tree *prefix(struct parser *p)
             (void)token_take(p);
             return parse_at(p, BIND_ARROW);
         }
-        if (token_is_op(t, "[")) {
-            const uint8_t *start = token_take(p).text.at;
-            struct list args = arguments(p, "]");
-            return with_args(p, node(p, TREE_LIST, start), &args);
-        }
+        if (token_is_op(t, "[")) return parse_list_of(p);
         if (token_is_op(t, "{")) return parse_braces(p);
         break;
     case TOKEN_END: break;
@@ -406,7 +327,7 @@ static const struct tree *after_is(struct parser *p, const struct tree *left)
     (void)token_take(p);
     bool negated = accept_word(p, "not");
     struct list args = {0};
-    add(p, &args, left);
+    tree_add(p, &args, left);
     enum tree_op op = OP_NONE;
     if (accept_word(p, "null"))
         op = OP_NULL;
@@ -417,45 +338,55 @@ static const struct tree *after_is(struct parser *p, const struct tree *left)
     else if (accept_word(p, "distinct")) {
         expect_word(p, "FROM");
         op = OP_DISTINCT;
-        add(p, &args, parse_at(p, BIND_COMPARE + 1));
+        tree_add(p, &args, parse_at(p, BIND_COMPARE + 1));
     } else {
         static const char *const words[] = {"NULL", "NOT", "TRUE", "FALSE", "DISTINCT"};
         parse_expected(p, "NULL, TRUE, FALSE or DISTINCT FROM", words, COUNT_OF(words));
     }
-    struct tree *t = node(p, TREE_IS, left->text.at);
+    struct tree *t = tree_node(p, TREE_IS, left->text.at);
     if (!t) return NULL;
     t->op = op;
     t->negated = negated;
-    return with_args(p, t, &args);
+    return tree_with(p, t, &args);
+}
+
+/* Spark's a <=> b: a IS NOT DISTINCT FROM b. */
+static const struct tree *after_same(struct parser *p, const struct tree *left)
+{
+    (void)token_take(p);
+    const struct tree *right = parse_at(p, BIND_COMPARE + 1);
+    struct tree *t = join(p, TREE_IS, OP_DISTINCT, left->text.at, left, right);
+    if (t) t->negated = true;
+    return t;
 }
 
 static const struct tree *after_in(struct parser *p, const struct tree *left, bool negated)
 {
     (void)token_take(p);
     expect_op(p, "(");
-    if (at_word(p, "select")) parse_unsupported(p, token_peek(p, 0)->text.at, "sub-selects");
+    refuse_select(p);
     if (at_op(p, ")")) parse_expected(p, "a list of values", NULL, 0);
     struct list args = {0};
-    add(p, &args, left);
-    do add(p, &args, parse_expr(p));
+    tree_add(p, &args, left);
+    do tree_add(p, &args, parse_expr(p));
     while (accept_op(p, ","));
     expect_op(p, ")");
-    struct tree *t = node(p, TREE_IN, left->text.at);
+    struct tree *t = tree_node(p, TREE_IN, left->text.at);
     if (t) t->negated = negated;
-    return with_args(p, t, &args);
+    return tree_with(p, t, &args);
 }
 
 static const struct tree *after_between(struct parser *p, const struct tree *left, bool negated)
 {
     (void)token_take(p);
     struct list args = {0};
-    add(p, &args, left);
-    add(p, &args, parse_at(p, BIND_COMPARE + 1));
+    tree_add(p, &args, left);
+    tree_add(p, &args, parse_at(p, BIND_COMPARE + 1));
     expect_word(p, "AND");
-    add(p, &args, parse_at(p, BIND_COMPARE + 1));
-    struct tree *t = node(p, TREE_BETWEEN, left->text.at);
+    tree_add(p, &args, parse_at(p, BIND_COMPARE + 1));
+    struct tree *t = tree_node(p, TREE_BETWEEN, left->text.at);
     if (t) t->negated = negated;
-    return with_args(p, t, &args);
+    return tree_with(p, t, &args);
 }
 
 static enum tree_op like_op(const struct token *t)
@@ -491,7 +422,7 @@ static const struct tree *after_arrow(struct parser *p, const struct tree *left,
 static const struct tree *after_cast(struct parser *p, const struct tree *left)
 {
     (void)token_take(p);
-    const struct type *type = parse_type(p);
+    const struct type *type = parse_type(p, true);
     struct tree *t = join(p, TREE_CAST, OP_NONE, left->text.at, left, NULL);
     if (t) t->type = type;
     return t;
@@ -503,12 +434,13 @@ static const struct {
     enum tree_op op;
     int binding;
 } infix[] = {
-    {"=", TREE_COMPARE, OP_EQ, BIND_COMPARE},  {"<>", TREE_COMPARE, OP_NE, BIND_COMPARE},
-    {"!=", TREE_COMPARE, OP_NE, BIND_COMPARE}, {"<", TREE_COMPARE, OP_LT, BIND_COMPARE},
-    {"<=", TREE_COMPARE, OP_LE, BIND_COMPARE}, {">", TREE_COMPARE, OP_GT, BIND_COMPARE},
-    {">=", TREE_COMPARE, OP_GE, BIND_COMPARE}, {"+", TREE_ARITH, OP_ADD, BIND_ADD},
-    {"-", TREE_ARITH, OP_SUB, BIND_ADD},       {"*", TREE_ARITH, OP_MUL, BIND_MULTIPLY},
-    {"/", TREE_ARITH, OP_DIV, BIND_MULTIPLY},  {"%", TREE_ARITH, OP_MOD, BIND_MULTIPLY},
+    {"=", TREE_COMPARE, OP_EQ, BIND_COMPARE},  {"==", TREE_COMPARE, OP_EQ, BIND_COMPARE},
+    {"<>", TREE_COMPARE, OP_NE, BIND_COMPARE}, {"!=", TREE_COMPARE, OP_NE, BIND_COMPARE},
+    {"<", TREE_COMPARE, OP_LT, BIND_COMPARE},  {"<=", TREE_COMPARE, OP_LE, BIND_COMPARE},
+    {">", TREE_COMPARE, OP_GT, BIND_COMPARE},  {">=", TREE_COMPARE, OP_GE, BIND_COMPARE},
+    {"+", TREE_ARITH, OP_ADD, BIND_ADD},       {"-", TREE_ARITH, OP_SUB, BIND_ADD},
+    {"*", TREE_ARITH, OP_MUL, BIND_MULTIPLY},  {"/", TREE_ARITH, OP_DIV, BIND_MULTIPLY},
+    {"%", TREE_ARITH, OP_MOD, BIND_MULTIPLY},
 };
 
 const char *op_text(enum tree_op op)
@@ -527,6 +459,7 @@ static const struct tree *after_word(struct parser *p, const struct tree *left, 
 {
     if (least > BIND_COMPARE) return NULL;
     if (at_word(p, "is")) return after_is(p, left);
+    if (at_op(p, "<=>")) return after_same(p, left);
     const struct token *t = token_peek(p, 0);
     bool negated = token_is_word(t, "not");
     const struct token *word = negated ? token_peek(p, 1) : t;

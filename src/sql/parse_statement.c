@@ -31,9 +31,9 @@ static struct slice one_of(struct parser *p, const char *const *words, size_t co
 
 static void parse_drop(struct parser *p, struct statement *s)
 {
-    static const char *const kinds[] = {"SOURCE", "TOPIC", "KEYSPACE", "TABLE", "STREAM"};
-    static const char *const later[] = {"MATERIALIZED", "VIEW", "SINK", "FUNCTION",
-                                        "INDEX",        "TYPE", "ROLE", "USER"};
+    static const char *const kinds[] = {"SOURCE", "TOPIC", "KEYSPACE", "TABLE",
+                                        "STREAM", "SINK",  "VIEW",     "FUNCTION"};
+    static const char *const later[] = {"INDEX", "TYPE", "ROLE", "USER"};
     s->kind = STATEMENT_DROP;
     const uint8_t *start = token_take(p).text.at;
     for (size_t i = 0; i < COUNT_OF(later); i++) {
@@ -41,6 +41,8 @@ static void parse_drop(struct parser *p, struct statement *s)
         snprintf(what, sizeof(what), "DROP %s", later[i]);
         if (at_word(p, later[i])) parse_unsupported(p, start, what);
     }
+    bool view = accept_word(p, "materialized");
+    if (view && !at_word(p, "view")) expect_word(p, "VIEW");
     s->what = one_of(p, kinds, COUNT_OF(kinds));
     if (accept_word(p, "if")) {
         expect_word(p, "EXISTS");
@@ -69,7 +71,8 @@ static void parse_describe(struct parser *p, struct statement *s)
 {
     static const char *const kinds[] = {"TABLE",  "TABLES",  "KEYSPACE", "KEYSPACES", "TOPIC",
                                         "TOPICS", "STREAM",  "STREAMS",  "SOURCE",    "SOURCES",
-                                        "SCHEMA", "CLUSTER", "FUNCTION", "FUNCTIONS", "TYPES"};
+                                        "SCHEMA", "CLUSTER", "FUNCTION", "FUNCTIONS", "TYPES",
+                                        "VIEW",   "VIEWS",   "SINK",     "SINKS"};
     s->kind = STATEMENT_DESCRIBE;
     (void)token_take(p);
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -89,8 +92,8 @@ static void parse_describe(struct parser *p, struct statement *s)
 
 static void parse_show(struct parser *p, struct statement *s)
 {
-    static const char *const kinds[] = {"TABLES", "STREAMS",   "TOPICS",  "SOURCES", "KEYSPACES",
-                                        "VIEWS",  "FUNCTIONS", "COLUMNS", "VERSION"};
+    static const char *const kinds[] = {"TABLES", "STREAMS", "TOPICS",    "SOURCES", "KEYSPACES",
+                                        "VIEWS",  "SINKS",   "FUNCTIONS", "COLUMNS", "VERSION"};
     s->kind = STATEMENT_SHOW;
     (void)token_take(p);
     s->what = one_of(p, kinds, COUNT_OF(kinds));
@@ -101,24 +104,25 @@ static void parse_show(struct parser *p, struct statement *s)
     s->name = parse_qualified(p, "a name");
 }
 
-static void parse_query(struct parser *p, struct statement *s)
+static void parse_bounded(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_SELECT;
-    s->select = parse_select(p, false);
+    s->query = parse_query(p, s);
 }
 
 static const struct {
     const char *word;
     void (*parse)(struct parser *p, struct statement *s);
 } statements[] = {
-    {"CREATE", parse_create},     {"SELECT", parse_query}, {"DROP", parse_drop},
-    {"TRUNCATE", parse_truncate}, {"USE", parse_use},      {"DESCRIBE", parse_describe},
-    {"DESC", parse_describe},     {"SHOW", parse_show},    {"WITH", parse_query},
+    {"CREATE", parse_create},     {"SELECT", parse_bounded}, {"DROP", parse_drop},
+    {"TRUNCATE", parse_truncate}, {"USE", parse_use},        {"DESCRIBE", parse_describe},
+    {"DESC", parse_describe},     {"SHOW", parse_show},      {"WITH", parse_bounded},
+    {"ALTER", parse_alter},       {"INSERT", parse_insert},
 };
 
 /* CQL's alone: a query's, which go to the room cql before they come here. */
-static const char *const of_cql[] = {"INSERT", "UPDATE", "DELETE", "ALTER",  "BEGIN",
-                                     "BATCH",  "APPLY",  "GRANT",  "REVOKE", "LIST"};
+static const char *const of_cql[] = {"UPDATE", "DELETE", "BEGIN",  "BATCH",
+                                     "APPLY",  "GRANT",  "REVOKE", "LIST"};
 /* Known, and not there yet. */
 static const char *const later[] = {"EXPLAIN", "COPY",    "COMMIT", "SET",
                                     "EXECUTE", "DECLARE", "FETCH",  "ROLLBACK"};

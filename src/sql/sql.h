@@ -32,6 +32,7 @@ struct sql_option { /* WITH (name = value, …): the value as text, typed later 
                      */
     struct slice name, value;
     uint32_t line, column; /* where it stands, for errors */
+    const uint8_t *at;     /* the same place, in the script */
 };
 struct sql_options {
     const struct sql_option *items;
@@ -41,6 +42,11 @@ struct sql_name {
     struct slice keyspace, name; /* keyspace.at NULL: not written */
 };
 
+struct sql_note { /* what was read and means nothing here: told, not refused */
+    uint32_t line, column;
+    struct slice text;
+};
+
 struct statement {
     enum statement_kind kind;
     struct slice text;   /* as written, without the ';' */
@@ -48,10 +54,11 @@ struct statement {
     const char *file;    /* its name */
     enum sql_dialect dialect;
     uint32_t line, column;
-    struct sql_name name; /* created, dropped, used, described, written to */
-    struct sql_name into; /* CREATE STREAM s INTO [ks.]t */
-    bool into_topic;      /* … INTO TOPIC t */
-    struct slice sink;    /* CREATE SINK s INTO KIND: the word, folded */
+    struct sql_name name;      /* created, dropped, used, described, written to */
+    struct sql_name into;      /* CREATE STREAM s INTO [ks.]t */
+    bool into_topic;           /* … INTO TOPIC t */
+    struct slice sink;         /* CREATE SINK s INTO KIND: the word, folded */
+    struct slice sink_address; /* … INTO KIND 'address' */
     bool if_not_exists, if_exists, or_replace;
     struct { /* CREATE SOURCE name [(columns)] FROM KIND 'address' WITH (…) WATERMARK … INTO TOPIC t
                 WITH (…) */
@@ -71,12 +78,14 @@ struct statement {
     const struct query_tree *query; /* SELECT, CREATE STREAM, VIEW, SINK: opaque, for the binder */
     const struct tree *expression;  /* CREATE FUNCTION */
     const struct type *returns;     /* CREATE FUNCTION; NULL: as the expression has it */
-    struct slice *view_key;         /* CREATE MATERIALIZED VIEW v PRIMARY KEY ((a, b), c): names … */
+    struct slice *view_key; /* CREATE MATERIALIZED VIEW v PRIMARY KEY ((a, b), c): names … */
     uint32_t view_key_count, view_partition_count; /* … of which so many are the partition key */
-    bool emit_set; /* EMIT ON CHANGE | ON WINDOW CLOSE */
+    bool emit_set;                                 /* EMIT ON CHANGE | ON WINDOW CLOSE */
     enum emit emit;
-    struct slice
-        what; /* DROP TABLE|STREAM…, SHOW what, DESCRIBE what: the upper-case word; {0} none */
+    struct slice what; /* DROP TABLE|STREAM…, ALTER, SHOW what, DESCRIBE what: the upper-case word;
+                          {0} none */
+    const struct sql_note *notes;
+    uint32_t note_count;
 };
 
 struct script {

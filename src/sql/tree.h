@@ -11,7 +11,7 @@
 
 struct dialect {
     const char *name;
-    bool integer_division, slash_comments, dollar_params, bare_uuids, text_as_any;
+    bool integer_division, slash_comments, dollar_params, bare_uuids, text_as_any, backticks;
     const char *now;
 };
 extern const struct dialect dialects[];
@@ -30,7 +30,7 @@ const struct word *word_at(size_t i); /* sorted */
 enum token_kind {
     TOKEN_END,
     TOKEN_WORD,   /* value: folded to lower case */
-    TOKEN_QUOTED, /* "Name": value without quotes, case kept */
+    TOKEN_QUOTED, /* "Name", `Name`: value without quotes, case kept */
     TOKEN_STRING, /* 'it''s' and $$…$$ */
     TOKEN_INTEGER,
     TOKEN_NUMBER,   /* with a point or an exponent */
@@ -75,7 +75,7 @@ enum tree_kind {
     TREE_DURATION,
     TREE_PARAM,
     TREE_NAME, /* steps */
-    TREE_STAR,
+    TREE_STAR, /* steps: t.*, value.* */
     TREE_NEGATE,
     TREE_NOT,
     TREE_AND,     /* of any number of args */
@@ -124,8 +124,8 @@ struct over_tree; /* OVER (…) */
 struct tree {
     enum tree_kind kind;
     enum tree_op op;
-    bool negated;  /* NOT IN, IS NOT … */
-    bool distinct; /* count(DISTINCT x) */
+    bool negated;                 /* NOT IN, IS NOT … */
+    bool distinct;                /* count(DISTINCT x) */
     const struct tree *filter;    /* an aggregate's FILTER (WHERE …) */
     const struct over_tree *over; /* a window function's OVER (…) */
     uint16_t depth;
@@ -155,6 +155,10 @@ struct check_tree {
     const struct tree *condition;
     enum check_action action;
     struct slice text;
+    /* Rules in dbt's words are calls without parentheses around them: CHECK not_null(a) ELSE …;
+     * unique(a) WITHIN '1h' has its time here, in milliseconds; 0: none written. */
+    bool rule;
+    int64_t within_ms;
 };
 struct over_tree {
     const struct tree **partition;
@@ -217,7 +221,7 @@ struct select_tree {
     const struct tree *where, *having;
     const struct tree **group;
     uint32_t group_count;
-    struct check_tree *checks;
+    struct check_tree *checks; /* in any SELECT of a stream, view or sink; never in a query's */
     uint32_t check_count;
     /* Spark's SELECT TRANSFORM (items) USING 'command' AS (a int, b text); at NULL: none */
     struct slice transform;
@@ -228,6 +232,8 @@ struct with_item {
     struct slice name;
     const struct query_tree *query;
 };
+/* A relation of a project's text can be nested so deep, and one FROM hold so many. */
+enum { SQL_QUERIES_MAX = 32, SQL_RELATIONS_MAX = 64 };
 struct query_tree { /* [WITH …] SELECT … [UNION ALL SELECT …]… [ORDER BY …] [LIMIT n] [OFFSET n] */
     struct slice text;
     const struct with_item *with; /* each sees those before it */

@@ -1,0 +1,217 @@
+/* The columns of a table, a topic or a source; their keys and watermark. */
+#include "sql/parse.h"
+
+struct key_part {
+    struct slice name;
+    const uint8_t *at;
+};
+
+struct sql_column *column_find(const struct list *columns, struct slice name)
+{
+    struct sql_column *all = (struct sql_column *)(void *)columns->items;
+    for (uint32_t i = 0; i < columns->count; i++)
+        if (slice_equal(all[i].name, name)) return &all[i];
+    return NULL;
+}
+
+static void key_column(struct parser *p, struct list *parts, struct list *columns, uint8_t role)
+{
+    struct key_part *part = parse_list_add(p, parts, sizeof(*part));
+    if (!part) return;
+    part->at = token_peek(p, 0)->text.at;
+    part->name = parse_name(p, "a column of the key");
+    struct sql_column *c = column_find(columns, part->name);
+    if (p->err) return;
+    if (!c || c->key) {
+        parse_fail(p, part->at, ERR_UNKNOWN_COLUMN,
+                   c ? "%.*s stands twice in the key"
+                     : "the key names no column of this table: %.*s",
+                   SLICE_ARG(part->name));
+        return;
+    }
+    if (c->is_static) parse_fail(p, part->at, ERR_TYPE, "a static column can't be in the key");
+    c->key = role;
+}
+
+/* PRIMARY KEY (a) NOT ENFORCED, as Flink writes it. */
+static void key_enforced(struct parser *p, struct columns_tree *c)
+{
+    const uint8_t *at = parse_here(p);
+    if (accept_words(p, "not", "enforced")) c->not_enforced = at;
+}
+
+/* PRIMARY KEY (a, b, c) or ((a, b), c): partition key, then clustering columns. */
+static void key_clause(struct parser *p, struct columns_tree *c)
+{
+    struct list *columns = &c->columns, *key = &c->key;
+    expect_word(p, "KEY");
+    expect_op(p, "(");
+    if (accept_op(p, "(")) {
+        do key_column(p, key, columns, 1);
+        while (accept_op(p, ",") && !p->err);
+        expect_op(p, ")");
+    } else {
+        key_column(p, key, columns, 1);
+    }
+    while (accept_op(p, ",") && !p->err) key_column(p, key, columns, 2);
+    expect_op(p, ")");
+    key_enforced(p, c);
+}
+
+/* a INT [STATIC] [NOT NULL] [PRIMARY KEY [NOT ENFORCED]] [COMMENT 'text'] */
+static void column_words(struct parser *p, struct columns_tree *t, struct sql_column *c,
+                         const uint8_t *start)
+{
+    const uint8_t *at = parse_here(p);
+    if (accept_word(p, "static")) c->is_static = true;
+    if (at_word(p, "metadata")) {
+        parse_unsupported(p, at, "METADATA columns");
+        parse_hint(p, "_key, _timestamp, _partition, _offset and _topic are there without it");
+    }
+    if (accept_words(p, "not", "null") && !t->not_null) t->not_null = at;
+    if (accept_word(p, "primary")) {
+        expect_word(p, "KEY");
+        if (t->key.count > 0) parse_fail(p, start, ERR_EXISTS, "the table has two primary keys");
+        struct key_part *part = parse_list_add(p, &t->key, sizeof(*part));
+        if (part) *part = (struct key_part){c->name, start};
+        c->key = 1;
+        key_enforced(p, t);
+    }
+    if (!at_word(p, "comment") || token_peek(p, 1)->kind != TOKEN_STRING) return;
+    parse_note(p, parse_here(p), "a column's COMMENT is not kept");
+    (void)token_take(p);
+    (void)token_take(p);
+}
+
+static void parse_column(struct parser *p, struct columns_tree *t)
+{
+    const uint8_t *start = token_peek(p, 0)->text.at;
+    struct sql_column c = {.name = parse_name(p, "a column's name")};
+    if (at_word(p, "as")) {
+        parse_unsupported(p, start, "computed columns");
+        parse_hint(p, "write the expression into the query");
+    }
+    c.type = parse_type(p, false);
+    if (!p->err) column_words(p, t, &c, start);
+    if (p->err) return;
+    if (column_find(&t->columns, c.name))
+        parse_fail(p, start, ERR_EXISTS, "the column %.*s stands twice", SLICE_ARG(c.name));
+    if (t->columns.count >= TYPE_FIELDS_MAX)
+        parse_fail(p, start, ERR_TOO_BIG, "more than %d columns", (int)TYPE_FIELDS_MAX);
+    struct sql_column *place = parse_list_add(p, &t->columns, sizeof(c));
+    if (place) *place = c;
+}
+
+/* Key columns to the front, in the key's order. */
+static void order_columns(struct parser *p, struct statement *s, const struct list *columns,
+                          const struct list *key)
+{
+    struct sql_column *out = parse_take(p, MAX(columns->count, 1u) * sizeof(*out));
+    if (!out) return;
+    const struct key_part *parts = (const struct key_part *)(const void *)key->items;
+    const struct sql_column *all = (const struct sql_column *)(const void *)columns->items;
+    uint32_t n = 0;
+    uint16_t positions[3] = {0};
+    for (uint32_t i = 0; i < key->count; i++) {
+        out[n] = *column_find(columns, parts[i].name);
+        out[n].position = positions[out[n].key]++;
+        n++;
+    }
+    for (uint32_t i = 0; i < columns->count; i++)
+        if (!all[i].key) out[n++] = all[i];
+    s->columns = out;
+    s->column_count = n;
+}
+
+static void parse_key(struct parser *p, struct columns_tree *c)
+{
+    const uint8_t *at = token_take(p).text.at;
+    if (c->key.count > 0) parse_fail(p, at, ERR_EXISTS, "the table has two primary keys");
+    key_clause(p, c);
+}
+
+void parse_columns(struct parser *p, struct statement *s, struct columns_tree *c)
+{
+    *c = (struct columns_tree){.start = parse_here(p)};
+    expect_op(p, "(");
+    do {
+        const uint8_t *at = parse_here(p);
+        if (at_words(p, "constraint", "primary")) parse_unsupported(p, at, "CONSTRAINT");
+        if (at_words(p, "primary", "key"))
+            parse_key(p, c);
+        else if (accept_words(p, "watermark", "for"))
+            parse_watermark(p, s, c->watermark = at);
+        else
+            parse_column(p, c);
+    } while (accept_op(p, ",") && !p->err);
+    expect_op(p, ")");
+    order_columns(p, s, &c->columns, &c->key);
+}
+
+static void refuse_not_null(struct parser *p, const struct columns_tree *c)
+{
+    if (!c->not_null) return;
+    parse_unsupported(p, c->not_null, "NOT NULL (write CHECK (x IS NOT NULL) in the stream)");
+}
+
+void columns_of_table(struct parser *p, const struct columns_tree *c)
+{
+    refuse_not_null(p, c);
+    if (c->watermark) {
+        parse_fail(p, c->watermark, ERR_SYNTAX,
+                   "a table has no watermark: a topic or a source has");
+        parse_hint(p, "of Flink's tables WITH ('connector' = 'kafka', …) makes a topic");
+    }
+    if (c->not_enforced) {
+        parse_fail(p, c->not_enforced, ERR_SYNTAX, "a primary key is always enforced");
+        parse_hint(p, "of Flink's tables WITH ('connector' = 'kafka', …) makes a topic");
+    }
+    if (c->key.count > 0) return;
+    parse_fail(p, c->start, ERR_SYNTAX, "the table has no primary key");
+    parse_hint(p, "mark one column PRIMARY KEY or end the list with PRIMARY KEY (…)");
+}
+
+void columns_of_topic(struct parser *p, const struct columns_tree *c)
+{
+    refuse_not_null(p, c);
+    if (c->key.count == 0) return;
+    const struct key_part *first = (const struct key_part *)(const void *)c->key.items;
+    parse_fail(p, first->at, ERR_SYNTAX, "only tables have a primary key");
+}
+
+/* ts, or ts - INTERVAL '5' SECOND: the delay. */
+static bool watermark_as(const struct tree *column, const struct tree *as, int64_t *delay_ms)
+{
+    *delay_ms = 0;
+    if (tree_equal(column, as)) return true;
+    if (as->kind != TREE_ARITH || as->op != OP_SUB || !tree_equal(column, as->args[0]))
+        return false;
+    const struct tree *delay = as->args[1];
+    bool time = delay->kind == TREE_DURATION || delay->kind == TREE_STRING;
+    return time && time_ms(delay->value, delay_ms);
+}
+
+/* WATERMARK FOR ts DELAY '5s', or Flink's AS ts - INTERVAL '5' SECOND; FOR was taken. */
+void parse_watermark(struct parser *p, struct statement *s, const uint8_t *start)
+{
+    const struct tree *column = parse_expr(p);
+    if (column && column->kind != TREE_NAME)
+        parse_fail(p, column->text.at, ERR_SYNTAX, "a watermark is for a field, not an expression");
+    if (s->watermark_column.at) parse_fail(p, start, ERR_EXISTS, "there are two watermarks");
+    int64_t delay = 0;
+    if (accept_word(p, "as")) {
+        const struct tree *as = parse_expr(p);
+        if (!p->err && !watermark_as(column, as, &delay)) {
+            parse_fail(p, as->text.at, ERR_UNSUPPORTED,
+                       "this watermark: not available in this version");
+            parse_hint(p, "write %.*s - INTERVAL '5' SECOND", SLICE_ARG(column->text));
+        }
+    } else {
+        static const char *const next[] = {"DELAY", "AS"};
+        if (!accept_word(p, "delay")) parse_expected(p, "DELAY or AS", next, COUNT_OF(next));
+        delay = parse_time(p, "a time like '5s'", true);
+    }
+    if (p->err) return;
+    s->watermark_column = column->text;
+    s->watermark_delay_ms = delay;
+}
