@@ -117,7 +117,7 @@ err_t epoch_graph(struct lane *l, struct diag *d)
                               .stream = l->stream->number,
                               .name = p->name,
                               .late_letters = p->settings.late == LATE_DEAD_LETTER,
-                              .memory_max = lane_share(l) / 3,
+                              .memory_max = lane_share(l) / 4,
                               .ctx = l,
                               .end = take_rows,
                               .dead = dead_row,

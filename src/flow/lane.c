@@ -233,7 +233,8 @@ static bool epoch_full(const struct lane *l)
     if (l->sink->bytes) bytes += l->sink->bytes(l);
     if (p->counter.now.in >= p->rows_max) return true;
     if (bytes >= (lane_stateful(l) ? share / 3 : share / 4 * 3)) return true;
-    if (state->used >= state->max) return true; /* what has changed stays until it is durable */
+    /* what has changed stays in memory until it is durable */
+    if (state->used >= state->max / 2 * 3) return true;
     if (p->form == STORE_LIVE && clock_mono_ns() - p->started_ns >= o->epoch_ms_live * 1000000)
         return true;
     return stage_stopping(l->stream->stage);

@@ -9,7 +9,7 @@ const struct sink_verbs *sink_of(const struct plan_stream *p)
 {
     switch (p->sink) {
     case SINK_TABLE: return &sink_table;
-    case SINK_TOPIC: return NULL;
+    case SINK_TOPIC: return &sink_topic;
     case SINK_NOTHING: return &sink_nothing;
     }
     return NULL;

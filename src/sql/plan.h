@@ -314,9 +314,9 @@ struct stream_settings {
     int64_t every_ms;
     enum { OUTPUT_UPDATE, OUTPUT_APPEND, OUTPUT_COMPLETE } mode;
     enum { LATE_COUNT, LATE_DEAD_LETTER } late; /* late rows are counted, or dead letters too */
-    int64_t idle_ms;                            /* a partition silent so long holds no watermark */
-    bool from_latest;                           /* starts at the topic's end, not its beginning */
-    bool lineage;                               /* keeps the hidden cell for `why` */
+    int64_t idle_ms; /* a partition silent so long holds no watermark; 0: 10 s; negative: never */
+    bool from_latest; /* starts at the topic's end, not its beginning */
+    bool lineage;     /* keeps the hidden cell for `why`: yes, where nothing is said */
 };
 enum sink_kind { SINK_TABLE, SINK_TOPIC, SINK_NOTHING /* counts: BLACKHOLE */ };
 
