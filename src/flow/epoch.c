@@ -293,11 +293,13 @@ static void publish(struct lane *l)
     const struct ledger *delta = &l->epoch.counter.now;
     l->last_epoch = l->epoch.number >> 8;
     int64_t took_us = (clock_mono_ns() - l->epoch.started_ns) / 1000;
+    const struct flow_options *o = &lane_flow(l)->o;
     if (l->epoch.form == STORE_LIVE) set_pace(l, took_us);
     metric_add(METRIC_flow_records_in_total, (int64_t)delta->in);
     metric_add(METRIC_flow_rows_out_total, (int64_t)delta->rows_out);
     metric_add(METRIC_flow_dead_total, (int64_t)delta->dead);
     gate_enter(&s->flow->gate); /* cursors and ledger move together for who looks */
+    progress_note(l, took_us);
     for (uint32_t i = 0; i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];
         p->has_cursor = p->has_cursor || cursor_moved(p);
@@ -315,6 +317,13 @@ static void publish(struct lane *l)
     stage_rate(s, delta->in);
     gate_wake(&s->flow->gate);
     gate_leave(&s->flow->gate);
+    for (uint32_t i = 0; o->committed && i < l->partition_count; i++) {
+        struct lane_partition *p = &l->partitions[i];
+        if (p->told == p->durable.next) continue;
+        p->told = p->durable.next;
+        o->committed(o->committed_ctx, s->name, l->stream->topics[p->topic].name, p->index,
+                     p->told);
+    }
 }
 
 /* The crash tests' other mutant: the state is durable before the epoch that made it. */
@@ -351,6 +360,7 @@ err_t epoch_commit(struct lane *l, struct diag *d)
 {
     err_t e = check_balance(l, d); /* (F4) */
     if (e) return e;
+    l->epoch.commit_ns = clock_mono_ns();
     arena_reset(l->arena);
     e = write_all(l, d);
     if (!e) e = prune(l, d);
@@ -359,6 +369,7 @@ err_t epoch_commit(struct lane *l, struct diag *d)
     l->epoch.write = NULL; /* commit frees it either way */
     e = store_write_commit(w, d);
     if (e) return e;
+    progress_measure(l);
     graph_kept(l->graph);
     if (l->sink->settled) e = l->sink->settled(l, d);
     if (!e) publish(l);

@@ -33,6 +33,11 @@ struct flow_options {
         FLOW_MUTANT_STATE_FIRST /* a plan's state is durable before the epoch that made it */
     } mutant;                   /* crash tests only */
     uint32_t mutant_term;       /* which ledger term FLOW_MUTANT_SKIP_COUNT does not count */
+    /* Told each durable cursor of a stream that has moved, on its lane's thread: must not block.
+     * NULL: nobody asks. */
+    void (*committed)(void *ctx, struct slice stream, struct slice topic, int32_t partition,
+                      int64_t next);
+    void *committed_ctx;
 };
 MUST_CHECK err_t flow_open(const struct flow_options *o, struct flow **out, struct diag *d);
 void flow_close(struct flow *f); /* after flow_stop */
@@ -76,6 +81,15 @@ struct flow_span {
     uint64_t epochs;
     int64_t p50_us, p99_us, max_us;
 };
+enum { FLOW_OPERATORS_MAX = 64 }; /* that are told one by one */
+struct flow_operator {            /* of a stream's plan, since the start; all lanes together */
+    const char *kind;
+    uint32_t node;
+    uint64_t rows_in, rows_out, late;
+    bool stateful;
+    uint64_t state_rows, state_updated; /* updated: by the last epoch */
+    size_t state_bytes;                 /* in memory */
+};
 struct flow_status { /* of one source or stream */
     struct slice name, from, into;
     bool is_source;
@@ -93,10 +107,20 @@ struct flow_status { /* of one source or stream */
     uint32_t lanes;
     uint64_t cpu_ns; /* of its threads */
     size_t memory;
+    /* a stream's */
+    int64_t watermark; /* INT64_MIN: none */
+    uint64_t state_rows, late_rows;
+    size_t state_bytes;
+    uint32_t operator_count;
+    struct flow_operator operators[FLOW_OPERATORS_MAX]; /* inputs first */
 };
 /* Calls each source, then each stream, in the order they were added. Any thread. */
 MUST_CHECK err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_status *s),
                            void *ctx);
+/* A stream's last epoch in the field names of Spark's StreamingQueryProgress, or the last hundred
+ * as a list, oldest first. "null" (or "[]") before the first. ERR_UNKNOWN_STREAM. */
+MUST_CHECK err_t flow_progress_json(struct flow *f, struct slice name, bool recent, struct buf *out,
+                                    struct diag *d);
 /* What retention must leave: the lowest durable cursor of all streams on a partition, and the batch
  * that holds a source's cursor; INT64_MAX: nobody needs it. */
 int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition);

@@ -393,6 +393,7 @@ struct lane_partition {
     int64_t limit;            /* not read beyond, until the next trigger; INT64_MAX */
     int64_t until;            /* the epoch at hand reads up to here; INT64_MAX: as far as it goes */
     int64_t heard_ns;         /* when it last had something to read: silence makes it idle */
+    int64_t told;             /* to flow_options.committed; -1: nothing yet */
     struct log_waiter *waiter;
     _Atomic int64_t kept; /* durable.next, for retention */
 };
@@ -405,6 +406,7 @@ struct epoch { /* what one atomic write will hold */
     uint64_t rows_max;
     int64_t watermark; /* at its end */
     uint64_t letters;  /* of rows that are no records */
+    int64_t commit_ns; /* when committing began */
     bool begun;        /* the sink has found its target */
     bool dirty;        /* there is something to commit */
 };
@@ -433,7 +435,10 @@ struct lane {
     uint64_t last_epoch; /* the counter part, without the lane's byte */
     int64_t watermark;   /* durable; guarded by the flow's gate for writing */
     int64_t last_write_us;
-    struct ledger total; /* durable; guarded by the flow's gate */
+    struct ledger total;            /* durable; guarded by the flow's gate */
+    int64_t epoch_ns;               /* when the last epoch began */
+    struct flow_operator *measured; /* as of the epoch at hand, by node … */
+    struct flow_operator *told;     /* … and of the last one; guarded by the flow's gate */
 };
 struct stream_topic {
     struct slice name;
@@ -446,8 +451,10 @@ struct stream {
     uint32_t number;             /* in lineage */
     struct lane *lanes;
     uint32_t lane_count;
-    struct ledger others; /* of lanes that existed when there were more */
-    struct gate outbox;   /* guards outbox_replayed, and who replays what older lanes left */
+    struct ledger others;      /* of lanes that existed when there were more */
+    struct progress *progress; /* a ring of the last PROGRESS_KEPT epochs; guarded by the gate */
+    uint64_t progress_count;
+    struct gate outbox; /* guards outbox_replayed, and who replays what older lanes left */
     bool outbox_replayed;
 };
 MUST_CHECK err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct diag *d);
@@ -478,6 +485,12 @@ static inline bool lane_stateful(const struct lane *l)
     return l->stream->plan->stateful;
 }
 size_t lane_share(const struct lane *l); /* of memory_max */
+/* progress.c: what an epoch did, in the words of Spark's progress. */
+enum { PROGRESS_KEPT = 100 };
+MUST_CHECK err_t progress_new(struct stream *s, struct diag *d);
+void progress_free(struct stream *s);
+void progress_measure(struct lane *l);               /* while the epoch's state is still marked */
+void progress_note(struct lane *l, int64_t took_us); /* inside the gate, before cursors move */
 /* ranges.c: which records an epoch of a stateful plan reads, fixed at its start, and what time it
  * is at its end. */
 bool partition_readable(const struct lane_partition *p);

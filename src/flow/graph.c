@@ -60,6 +60,7 @@ static err_t place_node(struct graph *g, const struct plan_node *n, struct op *o
         return diag_fail(d, ERR_UNSUPPORTED, "'%.*s': %s in a %s", SLICE_ARG(g->o.name),
                          node_names[n->kind], g->o.bounded ? "query" : "stream");
     err_t e = ERR_OK;
+    g->keeps_time |= n->stateful || (n->kind == NODE_TOPIC && n->time >= 0);
     for (uint32_t i = 0; !e && i < n->input_count; i++) e = place_node(g, n->inputs[i], o, i, d);
     return e;
 }
@@ -111,6 +112,7 @@ void graph_begin(struct graph *g, int64_t now_ms, uint64_t epoch, int64_t waterm
     g->counter = counter;
     g->arena = arena;
     g->sequence = 0;
+    g->times = (struct event_times){.least = INT64_MAX, .greatest = INT64_MIN};
 }
 
 static struct op *topic_op(const struct graph *g, uint32_t topic)
@@ -137,11 +139,17 @@ int64_t graph_time_seen(const struct graph *g, uint32_t topic)
 static int64_t time_seen(const struct op *o, const struct chunk *c, const struct column_batch *b)
 {
     const struct column *col = o->node->time >= 0 ? &b->columns[o->node->time] : NULL;
+    struct event_times *t = &o->graph->times;
     int64_t seen = INT64_MIN;
-    for (uint32_t row = 0; row < c->rows; row++) {
+    for (uint32_t row = 0; o->graph->keeps_time && row < c->rows; row++) {
         if (c->gone[row] || (col && col->state[row] != VALID_VALUE)) continue;
-        seen = MAX(seen, col ? col->i64[row] : c->times[row]);
+        int64_t time = col ? col->i64[row] : c->times[row];
+        seen = MAX(seen, time);
+        t->least = MIN(t->least, time);
+        t->sum += (double)time;
+        t->count++;
     }
+    t->greatest = MAX(t->greatest, seen);
     return seen;
 }
 

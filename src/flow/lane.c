@@ -448,6 +448,7 @@ static err_t lane_init(struct lane *l, struct stream *s, uint32_t index, struct 
             p->topic = t;
             p->index = (int32_t)(index + i * s->lane_count);
             p->log = log_partition(s->topics[t].log, p->index);
+            p->told = -1;
             atomic_store(&p->kept, 0);
         }
     }
@@ -524,12 +525,13 @@ err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct dia
     s->lane_count = count;
     e = stream_number(f->o.store, plan->name, &s->number, d);
     for (uint32_t i = 0; !e && i < s->lane_count; i++) e = lane_init(&s->lanes[i], s, i, d);
-    return e;
+    return e ? e : progress_new(s, d);
 }
 
 void stream_free(struct stream *s)
 {
     if (!s) return;
+    progress_free(s);
     for (uint32_t i = 0; s->lanes && i < s->lane_count; i++) lane_done(&s->lanes[i]);
     gate_done(&s->outbox);
     mem_give(s->topics);

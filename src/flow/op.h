@@ -73,6 +73,11 @@ struct graph_options {
     bool (*stopping)(void *ctx);
     bool late_letters; /* late rows leave a dead letter too: op_late */
 };
+struct event_times {
+    uint64_t count;
+    int64_t least, greatest;
+    double sum;
+};
 struct graph {
     struct graph_options o;
     struct op *ops; /* by node id: inputs first */
@@ -81,9 +86,11 @@ struct graph {
     /* the epoch at hand */
     struct eval_context x;
     struct counter *counter;
-    struct arena *arena; /* a batch's: reset by who feeds the graph, between batches */
-    int64_t watermark;   /* at the epoch's start: what is older than this is late */
-    int64_t sequence;    /* of rows made in this epoch, for uuid() where there is no record */
+    struct arena *arena;      /* a batch's: reset by who feeds the graph, between batches */
+    int64_t watermark;        /* at the epoch's start: what is older than this is late */
+    int64_t sequence;         /* of rows made in this epoch, for uuid() where there is no record */
+    struct event_times times; /* of the epoch's records, where somebody keeps time */
+    bool keeps_time;
     struct arena *texts; /* of expressions, for letters: for the graph's life */
 };
 MUST_CHECK err_t graph_new(const struct graph_options *o, struct graph **out, struct diag *d);

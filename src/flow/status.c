@@ -1,5 +1,5 @@
 /* status: what people see of a stage, and what its threads tell. */
-#include "flow/flow_int.h"
+#include "flow/op.h"
 
 #include <stdio.h>
 
@@ -197,6 +197,24 @@ static enum stage_state state_of(const struct stage *s)
     return worst;
 }
 
+static void add_operators(const struct lane *l, struct flow_status *out)
+{
+    out->operator_count = MIN(l->graph->op_count, (uint32_t)FLOW_OPERATORS_MAX);
+    for (uint32_t i = 0; i < out->operator_count; i++) {
+        struct flow_operator *sum = &out->operators[i];
+        const struct flow_operator *o = &l->told[i];
+        sum->kind = o->kind;
+        sum->node = i;
+        sum->stateful = o->stateful;
+        sum->rows_in += o->rows_in;
+        sum->rows_out += o->rows_out;
+        sum->late += o->late;
+        sum->state_rows += o->state_rows;
+        sum->state_updated += o->state_updated;
+        sum->state_bytes += o->state_bytes;
+    }
+}
+
 static void fill_stream(const struct stage *s, struct flow_status *out)
 {
     const struct stream *stream = s->stream;
@@ -208,6 +226,13 @@ static void fill_stream(const struct stage *s, struct flow_status *out)
         out->lag += lane_lag(l);
         out->cpu_ns += atomic_load_explicit(&l->worker.cpu_ns, memory_order_relaxed);
         out->memory += atomic_load_explicit(&l->worker.memory, memory_order_relaxed);
+        add_operators(l, out);
+    }
+    out->watermark = stream->lanes[0].watermark; /* a plan that keeps time has one lane */
+    for (uint32_t i = 0; i < out->operator_count; i++) {
+        out->late_rows += out->operators[i].late;
+        out->state_rows += out->operators[i].state_rows;
+        out->state_bytes += out->operators[i].state_bytes;
     }
 }
 
@@ -224,6 +249,7 @@ static void fill(struct stage *s, struct flow_status *out)
                                 .epochs = s->epochs,
                                 .since_ms = s->since_ms,
                                 .last_commit_ms = s->last_commit_ms,
+                                .watermark = INT64_MIN,
                                 .form = s->form == STORE_CATCHUP ? "catching up" : "live",
                                 .live = spans_tell(&s->live),
                                 .catchup = spans_tell(&s->catchup)};
