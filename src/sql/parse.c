@@ -100,6 +100,21 @@ const uint8_t *parse_here(struct parser *p)
     return token_peek(p, 0)->text.at;
 }
 
+void parse_place(struct parser *p, const uint8_t *at, uint32_t *line, uint32_t *column)
+{
+    if (!p->place || at < p->place) {
+        sql_line_column(p->lex.text, at, &p->line, &p->column);
+    } else {
+        uint32_t lines, columns;
+        sql_line_column(slice_make(p->place, (size_t)(at - p->place)), at, &lines, &columns);
+        p->column = lines == 1 ? p->column + columns - 1 : columns;
+        p->line += lines - 1;
+    }
+    p->place = at;
+    *line = p->line;
+    *column = p->column;
+}
+
 /* --- mistakes -----------------------------------------------------------------------------------
  */
 
@@ -160,7 +175,7 @@ void parse_note(struct parser *p, const uint8_t *at, const char *fmt, ...)
     va_end(args);
     struct sql_note *n = parse_list_add(p, &p->notes, sizeof(*n));
     if (!n) return;
-    sql_line_column(p->lex.text, at, &n->line, &n->column);
+    parse_place(p, at, &n->line, &n->column);
     n->text = arena_slice(p->arena, slice_make(text, utf8_bad_at(slice_of(text))));
     if (!n->text.at) parse_fail(p, at, ERR_NO_MEMORY, "this text does not fit into the memory");
 }
@@ -256,7 +271,7 @@ static void parse_one(struct parser *p, struct statement *s)
 {
     const uint8_t *start = parse_here(p);
     *s = (struct statement){0}; /* its place may have been another's that only declared something */
-    sql_line_column(p->lex.text, start, &s->line, &s->column);
+    parse_place(p, start, &s->line, &s->column);
     s->script = p->lex.text;
     s->file = p->lex.file;
     s->dialect = p->dialect;

@@ -30,6 +30,8 @@ struct parser {
     struct declared **declared; /* what the text has created so far, by name; NULL: nothing */
     bool nothing;               /* the statement at hand only declares something for later ones */
     struct list notes;          /* struct sql_note of the statement at hand */
+    const uint8_t *place;       /* the last one that parse_place was asked for; NULL: none */
+    uint32_t line, column;
 };
 
 /* --- tokens ----------------------------------------------------------------------------------- */
@@ -50,6 +52,8 @@ void expect_op(struct parser *p, const char *op);
 bool is_reserved(const struct parser *p, const struct token *t);
 struct slice text_since(const struct parser *p, const uint8_t *start);
 const uint8_t *parse_here(struct parser *p); /* where the next token begins */
+/* Line and column of a place; cheap where it is after the one asked for before. */
+void parse_place(struct parser *p, const uint8_t *at, uint32_t *line, uint32_t *column);
 
 /* --- mistakes --------------------------------------------------------------------------------- */
 void parse_fail(struct parser *p, const uint8_t *at, err_t e, const char *fmt, ...)
@@ -133,6 +137,7 @@ void parse_watermark(struct parser *p, struct statement *s, const uint8_t *start
 /* --- Flink's tables (parse_flink.c) ----------------------------------------------------------- */
 /* CREATE TABLE … WITH ('connector' = …): makes `s` what it means here. */
 void parse_connector(struct parser *p, struct statement *s, const struct columns_tree *c);
+/* CREATE TABLE or TOPIC, for INSERT INTO: which it is, and its columns by place. */
 void declare_table(struct parser *p, const struct statement *s, const struct columns_tree *c);
 /* A table whose 'topic' has another name: reads that topic under the table's name. */
 void declared_topic(struct parser *p, struct from_tree *f);

@@ -179,6 +179,25 @@ void columns_of_topic(struct parser *p, const struct columns_tree *c)
     parse_fail(p, first->at, ERR_SYNTAX, "only tables have a primary key");
 }
 
+/* login.at, items[0].ts: without quotes, as json_get takes it; a column's is its name. */
+static struct slice path_text(struct parser *p, const struct tree *t)
+{
+    char memory[1024];
+    struct buf out = buf_over(memory, sizeof(memory));
+    for (uint32_t i = 0; i < t->step_count; i++) {
+        const struct json_step *s = &t->steps[i];
+        if (s->name.at)
+            buf_printf(&out, "%s%.*s", i ? "." : "", SLICE_ARG(s->name));
+        else
+            buf_printf(&out, "[%lld]", (long long)s->index);
+    }
+    if (out.err) parse_fail(p, t->text.at, ERR_TOO_BIG, "this path is too long");
+    struct slice kept = arena_slice(p->arena, buf_view(&out));
+    if (!kept.at)
+        parse_fail(p, t->text.at, ERR_NO_MEMORY, "this text does not fit into the memory");
+    return kept;
+}
+
 /* ts, or ts - INTERVAL '5' SECOND: the delay. */
 static bool watermark_as(const struct tree *column, const struct tree *as, int64_t *delay_ms)
 {
@@ -212,6 +231,6 @@ void parse_watermark(struct parser *p, struct statement *s, const uint8_t *start
         delay = parse_time(p, "a time like '5s'", true);
     }
     if (p->err) return;
-    s->watermark_column = column->text;
+    s->watermark_column = path_text(p, column);
     s->watermark_delay_ms = delay;
 }

@@ -58,7 +58,7 @@ static void parse_option(struct parser *p, struct list *items)
     const uint8_t *start = token_peek(p, 0)->text.at;
     struct sql_option o = {.name = option_name(p), .at = start};
     if (p->err) return;
-    sql_line_column(p->lex.text, start, &o.line, &o.column);
+    parse_place(p, start, &o.line, &o.column);
     const struct sql_option *all = (const struct sql_option *)(const void *)items->items;
     for (uint32_t i = 0; i < items->count; i++)
         if (slice_equal_nocase(all[i].name, o.name))
@@ -147,10 +147,12 @@ static void if_not_exists(struct parser *p, struct statement *s)
 
 static void parse_topic_columns(struct parser *p, struct statement *s)
 {
-    struct columns_tree columns;
-    if (!at_op(p, "(")) return;
-    parse_columns(p, s, &columns);
-    columns_of_topic(p, &columns);
+    struct columns_tree columns = {0};
+    if (at_op(p, "(")) {
+        parse_columns(p, s, &columns);
+        columns_of_topic(p, &columns);
+    }
+    if (s->kind == STATEMENT_CREATE_TOPIC) declare_table(p, s, &columns);
 }
 
 static void parse_watermark_clause(struct parser *p, struct statement *s)
@@ -228,11 +230,12 @@ static void create_table(struct parser *p, struct statement *s)
     refuse_after_columns(p);
     if (accept_word(p, "with")) table_options(p, s);
     refuse_after_columns(p);
-    if (sql_option(&s->options, "connector").at)
+    if (sql_option(&s->options, "connector").at) {
         parse_connector(p, s, &columns);
-    else
-        columns_of_table(p, &columns);
-    if (s->kind == STATEMENT_CREATE_TABLE) declare_table(p, s, &columns);
+        return;
+    }
+    columns_of_table(p, &columns);
+    declare_table(p, s, &columns);
 }
 
 /* --- which one -------------------------------------------------------------------------------- */

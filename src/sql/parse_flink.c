@@ -63,7 +63,9 @@ static struct declared *declare_columns(struct parser *p, enum declared_kind kin
 
 void declare_table(struct parser *p, const struct statement *s, const struct columns_tree *c)
 {
-    (void)declare_columns(p, DECLARED_TABLE, s->name, c);
+    bool topic = s->kind == STATEMENT_CREATE_TOPIC;
+    struct declared *d = declare_columns(p, topic ? DECLARED_TOPIC : DECLARED_TABLE, s->name, c);
+    if (d && topic) d->topic = s->name.name;
 }
 
 void declared_topic(struct parser *p, struct from_tree *f)

@@ -14,6 +14,18 @@ bool parse_nest(struct parser *p)
 
 /* --- items ------------------------------------------------------------------------------------ */
 
+/* INTERSECT and EXCEPT are refused, but by their name: they are no aliases. */
+static bool at_set_operation(struct parser *p, uint32_t n)
+{
+    static const char *const words[] = {"intersect", "except", "minus"};
+    const struct token *next = token_peek(p, n + 1);
+    bool followed = token_is_word(next, "select") || token_is_word(next, "all") ||
+                    token_is_word(next, "distinct") || token_is_op(next, "(");
+    for (size_t i = 0; followed && i < COUNT_OF(words); i++)
+        if (token_is_word(token_peek(p, n), words[i])) return true;
+    return false;
+}
+
 /* Words that begin what follows a relation or an item, though any of them can be a name too. */
 static bool begins_clause(struct parser *p, uint32_t n)
 {
@@ -21,7 +33,7 @@ static bool begins_clause(struct parser *p, uint32_t n)
                                         "qualify", "lateral", "emit",   "per"};
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (token_is_word(token_peek(p, n), words[i])) return true;
-    return parse_at_join(p, n);
+    return at_set_operation(p, n) || parse_at_join(p, n);
 }
 
 /* After an expression or a relation a word can be its alias only where the next token ends the
@@ -217,7 +229,7 @@ static bool ends_select(struct parser *p)
     static const char *const words[] = {"union", "order", "limit", "offset", "fetch", "emit"};
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (at_word(p, words[i])) return true;
-    return at_end(p) || at_op(p, ")");
+    return at_end(p) || at_op(p, ")") || at_set_operation(p, 0);
 }
 
 static void refuse_select_words(struct parser *p)
@@ -312,8 +324,7 @@ static void add_select(struct parser *p, struct list *l, const struct select_tre
 static void parse_unions(struct parser *p, struct selects *s)
 {
     for (; !p->err; add_select(p, &s->list, parse_term(p))) {
-        if (at_word(p, "intersect") || at_word(p, "except") || at_word(p, "minus"))
-            parse_unsupported(p, parse_here(p), "INTERSECT and EXCEPT");
+        if (at_set_operation(p, 0)) parse_unsupported(p, parse_here(p), "INTERSECT and EXCEPT");
         if (!accept_word(p, "union")) return;
         if (accept_word(p, "all")) continue;
         (void)accept_word(p, "distinct");

@@ -68,7 +68,7 @@ struct statement {
         struct sql_options topic_options;
     } source;
     /* of CREATE SOURCE, and CREATE TOPIC t (…) WATERMARK FOR … */
-    struct slice watermark_column; /* as written: login.at */
+    struct slice watermark_column; /* login.at; without quotes */
     int64_t watermark_delay_ms;    /* -1: none */
     /* CREATE TABLE: partition keys in the key's order, clustering keys, then the others as written;
      * declared columns of a source or topic as written. */

@@ -268,7 +268,9 @@ static void print_columns(const struct statement *s, struct buf *out)
     static const char *const roles[] = {"", " PARTITION KEY", " CLUSTERING"};
     for (uint32_t i = 0; i < s->column_count; i++) {
         const struct sql_column *c = &s->columns[i];
-        buf_printf(out, "%s%.*s ", i ? ", " : " (", SLICE_ARG(c->name));
+        buf_text(out, i ? ", " : " (");
+        print_one(c->name, out);
+        buf_char(out, ' ');
         type_print(c->type, out);
         buf_printf(out, "%s%s%s", roles[c->key], c->descending ? " DESC" : "",
                    c->is_static ? " STATIC" : "");
