@@ -90,6 +90,7 @@ err_t kit_add(struct kit *k, struct store_write *w, const struct kit_row *rows, 
                            .ttl = how.ttl,
                            .now_ms = how.now_ms,
                            .replace = how.replace,
+                           .remove = how.remove,
                            .lineage = how.lineage ? lineage : NULL};
     struct diag d = {0};
     err_t e = store_write_rows(w, &r, &bad, &d);

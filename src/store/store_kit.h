@@ -21,7 +21,7 @@ struct kit_write {
     int64_t timestamp;
     uint32_t ttl;
     int64_t now_ms;
-    bool replace, lineage;
+    bool replace, lineage, remove;
     uint32_t columns; /* how many of the texts are written; 0: all */
 };
 

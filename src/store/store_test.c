@@ -84,6 +84,37 @@ TEST(the_later_write_wins_whatever_came_in_first_and_null_overwrites)
     kit_close(&k);
 }
 
+/* Rows go with an epoch: what is older than their removal is dead, what comes later stands, and a
+ * removal and a write of one epoch go by their times. */
+TEST(rows_removed_in_an_epoch_are_gone_up_to_its_time)
+{
+    static const struct kit_row gone[] = {{1, 2, {NULL}}, {2, 5, {NULL}}, {7, 7, {NULL}}};
+    static const struct kit_row late[] = {{1, 2, {"old"}}}, again[] = {{2, 5, {"new"}}};
+    for (int form = STORE_LIVE; form <= STORE_CATCHUP; form++) {
+        struct kit k;
+        enum store_form f = (enum store_form)form;
+        kit_open(&k, (struct store_options){0});
+        kit_put(&k, f, sample, 3, (struct kit_write){.timestamp = 5});
+        kit_put(&k, f, gone, 3, (struct kit_write){.timestamp = 10, .remove = true});
+        CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:d|-|f;");
+        kit_put(&k, f, late, 1, (struct kit_write){.timestamp = 9});
+        kit_put(&k, f, again, 1, (struct kit_write){.timestamp = 11});
+        CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:d|-|f;2,5:new|-|-;");
+        struct store_write *w = kit_begin(&k, f);
+        struct diag d = {0};
+        CHECK_OK(kit_add(&k, w, sample, 1, (struct kit_write){.timestamp = 21}), NULL);
+        CHECK_OK(kit_add(&k, w, gone, 2, (struct kit_write){.timestamp = 20, .remove = true}),
+                 NULL);
+        CHECK_OK(store_write_commit(w, &d), &d);
+        kit_reopen(&k, (struct store_options){0});
+        CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:d|-|f;1,2:a|b|c;");
+        CHECK_OK(store_compact(k.s, &d), &d);
+        CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:d|-|f;1,2:a|b|c;");
+        CHECK_OK(store_table_truncate(k.s, SLICE("ks"), SLICE("t"), &d), &d);
+        kit_close(&k);
+    }
+}
+
 TEST(in_one_batch_the_last_write_of_a_key_stands)
 {
     struct kit k;
