@@ -45,7 +45,7 @@ bool at_words(struct parser *p, const char *first, const char *second)
 {
     return at_word(p, first) && token_is_word(token_peek(p, 1), second);
 }
-bool at_call(struct parser *p, const char *word)
+bool at_function(struct parser *p, const char *word)
 {
     return at_word(p, word) && token_is_op(token_peek(p, 1), "(");
 }

@@ -42,8 +42,8 @@ bool token_is_op(const struct token *t, const char *op);
 bool at_word(struct parser *p, const char *word);
 bool at_words(struct parser *p, const char *first, const char *second);
 bool at_op(struct parser *p, const char *op);
-bool at_call(struct parser *p, const char *word); /* the word and a parenthesis */
-bool at_end(struct parser *p);                    /* of the statement */
+bool at_function(struct parser *p, const char *word); /* the word and a parenthesis */
+bool at_end(struct parser *p);                        /* of the statement */
 bool accept_word(struct parser *p, const char *word);
 bool accept_words(struct parser *p, const char *first, const char *second);
 bool accept_op(struct parser *p, const char *op);

@@ -168,7 +168,7 @@ static void call_tail(struct parser *p, struct tree *t)
         if (at_words(p, nulls[i], "nulls"))
             parse_unsupported(p, parse_here(p), "IGNORE NULLS and RESPECT NULLS");
     if (at_words(p, "within", "group")) parse_unsupported(p, parse_here(p), "WITHIN GROUP");
-    if (at_call(p, "filter")) {
+    if (at_function(p, "filter")) {
         (void)token_take(p);
         (void)token_take(p);
         expect_word(p, "WHERE");
@@ -179,7 +179,7 @@ static void call_tail(struct parser *p, struct tree *t)
     const struct token *next = token_peek(p, 1);
     bool named = next->kind == TOKEN_QUOTED ||
                  (next->kind == TOKEN_WORD && !is_reserved(p, next) && at_word(p, "over"));
-    if (at_call(p, "over") || (at_word(p, "over") && named)) {
+    if (at_function(p, "over") || (at_word(p, "over") && named)) {
         (void)token_take(p);
         t->over = parse_over(p);
         if (t->over) depth = MAX(depth, over_depth(t->over));

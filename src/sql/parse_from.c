@@ -115,7 +115,7 @@ static void window_keys(struct parser *p, struct from_tree *f)
 /* DESCRIPTOR(ts) or ts */
 static void window_time(struct parser *p, struct from_tree *f)
 {
-    bool descriptor = at_call(p, "descriptor");
+    bool descriptor = at_function(p, "descriptor");
     if (descriptor) (void)token_take(p);
     if (descriptor) (void)token_take(p);
     const uint8_t *at = parse_here(p);
@@ -258,10 +258,10 @@ static struct from_tree *parse_parens(struct parser *p, const uint8_t *start)
 static struct from_tree *parse_function(struct parser *p, const uint8_t *start)
 {
     for (size_t i = 0; i < COUNT_OF(windows); i++)
-        if (at_call(p, windows[i].word)) return parse_window_of(p, i);
-    if (at_call(p, "unnest")) return parse_unnest(p);
+        if (at_function(p, windows[i].word)) return parse_window_of(p, i);
+    if (at_function(p, "unnest")) return parse_unnest(p);
     struct slice word = token_peek(p, 0)->text;
-    if (at_call(p, "cumulate")) {
+    if (at_function(p, "cumulate")) {
         parse_unsupported(p, start, "CUMULATE windows");
         return NULL;
     }
@@ -328,8 +328,8 @@ static const struct from_tree *parse_relation(struct parser *p)
     const uint8_t *start = parse_here(p);
     bool lateral = accept_word(p, "lateral");
     struct from_tree *f = NULL;
-    bool table = at_call(p, "table") && token_peek(p, 2)->kind == TOKEN_WORD;
-    if (lateral && !at_call(p, "unnest")) {
+    bool table = at_function(p, "table") && token_peek(p, 2)->kind == TOKEN_WORD;
+    if (lateral && !at_function(p, "unnest")) {
         parse_unsupported(p, start, "LATERAL of anything but UNNEST");
     } else if (table) { /* Flink's TABLE(TUMBLE(…)) */
         (void)token_take(p);
@@ -362,7 +362,7 @@ static struct from_tree *parse_lateral_view(struct parser *p, enum join_kind *ki
     const uint8_t *start = token_take(p).text.at;
     (void)token_take(p);
     *kind = accept_word(p, "outer") ? JOIN_LEFT : JOIN_CROSS;
-    if (!at_call(p, "explode")) {
+    if (!at_function(p, "explode")) {
         parse_unsupported(p, start, "LATERAL VIEW of anything but explode");
         parse_hint(p, "write CROSS JOIN UNNEST(list) AS t (a)");
         return NULL;
@@ -418,7 +418,7 @@ static struct from_tree *next_join(struct parser *p, bool commas)
         f->join.right = parse_relation(p);
         if (f->join.right && f->join.kind != JOIN_CROSS) join_condition(p, f);
     } else if (commas && accept_op(p, ",")) {
-        bool unnest = at_call(p, "unnest") || at_word(p, "lateral");
+        bool unnest = at_function(p, "unnest") || at_word(p, "lateral");
         f->join.right = unnest ? parse_relation(p) : parse_joined(p, false);
     }
     return f->join.right ? f : NULL;

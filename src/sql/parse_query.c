@@ -122,7 +122,7 @@ static void parse_group(struct parser *p, struct select_tree *s)
     struct list keys = {0};
     do {
         for (size_t i = 0; i < COUNT_OF(sets); i++)
-            if (at_call(p, sets[i])) parse_unsupported(p, parse_here(p), "ROLLUP and CUBE");
+            if (at_function(p, sets[i])) parse_unsupported(p, parse_here(p), "ROLLUP and CUBE");
         if (at_words(p, "grouping", "sets")) parse_unsupported(p, parse_here(p), "GROUPING SETS");
         tree_add(p, &keys, parse_expr(p));
     } while (accept_op(p, ",") && !p->err);
@@ -252,7 +252,7 @@ static struct select_tree *parse_select(struct parser *p)
     refuse_select_words(p);
     s->distinct = accept_word(p, "distinct");
     if (!s->distinct) (void)accept_word(p, "all");
-    if (at_call(p, "transform"))
+    if (at_function(p, "transform"))
         parse_transform(p, s);
     else
         s->items = parse_items(p, &s->item_count);

@@ -59,7 +59,7 @@ static void parse_condition(struct parser *p, struct check_tree *c)
     const char *words[COUNT_OF(rules)];
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
         words[i] = rules[i].word;
-        if (!at_call(p, words[i])) continue;
+        if (!at_function(p, words[i])) continue;
         const uint8_t *start = parse_here(p);
         parse_rule(p, c, i);
         c->text = text_since(p, start);
