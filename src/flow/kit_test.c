@@ -1,17 +1,51 @@
 #include "flow/kit_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-/* --- catalog: one topic, one table --------------------------------------------------------------
+/* --- catalog ------------------------------------------------------------------------------------
  */
 
-static struct sql_relation relations[3];
-static struct sql_column user_columns[3];
+enum { KIT_COLUMNS = 4, KIT_RELATIONS = 7 };
+static struct sql_column kit_columns[KIT_RELATIONS][KIT_COLUMNS];
+static struct sql_relation relations[KIT_RELATIONS];
+
+/* "k text key, w timestamp clustering": how the kit's relations are written down. */
+static const struct kit_relation {
+    enum relation_kind kind;
+    const char *name;
+    int64_t delay_ms; /* topics with a column `at`: of its watermark; -1: it has none */
+    struct {
+        const char *name;
+        enum type_kind type;
+        uint8_t key; /* as struct sql_column has it */
+    } columns[KIT_COLUMNS];
+} kit_relations[KIT_RELATIONS] = {
+    {RELATION_TOPIC, "events", -1, {{0}}},
+    {RELATION_TABLE,
+     "users",
+     0,
+     {{"id", TYPE_TEXT, 1}, {"n", TYPE_BIGINT, 0}, {"name", TYPE_TEXT, 0}}},
+    {RELATION_TOPIC, "other", -1, {{0}}},
+    {RELATION_TOPIC,
+     "timed",
+     2000,
+     {{"k", TYPE_TEXT, 0}, {"n", TYPE_BIGINT, 0}, {"at", TYPE_TIMESTAMP, 0}}},
+    {RELATION_TOPIC, "out", -1, {{"k", TYPE_TEXT, 0}, {"n", TYPE_BIGINT, 0}}},
+    {RELATION_TABLE,
+     "sums",
+     0,
+     {{"k", TYPE_TEXT, 1}, {"n", TYPE_BIGINT, 0}, {"s", TYPE_BIGINT, 0}}},
+    {RELATION_TABLE,
+     "windows",
+     0,
+     {{"k", TYPE_TEXT, 1}, {"w", TYPE_TIMESTAMP, 2}, {"n", TYPE_BIGINT, 0}, {"s", TYPE_BIGINT, 0}}},
+};
 
 static const struct sql_relation *find_relation(void *ctx, struct slice keyspace, struct slice name)
 {
     (void)ctx, (void)keyspace;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < KIT_RELATIONS; i++)
         if (slice_equal(relations[i].name, name)) return &relations[i];
     return NULL;
 }
@@ -26,32 +60,39 @@ static const struct sql_catalog catalog = {NULL, find_relation, relation_names};
 
 static void fill_catalog(void)
 {
-    user_columns[0] =
-        (struct sql_column){.name = SLICE("id"), .type = type_of(TYPE_TEXT), .key = 1};
-    user_columns[1] = (struct sql_column){.name = SLICE("name"), .type = type_of(TYPE_TEXT)};
-    user_columns[2] = (struct sql_column){.name = SLICE("n"), .type = type_of(TYPE_BIGINT)};
-    relations[0] =
-        (struct sql_relation){.kind = RELATION_TOPIC, .name = SLICE("events"), .open = true};
-    relations[1] = (struct sql_relation){.kind = RELATION_TABLE,
-                                         .keyspace = SLICE("ks"),
-                                         .name = SLICE("users"),
-                                         .columns = user_columns,
-                                         .column_count = 3};
-    relations[2] =
-        (struct sql_relation){.kind = RELATION_TOPIC, .name = SLICE("other"), .open = true};
+    for (int i = 0; i < KIT_RELATIONS; i++) {
+        const struct kit_relation *k = &kit_relations[i];
+        struct sql_relation *r = &relations[i];
+        *r = (struct sql_relation){
+            .kind = k->kind, .name = slice_of(k->name), .columns = kit_columns[i]};
+        if (k->kind == RELATION_TABLE) r->keyspace = SLICE("ks");
+        for (; r->column_count < KIT_COLUMNS && k->columns[r->column_count].name; r->column_count++)
+            kit_columns[i][r->column_count] =
+                (struct sql_column){.name = slice_of(k->columns[r->column_count].name),
+                                    .type = type_of(k->columns[r->column_count].type),
+                                    .key = k->columns[r->column_count].key};
+        r->open = k->kind == RELATION_TOPIC && !r->column_count;
+        if (k->delay_ms <= 0) continue;
+        r->time = SLICE("at");
+        r->delay_ms = k->delay_ms;
+    }
 }
 
-static void make_table(struct world *w)
+static void make_table(struct world *w, const struct sql_relation *r)
 {
-    struct store_column columns[] = {
-        {.name = SLICE("id"), .type = type_of(TYPE_TEXT), .role = COLUMN_PARTITION},
-        {.name = SLICE("n"), .type = type_of(TYPE_BIGINT)},
-        {.name = SLICE("name"), .type = type_of(TYPE_TEXT)}};
-    struct store_table t = {
-        .keyspace = SLICE("ks"), .name = SLICE("users"), .columns = columns, .column_count = 3};
+    static const enum column_role roles[] = {COLUMN_REGULAR, COLUMN_PARTITION, COLUMN_CLUSTERING};
+    struct store_column made_of[KIT_COLUMNS];
+    struct store_table t = {.keyspace = r->keyspace,
+                            .name = r->name,
+                            .columns = made_of,
+                            .column_count = r->column_count};
     const struct store_table *made;
     struct diag d = {0};
-    if (store_table_find(w->store, t.keyspace, t.name)) return;
+    if (r->kind != RELATION_TABLE || store_table_find(w->store, t.keyspace, t.name)) return;
+    for (uint32_t i = 0; i < r->column_count; i++)
+        made_of[i] = (struct store_column){.name = r->kit_columns[i].name,
+                                           .type = r->kit_columns[i].type,
+                                           .role = roles[r->kit_columns[i].key]};
     if (!store_keyspace_exists(w->store, SLICE("ks")))
         CHECK_OK(store_keyspace_create(w->store, SLICE("ks"), SLICE(""), &d), &d);
     CHECK_OK(store_table_create(w->store, &t, &made, &d), &d);
@@ -75,7 +116,6 @@ void world_open(struct world *w, const char *dir, int32_t partitions)
 {
     char log_dir[512], store_dir[512];
     struct diag d = {0};
-    struct log_topic *t;
     say_to(-1);
     fill_catalog();
     snprintf(w->dir, sizeof(w->dir), "%s", dir ? dir : test_dir());
@@ -89,13 +129,19 @@ void world_open(struct world *w, const char *dir, int32_t partitions)
     CHECK_OK(store_open(&so, &w->store, &d), &d);
     INVARIANT(w->log && w->store);
     w->arena = arena_new(MIB(16));
-    if (partitions && !log_topic_find(w->log, SLICE("events"))) {
-        struct log_topic_config c = log_topic_defaults();
-        CHECK_OK(log_topic_create(w->log, SLICE("events"), partitions, &c, &t, &d), &d);
-    }
-    make_table(w);
+    if (partitions) world_topic(w, "events", partitions);
+    for (int i = 0; i < KIT_RELATIONS; i++) make_table(w, &relations[i]);
     open_flow(w);
     INVARIANT(w->flow);
+}
+
+void world_topic(struct world *w, const char *name, int32_t partitions)
+{
+    struct log_topic_config c = log_topic_defaults();
+    struct log_topic *t;
+    struct diag d = {0};
+    if (log_topic_find(w->log, slice_of(name))) return;
+    CHECK_OK(log_topic_create(w->log, slice_of(name), partitions, &c, &t, &d), &d);
 }
 
 void world_close(struct world *w)
@@ -184,8 +230,8 @@ err_t world_bind(struct world *w, const char *text, struct plan_stream *out, str
 /* --- records ------------------------------------------------------------------------------------
  */
 
-void world_append_at(struct world *w, int32_t partition, const char *key, const char *value,
-                     int64_t time_ms)
+void world_append_to(struct world *w, const char *topic, int32_t partition, const char *key,
+                     const char *value, int64_t time_ms)
 {
     struct record_builder b = record_builder_make(MIB(32));
     struct buf out = buf_make(MIB(32));
@@ -195,10 +241,16 @@ void world_append_at(struct world *w, int32_t partition, const char *key, const 
     record_builder_add(&b, time_ms, key ? slice_of(key) : (struct slice){0},
                        value ? slice_of(value) : (struct slice){0}, NULL, 0);
     CHECK_OK(record_builder_finish(&b, &o, &out), NULL);
-    struct log_partition *p = log_partition(log_topic_find(w->log, SLICE("events")), partition);
+    struct log_partition *p = log_partition(log_topic_find(w->log, slice_of(topic)), partition);
     CHECK_OK(log_append_wait(w->log, p, out.at, out.len, time_ms, &offset, &d), &d);
     record_builder_done(&b);
     buf_done(&out);
+}
+
+void world_append_at(struct world *w, int32_t partition, const char *key, const char *value,
+                     int64_t time_ms)
+{
+    world_append_to(w, "events", partition, key, value, time_ms);
 }
 
 void world_append(struct world *w, int32_t partition, const char *key, const char *value)
@@ -303,6 +355,109 @@ struct table_print world_table(struct world *w)
     store_scan_close(scan);
     arena_free(a);
     return print;
+}
+
+/* --- tables and topics as text ------------------------------------------------------------------
+ */
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char *join_lines(struct world *w, struct vec *lines)
+{
+    struct buf out = buf_make(MIB(64));
+    if (lines->count) qsort(lines->items, lines->count, sizeof(char *), compare_lines);
+    for (size_t i = 0; i < lines->count; i++) {
+        buf_text(&out, *(const char **)vec_at(lines, i));
+        buf_char(&out, ';');
+    }
+    const char *text = arena_text(w->arena, buf_view(&out));
+    INVARIANT(text);
+    buf_done(&out);
+    vec_done(lines);
+    return text;
+}
+
+static void put_row(struct world *w, const struct column_batch *b, uint32_t row, struct vec *lines)
+{
+    struct buf line = buf_make(MIB(1));
+    for (uint32_t c = 0; c < b->column_count; c++) {
+        struct value v;
+        if (c) buf_char(&line, ',');
+        column_get(&b->columns[c], row, &v);
+        if (v.state == VALID_VALUE)
+            value_to_text(&v, &line);
+        else
+            buf_char(&line, '-');
+    }
+    const char *text = arena_text(w->arena, buf_view(&line));
+    CHECK_OK(vec_push(lines, &text), NULL);
+    buf_done(&line);
+}
+
+const char *world_dump(struct world *w, const char *table)
+{
+    const struct store_table *t = store_table_find(w->store, SLICE("ks"), slice_of(table));
+    const struct sql_relation *r = find_relation(NULL, SLICE("ks"), slice_of(table));
+    struct vec lines = vec_make(sizeof(char *), 1 << 20);
+    struct store_scan *scan = NULL;
+    struct arena *a = arena_new(MIB(64));
+    uint16_t ids[KIT_COLUMNS];
+    struct diag d = {0};
+    INVARIANT(t && r);
+    for (uint32_t i = 0; i < r->column_count; i++)
+        ids[i] = store_column_find(t, r->columns[i].name)->id;
+    struct store_scan_options o = {.table = t, .column_ids = ids, .column_count = r->column_count};
+    CHECK_OK(store_scan_open(w->store, NULL, &o, &scan, &d), &d);
+    for (;;) {
+        struct column_batch b = {.arena = a};
+        arena_reset(a);
+        CHECK_OK(store_scan_next(scan, 1000, &b, NULL, &d), &d);
+        if (!b.rows) break;
+        for (uint32_t row = 0; row < b.rows; row++) put_row(w, &b, row, &lines);
+    }
+    store_scan_close(scan);
+    arena_free(a);
+    return join_lines(w, &lines);
+}
+
+static void put_records(struct world *w, struct slice bytes, struct vec *lines)
+{
+    struct arena *a = arena_new(MIB(64));
+    struct record_batch batch;
+    struct record_reader reader;
+    struct record r;
+    for (size_t at = 0; at < bytes.len; at += record_batch_size(&batch)) {
+        CHECK_OK(record_batch_read(slice_make(bytes.at + at, bytes.len - at), true, &batch), NULL);
+        CHECK_OK(record_batch_open(&batch, a, MIB(64), &reader), NULL);
+        while (!record_next(&reader, &r)) {
+            const char *line = arena_printf(w->arena, "%.*s=%.*s", r.key_null ? 1 : (int)r.key.len,
+                                            r.key_null ? "-" : (const char *)r.key.at,
+                                            r.value_null ? 1 : (int)r.value.len,
+                                            r.value_null ? "-" : (const char *)r.value.at);
+            CHECK_OK(vec_push(lines, &line), NULL);
+        }
+    }
+    arena_free(a);
+}
+
+const char *world_topic_dump(struct world *w, const char *topic)
+{
+    struct log_topic *t = log_topic_find(w->log, slice_of(topic));
+    struct vec lines = vec_make(sizeof(char *), 1 << 20);
+    struct buf bytes = buf_make(MIB(256));
+    struct diag d = {0};
+    for (int32_t p = 0; p < log_topic_partitions(t); p++) {
+        struct log_partition *log = log_partition(t, p);
+        buf_reset(&bytes);
+        if (log_end_offset(log) > log_start_offset(log))
+            CHECK_OK(log_read(log, log_start_offset(log), MIB(200), &bytes, &d), &d);
+        put_records(w, buf_view(&bytes), &lines);
+    }
+    buf_done(&bytes);
+    return join_lines(w, &lines);
 }
 
 uint64_t world_records(struct world *w, const char *topic)

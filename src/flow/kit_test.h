@@ -15,8 +15,12 @@ struct world {
 };
 
 /* Opens what is in `dir` (NULL: the test's directory), makes topic `events` (partitions > 0) and
- * table ks.users (id text PRIMARY KEY, name text, n bigint) when they are not there. */
+ * the tables when they are not there: ks.users (id text PRIMARY KEY, name text, n bigint), ks.sums
+ * (k text PRIMARY KEY, n bigint, s bigint), ks.windows (k text, w timestamp, n bigint, s bigint,
+ * PRIMARY KEY (k, w)). The catalog also knows the topics `other` (open as `events` is), `timed`
+ * (k text, n bigint, at timestamp, WATERMARK FOR at DELAY '2s') and `out` (k text, n bigint). */
 void world_open(struct world *w, const char *dir, int32_t partitions);
+void world_topic(struct world *w, const char *name, int32_t partitions); /* when it is not there */
 void world_close(struct world *w);
 /* Closes the flow and opens another over the same log and store. */
 void world_flow_again(struct world *w);
@@ -34,6 +38,8 @@ void world_put(struct world *w, const char *id, const char *name, const char *n,
 void world_append(struct world *w, int32_t partition, const char *key, const char *value);
 void world_append_at(struct world *w, int32_t partition, const char *key, const char *value,
                      int64_t time_ms);
+void world_append_to(struct world *w, const char *topic, int32_t partition, const char *key,
+                     const char *value, int64_t time_ms);
 struct flow_status world_status(struct world *w, const char *name);
 /* Until the stage is in this state; false after 10 seconds. */
 bool world_reaches(struct world *w, const char *name, const char *state);
@@ -46,6 +52,10 @@ struct table_print {
     int64_t sum_n;
 };
 struct table_print world_table(struct world *w);
+/* A table's rows as "a,1;b,-;" in the catalog's columns, a topic's records as "key=value;", "-" for
+ * null; sorted. */
+const char *world_dump(struct world *w, const char *table);
+const char *world_topic_dump(struct world *w, const char *topic);
 uint64_t world_records(struct world *w, const char *topic); /* in all partitions */
 
 enum { LETTERS_MAX = 64 };
