@@ -90,9 +90,9 @@ static void make_table(struct world *w, const struct sql_relation *r)
     struct diag d = {0};
     if (r->kind != RELATION_TABLE || store_table_find(w->store, t.keyspace, t.name)) return;
     for (uint32_t i = 0; i < r->column_count; i++)
-        made_of[i] = (struct store_column){.name = r->kit_columns[i].name,
-                                           .type = r->kit_columns[i].type,
-                                           .role = roles[r->kit_columns[i].key]};
+        made_of[i] = (struct store_column){.name = r->columns[i].name,
+                                           .type = r->columns[i].type,
+                                           .role = roles[r->columns[i].key]};
     if (!store_keyspace_exists(w->store, SLICE("ks")))
         CHECK_OK(store_keyspace_create(w->store, SLICE("ks"), SLICE(""), &d), &d);
     CHECK_OK(store_table_create(w->store, &t, &made, &d), &d);
