@@ -52,6 +52,7 @@ struct op {
     void *self;
     uint64_t rows_in, rows_out, late; /* of this epoch and all before since the start */
 };
+extern const struct op_kind op_join, op_lookup, op_union, op_distinct, op_top, op_unnest;
 extern const struct op_kind *const op_kinds[NODE_KINDS]; /* NULL: not for graphs */
 /* At most CHUNK_ROWS rows a batch, but where rows come of one batch that has more. */
 MUST_CHECK err_t op_emit(struct op *o, const struct rows *r, struct diag *d); /* to who is next */
