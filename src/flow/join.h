@@ -7,6 +7,7 @@
 #pragma once
 #include "flow/op.h"
 #include "flow/packed.h"
+#include "flow/telling.h"
 
 enum { BLOCK_ROWS = 64 };
 

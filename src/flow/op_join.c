@@ -23,72 +23,25 @@ struct join {
     bool later;      /* rows without a match are told when they leave */
     bool slices;     /* the sides' states have a bucket a slice of time */
     int64_t granule; /* of the slices */
+    struct telling out;
     struct arena *fixed, *temporary;
-    struct column_batch pairs, out; /* left's columns, then right's; out: the node's */
+    struct column_batch pairs; /* left's columns, then right's */
     struct pair *refs;
     uint32_t *selected;
-    int8_t *signs;
-    bool taken_back;   /* there is a -1 in `signs` */
-    uint32_t *matched; /* a row at hand: how many it goes with */
+    uint32_t *matched; /* a row at hand: how many it goes with; in its batch's arena */
     struct buf key;
 };
 
-/* --- telling ------------------------------------------------------------------------------------
- */
-
-/* Made once: what expressions make of it goes into the temporary arena. */
-static err_t new_batch(struct join *j, struct column_batch *b, uint32_t count)
-{
-    const struct plan_node *left = j->op->node->inputs[0], *right = j->op->node->inputs[1];
-    const struct type **types = arena_take(j->fixed, (count + 1) * sizeof(*types));
-    if (!types) return ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < count; i++)
-        types[i] = i < left->column_count ? left->columns[i].type
-                                          : right->columns[i - left->column_count].type;
-    err_t e = batch_init(b, types, count, PAIRS_MAX, j->fixed);
-    b->rows = 0;
-    b->arena = j->temporary;
-    return e;
-}
-
-static void empty_batch(struct column_batch *b)
-{
-    if (b->fault_count) memset(b->bad, 0, PAIRS_MAX);
-    b->fault_count = 0;
-    b->rows = 0;
-}
-
-static err_t tell_out(struct join *j, struct diag *d)
-{
-    struct rows r = {.b = &j->out,
-                     .selected = j->selected,
-                     .count = j->out.rows,
-                     .signs = j->taken_back ? j->signs : NULL};
-    err_t e = j->out.rows ? op_emit(j->op, &r, d) : ERR_OK;
-    empty_batch(&j->out);
-    j->taken_back = false;
-    if (!j->pairs.rows) arena_reset(j->temporary); /* else settle_pairs still reads from it */
-    return e;
-}
-
-/* One row out: of both sides, or of one with nulls for the other (alone 0 left, 1 right, -1 both).
- */
+/* One row out: of both sides, or of one with nulls for the other. */
 static err_t tell(struct join *j, const struct column *left, const struct column *right,
                   uint32_t row, int8_t sign, struct diag *d)
 {
-    uint32_t width = j->op->node->inputs[0]->column_count;
-    err_t e = j->out.rows == PAIRS_MAX ? tell_out(j, d) : ERR_OK;
+    uint32_t at, width = j->op->node->inputs[0]->column_count;
+    err_t e = tell_row(&j->out, sign, &at, d);
     if (e) return e;
-    uint32_t at = j->out.rows++;
-    for (uint32_t i = 0; i < j->out.column_count; i++) {
-        const struct column *from = i < width ? left : right;
-        if (from)
-            column_copy_row(&j->out.columns[i], at, &from[i < width ? i : i - width], row);
-        else
-            column_put_null(&j->out.columns[i], at);
-    }
-    j->signs[at] = sign;
-    j->taken_back = j->taken_back || sign < 0;
+    tell_columns(&j->out, at, 0, left, width, row);
+    if (!j->lone_left)
+        tell_columns(&j->out, at, width, right, j->op->node->inputs[1]->column_count, row);
     return ERR_OK;
 }
 
@@ -173,7 +126,10 @@ static err_t settle_pairs(struct push *p)
             e = take_match(p, i);
         }
     }
-    empty_batch(&j->pairs);
+    if (j->pairs.fault_count) memset(j->pairs.bad, 0, PAIRS_MAX);
+    j->pairs.fault_count = 0;
+    j->pairs.rows = 0;
+    arena_reset(j->temporary); /* what is told next lends from the blocks, not from here */
     return e;
 }
 
@@ -253,7 +209,7 @@ static err_t tell_alone(struct push *p, uint32_t row, int8_t sign)
     return tell(p->j, p->input ? NULL : columns, p->input ? columns : NULL, row, sign, p->d);
 }
 
-static err_t tell_row(struct push *p, uint32_t row, int8_t sign)
+static err_t tell_arrival(struct push *p, uint32_t row, int8_t sign)
 {
     struct join *j = p->j;
     bool matched = j->matched[row] > 0;
@@ -335,16 +291,13 @@ static err_t take_row(struct push *p, const struct arrivals *a, uint32_t i, bool
     uint32_t row = p->r->selected[i];
     if (a->how[i] == ARRIVAL_ALONE) return pairing ? ERR_OK : leave_at_once(p, row);
     if (a->how[i] == ARRIVAL_LATE) {
-        if (pairing) return ERR_OK;
-        j->op->late++;
-        if (p->r->chunk) op_count(j->op, TERM_LATE, 1);
-        return ERR_OK;
+        return pairing ? ERR_OK : op_late(j->op, p->r, row, p->d);
     }
     buf_reset(&j->key);
     op_key(&j->key, a->keys, j->p->key_count, row);
     if (j->key.err) return diag_fail(p->d, j->key.err, "a join's key");
     if (pairing) return pair_row(p, row, a->times[i], buf_view(&j->key));
-    err_t e = tell_row(p, row, p->r->signs ? p->r->signs[row] : 1);
+    err_t e = tell_arrival(p, row, p->r->signs ? p->r->signs[row] : 1);
     return e ? e : remember(p, row, a->times[i], buf_view(&j->key));
 }
 
@@ -354,11 +307,12 @@ static err_t join_push(struct op *o, uint32_t input, const struct rows *r, struc
     struct push p = {j, input, r, d};
     struct arrivals a;
     err_t e = look_at(&p, &a);
-    for (uint32_t i = 0; !e && i < r->count; i++) j->matched[r->selected[i]] = 0;
+    j->matched = arena_take(r->b->arena, (r->b->rows + 1) * sizeof(*j->matched));
+    if (!e && !j->matched) e = diag_fail(d, ERR_NO_MEMORY, "a join's rows");
     for (uint32_t i = 0; !e && i < r->count; i++) e = take_row(&p, &a, i, true);
     if (!e) e = settle_pairs(&p);
     for (uint32_t i = 0; !e && i < r->count; i++) e = take_row(&p, &a, i, false);
-    return e ? e : tell_out(j, d);
+    return e ? e : tell_flush(&j->out, d);
 }
 
 /* --- leaving ------------------------------------------------------------------------------------
@@ -384,10 +338,10 @@ static err_t row_leaves(void *ctx, const struct join_row *row, struct slice pack
     if (!told) return ERR_OK;
     struct column *columns =
         j->pairs.columns + (l->input ? j->op->node->inputs[0]->column_count : 0);
-    err_t e = j->out.rows == PAIRS_MAX ? tell_out(j, d) : ERR_OK;
+    struct slice copy;
+    err_t e = tell_copy(&j->out, packed, &copy, d); /* the block goes before it is told */
     if (e) return e;
-    struct slice copy = arena_slice(j->temporary, packed); /* the block goes before it is told */
-    e = copy.at ? packed_take(copy, columns, side->column_count, 0) : ERR_NO_MEMORY;
+    e = packed_take(copy, columns, side->column_count, 0);
     if (e) return diag_fail(d, e, "a row that a join remembers can not be read");
     return tell(j, l->input ? NULL : columns, l->input ? columns : NULL, 0, 1, d);
 }
@@ -419,7 +373,7 @@ static err_t join_advance(struct op *o, int64_t watermark, struct diag *d)
         if (state_first(j->side[input].state) < until)
             e = state_each(j->side[input].state, INT64_MIN, until, block_leaves, &l, d);
     }
-    return e ? e : tell_out(j, d);
+    return e ? e : tell_flush(&j->out, d);
 }
 
 static err_t join_flush(struct op *o, bool end, struct diag *d)
@@ -432,7 +386,7 @@ static err_t join_flush(struct op *o, bool end, struct diag *d)
         bool tells = j->side[input].pads || (input == 0 && j->p->kind == JOIN_ANTI);
         if (tells) e = state_each(j->side[input].state, INT64_MIN, INT64_MAX, block_leaves, &l, d);
     }
-    return e ? e : tell_out(j, d);
+    return e ? e : tell_flush(&j->out, d);
 }
 
 /* --- life ---------------------------------------------------------------------------------------
@@ -474,11 +428,25 @@ static void join_close(struct op *o)
     arena_free(j->temporary);
     mem_give(j->refs);
     mem_give(j->selected);
-    mem_give(j->signs);
-    mem_give(j->matched);
+    tell_done(&j->out);
     buf_done(&j->key);
     mem_give(j);
     o->self = NULL;
+}
+
+/* Made once: what expressions make of it goes into the temporary arena. */
+static err_t new_pairs(struct join *j)
+{
+    const struct plan_node *const *in = j->op->node->inputs;
+    uint32_t width = in[0]->column_count, count = width + in[1]->column_count;
+    const struct type **types = arena_take(j->fixed, (count + 1) * sizeof(*types));
+    if (!types) return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < count; i++)
+        types[i] = i < width ? in[0]->columns[i].type : in[1]->columns[i - width].type;
+    err_t e = batch_init(&j->pairs, types, count, PAIRS_MAX, j->fixed);
+    j->pairs.rows = 0;
+    j->pairs.arena = j->temporary;
+    return e;
 }
 
 static int64_t granule_of(const struct plan_join *p)
@@ -503,14 +471,11 @@ static err_t join_open(struct op *o, struct diag *d)
     j->temporary = arena_new(MAX(o->graph->o.memory_max, MIB(64)));
     j->refs = mem_take(PAIRS_MAX * sizeof(*j->refs));
     j->selected = mem_take(PAIRS_MAX * sizeof(*j->selected));
-    j->signs = mem_take(PAIRS_MAX);
-    j->matched = mem_take(CHUNK_ROWS * sizeof(*j->matched));
-    if (!j->fixed || !j->temporary || !j->refs || !j->selected || !j->signs || !j->matched)
+    if (!j->fixed || !j->temporary || !j->refs || !j->selected)
         return diag_fail(d, ERR_NO_MEMORY, "a join");
     for (uint32_t i = 0; i < PAIRS_MAX; i++) j->selected[i] = i;
-    uint32_t both = o->node->inputs[0]->column_count + o->node->inputs[1]->column_count;
-    err_t e = new_batch(j, &j->pairs, both);
-    if (!e) e = new_batch(j, &j->out, o->node->column_count);
+    err_t e = new_pairs(j);
+    if (!e) e = tell_init(&j->out, o, d);
     if (e) return diag_fail(d, e, "a join");
     for (uint8_t i = 0; !e && i < 2; i++) {
         j->side[i].column_count = o->node->inputs[i]->column_count;

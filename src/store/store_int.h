@@ -28,8 +28,6 @@ struct table;
  * Clustering columns: byte order is the type's own order, each part prefix-free, `descending`
  * inverts the bytes. Partition columns: their binary form, escaped where the length varies. */
 bool key_type_allowed(const struct type *t);
-MUST_CHECK err_t key_put_order(struct buf *out, const struct type *t, struct slice binary,
-                               bool descending);
 void key_put_partition(struct buf *out, const struct type *t, struct slice binary);
 /* The token of CQL's serialised partition key; `scratch` is used for composite keys. */
 MUST_CHECK err_t key_token(const struct slice *binaries, uint32_t count, struct buf *scratch,
