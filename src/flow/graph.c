@@ -40,16 +40,10 @@ static const struct op_kind op_topic = {
 static const struct op_kind op_leaf = {.push = leaf_push};
 
 const struct op_kind *const op_kinds[NODE_KINDS] = {
-    [NODE_ONE] = &op_leaf,
-    [NODE_TOPIC] = &op_topic,
-    [NODE_TABLE] = &op_leaf,
-    [NODE_ROWS] = &op_rows,
-    [NODE_UNNEST] = &op_unnest,
-    [NODE_JOIN] = &op_join,
-    [NODE_LOOKUP] = &op_lookup,
-    [NODE_UNION] = &op_union,
-    [NODE_DISTINCT] = &op_distinct,
-    [NODE_TOP] = &op_top,
+    [NODE_ONE] = &op_leaf,      [NODE_TOPIC] = &op_topic,   [NODE_TABLE] = &op_leaf,
+    [NODE_ROWS] = &op_rows,     [NODE_UNNEST] = &op_unnest, [NODE_JOIN] = &op_join,
+    [NODE_LOOKUP] = &op_lookup, [NODE_UNION] = &op_union,   [NODE_DISTINCT] = &op_distinct,
+    [NODE_TOP] = &op_top,       [NODE_OVER] = &op_over,     [NODE_SORT] = &op_sort,
 };
 
 /* --- making -------------------------------------------------------------------------------------
@@ -357,4 +351,20 @@ void op_key(struct buf *out, const struct column *columns, uint32_t count, uint3
         buf_be(out, valid, 1);
         if (valid) bytes_put(out, column_binary(&columns[i], row, scratch));
     }
+}
+
+err_t op_order_key(struct buf *out, const struct plan_order *order, uint32_t count,
+                   const struct column *columns, uint32_t row)
+{
+    uint8_t scratch[16];
+    err_t e = ERR_OK;
+    buf_reset(out);
+    for (uint32_t i = 0; !e && i < count; i++) {
+        const struct column *c = &columns[order[i].output];
+        bool valid = c->state[row] == VALID_VALUE;
+        buf_char(out, valid == order[i].nulls_first);
+        if (valid)
+            e = key_put_order(out, c->type, column_binary(c, row, scratch), order[i].descending);
+    }
+    return e ? e : out->err;
 }

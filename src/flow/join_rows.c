@@ -109,7 +109,7 @@ static err_t find_block(struct join_side *side, int64_t bucket, struct slice key
 err_t join_side_add(struct join_side *side, int64_t bucket, struct slice key,
                     const struct join_row *row, struct slice packed, struct diag *d)
 {
-    struct block *first, *b;
+    struct block *first = NULL, *b;
     err_t e = find_block(side, bucket, key, 0, true, &first, d);
     if (e) return e;
     b = first;
@@ -135,7 +135,7 @@ err_t join_side_add(struct join_side *side, int64_t bucket, struct slice key,
 /* The last block goes when it is empty; one in the middle waits until it is the last. */
 static err_t drop_empty(struct join_side *side, int64_t bucket, struct slice key, struct diag *d)
 {
-    struct block *first, *b;
+    struct block *first = NULL, *b;
     err_t e = find_block(side, bucket, key, 0, false, &first, d);
     while (!e && first) {
         b = first;

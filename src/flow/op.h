@@ -52,7 +52,8 @@ struct op {
     void *self;
     uint64_t rows_in, rows_out, late; /* of this epoch and all before since the start */
 };
-extern const struct op_kind op_join, op_lookup, op_union, op_distinct, op_top, op_unnest;
+extern const struct op_kind op_join, op_lookup, op_union, op_distinct, op_top, op_unnest, op_sort,
+    op_over;
 extern const struct op_kind *const op_kinds[NODE_KINDS]; /* NULL: not for graphs */
 /* At most CHUNK_ROWS rows a batch, but where rows come of one batch that has more. */
 MUST_CHECK err_t op_emit(struct op *o, const struct rows *r, struct diag *d); /* to who is next */
@@ -93,6 +94,7 @@ struct graph {
     struct event_times times; /* of the epoch's records, where somebody keeps time */
     bool keeps_time;
     struct arena *texts; /* of expressions, for letters: for the graph's life */
+    bool done;           /* bounded: the limit is reached, no more input is needed */
 };
 MUST_CHECK err_t graph_new(const struct graph_options *o, struct graph **out, struct diag *d);
 void graph_free(struct graph *g);
@@ -126,3 +128,6 @@ MUST_CHECK err_t op_eval(struct op *o, const struct expr *e, const struct rows *
                          struct column *out, struct diag *d);
 /* Bytes equal for equal values of these columns; a null is one too. */
 void op_key(struct buf *out, const struct column *columns, uint32_t count, uint32_t row);
+/* Bytes in the rows' order: `columns` are those that the order counts. Resets `out`. */
+MUST_CHECK err_t op_order_key(struct buf *out, const struct plan_order *order, uint32_t count,
+                              const struct column *columns, uint32_t row);

@@ -186,8 +186,8 @@ static err_t pair_row(struct push *p, uint32_t row, int64_t time, struct slice k
 {
     struct join *j = p->j;
     int64_t low, high, times[BUCKETS_AT_ONCE];
-    if (!j->slices) return pair_in_bucket(p, row, 0, key, INT64_MIN, INT64_MAX);
     reach(j, p->input, time, &low, &high);
+    if (!j->slices) return pair_in_bucket(p, row, 0, key, low, high);
     err_t e = ERR_OK;
     int64_t from = bucket_of(j, low), until = high == INT64_MAX ? high : high + 1;
     for (size_t n = BUCKETS_AT_ONCE; !e && n == BUCKETS_AT_ONCE;) {
@@ -275,11 +275,12 @@ static err_t look_at(struct push *p, struct arrivals *a)
         uint32_t row = p->r->selected[i];
         for (uint32_t k = 0; k < j->p->key_count; k++)
             if (a->keys[k].state[row] != VALID_VALUE) a->how[i] = ARRIVAL_ALONE;
-        if (!j->slices) continue;
+        if (!j->slices && !j->p->bounded) continue;
         const struct column *at = time >= 0 ? &p->r->b->columns[time] : NULL;
         if (at && at->state[row] != VALID_VALUE && j->p->bounded) a->how[i] = ARRIVAL_ALONE;
         a->times[i] = at && at->state[row] == VALID_VALUE ? at->i64[row] : o->graph->x.now_ms;
-        if (j->p->bounded && a->how[i] == ARRIVAL_FINE && a->times[i] < o->graph->watermark)
+        if (j->p->bounded && j->slices && a->how[i] == ARRIVAL_FINE &&
+            a->times[i] < o->graph->watermark)
             a->how[i] = ARRIVAL_LATE;
     }
     return e;

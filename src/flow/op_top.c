@@ -153,22 +153,6 @@ static err_t remember_before(struct top *t, struct ranking *k, struct diag *d)
 /* --- taking rows
  * ----------------------------------------------------------------------------------- */
 
-static err_t put_order(struct top *t, const struct rows *r, uint32_t row)
-{
-    uint8_t scratch[16];
-    err_t e = ERR_OK;
-    buf_reset(&t->order);
-    for (uint32_t i = 0; !e && i < t->p->order_count; i++) {
-        const struct plan_order *o = &t->p->order[i];
-        const struct column *c = &r->b->columns[o->output];
-        bool valid = c->state[row] == VALID_VALUE;
-        buf_char(&t->order, valid == o->nulls_first);
-        if (valid)
-            e = key_put_order(&t->order, c->type, column_binary(c, row, scratch), o->descending);
-    }
-    return e ? e : t->order.err;
-}
-
 /* By the order, then by the bytes: of equal rows it does not matter which came first. */
 static int compare(const struct ranked *a, const struct ranked *b)
 {
@@ -247,7 +231,7 @@ static err_t take_row(struct top *t, const struct rows *r, const struct column *
     op_key(&t->key, keys, t->p->key_count, row);
     buf_reset(&t->packed);
     packed_put(&t->packed, r->b->columns, t->width, row);
-    err_t e = put_order(t, r, row);
+    err_t e = op_order_key(&t->order, t->p->order, t->p->order_count, r->b->columns, row);
     if (!e) e = t->key.err ? t->key.err : t->packed.err;
     if (e) return diag_fail(d, e, "the order of a row");
     bool back = r->signs && r->signs[row] < 0;

@@ -239,8 +239,8 @@ MUST_CHECK err_t store_scan_next(struct store_scan *c, uint32_t rows_max, struct
                                  struct diag *d);
 void store_scan_close(struct store_scan *c);
 
-/* A value's order-preserving form, as clustering columns have it: byte order is the type's own order,
- * each form prefix-free; `descending` inverts the bytes. For whoever keeps rows in order. */
+/* A value's order-preserving form, as clustering columns have it: byte order is the type's own
+ * order, each form prefix-free; `descending` inverts the bytes. For whoever keeps rows in order. */
 MUST_CHECK err_t key_put_order(struct buf *out, const struct type *t, struct slice binary,
                                bool descending);
 
