@@ -265,11 +265,11 @@ static err_t check_balance(const struct lane *l, struct diag *d)
                                    n->expired + n->held));
     return diag_why(d,
                     "applied %llu, filtered %llu, deduplicated %llu, late %llu, dead %llu, "
-                    "expired %llu, held %llu",
+                    "expired %llu, held %lld",
                     (unsigned long long)n->applied, (unsigned long long)n->filtered,
                     (unsigned long long)n->deduplicated, (unsigned long long)n->late,
                     (unsigned long long)n->dead, (unsigned long long)n->expired,
-                    (unsigned long long)n->held);
+                    (long long)n->held); /* may shrink */
 }
 
 /* Live: the next epoch has as many rows as can be read and be on disk within twice epoch_ms_live.

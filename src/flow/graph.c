@@ -262,7 +262,7 @@ void op_count(struct op *o, enum ledger_term t, int64_t n)
     count_term(o->graph->counter, t, (uint64_t)n); /* held may shrink: modulo 2^64 */
 }
 
-struct slice op_text(struct op *o, const struct expr *e)
+struct slice op_print(struct op *o, const struct expr *e)
 {
     struct buf b = buf_make(EXPRESSION_TEXT_MAX);
     expr_print(e, &b);

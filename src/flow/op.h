@@ -116,7 +116,7 @@ void graph_forget(struct graph *g);
 
 /* Counts records' fates: only where there is a chunk (see above). */
 void op_count(struct op *o, enum ledger_term t, int64_t n);
-struct slice op_text(struct op *o, const struct expr *e); /* as SQL, for letters; when opening */
+struct slice op_print(struct op *o, const struct expr *e); /* as SQL, for letters; when opening */
 /* The row can not go on: its record becomes a dead letter, or, where it is no record, a letter of
  * its columns. */
 MUST_CHECK err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e,

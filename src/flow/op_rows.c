@@ -27,9 +27,9 @@ static err_t rows_open(struct op *o, struct diag *d)
             arena_take(o->graph->texts, (p->output_count + 1) * sizeof(*self->output_texts));
     if (!self || !self->output_texts)
         return diag_fail(d, ERR_NO_MEMORY, "'%.*s'", SLICE_ARG(o->graph->o.name));
-    if (p->where) self->where_text = op_text(o, p->where);
+    if (p->where) self->where_text = op_print(o, p->where);
     for (uint32_t i = 0; i < p->output_count; i++)
-        self->output_texts[i] = op_text(o, p->outputs[i].value);
+        self->output_texts[i] = op_print(o, p->outputs[i].value);
     return ERR_OK;
 }
 

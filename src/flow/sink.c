@@ -128,7 +128,7 @@ static err_t table_open(struct lane *l, struct diag *d)
         s->roles[i] = role_of(p->into, root->columns[i].name);
         s->texts[i] = root->columns[i].name;
         if (s->roles[i] && root->kind == NODE_ROWS)
-            s->texts[i] = op_text(&l->graph->ops[root->id], root->rows.outputs[i].value);
+            s->texts[i] = op_print(&l->graph->ops[root->id], root->rows.outputs[i].value);
     }
     return root->changes ? net_new(root, lane_share(l) / 2, &s->net, d) : ERR_OK;
 }
