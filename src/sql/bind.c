@@ -1,4 +1,4 @@
-/* The binder's ground: mistakes, relations, names, inputs. */
+/* The binder's ground: mistakes, memory, nodes, attributes, expressions over them. */
 #include "sql/bind.h"
 #include <stdio.h>
 
@@ -47,6 +47,17 @@ void *bind_take(struct binder *b, size_t size)
     return memory;
 }
 
+void *bind_room(struct binder *b, void *items, uint32_t count, uint32_t *cap, size_t size)
+{
+    if (count < *cap || b->err) return b->err ? NULL : items;
+    uint32_t more = MAX(*cap * 2, 8u);
+    void *grown = bind_take(b, more * size);
+    if (!grown) return NULL;
+    if (count) memcpy(grown, items, count * size);
+    *cap = more;
+    return grown;
+}
+
 struct expr *bind_node(struct binder *b, enum expr_kind kind, const struct tree *t,
                        const struct type *type, uint32_t arg_count)
 {
@@ -67,216 +78,181 @@ const char *bind_type_name(const struct binder *b, const struct type *t)
     return text ? text : "?";
 }
 
-/* --- relations ----------------------------------------------------------------------------------
+/* --- nodes --------------------------------------------------------------------------------------
  */
 
-const struct sql_relation *bind_relation(struct binder *b, struct sql_name name, struct slice place)
+static struct logic *logic_of(struct binder *b, enum node_kind kind, uint32_t in_count,
+                              struct slice text)
 {
-    const struct sql_relation *r = b->catalog->find(b->catalog->ctx, name.keyspace, name.name);
-    if (r) return r;
-    const char *names[512];
-    size_t count =
-        b->catalog->names ? b->catalog->names(b->catalog->ctx, names, COUNT_OF(names)) : 0;
-    char full[600];
-    snprintf(full, sizeof(full), "%.*s%s%.*s", SLICE_ARG(name.keyspace),
-             name.keyspace.at ? "." : "", SLICE_ARG(name.name));
-    bind_fail(b, place, name.keyspace.at ? ERR_UNKNOWN_TABLE : ERR_UNKNOWN_NAME,
-              name.keyspace.at ? "there is no table %s" : "there is no topic or table %s", full);
-    const char *near = nearest_word(slice_of(full), names, count);
-    if (near) bind_hint(b, "did you mean %s?", near);
-    return NULL;
+    if (b->node_count >= BIND_NODES_MAX)
+        bind_fail(b, text, ERR_TOO_BIG, "the query has more than %d steps", BIND_NODES_MAX);
+    struct logic *l = bind_take(b, sizeof(*l));
+    struct logic **ins = l && in_count ? bind_take(b, in_count * sizeof(struct logic *)) : NULL;
+    if (b->err) return NULL;
+    b->node_count++;
+    l->node.kind = kind;
+    l->node.text = text;
+    l->ins = ins;
+    l->in_count = in_count;
+    l->time = NO_ATTR;
+    l->passes = kind != NODE_TOPIC && kind != NODE_TABLE && kind != NODE_ONE && kind != NODE_ROWS &&
+                kind != NODE_GROUP && kind != NODE_UNION && kind != NODE_TRANSFORM;
+    return l;
 }
 
-int64_t relation_column(const struct sql_relation *r, struct slice name)
+struct logic *logic_new(struct binder *b, enum node_kind kind, struct logic *in, struct slice text)
 {
-    for (uint32_t i = 0; i < r->column_count; i++)
-        if (slice_equal(r->columns[i].name, name)) return i;
-    return -1;
-}
-
-void bind_unknown_column(struct binder *b, struct slice place, const struct sql_relation *r,
-                         struct slice name)
-{
-    const char *kind = r->kind == RELATION_TOPIC ? "topic" : "table";
-    bind_fail(b, place, ERR_UNKNOWN_COLUMN, "%s %.*s%s%.*s has no column '%.*s'", kind,
-              SLICE_ARG(r->keyspace), r->keyspace.len ? "." : "", SLICE_ARG(r->name),
-              SLICE_ARG(name));
-    const char **names = arena_take(b->arena, MAX(r->column_count, 1u) * sizeof(*names));
-    if (!names) return;
-    for (uint32_t i = 0; i < r->column_count; i++) {
-        names[i] = arena_text(b->arena, r->columns[i].name);
-        if (!names[i]) return;
+    struct logic *l = logic_of(b, kind, in ? 1 : 0, text);
+    if (l && in) {
+        l->ins[0] = in;
+        l->time = in->time;
+        l->one_row = in->one_row;
     }
-    const char *near = nearest_word(name, names, r->column_count);
-    if (near) {
-        bind_hint(b, "did you mean '%s'?", near);
-        return;
-    }
-    struct buf list = buf_make(160);
-    for (uint32_t i = 0; i < r->column_count && !list.err; i++)
-        buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
-    if (!list.err) bind_hint(b, "its columns are %s", buf_cstr(&list));
-    buf_done(&list);
+    return l;
 }
 
-/* --- inputs -------------------------------------------------------------------------------------
+struct logic *logic_join(struct binder *b, enum node_kind kind, struct logic *left,
+                         struct logic *right, struct slice text)
+{
+    struct logic *l = left && right ? logic_of(b, kind, 2, text) : NULL;
+    if (!l) return NULL;
+    l->ins[0] = left;
+    l->ins[1] = right;
+    return l;
+}
+
+uint32_t attr_new(struct binder *b, struct logic *owner, struct slice name, const struct type *type)
+{
+    if (b->attr_count >= BIND_ATTRS_MAX)
+        bind_fail(b, name, ERR_TOO_BIG, "the query has more than %d columns", BIND_ATTRS_MAX);
+    b->attrs = bind_room(b, b->attrs, b->attr_count, &b->attr_cap, sizeof(*b->attrs));
+    owner->attrs =
+        bind_room(b, owner->attrs, owner->attr_count, &owner->attr_cap, sizeof(*owner->attrs));
+    if (b->err) return NO_ATTR;
+    b->attrs[b->attr_count] = (struct attr){.name = name, .type = type, .owner = owner};
+    owner->attrs[owner->attr_count++] = b->attr_count;
+    return b->attr_count++;
+}
+
+struct logic *logic_shown(struct logic *l)
+{
+    while (l->passes && l->node.kind != NODE_JOIN && l->in_count == 1) l = l->ins[0];
+    return l;
+}
+
+uint32_t rows_add(struct binder *b, struct logic *rows, struct slice name, struct expr *value)
+{
+    struct plan_rows *r = &rows->node.rows;
+    struct plan_output *all = value ? bind_take(b, (r->output_count + 1) * sizeof(*all)) : NULL;
+    if (!all) return NO_ATTR;
+    if (r->output_count) memcpy(all, r->outputs, r->output_count * sizeof(*all));
+    all[r->output_count++] = (struct plan_output){name, value->type, value};
+    r->outputs = all;
+    return attr_new(b, rows, name, value->type);
+}
+
+struct expr *attr_expr(struct binder *b, uint32_t attr, struct slice text)
+{
+    if (b->err || attr == NO_ATTR) return NULL;
+    struct expr *e = bind_node(b, EXPR_INPUT, &(struct tree){.text = text}, b->attrs[attr].type, 0);
+    if (e) e->input = attr;
+    return e;
+}
+
+bool logic_gives(const struct binder *b, const struct logic *l, uint32_t attr)
+{
+    if (b->attrs[attr].owner == l) return true;
+    bool left_only = l->node.kind == NODE_JOIN &&
+                     (l->node.join.kind == JOIN_SEMI || l->node.join.kind == JOIN_ANTI);
+    for (uint32_t i = 0; l->passes && i < (left_only ? 1 : l->in_count); i++)
+        if (logic_gives(b, l->ins[i], attr)) return true;
+    return false;
+}
+
+/* --- expressions over attributes ----------------------------------------------------------------
  */
 
-static bool same_steps(const struct json_want *a, const struct json_want *b)
+bool expr_is_attr(const struct expr *e, uint32_t *attr)
 {
-    if (a->step_count != b->step_count || a->cast != b->cast) return false;
-    for (uint32_t i = 0; i < a->step_count; i++) {
-        const struct json_step *x = &a->steps[i], *y = &b->steps[i];
-        if ((x->name.at != NULL) != (y->name.at != NULL)) return false;
-        if (x->name.at ? !slice_equal(x->name, y->name) : x->index != y->index) return false;
-    }
+    if (!e || e->kind != EXPR_INPUT) return false;
+    *attr = e->input;
     return true;
 }
 
-/* One input a (path, type, cast): asked for twice, decoded once. */
-struct expr *bind_input(struct binder *b, const struct tree *t, const struct plan_input *wanted)
+bool expr_reads_only(const struct binder *b, const struct expr *e, const struct logic *l)
 {
-    uint32_t at = 0;
-    for (; at < b->input_count; at++) {
-        const struct plan_input *have = &b->inputs[at];
-        if (have->kind == wanted->kind && have->column == wanted->column &&
-            type_equal(have->type, wanted->type) && same_steps(&have->path, &wanted->path))
-            break;
-    }
-    if (at == b->input_count) {
-        if (at == b->input_cap) {
-            uint32_t cap = MAX(b->input_cap * 2, 8u);
-            struct plan_input *more = bind_take(b, cap * sizeof(*more));
-            if (!more) return NULL;
-            if (at) memcpy(more, b->inputs, at * sizeof(*more));
-            b->inputs = more;
-            b->input_cap = cap;
-        }
-        b->inputs[b->input_count++] = *wanted;
-    }
-    struct expr *e = bind_node(b, EXPR_INPUT, t, wanted->type, 0);
-    if (e) e->input = at;
-    return e;
+    if (e->kind == EXPR_INPUT) return logic_gives(b, l, e->input);
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!expr_reads_only(b, e->args[i], l)) return false;
+    return true;
 }
 
-static struct expr *column_input(struct binder *b, const struct tree *t, uint32_t index)
+bool expr_reads(const struct expr *e)
 {
-    const struct sql_column *c = &b->from->columns[index];
-    struct plan_input in = {
-        .kind = INPUT_COLUMN, .column = index, .type = c->type, .text = t->text};
-    return bind_input(b, t, &in);
+    bool any = e->kind == EXPR_INPUT;
+    for (uint32_t i = 0; i < e->count; i++) any = any || expr_reads(e->args[i]);
+    return any;
 }
 
-/* What a record carries beside its value. */
-static struct expr *metadata(struct binder *b, const struct tree *t, struct slice name)
+struct expr *expr_replaced(struct binder *b, const struct expr *e, struct expr *const *by)
 {
-    static const struct {
-        const char *name;
-        enum input_kind kind;
-        enum type_kind type;
-    } columns[] = {{"_key", INPUT_KEY, TYPE_TEXT},
-                   {"_value", INPUT_VALUE, TYPE_JSON},
-                   {"_timestamp", INPUT_TIMESTAMP, TYPE_TIMESTAMP},
-                   {"_offset", INPUT_OFFSET, TYPE_BIGINT},
-                   {"_partition", INPUT_PARTITION, TYPE_INT},
-                   {"_topic", INPUT_TOPIC, TYPE_TEXT}};
-    for (size_t i = 0; i < COUNT_OF(columns); i++) {
-        if (!slice_is(name, columns[i].name)) continue;
-        struct plan_input in = {
-            .kind = columns[i].kind, .type = type_of(columns[i].type), .text = t->text};
-        return bind_input(b, t, &in);
-    }
-    return NULL;
+    if (e->kind == EXPR_INPUT && by[e->input]) return by[e->input];
+    struct expr *copy = bind_take(b, sizeof(*copy));
+    if (!copy) return NULL;
+    *copy = *e;
+    if (e->count == 0) return copy;
+    copy->args = bind_take(b, e->count * sizeof(const struct expr *));
+    for (uint32_t i = 0; !b->err && i < e->count; i++)
+        copy->args[i] = expr_replaced(b, e->args[i], by);
+    return b->err ? NULL : copy;
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
-
-static struct expr *open_path(struct binder *b, const struct tree *t, const struct json_step *steps,
-                              uint32_t count)
+/* What several conditions said, one text. */
+static struct slice joined_text(struct binder *b, struct expr *const *list, uint32_t count)
 {
-    struct expr *e = bind_node(b, EXPR_PATH, t, NULL, 0);
-    if (!e) return NULL;
-    e->steps = steps;
-    e->step_count = count;
-    return e;
-}
-
-/* The declared type at the end of the steps; NULL: below it nothing is declared. *bad: no such. */
-static const struct type *declared_type(const struct type *type, const struct json_step *steps,
-                                        uint32_t count, bool *bad)
-{
+    struct buf text = buf_make(KIB(64));
     for (uint32_t i = 0; i < count; i++) {
-        if (type->kind == TYPE_JSON) return NULL;
-        const struct type *next = NULL;
-        for (uint16_t f = 0; type->kind == TYPE_STRUCT && steps[i].name.at && f < type->count; f++)
-            if (slice_equal(type->names[f], steps[i].name)) next = type->items[f];
-        if (type->kind == TYPE_LIST && !steps[i].name.at) next = type->items[0];
-        if (!next) {
-            *bad = true;
-            return NULL;
+        buf_text(&text, i ? " AND " : "");
+        bool either = list[i]->kind == EXPR_OR;
+        buf_text(&text, either ? "(" : "");
+        buf_slice(&text, list[i]->text);
+        buf_text(&text, either ? ")" : "");
+    }
+    struct slice made = text.err ? list[0]->text : arena_slice(b->arena, buf_view(&text));
+    buf_done(&text);
+    return made.at ? made : list[0]->text;
+}
+
+struct expr *expr_all(struct binder *b, struct expr *const *list, uint32_t count)
+{
+    if (count <= 1) return count ? list[0] : NULL;
+    struct tree place = {.text = joined_text(b, list, count)};
+    struct expr *e = bind_node(b, EXPR_AND, &place, type_of(TYPE_BOOLEAN), count);
+    for (uint32_t i = 0; e && i < count; i++) {
+        e->args[i] = list[i];
+        e->deterministic = e->deterministic && list[i]->deterministic;
+    }
+    return e;
+}
+
+void expr_split(struct binder *b, struct expr *e, struct expr ***list, uint32_t *count)
+{
+    *list = NULL;
+    *count = 0;
+    if (!e || b->err) return;
+    if (e->kind != EXPR_AND) {
+        *list = bind_take(b, sizeof(struct expr *));
+        if (*list) (*list)[(*count)++] = e;
+        return;
+    }
+    uint32_t cap = 0;
+    for (uint32_t i = 0; i < e->count && !b->err; i++) {
+        struct expr **inner;
+        uint32_t n;
+        expr_split(b, (struct expr *)(uintptr_t)e->args[i], &inner, &n);
+        for (uint32_t k = 0; k < n && !b->err; k++) {
+            *list = bind_room(b, *list, *count, &cap, sizeof(struct expr *));
+            if (*list) (*list)[(*count)++] = inner[k];
         }
-        type = next;
     }
-    return type->kind == TYPE_JSON ? NULL : type;
-}
-
-/* A declared column of a topic, or something inside one. */
-static struct expr *declared_path(struct binder *b, const struct tree *t,
-                                  const struct json_step *steps, uint32_t count, uint32_t column)
-{
-    bool bad = false;
-    const struct type *type =
-        declared_type(b->from->columns[column].type, steps + 1, count - 1, &bad);
-    if (bad) {
-        bind_fail(b, t->text, ERR_UNKNOWN_COLUMN, "%.*s: column %.*s is declared as %s",
-                  SLICE_ARG(t->text), SLICE_ARG(steps[0].name),
-                  bind_type_name(b, b->from->columns[column].type));
-        return NULL;
-    }
-    if (!type) return open_path(b, t, steps, count);
-    struct plan_input in = {.kind = INPUT_PATH,
-                            .path = {.steps = steps, .step_count = count, .type = type},
-                            .type = type,
-                            .text = t->text};
-    return bind_input(b, t, &in);
-}
-
-/* t.column: the relation's name or alias in front is left away. */
-static void strip_relation(const struct binder *b, const struct json_step **steps, uint32_t *count)
-{
-    struct slice first = (*steps)[0].name;
-    if (*count < 2 || !(*steps)[1].name.at) return;
-    bool named = b->alias.at ? slice_equal(first, b->alias) : slice_equal(first, b->from->name);
-    if (!named || relation_column(b->from, first) >= 0) return;
-    (*steps)++;
-    (*count)--;
-}
-
-struct expr *bind_name(struct binder *b, const struct tree *t)
-{
-    const struct json_step *steps = t->steps;
-    uint32_t count = t->step_count;
-    if (b->err) return NULL;
-    if (!b->from) {
-        bind_fail(b, t->text, ERR_UNKNOWN_COLUMN, "there is no FROM to take %.*s from",
-                  SLICE_ARG(t->text));
-        bind_hint(b, "a text stands in single quotes");
-        return NULL;
-    }
-    strip_relation(b, &steps, &count);
-    bool topic = b->from->kind == RELATION_TOPIC;
-    struct expr *meta = topic && count == 1 ? metadata(b, t, steps[0].name) : NULL;
-    if (meta || b->err) return meta;
-    int64_t column = relation_column(b->from, steps[0].name);
-    if (column >= 0 && topic) return declared_path(b, t, steps, count, (uint32_t)column);
-    if (column >= 0) {
-        if (count == 1) return column_input(b, t, (uint32_t)column);
-        bind_fail(b, t->text, ERR_UNSUPPORTED,
-                  "fields and elements of a table's column: not available in this version");
-        return NULL;
-    }
-    if (topic && b->from->open) return open_path(b, t, steps, count);
-    bind_unknown_column(b, t->text, b->from, steps[0].name);
-    return NULL;
 }

@@ -1,135 +1,6 @@
 /* Calls: which row of functions.def, and what its arguments become. */
 #include "sql/bind.h"
 
-/* --- aggregates ---------------------------------------------------------------------------------
- */
-
-bool tree_is_aggregate(const struct tree *t)
-{
-    const struct function *fn = t->kind == TREE_CALL ? function_find(t->value, 0) : NULL;
-    return fn && (fn->flags & FN_AGGREGATE);
-}
-
-bool tree_has_aggregate(const struct tree *t)
-{
-    if (!t) return false;
-    if (tree_is_aggregate(t)) return true;
-    for (uint32_t i = 0; i < t->count; i++)
-        if (tree_has_aggregate(t->args[i])) return true;
-    return false;
-}
-
-/* What an aggregate works on: sums in bigint or double, so that nobody else has to know numbers. */
-static struct expr *aggregate_value(struct binder *b, const struct tree *t, struct slice name)
-{
-    struct expr *v = bind_expr(b, t->args[0]);
-    if (!v) return NULL;
-    bool sum = slice_is(name, "sum"), avg = slice_is(name, "avg");
-    if (sum || avg) {
-        const struct type *type = v->type && v->type->kind != TYPE_JSON ? v->type : NULL;
-        if (type && !type_counts(type)) {
-            bool later = type_is_number(type);
-            bind_fail(b, t->text, later ? ERR_UNSUPPORTED : ERR_TYPE, "%.*s of %s%s",
-                      SLICE_ARG(name), bind_type_name(b, type),
-                      later ? ": not available in this version" : " has no meaning");
-            return NULL;
-        }
-        bool whole = sum && type && type_is_integer(type);
-        return bind_widen(b, v, type_of(whole ? TYPE_BIGINT : TYPE_DOUBLE));
-    }
-    bool extreme = slice_is(name, "min") || slice_is(name, "max");
-    if (extreme && (!v->type || v->type->kind == TYPE_JSON || type_is_nested(v->type))) {
-        bind_fail(b, t->text, ERR_TYPE, "%.*s: the values' type has no order", SLICE_ARG(t->text));
-        bind_hint(b, "write %.*s(CAST(%.*s AS type))", SLICE_ARG(name),
-                  SLICE_ARG(t->args[0]->text));
-        return NULL;
-    }
-    return bind_settle(b, v);
-}
-
-static bool aggregate_kind(const struct tree *t, struct slice name, struct plan_aggregate *out)
-{
-    if (slice_is(name, "count"))
-        out->kind = t->distinct ? AGG_COUNT_DISTINCT : AGG_COUNT;
-    else if (slice_is(name, "sum"))
-        out->kind = AGG_SUM;
-    else if (slice_is(name, "min"))
-        out->kind = AGG_MIN;
-    else if (slice_is(name, "max"))
-        out->kind = AGG_MAX;
-    else
-        out->kind = AGG_AVG;
-    bool extreme = out->kind == AGG_MIN || out->kind == AGG_MAX; /* DISTINCT changes nothing */
-    return !t->distinct || out->kind == AGG_COUNT_DISTINCT || extreme;
-}
-
-static bool aggregate_make(struct binder *b, const struct tree *t, struct plan_aggregate *out)
-{
-    struct slice name = t->value;
-    bool star = t->count == 1 && t->args[0]->kind == TREE_STAR;
-    if (t->count != 1 || (star && (!slice_is(name, "count") || t->distinct))) {
-        bind_fail(b, t->text, ERR_TYPE, "%.*s takes one value", SLICE_ARG(name));
-        return false;
-    }
-    if (!aggregate_kind(t, name, out)) {
-        bind_fail(b, t->text, ERR_UNSUPPORTED, "%.*s(DISTINCT …): not available in this version",
-                  SLICE_ARG(name));
-        return false;
-    }
-    struct group *group = b->group;
-    b->group = NULL; /* inside, names are columns again */
-    const char *outside = b->no_aggregates;
-    b->no_aggregates = "an aggregate";
-    if (!star) out->value = aggregate_value(b, t, name);
-    b->no_aggregates = outside;
-    b->group = group;
-    if (b->err) return false;
-    switch (out->kind) {
-    case AGG_COUNT:
-    case AGG_COUNT_DISTINCT: out->type = type_of(TYPE_BIGINT); break;
-    case AGG_AVG: out->type = type_of(TYPE_DOUBLE); break;
-    default: out->type = out->value->type;
-    }
-    return true;
-}
-
-static struct expr *bind_aggregate(struct binder *b, const struct tree *t)
-{
-    if (!b->group || b->no_aggregates) {
-        bind_fail(b, t->text, ERR_SYNTAX, "aggregates can't stand in %s",
-                  b->no_aggregates ? b->no_aggregates : "this place");
-        if (b->no_aggregates && strcmp(b->no_aggregates, "WHERE") == 0)
-            bind_hint(b, "write it in HAVING");
-        return NULL;
-    }
-    struct group *g = b->group;
-    uint32_t at = 0;
-    while (at < g->aggregate_count && !tree_equal(g->aggregate_trees[at], t)) at++;
-    if (at == g->aggregate_count) {
-        struct plan_aggregate made = {0};
-        if (!aggregate_make(b, t, &made)) return NULL;
-        if (at == g->aggregate_cap) {
-            uint32_t cap = MAX(g->aggregate_cap * 2, 4u);
-            struct plan_aggregate *more = bind_take(b, cap * sizeof(*more));
-            const struct tree **trees = bind_take(b, cap * sizeof(const struct tree *));
-            if (!more || !trees) return NULL;
-            if (at) {
-                memcpy(more, g->aggregates, at * sizeof(*more));
-                memcpy(trees, g->aggregate_trees, at * sizeof(const struct tree *));
-            }
-            g->aggregates = more;
-            g->aggregate_trees = trees;
-            g->aggregate_cap = cap;
-        }
-        g->aggregates[at] = made;
-        g->aggregate_trees[at] = t;
-        g->aggregate_count++;
-    }
-    struct expr *e = bind_node(b, EXPR_INPUT, t, g->aggregates[at].type, 0);
-    if (e) e->input = g->key_count + at;
-    return e;
-}
-
 /* --- special forms ------------------------------------------------------------------------------
  */
 
@@ -193,7 +64,7 @@ static struct expr *bind_special(struct binder *b, const struct tree *t, const s
  */
 
 /* The letter for the i-th argument; 0: there is no such. */
-static char letter_at(const char *args, uint32_t i)
+char bind_letter_at(const char *args, uint32_t i)
 {
     char last = 0;
     for (const char *a = args; *a; a++) {
@@ -205,11 +76,11 @@ static char letter_at(const char *args, uint32_t i)
     return 0;
 }
 
-static bool count_fits(const char *args, uint32_t count)
+bool bind_count_fits(const char *args, uint32_t count)
 {
     uint32_t least = 0;
     for (const char *a = args; *a && *a != '|'; a++) least += *a != '*';
-    return count >= least && (count == 0 || letter_at(args, count - 1) != 0);
+    return count >= least && (count == 0 || bind_letter_at(args, count - 1) != 0);
 }
 
 static bool suits(const struct expr *e, char letter)
@@ -234,13 +105,13 @@ static bool suits(const struct expr *e, char letter)
 
 static bool all_suit(const struct function *fn, struct expr *const *args, uint32_t count)
 {
-    if (!count_fits(fn->args, count)) return false;
+    if (!bind_count_fits(fn->args, count)) return false;
     for (uint32_t i = 0; i < count; i++)
-        if (!suits(args[i], letter_at(fn->args, i))) return false;
+        if (!suits(args[i], bind_letter_at(fn->args, i))) return false;
     return true;
 }
 
-static void print_letters(const char *args, struct buf *out)
+void bind_print_letters(const char *args, struct buf *out)
 {
     for (const char *a = args; *a; a++) {
         if (*a == '|')
@@ -263,7 +134,7 @@ static void no_row(struct binder *b, const struct tree *t, struct expr *const *a
     const struct function *fn;
     for (size_t i = 0; (fn = function_find(t->value, i)); i++) {
         buf_printf(&want, "%s%s(", i ? " or " : "", fn->name);
-        print_letters(fn->args, &want);
+        bind_print_letters(fn->args, &want);
         buf_char(&want, ')');
     }
     bind_fail(b, t->text, ERR_TYPE, "%.*s does not take (%s)", SLICE_ARG(t->value),
@@ -285,7 +156,7 @@ static void no_function(struct binder *b, const struct tree *t)
 /* --- arguments ----------------------------------------------------------------------------------
  */
 
-static const struct type *type_of_letter(char letter)
+const struct type *bind_letter_type(char letter)
 {
     switch (letter) {
     case 'i': return type_of(TYPE_BIGINT);
@@ -310,7 +181,7 @@ static const struct type *shared_type(struct binder *b, const struct tree *t,
     struct expr **list = bind_take(b, MAX(t->count, 1u) * sizeof(*list));
     uint32_t n = 0;
     for (uint32_t i = 0; list && i < t->count; i++)
-        if (letter_at(fn->args, i) == letter) list[n++] = args[i];
+        if (bind_letter_at(fn->args, i) == letter) list[n++] = args[i];
     const struct type *type = list ? bind_common(b, list, n, t) : NULL;
     if (b->err) return NULL;
     if (letter == 'n' && (!type || type->kind == TYPE_JSON)) return type_of(TYPE_DOUBLE);
@@ -332,7 +203,7 @@ static struct expr *argument(struct binder *b, const struct function *fn, struct
         if (e->type && type_is_text(e->type))
             return bind_coerce(b, e, type_of(TYPE_TEXT), fn->name);
         return bind_cast(b, &(struct tree){.text = e->text}, e, type_of(TYPE_TEXT), false);
-    default: return bind_coerce(b, e, type_of_letter(letter), fn->name);
+    default: return bind_coerce(b, e, bind_letter_type(letter), fn->name);
     }
 }
 
@@ -357,12 +228,12 @@ static struct expr *call_row(struct binder *b, const struct tree *t, const struc
     if (b->err) return NULL;
     bool own = fn->result[0] == 'n' || fn->result[0] == 'A';
     struct expr *e =
-        bind_node(b, EXPR_CALL, t, own ? shared : type_of_letter(fn->result[0]), t->count);
+        bind_node(b, EXPR_CALL, t, own ? shared : bind_letter_type(fn->result[0]), t->count);
     if (!e) return NULL;
     e->fn = fn;
     e->deterministic = !(fn->flags & FN_FRESH);
     for (uint32_t i = 0; i < t->count && !b->err; i++) {
-        e->args[i] = argument(b, fn, args[i], letter_at(fn->args, i), shared);
+        e->args[i] = argument(b, fn, args[i], bind_letter_at(fn->args, i), shared);
         if (e->args[i]) e->deterministic = e->deterministic && e->args[i]->deterministic;
     }
     if (b->err) return NULL;
@@ -374,8 +245,25 @@ static struct expr *call_row(struct binder *b, const struct tree *t, const struc
     return bind_fold(b, e);
 }
 
+struct expr *bind_builtin(struct binder *b, const char *name, struct slice text,
+                          struct expr *const *args, uint32_t count)
+{
+    struct tree *t = bind_take(b, sizeof(*t));
+    struct expr **copy = bind_take(b, MAX(count, 1u) * sizeof(*copy));
+    if (!t || !copy) return NULL;
+    *t = (struct tree){
+        .kind = TREE_CALL, .text = text, .value = slice_of(name), .count = count, .depth = 1};
+    const struct function *fn;
+    for (uint32_t i = 0; i < count; i++) copy[i] = args[i];
+    for (size_t i = 0; (fn = function_find(t->value, i)); i++)
+        if (all_suit(fn, copy, count)) return call_row(b, t, fn, copy);
+    INVARIANT(!"the row is there");
+    return NULL;
+}
+
 struct expr *bind_call(struct binder *b, const struct tree *t)
 {
+    if (tree_is_aggregate(t)) return bind_aggregate(b, t);
     struct tree renamed = *t;
     if (slice_is(t->value, "now")) renamed.value = slice_of(b->dialect->now);
     const struct function *fn = function_find(renamed.value, 0);
@@ -383,7 +271,6 @@ struct expr *bind_call(struct binder *b, const struct tree *t)
         no_function(b, t);
         return NULL;
     }
-    if (fn->flags & FN_AGGREGATE) return bind_aggregate(b, t);
     if (t->distinct || (t->count > 0 && t->args[0]->kind == TREE_STAR)) {
         bind_fail(b, t->text, ERR_SYNTAX, "%s is no aggregate: it takes neither DISTINCT nor *",
                   fn->name);

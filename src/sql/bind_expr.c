@@ -37,11 +37,6 @@ static struct expr *bind_logic(struct binder *b, const struct tree *t, enum expr
 /* --- comparing ----------------------------------------------------------------------------------
  */
 
-static bool ordered(const struct type *t)
-{
-    return !type_is_nested(t) && t->kind != TYPE_DURATION && t->kind != TYPE_JSON;
-}
-
 /* The type to compare in, or the mistake. */
 static const struct type *compare_type(struct binder *b, const struct tree *t, enum tree_op op,
                                        struct expr *const *sides, uint32_t count)
@@ -58,7 +53,7 @@ static const struct type *compare_type(struct binder *b, const struct tree *t, e
         return NULL;
     }
     bool equality = op == OP_EQ || op == OP_NE || op == OP_DISTINCT;
-    if (ordered(type) || (equality && type->kind != TYPE_DURATION)) return type;
+    if (type_ordered(type) || (equality && type->kind != TYPE_DURATION)) return type;
     bind_fail(b, t->text, ERR_TYPE, "%s has no order", bind_type_name(b, type));
     return NULL;
 }
@@ -74,6 +69,12 @@ static struct expr *compare(struct binder *b, const struct tree *t, enum tree_op
     e->op = op;
     for (int i = 0; i < 2; i++) e->args[i] = bind_widen(b, sides[i], type);
     return finish(b, e);
+}
+
+struct expr *bind_equal(struct binder *b, const struct tree *t, struct expr *left,
+                        struct expr *right)
+{
+    return compare(b, t, OP_EQ, left, right);
 }
 
 struct expr *bind_compare(struct binder *b, const struct tree *t, enum tree_op op,
@@ -260,19 +261,32 @@ static struct expr *bind_case(struct binder *b, const struct tree *t)
 /* --- any ----------------------------------------------------------------------------------------
  */
 
-/* After GROUP BY: a key by its place, or the mistake for a name that is none. */
-static struct expr *grouped(struct binder *b, const struct tree *t)
+/* A name after GROUP BY: a key, or a column of the group's window. */
+static struct expr *grouped_name(struct binder *b, const struct tree *t)
 {
-    for (uint32_t i = 0; i < b->group->key_count; i++) {
-        if (!tree_equal(t, b->group->keys[i])) continue;
-        struct expr *e = bind_node(b, EXPR_INPUT, t, b->group->key_exprs[i]->type, 0);
-        if (e) e->input = i;
-        return e;
-    }
-    if (t->kind != TREE_NAME) return NULL;
+    struct group *g = b->group;
+    b->group = NULL; /* here it is a column of what is grouped */
+    struct expr *e = bind_expr(b, t);
+    b->group = g;
+    uint32_t attr;
+    if (b->err) return NULL;
+    for (int i = 0; g->windowed && expr_is_attr(e, &attr) && i < 3; i++)
+        if (g->window_attrs[i] == attr) return e;
+    for (uint32_t i = 0; i < g->key_count; i++)
+        if (expr_same_name(g->raw_keys[i], e)) return attr_expr(b, g->key_attrs[i], t->text);
     bind_fail(b, t->text, ERR_SYNTAX, "%.*s is neither in GROUP BY nor inside an aggregate",
               SLICE_ARG(t->text));
     return NULL;
+}
+
+/* After GROUP BY: a key, or the mistake for a name that is none. */
+static struct expr *grouped(struct binder *b, const struct tree *t)
+{
+    for (uint32_t i = 0; i < b->group->key_count; i++)
+        if (tree_equal(t, b->group->keys[i])) return attr_expr(b, b->group->key_attrs[i], t->text);
+    struct expr *part = bind_window_part(b, t);
+    if (part || b->err) return part;
+    return t->kind == TREE_NAME ? grouped_name(b, t) : NULL;
 }
 
 static struct expr *refuse(struct binder *b, const struct tree *t)

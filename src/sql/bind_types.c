@@ -13,6 +13,11 @@ bool type_counts(const struct type *t)
            t->kind == TYPE_DOUBLE;
 }
 
+bool type_ordered(const struct type *t)
+{
+    return t->kind != TYPE_JSON && t->kind != TYPE_DURATION && !type_is_nested(t);
+}
+
 bool type_widens(const struct type *from, const struct type *to)
 {
     static const struct {
@@ -130,19 +135,6 @@ static struct expr *literal_as(struct binder *b, struct expr *e, const struct ty
 /* --- deciding -----------------------------------------------------------------------------------
  */
 
-static struct expr *path_input(struct binder *b, struct expr *e, const struct type *type, bool cast)
-{
-    struct tree place = {.text = e->text};
-    struct plan_input in = {.kind = INPUT_PATH,
-                            .path = {.steps = e->steps,
-                                     .step_count = e->step_count,
-                                     .type = type,
-                                     .cast = cast && type->kind != TYPE_JSON},
-                            .type = type,
-                            .text = e->text};
-    return bind_input(b, &place, &in);
-}
-
 /* Gives what is not decided its type; results of branches follow. */
 static struct expr *decide(struct binder *b, struct expr *e, const struct type *type, bool cast)
 {
@@ -150,7 +142,7 @@ static struct expr *decide(struct binder *b, struct expr *e, const struct type *
     if (e->type)
         return cast ? bind_cast(b, &(struct tree){.text = e->text}, e, type, false)
                     : bind_coerce(b, e, type, "the branch");
-    if (e->kind == EXPR_PATH) return path_input(b, e, type, cast);
+    if (e->kind == EXPR_PATH) return bind_path(b, e, type, cast);
     if (e->kind == EXPR_LITERAL) {
         struct value null = value_null(type);
         return bind_constant(b, e->tree, &null);
@@ -178,6 +170,13 @@ static struct expr *cast_node(struct binder *b, struct expr *e, const struct typ
     return c;
 }
 
+struct expr *bind_strictly(struct binder *b, struct expr *json, const struct type *type)
+{
+    struct expr *c = json ? cast_node(b, json, type) : NULL;
+    if (c) c->negated = true;
+    return bind_fold(b, c);
+}
+
 struct expr *bind_coerce(struct binder *b, struct expr *e, const struct type *type,
                          const char *what)
 {
@@ -186,11 +185,7 @@ struct expr *bind_coerce(struct binder *b, struct expr *e, const struct type *ty
     if (type_equal(e->type, type)) return e;
     if (plain_literal(e) && literal_suits(b, e->tree, type)) return literal_as(b, e, type, what);
     if (type_widens(e->type, type)) return bind_fold(b, cast_node(b, e, type));
-    if (e->type->kind == TYPE_JSON) {
-        struct expr *c = cast_node(b, e, type);
-        if (c) c->negated = true; /* strictly */
-        return bind_fold(b, c);
-    }
+    if (e->type->kind == TYPE_JSON) return bind_strictly(b, e, type);
     bind_fail(b, e->text, ERR_TYPE, "%s: %.*s is %s, %s was wanted", what,
               (int)MIN(e->text.len, 80u), e->text.at, bind_type_name(b, e->type),
               bind_type_name(b, type));

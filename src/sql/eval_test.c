@@ -17,10 +17,10 @@ static const char *run(struct kit *k, const char *sql, const char *const *docume
     struct plan_select p;
     err_t e = kit_select(k, sql, DIALECT_SLUICE, &p);
     if (e) return arena_printf(k->arena, "%s: %s", err_name(e), k->d.what);
-    struct column_batch *b = kit_batch(k, p.from, p.inputs, p.input_count, documents, count);
+    struct column_batch *b = kit_batch(k, kit_leaf(p.root), documents, count);
     struct column out;
     struct eval_context x = {.now_ms = 1000};
-    CHECK_OK(expr_eval(p.outputs[0].value, &x, b, &out), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &x, b, &out), NULL);
     return kit_show(k, b, &out);
 }
 
@@ -138,10 +138,10 @@ TEST(a_plain_column_is_handed_on_without_a_copy)
     kit_open(&k, declarations);
     struct plan_select p;
     CHECK_OK(kit_select(&k, "SELECT t FROM s.n", DIALECT_SLUICE, &p), &k.d);
-    struct column_batch *b = kit_batch(&k, p.from, p.inputs, p.input_count, rows, 4);
+    struct column_batch *b = kit_batch(&k, kit_leaf(p.root), rows, 4);
     struct column out;
     size_t used = arena_used(k.arena);
-    CHECK_OK(expr_eval(p.outputs[0].value, &(struct eval_context){0}, b, &out), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &(struct eval_context){0}, b, &out), NULL);
     CHECK(out.data == b->columns[0].data && out.state == b->columns[0].state);
     CHECK_INT(arena_used(k.arena), used);
     kit_close(&k);
@@ -199,12 +199,13 @@ static void bind_any(struct kit *k, const struct statement *s)
     } else if (s->kind == STATEMENT_SELECT &&
                !sql_bind_select(s, &c, DIALECT_SLUICE, k->arena, &select, &k->d)) {
         evaluated++;
-        if (select.grouped) return;
-        struct column_batch *b =
-            kit_batch(k, select.from, select.inputs, select.input_count, rows, COUNT_OF(rows));
+        const struct plan_node *n = select.root, *leaf = kit_leaf(n);
+        while (n->kind != NODE_ROWS) n = n->inputs[0];
+        if (n->inputs[0] != leaf) return; /* a group's rows are not made here */
+        struct column_batch *b = kit_batch(k, leaf, rows, COUNT_OF(rows));
         struct column out;
-        for (uint32_t i = 0; i < select.output_count; i++)
-            CHECK_OK(expr_eval(select.outputs[i].value, &x, b, &out), NULL);
+        for (uint32_t i = 0; i < n->rows.output_count; i++)
+            CHECK_OK(expr_eval(n->rows.outputs[i].value, &x, b, &out), NULL);
     }
 }
 

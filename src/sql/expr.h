@@ -30,6 +30,7 @@ enum expr_kind {
 };
 
 struct function;
+struct logic;
 struct regex;
 
 struct expr {
@@ -42,6 +43,7 @@ struct expr {
     struct column constant;  /* LITERAL */
     const struct tree *tree; /* LITERAL: as written, so that it can take on another type */
     uint32_t input;          /* INPUT; CALL: which call of the statement this is */
+    const struct logic *leaf; /* PATH: whose field; NULL: of args[0] */
     const struct json_step *steps;
     uint32_t step_count;
     const struct function *fn;

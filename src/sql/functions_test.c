@@ -14,7 +14,7 @@ static const char *constant(struct kit *k, const char *sql, enum sql_dialect dia
     struct column_batch b;
     struct column out;
     CHECK_OK(batch_init(&b, NULL, 0, 1, k->arena), NULL);
-    CHECK_OK(expr_eval(p.outputs[0].value, &at_one_second, &b, &out), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &at_one_second, &b, &out), NULL);
     return kit_show(k, &b, &out);
 }
 
@@ -171,14 +171,14 @@ TEST(a_uuid_is_the_same_for_the_same_place_and_another_elsewhere)
     struct column_batch b;
     struct column one, two, again;
     CHECK_OK(batch_init(&b, NULL, 0, 2, k.arena), NULL);
-    CHECK_OK(expr_eval(p.outputs[0].value, &x, &b, &one), NULL);
-    CHECK_OK(expr_eval(p.outputs[1].value, &x, &b, &two), NULL);
-    CHECK_OK(expr_eval(p.outputs[0].value, &x, &b, &again), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &x, &b, &one), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[1].value, &x, &b, &two), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &x, &b, &again), NULL);
     CHECK(memcmp(one.b16, again.b16, 32) == 0);
     CHECK(memcmp(one.b16[0], one.b16[1], 16) != 0); /* another offset */
     CHECK(memcmp(one.b16[0], two.b16[0], 16) != 0); /* another call in the same row */
     x.epoch = 2;
-    CHECK_OK(expr_eval(p.outputs[0].value, &x, &b, &again), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &x, &b, &again), NULL);
     CHECK(memcmp(one.b16[0], again.b16[0], 16) != 0);
     kit_close(&k);
 }

@@ -91,14 +91,14 @@ TEST(evaluation_without_memory_ends_the_batch)
                         "(1, a) FROM s.n",
                         DIALECT_SLUICE, &p),
              &k.d);
-    struct column_batch *b = kit_batch(&k, p.from, p.inputs, p.input_count, rows, 1);
-    for (uint32_t i = 0; i < p.output_count; i++) {
+    struct column_batch *b = kit_batch(&k, kit_leaf(p.root), rows, 1);
+    for (uint32_t i = 0; i < kit_rows(p.root)->output_count; i++) {
         err_t e = ERR_NO_MEMORY;
         for (size_t limit = 16; e && limit < MIB(1); limit += 48) {
             struct column out;
             struct column_batch small = *b;
             small.arena = arena_new(limit);
-            e = expr_eval(p.outputs[i].value, &(struct eval_context){0}, &small, &out);
+            e = expr_eval(kit_rows(p.root)->outputs[i].value, &(struct eval_context){0}, &small, &out);
             if (e) CHECK_INT(e, ERR_NO_MEMORY);
             arena_free(small.arena);
         }

@@ -17,7 +17,9 @@ void kit_open(struct kit *k, const char *declarations)
                                   .name = source ? st->source.topic : st->name.name,
                                   .columns = st->columns,
                                   .column_count = st->column_count,
-                                  .open = !table && st->column_count == 0};
+                                  .open = !table && st->column_count == 0,
+                                  .time = st->watermark_column,
+                                  .delay_ms = st->watermark_delay_ms};
     }
 }
 
@@ -50,7 +52,7 @@ static size_t names(void *ctx, const char **out, size_t max)
 
 struct sql_catalog kit_catalog(struct kit *k)
 {
-    return (struct sql_catalog){k, find, names};
+    return (struct sql_catalog){.ctx = k, .find = find, .names = names};
 }
 
 static struct statement *parse(struct kit *k, const char *text, enum sql_dialect dialect)
@@ -127,10 +129,33 @@ static void fill(struct kit *k, struct column_batch *b, uint32_t column, uint32_
     CHECK_OK(column_set(&b->columns[column], row, &out), NULL);
 }
 
-struct column_batch *kit_batch(struct kit *k, const struct sql_relation *from,
-                               const struct plan_input *inputs, uint32_t input_count,
-                               const char *const *rows, uint32_t row_count)
+const struct plan_rows *kit_rows(const struct plan_node *root)
 {
+    while (root->kind != NODE_ROWS && root->input_count) root = root->inputs[0];
+    return &root->rows;
+}
+
+const struct plan_node *kit_leaf(const struct plan_node *root)
+{
+    while (root->input_count) root = root->inputs[0];
+    return root;
+}
+
+const char *kit_plan(struct kit *k, const struct plan_node *root)
+{
+    struct buf out = buf_make(MIB(1));
+    plan_node_print(root, &out);
+    const char *text = arena_text(k->arena, buf_view(&out));
+    buf_done(&out);
+    return text;
+}
+
+struct column_batch *kit_batch(struct kit *k, const struct plan_node *leaf, const char *const *rows,
+                               uint32_t row_count)
+{
+    uint32_t input_count = leaf->column_count;
+    const struct plan_input *inputs =
+        leaf->kind == NODE_TOPIC ? leaf->topic.inputs : leaf->table.inputs;
     const struct type **types = arena_take(k->arena, (input_count + 1) * sizeof(*types));
     struct column_batch *b = arena_take(k->arena, sizeof(*b));
     for (uint32_t i = 0; i < input_count; i++) types[i] = inputs[i].type;
@@ -142,8 +167,9 @@ struct column_batch *kit_batch(struct kit *k, const struct sql_relation *from,
             if (inputs[i].kind == INPUT_PATH) {
                 fill(k, b, i, row, rows[row], w->steps, w->step_count, w->cast);
             } else {
-                step.name = inputs[i].kind == INPUT_COLUMN ? from->columns[inputs[i].column].name
-                                                           : inputs[i].text;
+                step.name = inputs[i].kind == INPUT_COLUMN
+                                ? leaf->table.relation->columns[inputs[i].column].name
+                                : inputs[i].text;
                 fill(k, b, i, row, rows[row], &step, 1, true);
             }
         }
@@ -172,4 +198,22 @@ const char *kit_show(struct kit *k, const struct column_batch *b, const struct c
     const char *text = arena_text(k->arena, buf_view(&out));
     buf_done(&out);
     return text;
+}
+
+void kit_add(struct kit *k, const struct sql_relation *r)
+{
+    INVARIANT(k->count < COUNT_OF(k->relations));
+    k->relations[k->count++] = *r;
+}
+
+void kit_view_print(const struct sql_relation *r, struct buf *out)
+{
+    static const char *const keys[] = {"", " partition key", " clustering key"};
+    buf_printf(out, "view %.*s:", SLICE_ARG(r->name));
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        buf_printf(out, "%s %.*s ", i ? "," : "", SLICE_ARG(r->columns[i].name));
+        type_print(r->columns[i].type, out);
+        buf_text(out, keys[r->columns[i].key]);
+    }
+    buf_char(out, '\n');
 }

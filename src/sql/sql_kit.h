@@ -5,7 +5,7 @@
 
 struct kit {
     struct arena *arena;
-    struct sql_relation relations[16];
+    struct sql_relation relations[32];
     uint32_t count;
     struct diag d;
 };
@@ -18,9 +18,15 @@ struct statement *kit_parse(struct kit *k, const char *text);
 err_t kit_select(struct kit *k, const char *text, enum sql_dialect dialect,
                  struct plan_select *out);
 err_t kit_stream(struct kit *k, const char *text, struct plan_stream *out);
-/* A batch of the plan's inputs: `rows` of JSON objects; a table's columns are read by name. */
-struct column_batch *kit_batch(struct kit *k, const struct sql_relation *from,
-                               const struct plan_input *inputs, uint32_t input_count,
-                               const char *const *rows, uint32_t row_count);
+void kit_add(struct kit *k, const struct sql_relation *r);
+void kit_view_print(const struct sql_relation *r, struct buf *out);
+/* The first ROWS from the root down; the leaf it all comes from (of the first inputs). */
+const struct plan_rows *kit_rows(const struct plan_node *root);
+const struct plan_node *kit_leaf(const struct plan_node *root);
+/* The plan as plan_node_print shows it. */
+const char *kit_plan(struct kit *k, const struct plan_node *root);
+/* A batch of the leaf's inputs: `rows` of JSON objects; a table's columns are read by name. */
+struct column_batch *kit_batch(struct kit *k, const struct plan_node *leaf, const char *const *rows,
+                               uint32_t row_count);
 /* The values of a column as text: "1|null|error: why". */
 const char *kit_show(struct kit *k, const struct column_batch *b, const struct column *c);
