@@ -39,7 +39,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             struct plan_select select;
             const struct statement *s = &script.statements[i];
             err_t e = ERR_OK;
-            if (s->kind == STATEMENT_CREATE_STREAM)
+            bool view = s->kind == STATEMENT_CREATE_VIEW;
+            struct sql_relation table;
+            if (view) e = sql_bind_view(s, &catalog, "fuzz", arena, &table, &d);
+            if (view || s->kind == STATEMENT_CREATE_STREAM || s->kind == STATEMENT_CREATE_SINK ||
+                s->kind == STATEMENT_INSERT)
                 e = sql_bind_stream(s, &catalog, "fuzz", arena, &stream, &d);
             if (s->kind == STATEMENT_SELECT)
                 e = sql_bind_select(s, &catalog, dialect, arena, &select, &d);
