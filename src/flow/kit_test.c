@@ -128,7 +128,7 @@ void world_open(struct world *w, const char *dir, int32_t partitions)
     CHECK_OK(log_open(&lo, clock_wall_ms(), &w->log, &d), &d);
     CHECK_OK(store_open(&so, &w->store, &d), &d);
     INVARIANT(w->log && w->store);
-    w->arena = arena_new(MIB(16));
+    w->arena = arena_new(MIB(256));
     if (partitions) world_topic(w, "events", partitions);
     for (int i = 0; i < KIT_RELATIONS; i++) make_table(w, &relations[i]);
     open_flow(w);
@@ -152,6 +152,28 @@ void world_close(struct world *w)
     log_close(w->log);
     arena_free(w->arena);
     w->flow = NULL;
+}
+
+void world_second(const struct world *w, struct world *second)
+{
+    char dir[512];
+    struct diag d = {0};
+    *second = (struct world){.log = w->log, .options = w->options};
+    snprintf(second->dir, sizeof(second->dir), "%.200s/second", w->dir);
+    snprintf(dir, sizeof(dir), "%s/store", second->dir);
+    struct store_options so = {.dir = dir, .cache_bytes = MIB(4), .write_buffer_bytes = MIB(16)};
+    CHECK_OK(dir_make(second->dir, &d), &d);
+    CHECK_OK(store_open(&so, &second->store, &d), &d);
+    second->arena = arena_new(MIB(64));
+    for (int i = 0; i < KIT_RELATIONS; i++) make_table(second, &relations[i]);
+    open_flow(second);
+}
+
+void world_second_close(struct world *second)
+{
+    flow_close(second->flow);
+    store_close(second->store);
+    arena_free(second->arena);
 }
 
 void world_flow_again(struct world *w)

@@ -22,6 +22,9 @@ struct world {
 void world_open(struct world *w, const char *dir, int32_t partitions);
 void world_topic(struct world *w, const char *name, int32_t partitions); /* when it is not there */
 void world_close(struct world *w);
+/* Another store in DIR/second over the same log, with the same tables: for replays. */
+void world_second(const struct world *w, struct world *second);
+void world_second_close(struct world *second);
 /* Closes the flow and opens another over the same log and store. */
 void world_flow_again(struct world *w);
 void world_stream(struct world *w, const char *text);

@@ -5,7 +5,7 @@
 
 TEST(an_epoch_reads_back_and_every_cut_of_it_is_refused)
 {
-    static const struct epoch_range ranges[] = {{0, 5, 10}, {255, 0, INT64_MAX}};
+    static const struct epoch_range ranges[] = {{0, 0, 5, 10}, {7, 255, 0, INT64_MAX}};
     struct epoch_record got, r = {.epoch = 513,
                                   .now_ms = -1,
                                   .watermark = INT64_MIN,
@@ -23,6 +23,7 @@ TEST(an_epoch_reads_back_and_every_cut_of_it_is_refused)
     CHECK(memcmp(&got.delta, &r.delta, sizeof(r.delta)) == 0);
     CHECK_INT(got.range_count, 2);
     CHECK_INT(got.ranges[0].to, 10);
+    CHECK_INT(got.ranges[1].topic, 7);
     CHECK_INT(got.ranges[1].partition, 255);
     CHECK_INT(got.ranges[1].to, INT64_MAX);
     for (uint32_t len = 0; len < b.len; len++)
@@ -33,7 +34,8 @@ TEST(an_epoch_reads_back_and_every_cut_of_it_is_refused)
 
 TEST(an_epochs_range_beyond_all_offsets_is_corrupt)
 {
-    static const struct epoch_range cases[] = {{0, -1, 0}, {0, INT64_MAX, INT64_MIN}, {-1, 0, 1}};
+    static const struct epoch_range cases[] = {
+        {0, 0, -1, 0}, {0, 0, INT64_MAX, INT64_MIN}, {0, -1, 0, 1}};
     struct arena *a = arena_new(MIB(1));
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct epoch_record got, r = {.ranges = &cases[i], .range_count = 1};
@@ -69,6 +71,40 @@ TEST(cursors_ledgers_and_heads_read_back_and_every_cut_is_refused)
     for (uint32_t len = 0; len < b[2].len; len++)
         CHECK_ERR(place_head_take(slice_make(b[2].at, len), &head_got), ERR_SHORT);
     for (int i = 0; i < 3; i++) buf_done(&b[i]);
+}
+
+/* Before streams had several topics and kept time: a cursor and a ledger ended sooner, a range
+ * began with its partition. */
+TEST(records_of_version_one_are_read)
+{
+    struct stream_cursor cursor = {.next = 7, .time_seen = 5}, cursor_got;
+    struct lane_ledger ledger = {.total = {.in = 3}, .epoch = 4, .watermark = 9}, ledger_got;
+    struct epoch_range range = {0, 6, 10, 30};
+    struct epoch_record epoch = {.epoch = 2, .ranges = &range, .range_count = 1}, epoch_got;
+    struct arena *a = arena_new(MIB(1));
+    struct buf b = buf_make(KIB(4));
+    stream_cursor_put(&b, &cursor);
+    b.at[0] = 1;
+    CHECK_OK(stream_cursor_take(slice_make(b.at, b.len - 8), &cursor_got), NULL);
+    CHECK_INT(cursor_got.next, 7);
+    CHECK_INT(cursor_got.time_seen, INT64_MIN);
+    buf_reset(&b);
+    lane_ledger_put(&b, &ledger);
+    b.at[0] = 1;
+    CHECK_OK(lane_ledger_take(slice_make(b.at, b.len - 16), &ledger_got), NULL);
+    CHECK_INT(ledger_got.epoch, 4);
+    CHECK_INT(ledger_got.watermark, INT64_MIN);
+    buf_reset(&b);
+    epoch_record_put(&b, &epoch);
+    b.at[0] = 1;
+    memmove(b.at + b.len - 4, b.at + b.len - 3,
+            3); /* topic, partition, from, records: a byte each */
+    CHECK_OK(epoch_record_take(slice_make(b.at, b.len - 1), a, &epoch_got), NULL);
+    CHECK_INT(epoch_got.ranges[0].topic, 0);
+    CHECK_INT(epoch_got.ranges[0].partition, 6);
+    CHECK_INT(epoch_got.ranges[0].to, 30);
+    buf_done(&b);
+    arena_free(a);
 }
 
 TEST(a_record_of_a_newer_version_is_refused_as_such)
