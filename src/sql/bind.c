@@ -161,7 +161,8 @@ struct expr *attr_expr(struct binder *b, uint32_t attr, struct slice text)
 
 bool logic_gives(const struct binder *b, const struct logic *l, uint32_t attr)
 {
-    if (b->attrs[attr].owner == l) return true;
+    const struct logic *owner = b->attrs[attr].owner;
+    if (owner == l || (l->table && owner == l->table)) return true;
     bool left_only = l->node.kind == NODE_JOIN &&
                      (l->node.join.kind == JOIN_SEMI || l->node.join.kind == JOIN_ANTI);
     for (uint32_t i = 0; l->passes && i < (left_only ? 1 : l->in_count); i++)
@@ -212,6 +213,7 @@ static struct slice joined_text(struct binder *b, struct expr *const *list, uint
 {
     struct buf text = buf_make(KIB(64));
     for (uint32_t i = 0; i < count; i++) {
+        if (i && list[i]->text.at == list[i - 1]->text.at) continue; /* both halves of BETWEEN */
         buf_text(&text, i ? " AND " : "");
         bool either = list[i]->kind == EXPR_OR;
         buf_text(&text, either ? "(" : "");

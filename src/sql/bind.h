@@ -35,12 +35,14 @@ struct logic {
     uint32_t in_count;
     uint32_t *attrs; /* its own: a leaf's inputs, outputs, a group's columns, what a node adds */
     uint32_t attr_count, attr_cap;
-    uint32_t visible; /* so many of attrs can be named; the others only carry time */
-    uint32_t **arms;  /* UNION: each input's attributes, by place */
-    bool passes;      /* gives its inputs' columns too (filters, joins, windows …) */
-    uint32_t time;    /* attribute: ask logic_time; NO_ATTR */
-    bool one_row;     /* at most one */
-    bool attached;    /* GROUP: its keys hold the window of a sub-select */
+    uint32_t visible;    /* so many of attrs can be named; the others only carry time */
+    struct logic *table; /* LOOKUP: the leaf that it was */
+    uint32_t **arms;     /* UNION: each input's attributes, by place */
+    bool passes;         /* gives its inputs' columns too (filters, joins, windows …) */
+    uint32_t time;       /* attribute: ask logic_time; NO_ATTR */
+    bool one_row;        /* at most one */
+    bool matched;        /* JOIN: has its keys and bounds */
+    bool attached;       /* GROUP: its keys hold the window of a sub-select */
 };
 
 struct range_column {
@@ -205,6 +207,8 @@ struct expr *bind_condition(struct binder *b, const struct tree *t, const char *
 struct expr *bind_compare(struct binder *b, const struct tree *t, enum tree_op op,
                           const struct tree *left, const struct tree *right);
 struct expr *bind_call(struct binder *b, const struct tree *t);
+/* A time and so many milliseconds. */
+struct expr *bind_shift(struct binder *b, const struct tree *t, struct expr *time, int64_t ms);
 struct expr *bind_equal(struct binder *b, const struct tree *t, struct expr *left,
                         struct expr *right);
 /* A row of functions.def by name, with arguments that suit it. */
@@ -234,6 +238,7 @@ struct logic *bind_from(struct binder *b, const struct from_tree *f, struct scop
 struct logic *bind_join(struct binder *b, const struct from_tree *f, struct scope *s);
 struct logic *bind_unnest(struct binder *b, const struct from_tree *f, struct logic *in, bool outer,
                           struct scope *s);
+void bind_claim_time(struct binder *b, uint32_t attr); /* of a topic without a watermark */
 /* window_start, window_end, window_time of l into out[3]. */
 void bind_window_columns(struct binder *b, struct logic *l, const struct plan_window *w,
                          struct range_column *out);

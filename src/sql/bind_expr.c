@@ -193,8 +193,36 @@ static bool check_number(struct binder *b, const struct tree *t, const struct ty
     return false;
 }
 
+struct expr *bind_shift(struct binder *b, const struct tree *t, struct expr *time, int64_t ms)
+{
+    struct expr *at = bind_coerce(b, time, type_of(TYPE_TIMESTAMP), "a time beside an INTERVAL");
+    struct expr *millis = at ? bind_builtin(b, "unix_millis", t->text, &at, 1) : NULL;
+    struct value v = value_i64(TYPE_BIGINT, ms < 0 ? -ms : ms);
+    struct expr *span = millis ? bind_constant(b, t, &v) : NULL;
+    struct expr *sum = span ? bind_node(b, EXPR_ARITH, t, type_of(TYPE_BIGINT), 2) : NULL;
+    if (!sum) return NULL;
+    sum->op = ms < 0 ? OP_SUB : OP_ADD;
+    sum->args[0] = millis;
+    sum->args[1] = span;
+    sum = finish(b, sum);
+    return sum ? bind_builtin(b, "timestamp_millis", t->text, &sum, 1) : NULL;
+}
+
+/* ts + INTERVAL '1' DAY, ts - INTERVAL '5' SECOND; NULL without a mistake: t is no such. */
+static struct expr *bind_shifted(struct binder *b, const struct tree *t)
+{
+    int64_t ms;
+    bool first = t->args[0]->kind == TREE_DURATION, second = t->args[1]->kind == TREE_DURATION;
+    if (first == second || (t->op != OP_ADD && t->op != OP_SUB) || (first && t->op == OP_SUB))
+        return NULL;
+    if (!bind_interval(b, t->args[first ? 0 : 1], &ms)) return NULL;
+    return bind_shift(b, t, bind_expr(b, t->args[first ? 1 : 0]), t->op == OP_SUB ? -ms : ms);
+}
+
 static struct expr *bind_arith(struct binder *b, const struct tree *t)
 {
+    struct expr *shifted = bind_shifted(b, t);
+    if (shifted || b->err) return shifted;
     struct expr *sides[2] = {bind_expr(b, t->args[0]), bind_expr(b, t->args[1])};
     for (int i = 0; i < 2 && !b->err; i++)
         if (sides[i]->type && sides[i]->type->kind != TYPE_JSON)

@@ -30,7 +30,7 @@ uint32_t logic_time(struct binder *b, struct logic *l)
 }
 
 /* Of a topic without a declared watermark, what a window looks at is the time. */
-static void claim_time(struct binder *b, uint32_t attr)
+void bind_claim_time(struct binder *b, uint32_t attr)
 {
     struct logic *owner = b->attrs[attr].owner;
     if (owner->node.kind == NODE_TOPIC && owner->time == NO_ATTR &&
@@ -52,7 +52,7 @@ bool bind_window_time(struct binder *b, struct logic *l, const struct tree *time
     }
     w->time = attr;
     if (!b->stream) return true;
-    claim_time(b, attr);
+    bind_claim_time(b, attr);
     uint32_t own = logic_time(b, l);
     if (own == attr || b->err) return !b->err;
     if (own == NO_ATTR) {

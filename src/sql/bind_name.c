@@ -108,6 +108,23 @@ struct expr *bind_input(struct binder *b, struct slice text, struct logic *leaf,
     return attr_expr(b, attr, text);
 }
 
+/* A path as people write it: login.uuid, tags[0]; {0}: no memory. */
+static struct slice steps_text(struct binder *b, const struct json_step *steps, uint32_t count)
+{
+    struct buf text = buf_make(KIB(64));
+    for (uint32_t i = 0; i < count; i++) {
+        if (steps[i].name.at)
+            buf_printf(&text, "%s%.*s", i ? "." : "", SLICE_ARG(steps[i].name));
+        else
+            buf_printf(&text, "[%lld]", (long long)steps[i].index);
+    }
+    struct slice made = text.err ? (struct slice){0} : arena_slice(b->arena, buf_view(&text));
+    buf_done(&text);
+    if (!made.at)
+        bind_fail(b, b->statement->text, ERR_NO_MEMORY, "the statement does not fit the memory");
+    return made;
+}
+
 static struct expr *column_input(struct binder *b, struct slice text, const struct range *r,
                                  uint32_t index)
 {
@@ -200,7 +217,7 @@ static struct expr *declared_path(struct binder *b, const struct tree *t, const 
     struct plan_input in = {.kind = INPUT_PATH,
                             .path = {.steps = steps, .step_count = count, .type = type},
                             .type = type,
-                            .text = t->text};
+                            .text = steps_text(b, steps, count)};
     return bind_input(b, t->text, r->leaf, &in);
 }
 
@@ -222,23 +239,15 @@ static struct expr *inner_path(struct binder *b, const struct tree *t, struct ex
 /* The path as text, as json_get reads it. */
 static struct expr *path_text(struct binder *b, const struct expr *path)
 {
-    struct buf text = buf_make(KIB(64));
     for (uint32_t i = 0; i < path->step_count; i++) {
-        const struct json_step *s = &path->steps[i];
-        bool odd = s->name.at && (memchr(s->name.at, '.', s->name.len) ||
-                                  memchr(s->name.at, '[', s->name.len) || s->name.len == 0);
+        struct slice name = path->steps[i].name;
+        bool odd = name.at && (memchr(name.at, '.', name.len) || memchr(name.at, '[', name.len) ||
+                               name.len == 0);
         if (odd)
             bind_fail(b, path->text, ERR_UNSUPPORTED,
                       "a field whose name holds '.' or '[', inside a column");
-        if (s->name.at)
-            buf_printf(&text, "%s%.*s", i ? "." : "", SLICE_ARG(s->name));
-        else
-            buf_printf(&text, "[%lld]", (long long)s->index);
     }
-    struct value v = value_text(arena_slice(b->arena, buf_view(&text)));
-    bool whole = !text.err && v.bytes.at;
-    buf_done(&text);
-    if (!whole) bind_fail(b, path->text, ERR_NO_MEMORY, "the statement does not fit the memory");
+    struct value v = value_text(steps_text(b, path->steps, path->step_count));
     struct tree *t = bind_take(b, sizeof(*t));
     if (!t) return NULL;
     *t = (struct tree){.kind = TREE_STRING, .text = path->text, .value = v.bytes, .depth = 1};
@@ -255,7 +264,7 @@ struct expr *bind_path(struct binder *b, struct expr *e, const struct type *type
                                          .type = type,
                                          .cast = cast && type->kind != TYPE_JSON},
                                 .type = type,
-                                .text = e->text};
+                                .text = steps_text(b, e->steps, e->step_count)};
         return bind_input(b, e->text, (struct logic *)(uintptr_t)e->leaf, &in);
     }
     struct expr *args[2] = {(struct expr *)(uintptr_t)e->args[0], path_text(b, e)};

@@ -244,21 +244,22 @@ struct placed *lower_join(struct lowering *w, struct logic *l, const uint8_t *ne
 struct placed *lower_lookup(struct lowering *w, struct logic *l, const uint8_t *need)
 {
     const struct plan_lookup *k = &l->node.lookup;
+    const struct logic *table = l->table;
     uint8_t *mine = need_copy(w, need);
     if (!mine) return NULL;
     need_expr(mine, k->condition);
     for (uint32_t i = 0; i < k->key_count; i++) need_expr(mine, k->key[i]);
     struct placed *in = lower(w, l->ins[0], mine);
-    struct placed *p = in ? placed_new(w, l, in->node->column_count + l->attr_count) : NULL;
+    struct placed *p = in ? placed_new(w, l, in->node->column_count + table->attr_count) : NULL;
     struct plan_input *inputs =
-        p ? bind_take(w->b, MAX(l->attr_count, 1u) * sizeof(*inputs)) : NULL;
+        p ? bind_take(w->b, MAX(table->attr_count, 1u) * sizeof(*inputs)) : NULL;
     if (!inputs) return NULL;
     for (uint32_t i = 0; i < in->node->column_count; i++) placed_column(w, p, in->attrs[i]);
     p->node->lookup.input_count = 0;
-    for (uint32_t i = 0; i < l->attr_count; i++) {
-        if (!mine[l->attrs[i]]) continue;
-        inputs[p->node->lookup.input_count++] = k->inputs[i];
-        placed_column(w, p, l->attrs[i]);
+    for (uint32_t i = 0; i < table->attr_count; i++) {
+        if (!mine[table->attrs[i]]) continue;
+        inputs[p->node->lookup.input_count++] = table->node.table.inputs[i];
+        placed_column(w, p, table->attrs[i]);
     }
     p->node->lookup.inputs = inputs;
     p->node->lookup.key = place_exprs(w, k->key, k->key_count, in);

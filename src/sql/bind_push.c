@@ -106,7 +106,7 @@ static bool sink_join(struct binder *b, struct logic *l, struct expr *e)
         sink(b, &l->ins[1], e);
         return true;
     }
-    if (!inner) return false;
+    if (!inner || l->matched) return false;
     struct expr *both[2] = {(struct expr *)(uintptr_t)l->node.join.condition, e};
     l->node.join.condition = both[0] ? expr_all(b, both, 2) : e;
     l->node.join.kind = JOIN_INNER;

@@ -100,7 +100,7 @@ static const struct {
     {"SELECT a.b, CAST(a.b AS text), upper(a.b) FROM users",
      "a.b:json, a.b:text!, a.b:text -> b:json, b:text, upper:text"},
     {"SELECT a.b FROM users WHERE a.b IS NULL", "a.b:json -> b:json"},
-    {"SELECT u.a, users.b FROM users u", "u.a:json, users.b:json -> a:json, b:json"},
+    {"SELECT u.a, users.b FROM users u", "a:json, users.b:json -> a:json, b:json"},
     {"SELECT coalesce(phone, cell) = 'x' FROM users",
      "phone:text, cell:text -> coalesce(phone, cell) = 'x':boolean"},
     {"SELECT CAST(coalesce(phone, cell) AS text) AS c FROM users",

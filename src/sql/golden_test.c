@@ -85,6 +85,7 @@ TEST(statements_become_these_plans)
     while (rest.len) {
         struct slice block = take_until(&rest, "\n\n"), text = take_until(&block, "\n=>");
         if (block.len && block.at[0] == '\n') block = slice_make(block.at + 1, block.len - 1);
+        if (getenv("SQL_SHOW")) printf("%.*s\n", SLICE_ARG(text));
         struct buf is = buf_make(MIB(1));
         run(&k, text, &is);
         if (is.len && is.at[is.len - 1] == '\n') is.len--;
