@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { CATALOG_BYTES_MAX = 64 << 20, CATALOG_NAMES_MAX = 100000 };
+enum { CATALOG_BYTES_MAX = 64 << 20, CATALOG_NAMES_MAX = 100000, CATALOG_TYPE_MAX = 64 << 10 };
 
 struct catalog_entry {
     struct sql_relation relation;
@@ -71,21 +71,41 @@ static struct catalog_entry *entry_get(struct catalog *c, struct slice keyspace,
     return map_get(c->entries, slice_make(full, (size_t)n));
 }
 
-err_t catalog_declare(struct catalog *c, enum relation_kind kind, struct sql_name name,
-                      const struct sql_column *columns, uint32_t count)
+/* The column as it outlives the statement that declared it. */
+static err_t column_keep(struct arena *a, const struct sql_column *from, struct sql_column *to)
+{
+    struct buf text = buf_make(CATALOG_TYPE_MAX);
+    struct diag d;
+    *to = *from;
+    to->name = arena_slice(a, from->name);
+    err_t e = to->name.at ? ERR_OK : ERR_NO_MEMORY;
+    if (!e && type_is_nested(from->type)) {
+        type_print(from->type, &text);
+        e = text.err ? text.err : type_parse(buf_view(&text), a, &to->type, &d);
+    }
+    buf_done(&text);
+    return e;
+}
+
+err_t catalog_declare(struct catalog *c, const struct sql_relation *r)
 {
     gate_enter(&c->gate);
-    struct catalog_entry *e = entry_add(c, name.keyspace, name.name);
+    struct catalog_entry *e = entry_add(c, r->keyspace, r->name);
+    uint32_t count = r->column_count;
     struct sql_column *copy = e ? arena_take(c->arena, MAX(count, 1u) * sizeof(*copy)) : NULL;
-    if (copy) {
-        for (uint32_t i = 0; i < count; i++) copy[i] = columns[i];
-        e->relation.kind = kind;
+    err_t err = copy ? ERR_OK : ERR_NO_MEMORY;
+    for (uint32_t i = 0; !err && i < count; i++)
+        err = column_keep(c->arena, &r->columns[i], &copy[i]);
+    if (!err) {
+        e->relation.kind = r->kind;
         e->relation.columns = copy;
         e->relation.column_count = count;
-        e->relation.open = kind == RELATION_TOPIC && count == 0;
+        e->relation.open = r->kind == RELATION_TOPIC && count == 0;
+        e->relation.time = r->time.at ? arena_slice(c->arena, r->time) : (struct slice){0};
+        e->relation.delay_ms = r->delay_ms;
     }
     gate_leave(&c->gate);
-    return copy ? ERR_OK : ERR_NO_MEMORY;
+    return err;
 }
 
 static const struct sql_relation *relation_of_table(struct catalog *c, const struct store_table *t)

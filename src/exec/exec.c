@@ -112,9 +112,9 @@ static err_t run_create_topic(struct exec_call *x, const struct statement *s, st
     if (e) return e;
     e = log_topic_create(x->world->log, s->name.name, partitions, &config, &made, d);
     if (e == ERR_EXISTS && s->if_not_exists) return ERR_OK;
-    if (!e && s->column_count)
-        e = catalog_declare(x->world->catalog, RELATION_TOPIC, s->name, s->columns,
-                            s->column_count);
+    struct sql_relation declared = relation_of_topic(s);
+    if (!e && (s->column_count || s->watermark_column.at))
+        e = catalog_declare(x->world->catalog, &declared);
     if (!e)
         exec_note(x, "topic %.*s is there, with %d partitions", SLICE_ARG(s->name.name),
                   partitions);

@@ -16,9 +16,10 @@ struct catalog;
 MUST_CHECK err_t catalog_new(struct store *s, struct log *l,
                              struct catalog **out); /* either may be NULL */
 void catalog_free(struct catalog *c);
-/* A topic's declared columns, or a table that is not in the store yet. */
-MUST_CHECK err_t catalog_declare(struct catalog *c, enum relation_kind kind, struct sql_name name,
-                                 const struct sql_column *columns, uint32_t count);
+/* A topic's declared columns and event time, or a table that is not in the store yet. Copied. */
+MUST_CHECK err_t catalog_declare(struct catalog *c, const struct sql_relation *r);
+/* The topic that a CREATE SOURCE or CREATE TOPIC declares. */
+struct sql_relation relation_of_topic(const struct statement *s);
 /* The port sql binds with: the view is the caller's, and lives as long as the port is used. */
 struct catalog_view {
     struct catalog *catalog;

@@ -131,6 +131,19 @@ err_t table_is_same(const struct store_table *have, const struct store_table *wa
 
 /* --- topics ----------------------------------------------------------------------------------- */
 
+struct sql_relation relation_of_topic(const struct statement *s)
+{
+    return (struct sql_relation){
+        .kind = RELATION_TOPIC,
+        .name = s->kind == STATEMENT_CREATE_SOURCE ? s->source.topic : s->name.name,
+        .columns = s->columns,
+        .column_count = s->column_count,
+        .open = s->column_count == 0,
+        .time = s->watermark_column,
+        .delay_ms = s->watermark_delay_ms,
+    };
+}
+
 /* Ours in short words beside Kafka's own names, which are the rows of log/config.def. */
 static const struct {
     const char *name, *kafka;

@@ -114,7 +114,12 @@ static err_t check_table(struct project *p, const struct statement *s, struct ca
 {
     struct store_table wanted;
     err_t e = table_of_statement(s, (struct slice){0}, p->arena, &wanted, d);
-    return e ? e : catalog_declare(c, RELATION_TABLE, s->name, s->columns, s->column_count);
+    struct sql_relation declared = {.kind = RELATION_TABLE,
+                                    .keyspace = s->name.keyspace,
+                                    .name = s->name.name,
+                                    .columns = s->columns,
+                                    .column_count = s->column_count};
+    return e ? e : catalog_declare(c, &declared);
 }
 
 static err_t check_topic(const struct statement *s, struct catalog *c, struct diag *d)
@@ -123,9 +128,8 @@ static err_t check_topic(const struct statement *s, struct catalog *c, struct di
     int32_t partitions;
     struct log_topic_config config;
     err_t e = project_topic_of(s, &name, &partitions, &config, d);
-    if (e) return e;
-    return catalog_declare(c, RELATION_TOPIC, (struct sql_name){.name = name}, s->columns,
-                           s->column_count);
+    struct sql_relation declared = relation_of_topic(s);
+    return e ? e : catalog_declare(c, &declared);
 }
 
 /* What WITH gives, for the kind of source it is. */
@@ -163,12 +167,53 @@ static err_t check_source(struct project *p, const struct statement *s, struct c
     return e ? e : check_topic(s, c, d);
 }
 
+static bool is_stream(const struct statement *s)
+{
+    return s->kind == STATEMENT_CREATE_STREAM || s->kind == STATEMENT_CREATE_VIEW ||
+           s->kind == STATEMENT_CREATE_SINK || s->kind == STATEMENT_INSERT;
+}
+
+/* ALTER … SET of something declared before: as if its WITH had said so. */
+static err_t alter_statement(struct project *p, const struct statement *change, struct diag *d)
+{
+    struct statement *s = NULL;
+    for (uint32_t i = 0; i < p->script.count && &p->script.statements[i] != change; i++) {
+        struct statement *one = &p->script.statements[i];
+        bool created = is_stream(one) || one->kind == STATEMENT_CREATE_TOPIC ||
+                       one->kind == STATEMENT_CREATE_SOURCE;
+        if (created && slice_equal(one->name.name, change->name.name) &&
+            slice_equal(one->name.keyspace, change->name.keyspace))
+            s = one;
+    }
+    if (!s) {
+        (void)diag_fail(d, ERR_UNKNOWN_NAME, "there is no %.*s %.*s before this",
+                        SLICE_ARG(change->what), SLICE_ARG(change->name.name));
+        return diag_hint(d, "in pipeline.sql ALTER changes what a statement above it declares");
+    }
+    struct sql_options *o = s->kind == STATEMENT_CREATE_SOURCE ? &s->source.options : &s->options;
+    struct sql_option *all =
+        arena_take(p->arena, (o->count + change->options.count) * sizeof(*all));
+    if (!all) return diag_fail(d, ERR_NO_MEMORY, "the project is too large");
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < o->count; i++)
+        if (!sql_option(&change->options, arena_text(p->arena, o->items[i].name)).at)
+            all[count++] = o->items[i];
+    for (uint32_t i = 0; i < change->options.count; i++) all[count++] = change->options.items[i];
+    *o = (struct sql_options){all, count};
+    return ERR_OK;
+}
+
 static err_t check_names(struct project *p, const struct statement *s, struct catalog *c,
                          struct diag *d)
 {
     switch (s->kind) {
     case STATEMENT_CREATE_KEYSPACE:
-    case STATEMENT_CREATE_STREAM: return ERR_OK;
+    case STATEMENT_CREATE_STREAM:
+    case STATEMENT_CREATE_VIEW:
+    case STATEMENT_CREATE_SINK:
+    case STATEMENT_INSERT: return ERR_OK;
+    case STATEMENT_CREATE_FUNCTION: return catalog_declare_function(c, s, d);
+    case STATEMENT_ALTER: return alter_statement(p, s, d);
     case STATEMENT_CREATE_TABLE: return check_table(p, s, c, d);
     case STATEMENT_CREATE_TOPIC: return check_topic(s, c, d);
     case STATEMENT_CREATE_SOURCE: return check_source(p, s, c, d);
@@ -176,8 +221,27 @@ static err_t check_names(struct project *p, const struct statement *s, struct ca
         (void)diag_fail(d, ERR_UNSUPPORTED, "this does not belong into pipeline.sql: %.*s",
                         (int)MIN(s->text.len, 40u), (const char *)s->text.at);
         return diag_hint(d, "pipeline.sql declares what exists: CREATE SOURCE, TOPIC, KEYSPACE, "
-                            "TABLE, STREAM; run other statements with `sluice query`");
+                            "TABLE, STREAM, MATERIALIZED VIEW, SINK, FUNCTION; run other "
+                            "statements with `sluice query`");
     }
+}
+
+/* A view's table, which its own statement and those after it see; a topic that nobody declares. */
+static err_t check_target(struct project *p, struct project_stream *stream, struct catalog *c,
+                          const struct sql_catalog *port, struct diag *d)
+{
+    const struct statement *s = stream->statement;
+    if (s->kind == STATEMENT_CREATE_VIEW) {
+        err_t e = sql_bind_view(s, port, pipeline_name, p->arena, &stream->view, d);
+        if (!e && catalog_find(c, (struct slice){0}, stream->view.keyspace, stream->view.name))
+            e = diag_fail(d, ERR_EXISTS, "%.*s.%.*s is there already",
+                          SLICE_ARG(stream->view.keyspace), SLICE_ARG(stream->view.name));
+        return e ? e : catalog_declare(c, &stream->view);
+    }
+    stream->makes_topic =
+        s->into_topic && !catalog_find(c, (struct slice){0}, (struct slice){0}, s->into.name);
+    struct sql_relation open = {.kind = RELATION_TOPIC, .name = s->into.name, .open = true};
+    return stream->makes_topic ? catalog_declare(c, &open) : ERR_OK;
 }
 
 static err_t check_stream(struct project *p, const struct statement *s, struct catalog *c,
@@ -188,13 +252,14 @@ static err_t check_stream(struct project *p, const struct statement *s, struct c
     struct project_stream *stream = vec_add(&p->streams);
     if (!stream) return diag_fail(d, ERR_TOO_BIG, "a project has at most %d streams", STREAMS_MAX);
     stream->statement = s;
-    for (size_t i = 0; i + 1 < p->streams.count; i++) {
+    err_t e = check_target(p, stream, c, &port, d);
+    if (!e) e = sql_bind_stream(s, &port, pipeline_name, p->arena, &stream->plan, d);
+    for (size_t i = 0; !e && i + 1 < p->streams.count; i++) {
         const struct project_stream *other = vec_at(&p->streams, i);
-        if (slice_equal(other->statement->name.name, s->name.name))
-            return diag_fail(d, ERR_EXISTS, "stream %.*s is declared twice",
-                             SLICE_ARG(s->name.name));
+        if (slice_equal(other->plan.name, stream->plan.name))
+            e = diag_fail(d, ERR_EXISTS, "stream %.*s is declared twice", SLICE_ARG(s->name.name));
     }
-    return sql_bind_stream(s, &port, pipeline_name, p->arena, &stream->plan, d);
+    return e;
 }
 
 err_t project_check(struct project *p, struct catalog *c, struct diag *d)
@@ -206,7 +271,7 @@ err_t project_check(struct project *p, struct catalog *c, struct diag *d)
     }
     for (uint32_t i = 0; i < p->script.count && !e; i++) {
         const struct statement *s = &p->script.statements[i];
-        if (s->kind == STATEMENT_CREATE_STREAM && (e = check_stream(p, s, c, d))) e = at(s, d);
+        if (is_stream(s) && (e = check_stream(p, s, c, d))) e = at(s, d);
     }
     return e;
 }
@@ -255,6 +320,26 @@ static err_t make_topic(const struct exec_world *w, const struct statement *s, s
                      log_topic_partitions(have));
 }
 
+/* What a stream needs and no statement of its own declares. */
+static err_t make_target(struct project *p, const struct exec_world *w,
+                         const struct project_stream *stream, struct diag *d)
+{
+    struct log_topic *topic;
+    int32_t partitions;
+    struct log_topic_config config;
+    if (stream->view.name.at) {
+        struct statement table = {.kind = STATEMENT_CREATE_TABLE,
+                                  .name = {stream->view.keyspace, stream->view.name},
+                                  .columns = stream->view.columns,
+                                  .column_count = stream->view.column_count};
+        return make_table(p, w, &table, d);
+    }
+    struct slice name = stream->statement->into.name;
+    if (!stream->makes_topic || log_topic_find(w->log, name)) return ERR_OK;
+    err_t e = topic_options(&(struct sql_options){0}, pipeline_name, &partitions, &config, d);
+    return e ? e : log_topic_create(w->log, name, partitions, &config, &topic, d);
+}
+
 err_t project_make(struct project *p, const struct exec_world *w, struct diag *d)
 {
     err_t e = ERR_OK;
@@ -267,6 +352,10 @@ err_t project_make(struct project *p, const struct exec_world *w, struct diag *d
         else if (s->kind == STATEMENT_CREATE_TOPIC || s->kind == STATEMENT_CREATE_SOURCE)
             e = make_topic(w, s, d);
         if (e) e = at(s, d);
+    }
+    for (size_t i = 0; i < p->streams.count && !e; i++) {
+        const struct project_stream *stream = vec_at(&p->streams, i);
+        if ((e = make_target(p, w, stream, d))) e = at(stream->statement, d);
     }
     return e;
 }

@@ -18,9 +18,11 @@ struct project_options {
     size_t set_count;
 };
 
-struct project_stream {
+struct project_stream { /* of CREATE STREAM, MATERIALIZED VIEW, SINK, INSERT INTO … SELECT */
     const struct statement *statement;
     struct plan_stream plan;
+    struct sql_relation view; /* of a view: the table it lives in; name.at NULL: none */
+    bool makes_topic;         /* INTO TOPIC of one that nobody declares */
 };
 
 struct project {
