@@ -99,10 +99,14 @@ static void draw_doors(struct picture *p, const struct server *s)
         line(p, "", " metrics  http://%s:%u/metrics   health  http://%s:%u/health", address,
              metrics_port(s->metrics), address, metrics_port(s->metrics));
     for (size_t i = 0; i < s->project->streams.count && i < 3; i++) {
-        const struct sql_relation *into =
-            ((const struct project_stream *)vec_at(&s->project->streams, i))->plan.into;
-        line(p, "", " try      %s query 'SELECT * FROM %.*s.%.*s LIMIT 5'", s->command,
-             SLICE_ARG(into->keyspace), SLICE_ARG(into->name));
+        const struct plan_stream *plan =
+            &((const struct project_stream *)vec_at(&s->project->streams, i))->plan;
+        if (plan->sink == SINK_TABLE)
+            line(p, "", " try      %s query 'SELECT * FROM %.*s.%.*s LIMIT 5'", s->command,
+                 SLICE_ARG(plan->into->keyspace), SLICE_ARG(plan->into->name));
+        else if (plan->sink == SINK_TOPIC)
+            line(p, "", " try      %s consume %.*s --from -5", s->command,
+                 SLICE_ARG(plan->into->name));
     }
     line(p, "", " also     %s status | dead | logs --follow | top", s->command);
 }

@@ -122,13 +122,14 @@ static void check_cell(struct fixture *f, uint32_t row, struct slice name,
     struct value v = {.state = NULL_VALUE};
     struct slice text = yaml_text(wanted);
     uint32_t c = 0;
-    while (c < f->plan->output_count && !slice_equal(f->plan->outputs[c].name, name)) c++;
-    if (c < f->plan->output_count) column_get(&outputs[c], row, &v);
+    while (c < f->plan->root->column_count && !slice_equal(f->plan->root->columns[c].name, name))
+        c++;
+    if (c < f->plan->root->column_count) column_get(&outputs[c], row, &v);
     if (v.state == VALID_VALUE)
         value_to_text(&v, &got);
     else
         buf_text(&got, "null");
-    if (c == f->plan->output_count)
+    if (c == f->plan->root->column_count)
         buf_printf(&f->wrong, "    row %u: the stream writes no column %.*s\n", f->rows_seen,
                    SLICE_ARG(name));
     else if (!slice_equal(buf_view(&got), text))
