@@ -86,8 +86,9 @@ struct group { /* where outputs are evaluated after grouping */
     uint32_t *aggregate_attrs;
     uint32_t aggregate_count, aggregate_cap;
 };
-struct overs {                /* the window functions of one SELECT */
-    struct logic *logics[16]; /* one a window */
+struct overs {                   /* the window functions of one SELECT */
+    struct logic *in, *extended; /* what is below them; that with computed columns */
+    struct logic *logics[16];    /* one a window */
     const struct over_tree *windows[16];
     uint32_t count;
     const struct tree **trees;

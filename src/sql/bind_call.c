@@ -263,6 +263,7 @@ struct expr *bind_builtin(struct binder *b, const char *name, struct slice text,
 
 struct expr *bind_call(struct binder *b, const struct tree *t)
 {
+    if (t->over) return bind_over(b, t);
     if (tree_is_aggregate(t)) return bind_aggregate(b, t);
     struct tree renamed = *t;
     if (slice_is(t->value, "now")) renamed.value = slice_of(b->dialect->now);

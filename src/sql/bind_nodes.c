@@ -23,7 +23,7 @@ static uint32_t rows_reads(const struct plan_rows *r, uint32_t attr)
 static bool can_take_in(const struct logic *l, const struct logic *in)
 {
     if (in->node.kind != NODE_ROWS || in->node.rows.check_count) return false;
-    for (uint32_t i = 0; !in->passes && i < in->attr_count; i++) {
+    for (uint32_t i = 0; i < in->attr_count; i++) {
         const struct expr *v = in->node.rows.outputs[i].value;
         bool plain = v->kind == EXPR_INPUT || v->kind == EXPR_LITERAL;
         if (!v->deterministic || (!plain && rows_reads(&l->node.rows, in->attrs[i]) > 1))
@@ -48,7 +48,7 @@ static struct logic *taken_in(struct binder *b, const struct logic *l, const str
     struct expr **by = bind_take(b, MAX(b->attr_count, 1u) * sizeof(struct expr *));
     if (b->err) return NULL;
     *made = *l;
-    for (uint32_t i = 0; !in->passes && i < in->attr_count; i++)
+    for (uint32_t i = 0; i < in->attr_count; i++)
         by[in->attrs[i]] = (struct expr *)(uintptr_t)in->node.rows.outputs[i].value;
     struct plan_rows *r = &made->node.rows;
     for (uint32_t i = 0; i < r->output_count && !b->err; i++) {
@@ -67,15 +67,19 @@ static struct logic *taken_in(struct binder *b, const struct logic *l, const str
     return b->err ? NULL : made;
 }
 
+/* A filter, or columns beside those that are there: what comes goes on. */
 static struct placed *lower_filter(struct lowering *w, struct logic *l, const uint8_t *need)
 {
+    const struct plan_rows *r = &l->node.rows;
     uint8_t *mine = need_copy(w, need);
-    if (mine) need_expr(mine, l->node.rows.where);
+    if (mine) need_expr(mine, r->where);
+    for (uint32_t i = 0; mine && i < r->output_count; i++)
+        if (need[l->attrs[i]]) need_expr(mine, r->outputs[i].value);
     bind_table_key(w->b, l);
     struct placed *in = mine ? lower(w, l->ins[0], mine) : NULL;
-    struct placed *p = in ? placed_new(w, l, in->node->column_count) : NULL;
-    struct plan_output *outputs =
-        p ? bind_take(w->b, MAX(in->node->column_count, 1u) * sizeof(*outputs)) : NULL;
+    uint32_t most = in ? in->node->column_count + r->output_count : 0;
+    struct placed *p = in ? placed_new(w, l, most) : NULL;
+    struct plan_output *outputs = p ? bind_take(w->b, MAX(most, 1u) * sizeof(*outputs)) : NULL;
     if (!outputs) return NULL;
     for (uint32_t i = 0; i < in->node->column_count; i++) {
         if (!need[in->attrs[i]]) continue;
@@ -86,7 +90,14 @@ static struct placed *lower_filter(struct lowering *w, struct logic *l, const ui
             (struct plan_output){in->node->columns[i].name, in->node->columns[i].type, e};
         placed_column(w, p, in->attrs[i]);
     }
-    p->node->rows.where = place_expr(w, l->node.rows.where, in, NULL);
+    for (uint32_t i = 0; i < r->output_count && !w->b->err; i++) {
+        if (!need[l->attrs[i]]) continue;
+        struct plan_output *o = &outputs[p->node->column_count];
+        *o = r->outputs[i];
+        o->value = place_expr(w, r->outputs[i].value, in, NULL);
+        placed_column(w, p, l->attrs[i]);
+    }
+    p->node->rows.where = place_expr(w, r->where, in, NULL);
     p->node->rows.outputs = outputs;
     p->node->rows.output_count = p->node->column_count;
     return lower_done(w, l, p, &in, 1);

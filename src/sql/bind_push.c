@@ -11,7 +11,7 @@ static void put_filter(struct binder *b, struct logic **at, struct expr *e)
 {
     struct logic *l = *at;
     if (!e || b->err) return;
-    bool filter = l->node.kind == NODE_ROWS && l->passes && l->node.rows.check_count == 0;
+    bool filter = l->node.kind == NODE_ROWS && l->passes && l->node.rows.output_count == 0;
     if (!filter) {
         l = logic_new(b, NODE_ROWS, l, e->text);
         if (!l) return;
@@ -209,6 +209,7 @@ static bool sink_into(struct binder *b, struct logic *l, struct expr *e)
     switch (l->node.kind) {
     case NODE_ROWS:
         if (!l->passes) return sink_rows(b, l, e);
+        if (l->node.rows.output_count) return below(b, l, e);
         if (!sink_into(b, l->ins[0], e)) put_filter(b, &l, e);
         return true;
     case NODE_GROUP: return sink_group(b, l, e);

@@ -1,8 +1,41 @@
 /* Queries: WITH, UNION ALL, DISTINCT, the order of the answer. */
 #include "sql/bind.h"
 
+/* Whether rows of a sub-select are taken back. */
+static bool may_change(const struct logic *l)
+{
+    bool below = false;
+    for (uint32_t i = 0; i < l->in_count; i++) below = below || may_change(l->ins[i]);
+    if (l->node.kind == NODE_GROUP) return l->node.group.window.kind == WINDOW_NONE;
+    if (l->node.kind == NODE_TOP) return true;
+    if (l->node.kind != NODE_JOIN) return below;
+    enum join_kind kind = l->node.join.kind;
+    return below || (!l->node.join.bounded && kind != JOIN_INNER && kind != JOIN_SEMI);
+}
+
+/* DISTINCT of rows that come and go: a group for each, as long as one is there. */
+static struct logic *distinct_group(struct binder *b, struct logic *in, struct slice text)
+{
+    struct logic *l = logic_new(b, NODE_GROUP, in, text);
+    const struct expr **keys =
+        l ? bind_take(b, MAX(in->visible, 1u) * sizeof(const struct expr *)) : NULL;
+    for (uint32_t i = 0; keys && i < in->visible && !b->err; i++) {
+        const struct attr of = b->attrs[in->attrs[i]];
+        keys[i] = attr_expr(b, in->attrs[i], of.name);
+        (void)attr_new(b, l, of.name, of.type);
+    }
+    if (b->err) return NULL;
+    l->time = NO_ATTR;
+    l->visible = in->visible;
+    l->node.group.keys = keys;
+    l->node.group.key_count = in->visible;
+    l->node.group.ttl_ms = b->state_ttl_ms;
+    return l;
+}
+
 struct logic *bind_distinct(struct binder *b, struct logic *in, struct slice text)
 {
+    if (b->stream && !b->err && may_change(in)) return distinct_group(b, in, text);
     struct logic *l = logic_new(b, NODE_DISTINCT, in, text);
     uint32_t *by = l ? bind_take(b, MAX(in->visible, 1u) * sizeof(*by)) : NULL;
     if (!by) return NULL;

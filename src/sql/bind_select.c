@@ -362,8 +362,11 @@ static void bind_clauses(struct binder *b, struct selected *s, const struct quer
                          struct wanted *w, bool settle)
 {
     bind_outputs(b, s, w, settle);
+    struct overs *overs = b->overs;
+    b->overs = NULL;
     if (s->tree->having && !b->err)
         s->rows->node.rows.where = bind_condition(b, s->tree->having, "HAVING");
+    b->overs = overs;
     if (q && !b->err) bind_order(b, q, s);
     bind_checks(b, s->tree, s->rows, w);
     if (b->group) bind_group_done(b, b->group, s->rows);
@@ -386,6 +389,7 @@ struct logic *bind_select(struct binder *b, const struct select_tree *tree,
     s.rows = in ? logic_new(b, NODE_ROWS, in, tree->text) : NULL;
     b->group = grouped ? &g : NULL;
     b->overs = &overs;
+    overs.in = in;
     if (s.rows) {
         s.rows->time = NO_ATTR;
         bind_clauses(b, &s, q, w, settle);
