@@ -276,12 +276,15 @@ static void parse_one(struct parser *p, struct statement *s)
     s->file = p->lex.file;
     s->dialect = p->dialect;
     s->watermark_delay_ms = -1;
-    p->notes = (struct list){0};
+    p->notes = p->uses = (struct list){0};
+    p->declaring = NULL;
+    p->expanded = 0;
     p->checks = p->nothing = false;
     parse_statement(p, s);
     s->text = text_since(p, start);
     s->notes = (const struct sql_note *)(const void *)p->notes.items;
     s->note_count = p->notes.count;
+    declared_done(p, s);
     if (p->err || at_end(p)) return;
     static const char *const next[] = {"WHERE", "GROUP", "HAVING", "ORDER", "LIMIT",    "ALLOW",
                                        "CHECK", "WITH",  "USING",  "IF",    "OFFSET",   "UNION",
@@ -300,6 +303,12 @@ static void parse_script(struct parser *p, struct script *out)
         struct statement *s = parse_list_add(p, &statements, sizeof(*s));
         if (s) parse_one(p, s);
         if (s && p->nothing) statements.count--;
+    }
+    if (statements.count == 0 && p->nothing) {
+        parse_fail(p, p->lex.text.at, ERR_UNSUPPORTED,
+                   "this text only declares what other statements of it would use");
+        parse_hint(p,
+                   "CREATE MATERIALIZED VIEW keeps its rows; a sink is INSERT INTO and its query");
     }
     *out = (struct script){(struct statement *)(void *)statements.items, statements.count};
 }

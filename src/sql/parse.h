@@ -28,6 +28,10 @@ struct parser {
     struct list overs;          /* struct over_named: OVER w of the SELECT at hand */
     bool names_window;          /* within WINDOW w AS (…), where no OVER w may stand */
     struct declared **declared; /* what the text has created so far, by name; NULL: nothing */
+    struct declared *declaring; /* what the statement at hand declares; NULL: nothing */
+    struct list uses;           /* struct slice: the statements that the one at hand stands on */
+    uint32_t expanded;          /* queries that its views stand for */
+    uint32_t deepest;           /* most of `queries`, views counted, since it was set */
     bool nothing;               /* the statement at hand only declares something for later ones */
     struct list notes;          /* struct sql_note of the statement at hand */
     const uint8_t *place;       /* the last one that parse_place was asked for; NULL: none */
@@ -123,8 +127,9 @@ struct list parse_checks(struct parser *p);
 struct columns_tree {
     struct list columns; /* struct sql_column, as written */
     struct list key;
+    struct list items;    /* struct select_item: all of them, computed ones with an alias */
     const uint8_t *start; /* the parenthesis; the others: the first such thing, NULL: none */
-    const uint8_t *not_null, *not_enforced, *watermark;
+    const uint8_t *not_null, *not_enforced, *watermark, *computed;
 };
 /* ( … ); s->columns: key columns first, in the key's order. What a column may have depends on what
  * it is a column of: the caller asks columns_of_… or parse_connector when it knows. */
@@ -133,15 +138,49 @@ void columns_of_table(struct parser *p, const struct columns_tree *c);
 void columns_of_topic(struct parser *p, const struct columns_tree *c);
 struct sql_column *column_find(const struct list *columns, struct slice name);
 void parse_watermark(struct parser *p, struct statement *s, const uint8_t *start);
+/* login.at, items[0].ts: without quotes, as json_get takes it; a column's is its name. */
+struct slice path_text(struct parser *p, const struct tree *t);
+
+/* --- what the text has declared so far (parse_declare.c) -------------------------------------- */
+enum declared_kind {
+    DECLARED_TABLE,
+    DECLARED_TOPIC,
+    DECLARED_SINK,
+    DECLARED_VIEW,
+    DECLARED_STREAM
+};
+struct declared {
+    struct declared *next;
+    enum declared_kind kind;
+    struct sql_name name;
+    struct slice topic;          /* of a TOPIC; of a SINK: its kind */
+    const struct slice *columns; /* as written */
+    uint32_t column_count;       /* STREAM: how many of this name there are */
+    struct slice text;           /* the statement */
+    const struct slice *uses;    /* the statements it stands on */
+    uint32_t use_count;
+    /* a VIEW's, and of a TOPIC with computed columns: stands wherever the name stands */
+    const struct query_tree *query;
+    uint32_t depth, weight; /* levels of queries within it, queries that it stands for */
+};
+const struct declared *declared_find(struct parser *p, struct sql_name name);
+struct declared *declare(struct parser *p, enum declared_kind kind, struct sql_name name);
+struct declared *declare_columns(struct parser *p, enum declared_kind kind, struct sql_name name,
+                                 const struct columns_tree *c);
+/* CREATE TABLE or TOPIC, for INSERT INTO: which it is, and its columns by place. */
+void declare_table(struct parser *p, const struct statement *s, const struct columns_tree *c);
+void declare_computed(struct parser *p, struct declared *d, const struct columns_tree *c);
+void declared_use(struct parser *p, const struct declared *d); /* by the statement at hand */
+void declared_done(struct parser *p, struct statement *s);     /* the statement has its text */
+/* FROM v, a view: its query; a table whose topic has another name: the topic. Both under the name
+ * as written. */
+void declared_relation(struct parser *p, struct from_tree *f);
+bool declared_elsewhere(struct parser *p, struct slice name); /* the name is such a one */
+void parse_plain_view(struct parser *p, struct statement *s);
 
 /* --- Flink's tables (parse_flink.c) ----------------------------------------------------------- */
 /* CREATE TABLE … WITH ('connector' = …): makes `s` what it means here. */
 void parse_connector(struct parser *p, struct statement *s, const struct columns_tree *c);
-/* CREATE TABLE or TOPIC, for INSERT INTO: which it is, and its columns by place. */
-void declare_table(struct parser *p, const struct statement *s, const struct columns_tree *c);
-/* A table whose 'topic' has another name: reads that topic under the table's name. */
-void declared_topic(struct parser *p, struct from_tree *f);
-bool declared_elsewhere(struct parser *p, struct slice name); /* … is called so */
 void parse_insert(struct parser *p, struct statement *s);
 
 /* --- statements ------------------------------------------------------------------------------- */

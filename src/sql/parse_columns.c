@@ -64,10 +64,6 @@ static void column_words(struct parser *p, struct columns_tree *t, struct sql_co
 {
     const uint8_t *at = parse_here(p);
     if (accept_word(p, "static")) c->is_static = true;
-    if (at_word(p, "metadata")) {
-        parse_unsupported(p, at, "METADATA columns");
-        parse_hint(p, "_key, _timestamp, _partition, _offset and _topic are there without it");
-    }
     if (accept_words(p, "not", "null") && !t->not_null) t->not_null = at;
     if (accept_word(p, "primary")) {
         expect_word(p, "KEY");
@@ -83,23 +79,82 @@ static void column_words(struct parser *p, struct columns_tree *t, struct sql_co
     (void)token_take(p);
 }
 
+static struct tree *name_tree(struct parser *p, struct slice name, const uint8_t *start)
+{
+    struct tree *t = tree_node(p, TREE_NAME, start);
+    struct json_step *step = parse_take(p, sizeof(*step));
+    if (!t || !step) return NULL;
+    *step = (struct json_step){.name = name};
+    t->steps = step;
+    t->step_count = 1;
+    return t;
+}
+
+/* Flink's ts TIMESTAMP(3) METADATA [FROM 'timestamp'] [VIRTUAL]: what every record has. */
+static const struct tree *parse_metadata(struct parser *p, struct slice name,
+                                         const struct type *type, const uint8_t *start)
+{
+    static const struct {
+        const char *from, *to;
+        enum type_kind kind;
+    } known[] = {{"timestamp", "_timestamp", TYPE_TIMESTAMP},
+                 {"partition", "_partition", TYPE_INT},
+                 {"offset", "_offset", TYPE_BIGINT},
+                 {"topic", "_topic", TYPE_TEXT}};
+    const uint8_t *at = token_take(p).text.at;
+    struct slice from = accept_word(p, "from") ? parse_string(p, "a field's name") : name;
+    (void)accept_word(p, "virtual");
+    for (size_t i = 0; i < COUNT_OF(known) && !p->err; i++) {
+        if (!slice_equal_nocase(from, slice_of(known[i].from))) continue;
+        struct tree *t = name_tree(p, slice_of(known[i].to), start);
+        if (!t || type->kind == known[i].kind) return t;
+        struct tree *cast = tree_node(p, TREE_CAST, start);
+        struct list args = {0};
+        tree_add(p, &args, t);
+        if (cast) cast->type = type;
+        return tree_with(p, cast, &args);
+    }
+    parse_fail(p, at, ERR_UNSUPPORTED, "METADATA FROM '%.*s': not available in this version",
+               SLICE_ARG(from));
+    parse_hint(p, "there are 'timestamp', 'partition', 'offset' and 'topic'");
+    return NULL;
+}
+
+/* `value`: of a computed one; NULL: a column of the table. */
+static void add_column(struct parser *p, struct columns_tree *t, const struct sql_column *c,
+                       const struct tree *value, const uint8_t *start)
+{
+    const struct select_item *all = (const struct select_item *)(const void *)t->items.items;
+    for (uint32_t i = 0; i < t->items.count && t->computed; i++)
+        if (all[i].alias.at && slice_equal(all[i].alias, c->name))
+            parse_fail(p, start, ERR_EXISTS, "the column %.*s stands twice", SLICE_ARG(c->name));
+    if (column_find(&t->columns, c->name))
+        parse_fail(p, start, ERR_EXISTS, "the column %.*s stands twice", SLICE_ARG(c->name));
+    if (t->items.count >= TYPE_FIELDS_MAX)
+        parse_fail(p, start, ERR_TOO_BIG, "more than %d columns", (int)TYPE_FIELDS_MAX);
+    struct select_item *item = parse_list_add(p, &t->items, sizeof(*item));
+    if (item && value) *item = (struct select_item){value, c->name};
+    if (item && !value) item->value = name_tree(p, c->name, start);
+    if (value && !t->computed) t->computed = start;
+    struct sql_column *place = value ? NULL : parse_list_add(p, &t->columns, sizeof(*c));
+    if (place) *place = *c;
+}
+
 static void parse_column(struct parser *p, struct columns_tree *t)
 {
     const uint8_t *start = token_peek(p, 0)->text.at;
     struct sql_column c = {.name = parse_name(p, "a column's name")};
-    if (at_word(p, "as")) {
-        parse_unsupported(p, start, "computed columns");
-        parse_hint(p, "write the expression into the query");
+    const struct tree *value = NULL;
+    if (accept_word(p, "as")) {
+        value = parse_expr(p);
+    } else {
+        c.type = parse_type(p, false);
+        if (!p->err && at_word(p, "metadata"))
+            value = parse_metadata(p, c.name, c.type, start);
+        else if (!p->err)
+            column_words(p, t, &c, start);
     }
-    c.type = parse_type(p, false);
-    if (!p->err) column_words(p, t, &c, start);
-    if (p->err) return;
-    if (column_find(&t->columns, c.name))
-        parse_fail(p, start, ERR_EXISTS, "the column %.*s stands twice", SLICE_ARG(c.name));
-    if (t->columns.count >= TYPE_FIELDS_MAX)
-        parse_fail(p, start, ERR_TOO_BIG, "more than %d columns", (int)TYPE_FIELDS_MAX);
-    struct sql_column *place = parse_list_add(p, &t->columns, sizeof(c));
-    if (place) *place = c;
+    if (!p->err) add_column(p, t, &c, value, start);
 }
 
 /* Key columns to the front, in the key's order. */
@@ -148,15 +203,19 @@ void parse_columns(struct parser *p, struct statement *s, struct columns_tree *c
     order_columns(p, s, &c->columns, &c->key);
 }
 
-static void refuse_not_null(struct parser *p, const struct columns_tree *c)
+static void refuse_flinks(struct parser *p, const struct columns_tree *c)
 {
+    if (c->computed) {
+        parse_unsupported(p, c->computed, "computed columns but of Flink's topics");
+        parse_hint(p, "write the expression into the query");
+    }
     if (!c->not_null) return;
     parse_unsupported(p, c->not_null, "NOT NULL (write CHECK (x IS NOT NULL) in the stream)");
 }
 
 void columns_of_table(struct parser *p, const struct columns_tree *c)
 {
-    refuse_not_null(p, c);
+    refuse_flinks(p, c);
     if (c->watermark) {
         parse_fail(p, c->watermark, ERR_SYNTAX,
                    "a table has no watermark: a topic or a source has");
@@ -173,14 +232,13 @@ void columns_of_table(struct parser *p, const struct columns_tree *c)
 
 void columns_of_topic(struct parser *p, const struct columns_tree *c)
 {
-    refuse_not_null(p, c);
+    refuse_flinks(p, c);
     if (c->key.count == 0) return;
     const struct key_part *first = (const struct key_part *)(const void *)c->key.items;
     parse_fail(p, first->at, ERR_SYNTAX, "only tables have a primary key");
 }
 
-/* login.at, items[0].ts: without quotes, as json_get takes it; a column's is its name. */
-static struct slice path_text(struct parser *p, const struct tree *t)
+struct slice path_text(struct parser *p, const struct tree *t)
 {
     char memory[1024];
     struct buf out = buf_over(memory, sizeof(memory));

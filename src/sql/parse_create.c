@@ -261,10 +261,6 @@ static void refuse_create(struct parser *p, const uint8_t *start)
         parse_unsupported(p, start, what);
         return;
     }
-    if (!at_word(p, "view")) return;
-    parse_unsupported(p, start, "CREATE VIEW");
-    parse_hint(p,
-               "CREATE MATERIALIZED VIEW keeps its rows; within one statement write WITH v AS (…)");
 }
 
 void parse_create(struct parser *p, struct statement *s)
@@ -275,11 +271,18 @@ void parse_create(struct parser *p, struct statement *s)
     const uint8_t *replace = parse_here(p);
     s->or_replace = accept_words(p, "or", "replace");
     bool view = accept_word(p, "materialized");
-    if (!view) refuse_create(p, start);
+    if (!view && (at_word(p, "view") || at_words(p, "temporary", "view"))) {
+        (void)accept_word(p, "temporary");
+        (void)token_take(p);
+        if_not_exists(p, s);
+        parse_plain_view(p, s);
+        return;
+    }
+    refuse_create(p, start);
     for (size_t i = 0; i < COUNT_OF(kinds) && !p->err; i++) {
         if (!at_word(p, kinds[i].word) || (view && strcmp(kinds[i].word, "VIEW") != 0)) continue;
         if (s->or_replace && strcmp(kinds[i].word, "FUNCTION") != 0) {
-            parse_unsupported(p, replace, "OR REPLACE of anything but a function");
+            parse_unsupported(p, replace, "OR REPLACE of anything but a function or a plain view");
             parse_hint(p, "sluice up changes what runs to what is written");
         }
         (void)token_take(p);

@@ -1,86 +1,6 @@
 /* Flink's tables and INSERT INTO: CREATE TABLE … WITH ('connector' = 'kafka') is a topic with
  * columns, 'blackhole' and 'print' are sinks, INSERT INTO t SELECT is a stream named after t. */
-#include "base/hash.h"
 #include "sql/parse.h"
-
-/* --- what the text has declared so far -------------------------------------------------------- */
-
-enum { DECLARED_BUCKETS = 1024 };
-enum declared_kind { DECLARED_TABLE, DECLARED_TOPIC, DECLARED_SINK, DECLARED_STREAM };
-struct declared {
-    struct declared *next;
-    enum declared_kind kind;
-    struct sql_name name;
-    struct slice topic;          /* of a TOPIC; of a SINK: its kind */
-    const struct slice *columns; /* as written; STREAM: how many of this name there are */
-    uint32_t column_count;
-};
-
-static struct declared **declared_place(struct parser *p, enum declared_kind kind,
-                                        struct sql_name name)
-{
-    if (!p->declared) p->declared = parse_take(p, DECLARED_BUCKETS * sizeof(*p->declared));
-    if (!p->declared) return NULL;
-    uint64_t h = hash64(name.name, kind == DECLARED_STREAM);
-    struct declared **place = &p->declared[h % DECLARED_BUCKETS];
-    for (; *place; place = &(*place)->next) {
-        bool stream = (*place)->kind == DECLARED_STREAM;
-        if (stream == (kind == DECLARED_STREAM) && slice_equal((*place)->name.name, name.name) &&
-            slice_equal((*place)->name.keyspace, name.keyspace))
-            break;
-    }
-    return place;
-}
-
-static const struct declared *declared_find(struct parser *p, struct sql_name name)
-{
-    struct declared **place = p->declared ? declared_place(p, DECLARED_TABLE, name) : NULL;
-    return place ? *place : NULL;
-}
-
-static struct declared *declare(struct parser *p, enum declared_kind kind, struct sql_name name)
-{
-    struct declared **place = declared_place(p, kind, name);
-    if (!place || *place) return place ? *place : NULL;
-    *place = parse_take(p, sizeof(**place));
-    if (*place) **place = (struct declared){.kind = kind, .name = name};
-    return *place;
-}
-
-static struct declared *declare_columns(struct parser *p, enum declared_kind kind,
-                                        struct sql_name name, const struct columns_tree *c)
-{
-    struct declared *d = declare(p, kind, name);
-    struct slice *names = parse_take(p, (c->columns.count + 1) * sizeof(*names));
-    const struct sql_column *all = (const struct sql_column *)(const void *)c->columns.items;
-    if (!d || !names) return NULL;
-    for (uint32_t i = 0; i < c->columns.count; i++) names[i] = all[i].name;
-    d->kind = kind;
-    d->columns = names;
-    d->column_count = c->columns.count;
-    return d;
-}
-
-void declare_table(struct parser *p, const struct statement *s, const struct columns_tree *c)
-{
-    bool topic = s->kind == STATEMENT_CREATE_TOPIC;
-    struct declared *d = declare_columns(p, topic ? DECLARED_TOPIC : DECLARED_TABLE, s->name, c);
-    if (d && topic) d->topic = s->name.name;
-}
-
-void declared_topic(struct parser *p, struct from_tree *f)
-{
-    const struct declared *d = declared_find(p, f->name);
-    if (!d || d->kind != DECLARED_TOPIC || slice_equal(d->topic, f->name.name)) return;
-    f->alias = f->name.name;
-    f->name = (struct sql_name){.name = d->topic};
-}
-
-bool declared_elsewhere(struct parser *p, struct slice name)
-{
-    const struct declared *d = declared_find(p, (struct sql_name){.name = name});
-    return d && d->kind == DECLARED_TOPIC && !slice_equal(d->topic, name);
-}
 
 /* --- WITH ('connector' = …) ------------------------------------------------------------------- */
 
@@ -166,6 +86,23 @@ static void tell_columns(struct parser *p, const struct columns_tree *c)
         parse_note(p, c->start, "a topic's primary key is not enforced: a table's is");
 }
 
+/* A watermark of a computed column is one of the field it is: ts AS event.at, METADATA's. */
+static void computed_watermark(struct parser *p, struct statement *s, const struct columns_tree *c)
+{
+    const struct select_item *all = (const struct select_item *)(const void *)c->items.items;
+    for (uint32_t i = 0; i < c->items.count && s->watermark_column.at && !p->err; i++) {
+        if (!slice_equal(all[i].alias, s->watermark_column)) continue;
+        if (all[i].value->kind == TREE_NAME) {
+            s->watermark_column = path_text(p, all[i].value);
+        } else {
+            parse_fail(p, c->watermark, ERR_UNSUPPORTED,
+                       "a watermark of a computed column: not available in this version");
+            parse_hint(p, "the topic's own field is the time: WATERMARK FOR field …");
+        }
+        return;
+    }
+}
+
 static void kafka_table(struct parser *p, struct statement *s, const struct columns_tree *c)
 {
     struct slice topic = sql_option(&s->options, "topic");
@@ -177,11 +114,13 @@ static void kafka_table(struct parser *p, struct statement *s, const struct colu
     format_check(p, &s->options, "format");
     format_check(p, &s->options, "value.format");
     if (declared_find(p, s->name))
-        parse_fail(p, s->name.name.at ? c->start : at, ERR_EXISTS, "%.*s stands twice in this text",
+        parse_fail(p, c->start, ERR_EXISTS, "%.*s stands twice in this text",
                    SLICE_ARG(s->name.name));
     struct declared *d = declare_columns(p, DECLARED_TOPIC, s->name, c);
     if (!d) return;
     d->topic = topic.at ? topic : s->name.name;
+    computed_watermark(p, s, c);
+    if (c->computed) declare_computed(p, d, c);
     s->kind = STATEMENT_CREATE_TOPIC;
     s->name = (struct sql_name){.name = d->topic};
     /* a topic's columns stand as they were written */
@@ -294,6 +233,7 @@ void parse_insert(struct parser *p, struct statement *s)
     struct query_tree *q = parse_query(p, s);
     if (p->err) return;
     const struct declared *d = declared_find(p, s->name);
+    if (d) declared_use(p, d);
     if (names.count)
         name_outputs(p, q, at, (const struct slice *)(const void *)names.items, names.count);
     else if (d && d->column_count)

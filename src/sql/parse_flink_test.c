@@ -46,6 +46,24 @@ static const struct {
      "CREATE SINK n INTO blackhole AS SELECT c AS z FROM v\n"
      "INSERT other INTO other AS WITH w AS (SELECT 1 AS a) SELECT a AS p, a AS q FROM w\n"
      "INSERT far INTO far AS SELECT a FROM v CHECK not_null(a) ELSE SKIP EMIT ON CHANGE\n"},
+    /* views and computed columns: their query stands where their name does */
+    {"CREATE TABLE t (a INT, c AS a + 1, at TIMESTAMP(3) METADATA FROM 'timestamp' VIRTUAL, p "
+     "BIGINT METADATA FROM 'partition', WATERMARK FOR at AS at - INTERVAL '1' SECOND) WITH "
+     "('connector' = 'kafka', 'topic' = 'x'); SELECT c FROM t; SELECT c FROM TUMBLE(t, at, '1m') w",
+     "CREATE TOPIC x (a int) WATERMARK _timestamp 1000ms\n"
+     "SELECT c FROM (SELECT a, (a + 1) AS c, _timestamp AS at, CAST(_partition AS bigint) AS p "
+     "FROM "
+     "x) AS t\n"
+     "SELECT c FROM TUMBLE((SELECT a, (a + 1) AS c, _timestamp AS at, CAST(_partition AS bigint) "
+     "AS "
+     "p FROM x) AS t, at, INTERVAL '60000ms') AS w\n"},
+    {"CREATE VIEW v (x) AS SELECT a FROM t; CREATE OR REPLACE TEMPORARY VIEW w AS SELECT x FROM v "
+     "UNION ALL SELECT 1; CREATE VIEW IF NOT EXISTS w AS SELECT 5; SELECT * FROM w JOIN v AS y ON "
+     "true; SELECT 1 FROM u",
+     "SELECT * FROM (SELECT x FROM (SELECT * FROM (SELECT a FROM t) AS v (x)) AS v UNION ALL "
+     "SELECT "
+     "1) AS w JOIN (SELECT * FROM (SELECT a FROM t) AS v (x)) AS y ON true\n"
+     "SELECT 1 FROM u\n"},
     /* topics, streams, views, sinks */
     {"CREATE TOPIC t (a INT, at TIMESTAMP) WATERMARK FOR at DELAY INTERVAL '2' MINUTES WITH "
      "(partitions = 3); CREATE TOPIC u (at TIMESTAMP, WATERMARK FOR at AS at); CREATE TOPIC v WITH "
@@ -117,6 +135,51 @@ TEST(a_projects_statements_become_what_they_mean_here)
         }
         CHECK_TEXT(buf_cstr(&out), goods[i].tree);
         buf_done(&out);
+        arena_free(a);
+    }
+}
+
+/* What a statement stands on is part of what it means: its version goes with it. */
+TEST(a_statement_knows_the_others_it_stands_on)
+{
+    struct arena *a = arena_new(MIB(4));
+    struct script s;
+    struct diag d = {0};
+    CHECK_OK(sql_parse(SLICE("CREATE VIEW v AS SELECT 1; CREATE VIEW w AS SELECT 2 FROM v, v AS x;"
+                             "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', topic = 'u');"
+                             "INSERT INTO t SELECT 1 FROM w; SELECT 1 FROM x"),
+                       "x", DIALECT_SLUICE, a, &s, &d),
+             &d);
+    CHECK_INT(s.count, 3);
+    CHECK_INT(s.statements[0].use_count, 0);
+    CHECK_INT(s.statements[1].use_count, 3);
+    CHECK_SLICE(s.statements[1].uses[0], "CREATE VIEW v AS SELECT 1");
+    CHECK_SLICE(s.statements[1].uses[1], "CREATE VIEW w AS SELECT 2 FROM v, v AS x");
+    CHECK_SLICE(s.statements[1].uses[2],
+                "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', topic = 'u')");
+    CHECK_INT(s.statements[2].use_count, 0);
+    arena_free(a);
+}
+
+/* v1 is v0 twice, v2 is v1 twice …; and v1 in v2 in v3 …. */
+TEST(views_of_views_are_bounded_in_number_and_depth)
+{
+    static const char *const forms[] = {"CREATE VIEW v%d AS SELECT 1 FROM v%d, v%d AS x;",
+                                        "CREATE VIEW v%d AS SELECT 1 FROM v%d, t AS x%d;"};
+    for (size_t form = 0; form < COUNT_OF(forms); form++) {
+        struct arena *a = arena_new(MIB(16));
+        struct buf text = buf_make(KIB(64));
+        struct script s;
+        struct diag d = {0};
+        buf_text(&text, "CREATE VIEW v0 AS SELECT 1;");
+        for (int i = 1; i < 100; i++) {
+            char one[100];
+            snprintf(one, sizeof(one), forms[form], i, i - 1, i - 1);
+            buf_text(&text, one);
+        }
+        CHECK_ERR(sql_parse(buf_view(&text), "x", DIALECT_SLUICE, a, &s, &d),
+                  form ? ERR_TOO_DEEP : ERR_TOO_BIG);
+        buf_done(&text);
         arena_free(a);
     }
 }

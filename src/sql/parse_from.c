@@ -87,7 +87,7 @@ static const struct from_tree *window_data(struct parser *p)
         expect_op(p, ")");
     } else {
         f->name = parse_qualified(p, "a topic or table");
-        declared_topic(p, f);
+        declared_relation(p, f);
     }
     f->text = text_since(p, start);
     return f;
@@ -342,7 +342,7 @@ static const struct from_tree *parse_relation(struct parser *p)
         f = parse_function(p, start);
     } else if ((f = from_node(p, FROM_NAME))) {
         f->name = parse_qualified(p, "a topic or table");
-        declared_topic(p, f);
+        declared_relation(p, f);
     }
     if (!f || p->err) return NULL;
     if (f->kind != FROM_JOIN) {

@@ -5,6 +5,7 @@ bool parse_nest(struct parser *p)
 {
     if (p->queries < SQL_QUERIES_MAX) {
         p->queries++;
+        p->deepest = MAX(p->deepest, p->queries);
         return true;
     }
     parse_fail(p, parse_here(p), ERR_TOO_DEEP, "queries nest at most %d levels",

@@ -86,6 +86,10 @@ struct statement {
                           {0} none */
     const struct sql_note *notes;
     uint32_t note_count;
+    /* The statements of the same text that this one stands on (views, Flink's tables): what it
+     * means changes with them. */
+    const struct slice *uses;
+    uint32_t use_count;
 };
 
 struct script {
