@@ -173,11 +173,10 @@ static void fit_topic(struct binder *b, const struct statement *s, bool one_row,
 /* --- the version --------------------------------------------------------------------------------
  */
 
-/* The statement's tokens, so that white space, comments and the case of words do not count. */
-static uint64_t text_version(struct binder *b)
+/* A text's tokens, so that white space, comments and the case of words do not count. */
+static uint64_t tokens_hash(struct binder *b, struct slice text, uint64_t seed)
 {
-    struct lexer l = {
-        .text = b->statement->text, .dialect = b->dialect, .arena = b->arena, .file = b->file};
+    struct lexer l = {.text = text, .dialect = b->dialect, .arena = b->arena, .file = b->file};
     struct buf all = buf_make(SQL_TEXT_MAX * 2 + 1024);
     struct token t;
     while (!lex_next(&l, &t) && t.kind != TOKEN_END) {
@@ -185,9 +184,18 @@ static uint64_t text_version(struct binder *b)
         buf_uvarint(&all, t.value.len);
         buf_slice(&all, t.value);
     }
-    uint64_t version = hash64(buf_view(&all), 0);
+    uint64_t hash = hash64(buf_view(&all), seed);
     if (all.err) bind_fail(b, b->statement->text, all.err, "the statement does not fit the memory");
     buf_done(&all);
+    return hash;
+}
+
+/* The statement's, and of those of its text that it stands on: views, Flink's tables. */
+static uint64_t text_version(struct binder *b)
+{
+    uint64_t version = tokens_hash(b, b->statement->text, 0);
+    for (uint32_t i = 0; i < b->statement->use_count; i++)
+        version = tokens_hash(b, b->statement->uses[i], version);
     return version;
 }
 
