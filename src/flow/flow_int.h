@@ -430,7 +430,8 @@ struct stream {
     struct stage *stage;
     const struct plan_stream *plan;
     struct log_topic *topic;
-    uint32_t number; /* in lineage */
+    struct store_hold *hold; /* of its table */
+    uint32_t number;         /* in lineage */
     struct lane *lanes;
     uint32_t lane_count;
     struct ledger others; /* of lanes that existed when there were more */

@@ -1,5 +1,6 @@
 /* lane: a set of partitions of one stream, one thread from cursor to commit. */
 #include "flow/flow_int.h"
+#include <stdio.h>
 
 static struct flow *flow_of(const struct lane *l)
 {
@@ -324,6 +325,19 @@ static void lane_done(struct lane *l)
     worker_done(&l->worker);
 }
 
+/* Without it every epoch would fail; emptied, it would lack what the cursor has passed. */
+static err_t table_hold(struct stream *s, struct diag *d)
+{
+    const struct sql_relation *into = s->plan->into;
+    char why[STAGE_NAME_MAX + 100];
+    snprintf(why, sizeof(why),
+             "stream %.*s writes into it; take the stream out of pipeline.sql and start the "
+             "project again first",
+             SLICE_ARG(s->plan->name));
+    return store_table_hold(s->stage->flow->o.store, into->keyspace, into->name, slice_of(why),
+                            &s->hold, d);
+}
+
 err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct diag *d)
 {
     struct flow *f = stage->flow;
@@ -345,7 +359,8 @@ err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct dia
     f->lane_count += s->lane_count;
     s->lanes = mem_take(s->lane_count * sizeof(*s->lanes));
     if (!s->lanes) return diag_fail(d, ERR_NO_MEMORY, "stream '%.*s'", SLICE_ARG(plan->name));
-    err_t e = stream_number(f->o.store, plan->name, &s->number, d);
+    err_t e = table_hold(s, d);
+    if (!e) e = stream_number(f->o.store, plan->name, &s->number, d);
     for (uint32_t i = 0; !e && i < s->lane_count; i++) e = lane_init(&s->lanes[i], s, i, d);
     return e;
 }
@@ -354,6 +369,7 @@ void stream_free(struct stream *s)
 {
     if (!s) return;
     for (uint32_t i = 0; s->lanes && i < s->lane_count; i++) lane_done(&s->lanes[i]);
+    store_hold_release(s->hold);
     mem_give(s->lanes);
     mem_give(s);
 }

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 
+import cql_raw
 from harness import ROOT, SLUICE, Server, check, folder, project, run, wait_for
 
 TABLE = "CREATE TABLE k.t (id UUID PRIMARY KEY, first TEXT, n INT);\n"
@@ -90,9 +91,17 @@ def test_queries_of_a_running_and_a_stopped_server():
             check(s.query("SELECT first, n FROM k.t WHERE id = 8e7fce72-89bc-4685-a747-b0f8624e020d") == [{"first": "Elaine", "n": 27}], "inserted")
             check([r["table"] for r in s.query("SHOW TABLES")] == ["t"], "SHOW TABLES")
             check("PRIMARY KEY (id)" in s.query("DESCRIBE TABLE k.t")[0]["create_statement"], "DESCRIBE")
-            for bad, part in (("SELECT frist FROM k.t", "first"), ("SELECT * FROM k.tt", "k.t"), ("SELEC 1", "SELECT"), ("DROP TABLE k.t", "load")):
+            for bad, part in (("SELECT frist FROM k.t", "first"), ("SELECT * FROM k.tt", "k.t"), ("SELEC 1", "SELECT")):
                 r = s.command("query", bad)
                 check(r.returncode == 1 and part in r.stderr and "hint:" in r.stderr, f"{bad}: {r.stderr}")
+            door = cql_raw.Raw(int(s.field("cql_port")))
+            door.ready()
+            for text in ("DROP TABLE k.t", "TRUNCATE k.t", "DROP KEYSPACE k", "ALTER TABLE k.t DROP first"):
+                r = s.command("query", text)
+                check(r.returncode == 1 and "stream load writes into it; take the stream out of pipeline.sql" in r.stderr, f"{text}: {r.stderr}")
+                code, why = door.error(door.query(text)[1])
+                check(code == 0x2200 and "stream load writes into it; take the stream out of pipeline.sql" in why, f"{text}: {code:x} {why}")
+            door.close()
             many = s.query("SELECT id FROM k.t")
             check(len(many) == 201, f"{len(many)}")
             check(s.stop() == 0, s.output())
