@@ -157,7 +157,7 @@ err_t fn_unhex(struct call *c, uint32_t row)
     for (uint32_t i = 0; fine && i + 1 < s.len; i += 2) {
         int high = hex_digit(s.at[i]), low = hex_digit(s.at[i + 1]);
         fine = high >= 0 && low >= 0;
-        buf_char(&b, (char)(high << 4 | low));
+        if (fine) buf_char(&b, (char)(high << 4 | low));
     }
     if (fine) return put_text(c, row, &b);
     buf_done(&b);
