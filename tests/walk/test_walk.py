@@ -30,7 +30,7 @@ def test_starts_serves_ends_and_goes_on():
         with Server(p) as s:
             s.ready()
             wait_for("rows", lambda: s.query("SELECT count(*) AS n FROM k.t")[0]["n"] >= 20)
-            check(s.stop() == 0, "SIGTERM ends it cleanly")
+            check(s.stop() == 0 and "left_bytes=0\n" in s.output(), "SIGTERM ends it cleanly, nothing leaks:\n" + s.output()[-300:])
         with Server(p) as s:
             s.ready()
             wait_for("the rest", lambda: s.query("SELECT count(*) AS n FROM k.t")[0]["n"] == 200)
@@ -104,7 +104,10 @@ def test_queries_of_a_running_and_a_stopped_server():
             door.close()
             many = s.query("SELECT id FROM k.t")
             check(len(many) == 201, f"{len(many)}")
-            check(s.stop() == 0, s.output())
+            for text in ("CREATE KEYSPACE two WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "CREATE TABLE two.t (a int PRIMARY KEY, b text)",
+                         "CREATE TYPE two.u (x int)", "ALTER TABLE two.t ADD c frozen<u>", "CREATE INDEX ON two.t (b)", "INSERT INTO two.t (a) VALUES (1) IF NOT EXISTS"):
+                check(s.command("query", text).returncode == 0, text)
+            check(s.stop() == 0 and "left_bytes=0\n" in s.output(), s.output())
 
 
 def test_doors_answer():
