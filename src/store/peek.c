@@ -33,11 +33,15 @@ static err_t slots_room(struct group *g)
 /* `key` must live as long as the group. */
 static err_t slot_of(struct group *g, struct slice key, struct overlay_slot **out)
 {
+    uint64_t hash = hash64(key, 0) | 1; /* 0 says free */
+    if (g->slot_cap) {
+        *out =
+            slot_at(g, hash, key); /* a key that is there moves nothing: group_whole walks them */
+        if ((*out)->hash) return ERR_OK;
+    }
     err_t e = slots_room(g);
     if (e) return e;
-    uint64_t hash = hash64(key, 0) | 1; /* 0 says free */
     *out = slot_at(g, hash, key);
-    if ((*out)->hash) return ERR_OK;
     (*out)->hash = hash;
     (*out)->key = key;
     g->slot_count++;
