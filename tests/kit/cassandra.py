@@ -155,16 +155,16 @@ def made(login):
 
 
 class SluiceServer:
-    """Our server with its CQL door on a free port and an empty project."""
+    """Our server with its CQL door on a free port and an empty project. `port_is`: cql.port, or cql.tls_port."""
 
-    def __init__(self, sets=(), folder=None, login=False):
+    def __init__(self, sets=(), folder=None, login=False, port_is="cql.port"):
         check(os.access(engines.SLUICE, os.X_OK), f"there is no program {engines.SLUICE}: ./test builds it, or ninja -C build")
         self.own = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="sluice-cql-"))
         if not (self.folder / "pipeline.sql").exists():
             (self.folder / "pipeline.sql").write_text("-- the peers make their own tables\n")
         self.port = free_port()
-        sets = (f"cql.port={self.port}", *(("cql.login=true",) if login else ()), *sets)
+        sets = (f"{port_is}={self.port}", *(("cql.login=true",) if login else ()), *sets)
         self.server = Server(self.folder, sets=sets)
         self.process = self.server.process
         try:
