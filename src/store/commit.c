@@ -169,6 +169,16 @@ static void batch_add(rocksdb_writebatch_t *b, enum entry_op op, const uint8_t *
     }
 }
 
+static err_t group_add(struct group *g, struct store_change *c, const struct change_entry *e)
+{
+    const uint8_t *key = c->bytes.at + e->at;
+    err_t err = peek_group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
+    if (err || e->table == NO_TABLE || (e->flags & CHANGE_INDEX)) return err;
+    const struct store_table *t = table_now(c->tables[e->table]); /* tables_checked: it is there */
+    if (t->index_count) group_row(g, slice_make(key, e->key_len), table_of(t));
+    return ERR_OK;
+}
+
 static err_t entries_take(struct group *g, struct store_change *c)
 {
     err_t err = ERR_OK;
@@ -179,7 +189,7 @@ static err_t entries_take(struct group *g, struct store_change *c)
         const struct change_entry *e = &c->entries[i];
         const uint8_t *key = c->bytes.at + e->at;
         if (g->deciding)
-            err = peek_group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
+            err = group_add(g, c, e);
         else
             batch_add(g->batch, (enum entry_op)e->op, key, e->key_len, e->value_len);
         if (!g->deciding && e->op == ENTRY_MERGE) group_heat(g, slice_make(key, e->key_len));
@@ -220,7 +230,8 @@ static err_t group_write(struct group *g, struct diag *d)
 {
     struct store *s = g->store;
     char *message = NULL;
-    err_t e = g->deciding ? group_whole(g, d) : ERR_OK;
+    err_t e = g->deciding ? group_unindex(g, d) : ERR_OK;
+    if (!e && g->deciding) e = group_whole(g, d);
     if (e) {
         marks_back(g);
         return e;

@@ -71,6 +71,11 @@ err_t peek_group_add(struct group *g, const uint8_t *key, uint32_t key_len, uint
     return ERR_OK;
 }
 
+void group_row(struct group *g, struct slice key, const struct table *t)
+{
+    slot_at(g, hash64(key, 0) | 1, key)->table = t;
+}
+
 /* What was merged with one of those that go is asked for anew. */
 void group_forget(struct group *g, uint32_t entry_count)
 {
@@ -154,6 +159,7 @@ err_t group_value(struct group *g, struct slice key, struct slice *out, struct d
         e = value_of_database(g, key, &slot->value, d);
         if (e) return e;
         slot->known = true;
+        slot->base = slot->value;
         slot->merged = 0;
     }
     if (slot->last > slot->merged) e = slot_merge(g, slot, d);
