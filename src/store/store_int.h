@@ -239,7 +239,8 @@ static inline const struct table *table_of(const struct store_table *t)
 struct cells_wanted {
     const struct table *table;
     const uint64_t
-        *bits; /* columns' ids; NULL: all. Others only count for whether the row is there */
+        *bits;     /* columns' ids; NULL: all. Others only count for whether the row is there */
+    uint32_t last; /* with bits: the greatest id among them */
     int64_t now_s;
     bool statics;            /* of a partition's record, or of a row */
     struct store_cell *room; /* for all of the table's columns and one more; NULL: from the arena */
