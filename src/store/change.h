@@ -94,8 +94,12 @@ struct committer {
     _Atomic(struct store_change *) queue; /* newest first */
     _Atomic size_t waiting_bytes;
     _Atomic bool asleep;
-    bool stop; /* gate */
+    _Atomic uint32_t unanswered; /* changes that were pushed and are not answered yet */
+    _Atomic uint32_t awaited;    /* so many are waited for; 0: none */
+    bool stop;                   /* gate */
     struct gate gate;
+    uint32_t crowd;            /* how many were there when the last group was answered */
+    int64_t write_us;          /* how long a write takes, of late */
     struct store_change *rest; /* the committer's: taken, of the next group */
     struct group group;
     struct gate pool_gate;
