@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { LOOPS_UNASKED_MAX = 4, POSTS_MAX = 16 };
+enum { LOOPS_UNASKED_MAX = 4, CONNS_MAX = 20000, POSTS_MAX = 16 };
 
 static struct door_shard *shard_at(const struct door_shards *a, int i)
 {
@@ -13,9 +13,9 @@ static struct door_shard *shard_at(const struct door_shards *a, int i)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-int door_shards_count(int asked)
+int door_shards_count(const struct door_place *at)
 {
-    int count = asked ? asked : MIN(thread_cores(), LOOPS_UNASKED_MAX);
+    int count = at->loops ? at->loops : MIN(thread_cores(), LOOPS_UNASKED_MAX);
     return MAX(1, MIN(count, SHARDS_MAX));
 }
 
@@ -47,24 +47,25 @@ static err_t make_loops(struct door_shards *a, struct diag *d)
 static err_t listen_on(struct door_shards *a, bool secure, struct diag *d)
 {
     const struct door_shards_options *o = &a->options;
-    int32_t port = secure ? o->tls_port : o->port;
+    const struct door_place *at = &o->at;
+    int32_t port = secure ? at->tls_port : at->port;
     if (port < 0) return ERR_OK;
     struct door_shard *first = shard_at(a, 0);
-    struct listener_options l = {.address = o->address,
+    struct listener_options l = {.address = at->address,
                                  .port = (uint16_t)port,
-                                 .tls = secure ? o->tls : NULL,
+                                 .tls = secure ? at->tls : NULL,
                                  .handler = o->handler,
                                  .door = first,
                                  .crowd = a->crowd,
-                                 .conns_max = o->conns_max,
+                                 .conns_max = at->conns_max,
                                  .input_max = o->input_max,
                                  .output_high = o->output_high,
                                  .output_max = o->output_max};
-    struct listener **at = secure ? &first->secure : &first->plain;
-    err_t e = listener_open(first->loop, &l, at, d);
+    struct listener **out = secure ? &first->secure : &first->plain;
+    err_t e = listener_open(first->loop, &l, out, d);
     for (int i = 1; i < a->count && !e; i++) {
         struct door_shard *s = shard_at(a, i);
-        e = listener_join(*at, s->loop, s, secure ? &s->secure : &s->plain, d);
+        e = listener_join(*out, s->loop, s, secure ? &s->secure : &s->plain, d);
     }
     return e;
 }
@@ -73,7 +74,8 @@ err_t door_shards_open(struct door_shards *a, const struct door_shards_options *
 {
     *a = (struct door_shards){.options = *o};
     gate_init(&a->gate);
-    struct crowd_options crowd = {o->conns_max, o->conns_per_address_max};
+    if (!a->options.at.conns_max) a->options.at.conns_max = CONNS_MAX;
+    struct crowd_options crowd = {a->options.at.conns_max, o->at.conns_per_address_max};
     err_t e = crowd_new(&crowd, &a->crowd, d);
     if (!e) e = make_loops(a, d);
     if (!e) e = listen_on(a, false, d);

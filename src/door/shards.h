@@ -12,6 +12,7 @@
  */
 #pragma once
 #include "door/frames.h"
+#include "door/place.h"
 #include "os/net.h"
 #include "os/thread.h"
 
@@ -45,13 +46,10 @@ struct door_shard {
 };
 
 struct door_shards_options {
-    const char *name;       /* of its threads: NAME-0 …; the program's */
-    const char *address;    /* of both listeners */
-    int32_t port, tls_port; /* -1: none; 0: any free one */
-    struct tls *tls;
+    struct door_place at;
+    const char *name;                   /* of its threads: NAME-0 …; the program's */
     const struct conn_handler *handler; /* its `door` is the shard */
-    uint32_t conns_max, conns_per_address_max;
-    uint32_t input_max; /* 0: os/net's default */
+    uint32_t input_max;                 /* 0: os/net's default */
     uint32_t output_high, output_max;
     /* The door's own shards, filled by it but for their beginning; valid until door_shards_free. */
     void *first;
@@ -73,7 +71,7 @@ struct door_shards {
     bool stop_begun;
 };
 
-int door_shards_count(int asked); /* 0: one a processor, four at most */
+int door_shards_count(const struct door_place *at); /* how many it will have */
 /* From here on connections come. After an error, too: door_shards_end, door_shards_free. */
 MUST_CHECK err_t door_shards_open(struct door_shards *a, const struct door_shards_options *o,
                                   struct diag *d);

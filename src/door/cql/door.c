@@ -1,14 +1,14 @@
 /* The CQL door: its limits, its beginning, its end. */
 #include "door/cql/link.h"
 
-enum { CONNS_MAX = 20000, FRAME_MAX = 16 << 20, CALLS_MAX = 4096, INPUT_MAX = 256 << 10 };
+enum { FRAME_MAX = 16 << 20, CALLS_MAX = 4096, INPUT_MAX = 256 << 10 };
 static const size_t BYTES_MAX = (size_t)256 << 20;
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static void make_shards(struct cql_door *k)
 {
-    k->shard_count = door_shards_count(k->options.loops);
+    k->shard_count = door_shards_count(&k->options.at);
     for (int i = 0; i < k->shard_count; i++) {
         struct shard *s = &k->shards[i];
         s->door = k;
@@ -27,15 +27,9 @@ static void say_down(struct door_shard *s)
 
 static struct door_shards_options shards_options(struct cql_door *k)
 {
-    const struct cql_door_options *o = &k->options;
-    return (struct door_shards_options){.name = "cql-door",
-                                        .address = o->address,
-                                        .port = o->port,
-                                        .tls_port = o->tls_port,
-                                        .tls = o->tls,
+    return (struct door_shards_options){.at = k->options.at,
+                                        .name = "cql-door",
                                         .handler = &cql_link_handler,
-                                        .conns_max = o->conns_max,
-                                        .conns_per_address_max = o->conns_per_address_max,
                                         .input_max = INPUT_MAX,
                                         .output_high = OUTPUT_HIGH,
                                         .output_max = OUTPUT_MAX,
@@ -50,7 +44,6 @@ static struct door_shards_options shards_options(struct cql_door *k)
 
 static void set_defaults(struct cql_door_options *o)
 {
-    if (!o->conns_max) o->conns_max = CONNS_MAX;
     if (!o->frame_max) o->frame_max = FRAME_MAX;
     if (!o->calls_max) o->calls_max = CALLS_MAX;
     if (!o->bytes_max) o->bytes_max = BYTES_MAX;

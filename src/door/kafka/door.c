@@ -3,8 +3,6 @@
 #include "door/kafka/link.h"
 #include "door/kafka/worker.h"
 
-enum { CONNS_MAX = 20000 };
-
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /* "host:port", "[v6]:port" */
@@ -26,7 +24,7 @@ static err_t read_advertised(struct kafka_door *k, const char *text, struct diag
 
 static void make_shards(struct kafka_door *k)
 {
-    k->shard_count = door_shards_count(k->options.loops);
+    k->shard_count = door_shards_count(&k->options.at);
     for (int i = 0; i < k->shard_count; i++) {
         k->shards[i].door = k;
         k->shards[i].out = buf_make(RESPONSE_MAX);
@@ -35,15 +33,9 @@ static void make_shards(struct kafka_door *k)
 
 static struct door_shards_options shards_options(struct kafka_door *k)
 {
-    const struct kafka_door_options *o = &k->options;
-    return (struct door_shards_options){.name = "kafka",
-                                        .address = o->address,
-                                        .port = o->port,
-                                        .tls_port = o->tls_port,
-                                        .tls = o->tls,
+    return (struct door_shards_options){.at = k->options.at,
+                                        .name = "kafka",
                                         .handler = &link_handler,
-                                        .conns_max = o->conns_max,
-                                        .conns_per_address_max = o->conns_per_address_max,
                                         .output_high = OUTPUT_HIGH,
                                         .output_max = OUTPUT_MAX,
                                         .first = k->shards,
@@ -58,7 +50,6 @@ static err_t door_make(struct kafka_door *k, struct diag *d)
 {
     struct kafka_door_options *o = &k->options;
     if (!o->request_max) o->request_max = REQUEST_MAX;
-    if (!o->conns_max) o->conns_max = CONNS_MAX;
     k->cluster_id = mem_text(slice_of(o->cluster_id));
     if (!k->cluster_id) return diag_fail(d, ERR_NO_MEMORY, "the Kafka door can not start");
     o->cluster_id = k->cluster_id;
