@@ -2,9 +2,6 @@
  * one; and what is refused. */
 #include "cql/write_kit.h"
 
-#define SAYS(statement, answer) CHECK_TEXT(wt_run(&w, statement), answer)
-#define ROWS(table, rows)       CHECK_TEXT(wt_rows(&w, table), rows)
-
 static void fill(struct wt *w, const char *table, int a, int b)
 {
     char text[200];

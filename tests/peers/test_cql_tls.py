@@ -64,7 +64,7 @@ def server(certificate="here", required=False):
         else:
             own = (f"tls.cert={f.folder / certificate}.pem", f"tls.key={f.folder / certificate}.key") if certificate else ()
             sets = ("cql.port=-1", *own, *((f"tls.client_ca={f.folder}/ca.pem", "tls.client_required=true") if required else ()))
-            servers[key] = cassandra.SluiceServer(sets, port_is="cql.tls_port")
+            servers[key] = cassandra.sluice(sets, port_is="cql.tls_port")
         atexit.register(servers[key].stop)
     return f, servers[key].port
 

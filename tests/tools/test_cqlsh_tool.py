@@ -34,7 +34,7 @@ def folder():
 
 def server(login=False):
     if login not in servers:
-        servers[login] = cassandra.SluiceServer(login=login)
+        servers[login] = cassandra.sluice(login=login)
         atexit.register(servers[login].stop)
     return servers[login]
 
@@ -169,7 +169,7 @@ def test_copy_from_stdin_leaves_what_follows_and_doubled_quotes_come_back():
 def test_copy_goes_on_over_a_servers_restart():
     rows, at = 60000, folder() / "restart"
     at.mkdir()
-    first = cassandra.SluiceServer(folder=at)
+    first = cassandra.sluice(folder=at)
     cqlsh("-e", f"CREATE KEYSPACE k {CREATE}; CREATE TABLE k.t (id int PRIMARY KEY, name text)", port=first.port)
     (at / "in.csv").write_text("".join(f"{i},person {i}\n" for i in range(rows)))
     copy = subprocess.Popen([folder() / "bin" / "cqlsh", "127.0.0.1", str(first.port), "-e", f"COPY k.t FROM '{at}/in.csv'"], stdout=subprocess.PIPE,
