@@ -319,11 +319,6 @@ const char *cql_client_keyspace(const struct cql_client *k)
     return k->keyspace;
 }
 
-void cql_client_timeout(struct cql_client *k, int64_t timeout_ms)
-{
-    dial_timeout(k->dial, timeout_ms);
-}
-
 struct dial *cql_client_dial(struct cql_client *k)
 {
     return k->dial;

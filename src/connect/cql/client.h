@@ -43,7 +43,6 @@ uint8_t cql_client_version(const struct cql_client *k);
 bool cql_client_compressed(const struct cql_client *k);
 /* "" when there is none; follows USE. */
 const char *cql_client_keyspace(const struct cql_client *k);
-void cql_client_timeout(struct cql_client *k, int64_t timeout_ms);
 
 struct cql_answer {
     int16_t stream;
