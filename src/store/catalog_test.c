@@ -364,7 +364,7 @@ TEST(a_table_goes_or_is_held_never_both)
 {
     struct kit k;
     struct diag d = {0};
-    struct thread t;
+    struct thread t = {0};
     kit_open(&k, (struct store_options){0});
     struct holding h = {.s = k.s};
     CHECK_OK(make_x(k.s, &d), &d);

@@ -17,8 +17,11 @@ static void many_streams(struct kit *k, uint8_t version, const char *compression
     enum { STREAMS = 3000 };
     struct client c = client_ready(k, version, compression);
     bool *answered = mem_take(STREAMS * sizeof(*answered));
-    for (int16_t i = 0; i < STREAMS; i++)
-        client_text(&c, i, i % 3 == 0 ? "later rows 3" : i % 3 == 1 ? "rows 3" : "later error");
+    for (int i = 0; i < STREAMS; i++)
+        client_text(&c, (int16_t)i,
+                    i % 3 == 0   ? "later rows 3"
+                    : i % 3 == 1 ? "rows 3"
+                                 : "later error");
     for (int i = 0; i < STREAMS; i++) {
         if (!client_take(&c)) {
             test_failed(__FILE__, __LINE__, "closed after %d answers", i);
@@ -268,8 +271,8 @@ TEST(past_the_doors_bytes_nobody_is_read_and_all_go_on_after)
     uint32_t least = 99;
     kit_open(&k);
     for (int i = 0; i < CLIENTS; i++) all[i] = client_ready(&k, 5, NULL);
-    for (int16_t n = 0; n < EACH; n++)
-        for (int i = 0; i < CLIENTS; i++) client_text(&all[i], n, "hold");
+    for (int n = 0; n < EACH; n++)
+        for (int i = 0; i < CLIENTS; i++) client_text(&all[i], (int16_t)n, "hold");
     CHECK(kit_until(some_are_held, &least));
     poll(NULL, 0, 100);
     CHECK(kit_held() <= 110);
