@@ -22,7 +22,6 @@ static err_t open_engine(struct project *p, const struct exec_world *w, struct u
         .address = config_text(s, CONFIG_listen_address),
         .port = (uint16_t)port,
         .workers = (int)config_number(s, CONFIG_cql_workers),
-        .mutant_answer_before_sync = getenv("SLUICE_MUTANT_CQL_ANSWER_FIRST") != NULL,
         .mutant_cas_blind = getenv("SLUICE_MUTANT_CAS_BLIND") != NULL,
     };
     err_t e = project_login(p, CONFIG_cql_login, "cql.login", &o.login, d);

@@ -63,6 +63,7 @@ static err_t open_store(struct project *p, struct exec_world *w, struct diag *d)
         .cache_bytes = (size_t)config_number(&p->config, CONFIG_store_cache),
         .write_buffer_bytes = (size_t)config_number(&p->config, CONFIG_store_write_buffer),
         .mutant_cursor_before_rows = getenv("SLUICE_MUTANT_CURSOR_FIRST") != NULL,
+        .mutant_answer_before_sync = getenv("SLUICE_MUTANT_CQL_ANSWER_FIRST") != NULL,
     };
     return store_open(&o, &w->store, d);
 }

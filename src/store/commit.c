@@ -257,7 +257,8 @@ static err_t group_write(struct group *g, struct diag *d)
     entries_give(g);
     if (rocksdb_writebatch_count(g->batch) == 0) return ERR_OK;
     int64_t ceiling = clock_reserve(s, g->batch), begun = clock_mono_ns();
-    rocksdb_write(s->db, s->write_synced, g->batch, &message);
+    rocksdb_write(s->db, s->mutant_answer_before_sync ? s->write_unsynced : s->write_synced,
+                  g->batch, &message);
     struct committer *k = s->committer;
     k->write_us += ((clock_mono_ns() - begun) / 1000 - k->write_us) / 8;
     if (message) e = rocks_failed(s, message, d, "the commit failed");
@@ -269,6 +270,14 @@ static err_t group_write(struct group *g, struct diag *d)
     }
     marks_back(g);
     return e;
+}
+
+/* The mutant's: everyone has been told by now. */
+static void sync_late(struct store *s)
+{
+    char *message = NULL;
+    rocksdb_flush_wal(s->db, 1, &message);
+    if (message) rocksdb_free(message);
 }
 
 static bool decides(const struct store_change *c)
@@ -328,6 +337,7 @@ static void group_commit(struct committer *k, struct store_change *list)
         c->done(c->done_ctx, c->err, &c->diag);
     }
     loop_release();
+    if (s->mutant_answer_before_sync) sync_late(s);
     metric_add(METRIC_store_rows_total, (int64_t)rows);
     atomic_fetch_sub(&k->unanswered, count);
     atomic_fetch_sub(&k->waiting_bytes, bytes);

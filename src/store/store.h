@@ -21,7 +21,7 @@ struct store_options {
                                                charged to the process budget */
     uint32_t row_bytes_max;                 /* 0: 16 MiB */
     bool read_only;                         /* another process may be serving */
-    bool mutant_cursor_before_rows;         /* the crash tests' checker must catch this */
+    bool mutant_cursor_before_rows, mutant_answer_before_sync; /* the checkers must catch these */
 };
 MUST_CHECK err_t store_open(const struct store_options *o, struct store **out, struct diag *d);
 void store_close(struct store *s);
