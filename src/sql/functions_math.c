@@ -23,28 +23,74 @@ static double to_radians(double v)
 }
 
 /* One argument, one function of it. */
-#define REAL(name, of)                                                                             \
-    err_t fn_##name(struct call *c, uint32_t row)                                                  \
-    {                                                                                              \
-        return put_real(c, row, of(arg_double(c, 0, row)));                                        \
-    }
-REAL(cbrt, cbrt)
-REAL(log2, log2)
-REAL(log1p, log1p)
-REAL(expm1, expm1)
-REAL(sin, sin)
-REAL(cos, cos)
-REAL(tan, tan)
-REAL(cot, cotangent)
-REAL(asin, asin)
-REAL(acos, acos)
-REAL(atan, atan)
-REAL(sinh, sinh)
-REAL(cosh, cosh)
-REAL(tanh, tanh)
-REAL(degrees, to_degrees)
-REAL(radians, to_radians)
-#undef REAL
+static err_t put_of(struct call *c, uint32_t row, double (*of)(double))
+{
+    return put_real(c, row, of(arg_double(c, 0, row)));
+}
+err_t fn_cbrt(struct call *c, uint32_t row)
+{
+    return put_of(c, row, cbrt);
+}
+err_t fn_log2(struct call *c, uint32_t row)
+{
+    return put_of(c, row, log2);
+}
+err_t fn_log1p(struct call *c, uint32_t row)
+{
+    return put_of(c, row, log1p);
+}
+err_t fn_expm1(struct call *c, uint32_t row)
+{
+    return put_of(c, row, expm1);
+}
+err_t fn_sin(struct call *c, uint32_t row)
+{
+    return put_of(c, row, sin);
+}
+err_t fn_cos(struct call *c, uint32_t row)
+{
+    return put_of(c, row, cos);
+}
+err_t fn_tan(struct call *c, uint32_t row)
+{
+    return put_of(c, row, tan);
+}
+err_t fn_cot(struct call *c, uint32_t row)
+{
+    return put_of(c, row, cotangent);
+}
+err_t fn_asin(struct call *c, uint32_t row)
+{
+    return put_of(c, row, asin);
+}
+err_t fn_acos(struct call *c, uint32_t row)
+{
+    return put_of(c, row, acos);
+}
+err_t fn_atan(struct call *c, uint32_t row)
+{
+    return put_of(c, row, atan);
+}
+err_t fn_sinh(struct call *c, uint32_t row)
+{
+    return put_of(c, row, sinh);
+}
+err_t fn_cosh(struct call *c, uint32_t row)
+{
+    return put_of(c, row, cosh);
+}
+err_t fn_tanh(struct call *c, uint32_t row)
+{
+    return put_of(c, row, tanh);
+}
+err_t fn_degrees(struct call *c, uint32_t row)
+{
+    return put_of(c, row, to_degrees);
+}
+err_t fn_radians(struct call *c, uint32_t row)
+{
+    return put_of(c, row, to_radians);
+}
 
 err_t fn_atan2(struct call *c, uint32_t row)
 {
