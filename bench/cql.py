@@ -47,7 +47,7 @@ def bench(add, cpu, pss, base, turns, seconds):
 
     servers = {}
     try:
-        servers["sluice"] = cassandra.SluiceServer(folder=ours_folder)
+        servers["sluice"] = cassandra.sluice(folder=ours_folder)
         servers["cassandra"] = cassandra.Cassandra(heap=("-Xms2G", "-Xmx2G"), folder=real_folder)
         for name, s in servers.items():
             load(s, "schema")
@@ -77,7 +77,7 @@ def bench(add, cpu, pss, base, turns, seconds):
         put("disk, all of it", "MB", "cassandra", size(real_folder / "data") + size(real_folder / "commitlog"))
         for _ in range(3):
             servers["sluice"].stop()
-            servers["sluice"], ms = restart_ms(lambda: cassandra.SluiceServer(folder=ours_folder))
+            servers["sluice"], ms = restart_ms(lambda: cassandra.sluice(folder=ours_folder))
             put("killed, started again, until it serves", "ms", "sluice", ms)
         servers["cassandra"].nodetool("drain")
         servers["cassandra"].keep = True

@@ -2,34 +2,11 @@
 
 #include <stdio.h>
 
-static bool need(struct cursor *c, uint64_t n)
-{
-    if (c->err == ERR_OK && n > cursor_left(c)) c->err = ERR_SHORT;
-    return c->err == ERR_OK;
-}
-
-uint64_t cursor_be(struct cursor *c, int bytes)
-{
-    uint64_t v = 0;
-    if (!need(c, (uint64_t)bytes)) return 0;
-    for (int i = 0; i < bytes; i++) v = v << 8 | *c->at++;
-    return v;
-}
-
-uint64_t cursor_le(struct cursor *c, int bytes)
-{
-    uint64_t v = 0;
-    if (!need(c, (uint64_t)bytes)) return 0;
-    for (int i = bytes - 1; i >= 0; i--) v = v << 8 | c->at[i];
-    c->at += bytes;
-    return v;
-}
-
 uint64_t cursor_uvarint(struct cursor *c)
 {
     uint64_t v = 0;
     for (int shift = 0; shift < 64; shift += 7) {
-        if (!need(c, 1)) return 0;
+        if (!cursor_need(c, 1)) return 0;
         uint64_t b = *c->at++;
         if (shift == 63 && b > 1) break; /* would not fit in 64 bits */
         v |= (b & 0x7f) << shift;
@@ -45,25 +22,15 @@ int64_t cursor_varint(struct cursor *c)
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
-struct slice cursor_slice(struct cursor *c, uint64_t len)
-{
-    if (len > UINT32_MAX && c->err == ERR_OK) c->err = ERR_TOO_BIG;
-    if (!need(c, len)) return (struct slice){0};
-    struct slice s = {c->at, (uint32_t)len};
-    if (len) c->at += len; /* of a null slice, not even 0 bytes on */
-    return s;
-}
-
 void buf_done(struct buf *b)
 {
     if (!b->borrowed) mem_give(b->at);
     *b = (struct buf){.limit = b->limit};
 }
 
-bool buf_reserve(struct buf *b, size_t more)
+bool buf_extend(struct buf *b, size_t more)
 {
     if (b->err) return false;
-    if (more <= b->cap - b->len) return true;
     if (b->borrowed || more > b->limit || b->len > b->limit - more) {
         b->err = ERR_TOO_BIG;
         return false;
@@ -77,32 +44,6 @@ bool buf_reserve(struct buf *b, size_t more)
     b->at = at;
     b->cap = cap;
     return true;
-}
-
-uint8_t *buf_grow(struct buf *b, size_t more)
-{
-    if (!buf_reserve(b, more) || !b->at) return NULL; /* no bytes yet, and none asked for */
-    b->len += more;
-    return b->at + b->len - more;
-}
-
-void buf_put(struct buf *b, const void *bytes, size_t len)
-{
-    if (len == 0 || !buf_reserve(b, len)) return;
-    memcpy(b->at + b->len, bytes, len);
-    b->len += len;
-}
-
-void buf_be(struct buf *b, uint64_t v, int bytes)
-{
-    uint8_t *to = buf_grow(b, (size_t)bytes);
-    for (int i = 0; to && i < bytes; i++) to[i] = (uint8_t)(v >> (8 * (bytes - 1 - i)));
-}
-
-void buf_le(struct buf *b, uint64_t v, int bytes)
-{
-    uint8_t *to = buf_grow(b, (size_t)bytes);
-    for (int i = 0; to && i < bytes; i++) to[i] = (uint8_t)(v >> (8 * i));
 }
 
 void buf_uvarint(struct buf *b, uint64_t v)

@@ -20,8 +20,29 @@ static inline size_t cursor_left(const struct cursor *c)
 {
     return (size_t)(c->end - c->at);
 }
-uint64_t cursor_be(struct cursor *c, int bytes);
-uint64_t cursor_le(struct cursor *c, int bytes);
+static inline bool cursor_need(struct cursor *c, uint64_t n)
+{
+    if (c->err == ERR_OK && n > cursor_left(c)) c->err = ERR_SHORT;
+    return c->err == ERR_OK;
+}
+/* Inline, as are the small ones below: with a known number of bytes they are a few instructions,
+ * and every row and message is read and written by them. */
+static inline uint64_t cursor_be(struct cursor *c, int bytes)
+{
+    uint64_t v = 0;
+    if (!cursor_need(c, (uint64_t)bytes)) return 0;
+    for (int i = 0; i < bytes; i++) v = v << 8 | c->at[i];
+    c->at += bytes;
+    return v;
+}
+static inline uint64_t cursor_le(struct cursor *c, int bytes)
+{
+    uint64_t v = 0;
+    if (!cursor_need(c, (uint64_t)bytes)) return 0;
+    for (int i = bytes - 1; i >= 0; i--) v = v << 8 | c->at[i];
+    c->at += bytes;
+    return v;
+}
 static inline int8_t cursor_i8(struct cursor *c)
 {
     return (int8_t)cursor_be(c, 1);
@@ -40,7 +61,14 @@ static inline int64_t cursor_i64(struct cursor *c)
 }
 uint64_t cursor_uvarint(struct cursor *c); /* LEB128 as Protobuf and Kafka write it */
 int64_t cursor_varint(struct cursor *c);   /* zigzag */
-struct slice cursor_slice(struct cursor *c, uint64_t len);
+static inline struct slice cursor_slice(struct cursor *c, uint64_t len)
+{
+    if (len > UINT32_MAX && c->err == ERR_OK) c->err = ERR_TOO_BIG;
+    if (!cursor_need(c, len)) return (struct slice){0};
+    struct slice s = {c->at, (uint32_t)len};
+    if (len) c->at += len; /* of a null slice, not even 0 bytes on */
+    return s;
+}
 
 /* A growing run of bytes with a ceiling. Text and binary alike. */
 struct buf {
@@ -64,11 +92,34 @@ static inline void buf_reset(struct buf *b)
     b->len = 0;
     b->err = ERR_OK;
 }
-bool buf_reserve(struct buf *b, size_t more);  /* room for `more`; false sets err */
-uint8_t *buf_grow(struct buf *b, size_t more); /* len += more; the new bytes, or NULL */
-void buf_put(struct buf *b, const void *bytes, size_t len);
-void buf_be(struct buf *b, uint64_t v, int bytes);
-void buf_le(struct buf *b, uint64_t v, int bytes);
+bool buf_extend(struct buf *b, size_t more); /* buf_reserve's rest: there is not room enough */
+static inline bool buf_reserve(struct buf *b, size_t more) /* room for `more`; false sets err */
+{
+    return !b->err && more <= b->cap - b->len ? true : buf_extend(b, more);
+}
+/* len += more; the new bytes, or NULL */
+static inline uint8_t *buf_grow(struct buf *b, size_t more)
+{
+    if (!buf_reserve(b, more) || !b->at) return NULL; /* no bytes yet, and none asked for */
+    b->len += more;
+    return b->at + b->len - more;
+}
+static inline void buf_put(struct buf *b, const void *bytes, size_t len)
+{
+    if (len == 0 || !buf_reserve(b, len)) return;
+    memcpy(b->at + b->len, bytes, len);
+    b->len += len;
+}
+static inline void buf_be(struct buf *b, uint64_t v, int bytes)
+{
+    uint8_t *to = buf_grow(b, (size_t)bytes);
+    for (int i = 0; to && i < bytes; i++) to[i] = (uint8_t)(v >> (8 * (bytes - 1 - i)));
+}
+static inline void buf_le(struct buf *b, uint64_t v, int bytes)
+{
+    uint8_t *to = buf_grow(b, (size_t)bytes);
+    for (int i = 0; to && i < bytes; i++) to[i] = (uint8_t)(v >> (8 * i));
+}
 void buf_uvarint(struct buf *b, uint64_t v);
 void buf_varint(struct buf *b, int64_t v);                        /* zigzag */
 void buf_set_be(struct buf *b, size_t at, uint64_t v, int bytes); /* patch what was written */

@@ -2,11 +2,6 @@
  */
 #include "cql/write_kit.h"
 
-#define SAYS(statement, answer) CHECK_TEXT(wt_run(&w, statement), answer)
-#define ROWS(table, rows)       CHECK_TEXT(wt_rows(&w, table), rows)
-#define YES                     "[applied]=true"
-#define NO                      "[applied]=false"
-
 TEST(a_batch_is_written_as_one)
 {
     struct wt w;

@@ -77,6 +77,7 @@ static void show(struct cas *s, const struct store_column *c)
 static err_t row_of(struct cas *s, const struct slice *clustering, struct cas_row **out)
 {
     struct arena *a = s->call->arena;
+    INVARIANT(clustering); /* who names no row has conditions on statics alone */
     for (uint32_t i = 0; i < s->row_count; i++)
         if (write_compare_rows(s->table, s->rows[i].key + s->partition_columns, clustering,
                                s->clustering_columns) == 0) {

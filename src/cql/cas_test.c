@@ -3,11 +3,6 @@
 #include "cql/write_kit.h"
 #include <stdlib.h>
 
-#define SAYS(statement, answer) CHECK_TEXT(wt_run(&w, statement), answer)
-#define ROWS(table, rows)       CHECK_TEXT(wt_rows(&w, table), rows)
-#define YES                     "[applied]=true"
-#define NO                      "[applied]=false"
-
 TEST(insert_if_not_exists_shows_what_is_there)
 {
     struct wt w;

@@ -34,8 +34,8 @@ struct cql_options {
     const char *cluster_name, *data_center, *rack; /* NULL: "Sluice", "datacenter1", "rack1" */
     const char *address;                           /* of system.local when the session has none */
     uint16_t port;
-    int workers;                                      /* threads for long statements; 0: 2 */
-    bool mutant_answer_before_sync, mutant_cas_blind; /* the checkers must catch these */
+    int workers;           /* threads for long statements; 0: 2 */
+    bool mutant_cas_blind; /* the checker must catch this */
 };
 MUST_CHECK err_t cql_open(const struct cql_options *o, struct cql **out, struct diag *d);
 /* Ends what runs: their calls are done with ERR_STOPPED, or when the disk has what they wrote. Then

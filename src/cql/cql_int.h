@@ -138,8 +138,6 @@ enum cql_permission {
 };
 MUST_CHECK err_t cql_permit_table(struct cql_call *c, const struct store_table *t,
                                   enum cql_permission p);
-MUST_CHECK err_t cql_permit_keyspace(struct cql_call *c, struct slice keyspace /* at NULL: all */,
-                                     enum cql_permission p);
 MUST_CHECK err_t cql_permit_role(struct cql_call *c, struct slice role /* at NULL: all */,
                                  enum cql_permission p);
 

@@ -305,13 +305,6 @@ err_t cql_permit_table(struct cql_call *c, const struct store_table *t, enum cql
     return s->permit_bits & 1U << p ? ERR_OK : refuse(c, &r, p);
 }
 
-err_t cql_permit_keyspace(struct cql_call *c, struct slice keyspace, enum cql_permission p)
-{
-    struct cql_resource r = {.kind = keyspace.at ? RESOURCE_KEYSPACE : RESOURCE_ALL_KEYSPACES,
-                             .name = {.name = keyspace}};
-    return permit_resource(c, &r, p);
-}
-
 err_t cql_permit_role(struct cql_call *c, struct slice role, enum cql_permission p)
 {
     struct cql_resource r = {.kind = role.at ? RESOURCE_ROLE : RESOURCE_ALL_ROLES,

@@ -141,3 +141,51 @@ TEST(truncating_forgets_rows_and_prepared_statements_go_on)
     KIT_ROWS(&k, "SELECT k FROM t WHERE v = 2", "3;");
     kit_close(&k);
 }
+
+TEST(a_table_that_is_written_into_loses_nothing)
+{
+    static const char *const refused[][2] = {
+        {"DROP TABLE t", "drop"},
+        {"DROP TABLE IF EXISTS ks.t", "drop"},
+        {"TRUNCATE t", "truncate"},
+        {"DROP KEYSPACE ks", "drop the keyspace of"},
+        {"ALTER TABLE t DROP v", "drop or rename columns of"},
+        {"ALTER TABLE t RENAME k TO kk", "drop or rename columns of"},
+    };
+    static const char *const taken[] = {
+        "ALTER TABLE t ADD w int", "ALTER TABLE t WITH comment = 'x'",
+        "CREATE INDEX i ON t (v)", "DROP INDEX i",
+        "DROP TABLE other",
+    };
+    struct kit k;
+    struct store_hold *hold, *second;
+    struct diag d = {0};
+    char want[300];
+    kit_open(&k);
+    kit_do(&k, "CREATE TABLE t (k int PRIMARY KEY, v int)");
+    kit_do(&k, "CREATE TABLE other (k int PRIMARY KEY)");
+    kit_do(&k, "INSERT INTO t (k, v) VALUES (1, 2)");
+    CHECK_OK(store_table_hold(k.store, SLICE("ks"), SLICE("t"), SLICE("stream s writes into it"),
+                              &hold, &d),
+             &d);
+    CHECK_OK(store_table_hold(k.store, SLICE("ks"), SLICE("t"), SLICE("stream s writes into it"),
+                              &second, &d),
+             &d);
+    store_hold_release(hold);
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        snprintf(want, sizeof(want), "INVALID: Cannot %s table 'ks.t': stream s writes into it",
+                 refused[i][1]);
+        KIT_ROWS(&k, refused[i][0], want);
+    }
+    for (size_t i = 0; i < COUNT_OF(taken); i++) kit_do(&k, taken[i]);
+    KIT_ROWS(&k, "SELECT * FROM t", "1,2,null;");
+    store_hold_release(second);
+    for (size_t i = COUNT_OF(refused); i > 0; i--) { /* the last first: columns, keyspace, tables */
+        if (i == 3)
+            kit_do(&k, "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', "
+                       "'replication_factor': 1}");
+        if (i <= 3) kit_do(&k, "CREATE TABLE IF NOT EXISTS t (k int PRIMARY KEY, v int)");
+        kit_do(&k, refused[i - 1][0]);
+    }
+    kit_close(&k);
+}

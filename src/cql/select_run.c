@@ -141,7 +141,7 @@ static void count_down(int32_t *left)
     if (*left != SELECT_LIMIT_NONE) (*left)--;
 }
 
-/* The key of this row is kept: the next one is compared with it, and a page may end here. */
+/* The key of this row is kept: the next one is compared with it, or the page ends here. */
 static err_t remember(struct select_run *r, const struct store_row *row)
 {
     struct cql_call *c = r->call;
@@ -248,8 +248,7 @@ static err_t row_plain(struct select_run *r, const struct store_row *row, bool *
     if (!r->sorted) count_down(&r->limit);
     count_down(&r->page);
     *end = r->page == 0 || r->limit == 0;
-    bool key_wanted = r->page != SELECT_LIMIT_NONE || r->partition_limit != SELECT_LIMIT_NONE;
-    return key_wanted ? remember(r, row) : ERR_OK;
+    return *end || r->partition_limit != SELECT_LIMIT_NONE ? remember(r, row) : ERR_OK;
 }
 
 static err_t row_met(struct select_run *r, const struct store_row *row, bool *end)

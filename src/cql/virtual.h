@@ -119,6 +119,9 @@ struct schema_list { /* by name */
 /* keyspace at NULL: all of them. */
 MUST_CHECK err_t schema_list(struct cql *c, uint32_t what, struct slice keyspace, struct arena *a,
                              struct schema_list *out);
+/* The same for a table whose partitions are keyspaces: of the one asked for, or of all; false: what
+ * went wrong is in v->err. */
+bool virtual_schema(struct virtual_rows *v, uint32_t what, struct schema_list *out);
 /* One of virtual.def's, or of topics; NULL: the store's, or none at all. */
 const struct virtual_keyspace *virtual_keyspace_find(const struct cql *c, struct slice name);
 void schema_version_uuid(struct cql *c, uint8_t out[16]);

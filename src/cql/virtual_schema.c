@@ -3,7 +3,7 @@
 #include "cql/table_options.h"
 #include "cql/virtual.h"
 
-static bool list_for(struct virtual_rows *v, uint32_t what, struct schema_list *out)
+bool virtual_schema(struct virtual_rows *v, uint32_t what, struct schema_list *out)
 {
     struct slice only = v->read->partition ? v->read->partition[0] : (struct slice){0};
     err_t e = schema_list(v->cql, what, only, v->arena, out);
@@ -26,7 +26,7 @@ static void say_type(struct virtual_rows *v, const struct type *t)
 void fill_schema_keyspaces(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_REAL, &l)) return;
+    if (!virtual_schema(v, LIST_REAL, &l)) return;
     for (uint32_t i = 0; i < l.keyspace_count; i++) {
         const struct store_keyspace *k = l.keyspaces[i];
         virtual_bytes(v, k->name);
@@ -118,7 +118,7 @@ static void say_table(struct virtual_rows *v, const struct store_table *t)
 void fill_schema_tables(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_REAL, &l)) return;
+    if (!virtual_schema(v, LIST_REAL, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) say_table(v, l.tables[i]);
 }
 
@@ -155,14 +155,14 @@ static void say_columns(struct virtual_rows *v, const struct store_table *t)
 void fill_schema_columns(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_REAL, &l)) return;
+    if (!virtual_schema(v, LIST_REAL, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) say_columns(v, l.tables[i]);
 }
 
 void fill_schema_dropped(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_STORE, &l)) return;
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) {
         const struct store_table *t = l.tables[i];
         for (uint32_t k = 0; k < t->dropped_count; k++) {
@@ -205,7 +205,7 @@ static void say_index(struct virtual_rows *v, const struct store_table *t,
 void fill_schema_indexes(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_STORE, &l)) return;
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++)
         for (uint32_t k = 0; k < l.tables[i]->index_count; k++)
             say_index(v, l.tables[i], &l.tables[i]->indexes[k]);
@@ -240,7 +240,7 @@ static err_t say_user_type(void *ctx, const struct type *t)
 void fill_schema_types(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_STORE, &l)) return;
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.keyspace_count; i++) {
         struct types_met m = {v, l.keyspaces[i]->name};
         err_t e = store_types(cql_options(v->cql)->store, m.keyspace, say_user_type, &m);
@@ -254,7 +254,7 @@ void fill_schema_types(struct virtual_rows *v)
 void fill_virtual_keyspaces(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_VIRTUAL, &l)) return;
+    if (!virtual_schema(v, LIST_VIRTUAL, &l)) return;
     for (uint32_t i = 0; i < l.keyspace_count; i++) {
         virtual_bytes(v, l.keyspaces[i]->name);
         virtual_end(v);
@@ -264,7 +264,7 @@ void fill_virtual_keyspaces(struct virtual_rows *v)
 void fill_virtual_tables(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_VIRTUAL, &l)) return;
+    if (!virtual_schema(v, LIST_VIRTUAL, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) {
         struct table_options o;
         if (table_options_of(l.tables[i], v->arena, &o)) v->err = ERR_NO_MEMORY;
@@ -278,6 +278,6 @@ void fill_virtual_tables(struct virtual_rows *v)
 void fill_virtual_columns(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (!list_for(v, LIST_VIRTUAL, &l)) return;
+    if (!virtual_schema(v, LIST_VIRTUAL, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) say_columns(v, l.tables[i]);
 }

@@ -57,10 +57,7 @@ static void each_estimate(struct virtual_rows *v, bool typed)
 {
     static const char *const types[] = {"primary", "local_primary"};
     struct schema_list l;
-    if (schema_list(v->cql, LIST_STORE, (struct slice){0}, v->arena, &l)) {
-        v->err = ERR_NO_MEMORY;
-        return;
-    }
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) {
         const struct store_table *t = l.tables[i];
         if (!virtual_wanted(v, t->keyspace)) continue;
@@ -94,10 +91,7 @@ void fill_table_estimates(struct virtual_rows *v)
 void fill_built_indexes(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (schema_list(v->cql, LIST_STORE, (struct slice){0}, v->arena, &l)) {
-        v->err = ERR_NO_MEMORY;
-        return;
-    }
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) {
         const struct store_table *t = l.tables[i];
         if (!virtual_wanted(v, t->keyspace)) continue;

@@ -125,10 +125,7 @@ struct table_size table_size(struct cql *c, const struct store_table *t)
 void fill_disk_usage(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (schema_list(v->cql, LIST_STORE, (struct slice){0}, v->arena, &l)) {
-        v->err = ERR_NO_MEMORY;
-        return;
-    }
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) {
         virtual_bytes(v, l.tables[i]->keyspace);
         virtual_bytes(v, l.tables[i]->name);
@@ -206,10 +203,7 @@ static void say_sai_index(struct virtual_rows *v, const struct store_table *t,
 void fill_sai_indexes(struct virtual_rows *v)
 {
     struct schema_list l;
-    if (schema_list(v->cql, LIST_STORE, (struct slice){0}, v->arena, &l)) {
-        v->err = ERR_NO_MEMORY;
-        return;
-    }
+    if (!virtual_schema(v, LIST_STORE, &l)) return;
     for (uint32_t i = 0; i < l.table_count; i++) {
         const struct store_table *t = l.tables[i];
         for (uint32_t k = 0; k < t->index_count; k++) {

@@ -34,7 +34,7 @@ void wt_close(struct wt *w)
 static struct slice next_part(struct slice *rest, char end)
 {
     uint32_t n = 0;
-    while (n < rest->len && rest->at[n] != end) n++;
+    while (n < rest->len && rest->at[n] != (uint8_t)end) n++;
     struct slice part = slice_trim(slice_make(rest->at, n));
     *rest = n < rest->len ? slice_make(rest->at + n + 1, rest->len - n - 1) : (struct slice){0};
     return part;

@@ -42,3 +42,9 @@ struct cql_value wt_value(struct wt *w, const char *text);
 #define WT_BATCH(w, kind, ...)                                                                     \
     wt_batch((w), (kind), (const char *const[]){__VA_ARGS__},                                      \
              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* Of a test's own `struct wt w`. */
+#define SAYS(statement, answer) CHECK_TEXT(wt_run(&w, statement), answer)
+#define ROWS(table, rows)       CHECK_TEXT(wt_rows(&w, table), rows)
+#define YES                     "[applied]=true"
+#define NO                      "[applied]=false"

@@ -5,9 +5,6 @@
 static const char simple[] = "k int P; v int; x text";
 static const char wide[] = "k int P; c int C; s text S; t int S; v int";
 
-#define SAYS(statement, answer) CHECK_TEXT(wt_run(&w, statement), answer)
-#define ROWS(table, rows)       CHECK_TEXT(wt_rows(&w, table), rows)
-
 TEST(a_row_is_inserted_updated_and_deleted)
 {
     struct wt w;

@@ -2,9 +2,6 @@
  * one; and what is refused. */
 #include "cql/write_kit.h"
 
-#define SAYS(statement, answer) CHECK_TEXT(wt_run(&w, statement), answer)
-#define ROWS(table, rows)       CHECK_TEXT(wt_rows(&w, table), rows)
-
 static void fill(struct wt *w, const char *table, int a, int b)
 {
     char text[200];
@@ -76,7 +73,7 @@ TEST(slices_of_tuples_delete_what_comparing_each_row_says)
                     n += (size_t)snprintf(expect + n, sizeof expect - n, "%s%d%d", n ? " " : "", i,
                                           j);
                 }
-            if (strcmp(left(&w, name, 3, 3), expect))
+            if (strcmp(left(&w, name, 3, 3), expect) != 0)
                 test_failed(__FILE__, __LINE__, "%s (order %d) leaves '%s', not '%s'", text, o,
                             left(&w, name, 3, 3), expect);
         }

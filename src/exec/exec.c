@@ -50,32 +50,6 @@ static err_t no_table(const struct exec_call *x, struct sql_name n, struct diag 
                 : diag_hint(d, "sluice query 'SHOW TABLES' lists those that do");
 }
 
-/* Who writes this table while a project runs: it may not be dropped under a stream's feet. */
-struct writer_search {
-    char table[300], stream[256];
-};
-
-static err_t look_for_writer(void *ctx, const struct flow_status *s)
-{
-    struct writer_search *w = ctx;
-    if (!s->is_source && slice_is(s->into, w->table))
-        slice_to_cstr(s->name, w->stream, sizeof(w->stream));
-    return ERR_OK;
-}
-
-static err_t not_in_use(const struct exec_call *x, const struct store_table *t, const char *verb,
-                        struct diag *d)
-{
-    struct writer_search w = {.stream = ""};
-    if (!x->world->flow) return ERR_OK;
-    snprintf(w.table, sizeof(w.table), "%.*s.%.*s", SLICE_ARG(t->keyspace), SLICE_ARG(t->name));
-    err_t e = flow_each(x->world->flow, look_for_writer, &w);
-    if (e || !w.stream[0]) return e;
-    (void)diag_fail(d, ERR_IN_USE, "stream %s writes into %s", w.stream, w.table);
-    return diag_hint(d, "stop the project, take the stream out of pipeline.sql, then %s the table",
-                     verb);
-}
-
 /* --- one function a kind of statement --------------------------------------------------------- */
 
 static err_t run_create_keyspace(struct exec_call *x, const struct statement *s, struct diag *d)
@@ -142,16 +116,14 @@ static err_t run_drop(struct exec_call *x, const struct statement *s, struct dia
     }
     const struct store_table *t = exec_table(x, s->name);
     if (!t) return s->if_exists ? ERR_OK : no_table(x, s->name, d);
-    err_t e = not_in_use(x, t, "drop", d);
-    return e ? e : store_table_drop(x->world->store, t->keyspace, t->name, d);
+    return store_table_drop(x->world->store, t->keyspace, t->name, d);
 }
 
 static err_t run_truncate(struct exec_call *x, const struct statement *s, struct diag *d)
 {
     const struct store_table *t = exec_table(x, s->name);
     if (!t) return no_table(x, s->name, d);
-    err_t e = not_in_use(x, t, "truncate", d);
-    return e ? e : store_table_truncate(x->world->store, t->keyspace, t->name, d);
+    return store_table_truncate(x->world->store, t->keyspace, t->name, d);
 }
 
 static err_t run_use(struct exec_call *x, const struct statement *s, struct diag *d)

@@ -226,6 +226,31 @@ TEST(exec_tells_what_is_wrong_and_what_to_do)
     tear_down(&f);
 }
 
+TEST(exec_leaves_a_table_alone_that_a_stream_writes_into)
+{
+    static const char *const refused[] = {
+        "DROP TABLE k.t",         "TRUNCATE k.t",    "USE k; DROP TABLE IF EXISTS t",
+        "ALTER TABLE k.t DROP b", "DROP KEYSPACE k",
+    };
+    static const char why[] = "stream load writes into it";
+    struct fixture f;
+    struct diag d = {0};
+    struct store_hold *hold = NULL;
+    if (set_up(&f)) {
+        CHECK_OK(run(&f, RENDER_TABLE, create, &d), &d);
+        CHECK_OK(store_table_hold(f.world.store, SLICE("k"), SLICE("t"), slice_of(why), &hold, &d),
+                 &d);
+        for (size_t i = 0; i < COUNT_OF(refused); i++) {
+            d = (struct diag){.err = ERR_OK};
+            CHECK_ERR(run(&f, RENDER_TABLE, refused[i], &d), ERR_INVALID);
+            CHECK(strstr(d.what, " table 'k.t': stream load writes into it") != NULL);
+        }
+        store_hold_release(hold);
+        CHECK_OK(run(&f, RENDER_TABLE, "TRUNCATE k.t; DROP TABLE k.t; DROP KEYSPACE k", &d), &d);
+    }
+    tear_down(&f);
+}
+
 TEST(exec_lists_topics_and_reads_them)
 {
     struct fixture f;

@@ -54,7 +54,8 @@ struct flow_source_options {
 };
 MUST_CHECK err_t flow_source_add(struct flow *f, const struct flow_source_options *o,
                                  struct diag *d);
-/* The plan stays the caller's and lives as long as flow. Table and topic exist. */
+/* The plan stays the caller's and lives as long as flow. Table and topic exist; the table is held
+ * (store_table_hold) until flow_close. */
 MUST_CHECK err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d);
 
 MUST_CHECK err_t flow_start(struct flow *f, struct diag *d);

@@ -448,6 +448,7 @@ struct stream {
     struct stage *stage;
     const struct plan_stream *plan;
     struct stream_topic *topics; /* by plan_topic.number */
+    struct store_hold *hold;     /* of its table */
     uint32_t number;             /* in lineage */
     struct lane *lanes;
     uint32_t lane_count;

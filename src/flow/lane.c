@@ -1,5 +1,6 @@
 /* lane: a set of partitions of one stream, one thread from cursor to commit. */
 #include "flow/sink.h"
+#include <stdio.h>
 
 /* --- where it stands ----------------------------------------------------------------------------
  */
@@ -504,6 +505,19 @@ static err_t find_target(const struct stream *s, struct diag *d)
     return ERR_OK;
 }
 
+/* Without it every epoch would fail; emptied, it would lack what the cursor has passed. */
+static err_t table_hold(struct stream *s, struct diag *d)
+{
+    const struct sql_relation *into = s->plan->into;
+    char why[STAGE_NAME_MAX + 100];
+    snprintf(why, sizeof(why),
+             "stream %.*s writes into it; take the stream out of pipeline.sql and start the "
+             "project again first",
+             SLICE_ARG(s->plan->name));
+    return store_table_hold(s->stage->flow->o.store, into->keyspace, into->name, slice_of(why),
+                            &s->hold, d);
+}
+
 err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct diag *d)
 {
     struct flow *f = stage->flow;
@@ -523,7 +537,8 @@ err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct dia
     s->lanes = mem_take(count * sizeof(*s->lanes));
     if (!s->lanes) return diag_fail(d, ERR_NO_MEMORY, "stream '%.*s'", SLICE_ARG(plan->name));
     s->lane_count = count;
-    e = stream_number(f->o.store, plan->name, &s->number, d);
+    if (plan->sink == SINK_TABLE) e = table_hold(s, d);
+    if (!e) e = stream_number(f->o.store, plan->name, &s->number, d);
     for (uint32_t i = 0; !e && i < s->lane_count; i++) e = lane_init(&s->lanes[i], s, i, d);
     return e ? e : progress_new(s, d);
 }
@@ -535,6 +550,7 @@ void stream_free(struct stream *s)
     for (uint32_t i = 0; s->lanes && i < s->lane_count; i++) lane_done(&s->lanes[i]);
     gate_done(&s->outbox);
     mem_give(s->topics);
+    store_hold_release(s->hold);
     mem_give(s->lanes);
     mem_give(s);
 }

@@ -63,29 +63,15 @@ static err_t open_coord(const struct project *p, const struct exec_world *w, str
     return coord_open(&o, &b->coord, d);
 }
 
-static void write_line(const struct project *p, struct broker *b)
-{
-    const char *address = config_text(&p->config, CONFIG_listen_address);
-    bool v6 = strchr(address, ':') != NULL;
-    struct buf line = buf_over(b->line, sizeof(b->line) - 1);
-    const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
-    if (config_number(&p->config, CONFIG_kafka_port) >= 0)
-        buf_printf(&line, "%s%s%s:%u", open, address, close, kafka_door_port(b->kafka));
-    if (b->tls)
-        buf_printf(&line, "%sTLS %s%s%s:%u", line.len ? "  " : "", open, address, close,
-                   kafka_door_tls_port(b->kafka));
-    b->line[line.len] = 0;
-}
-
-/* Names the setting of the port that is taken: the door opens two. */
-static err_t port_taken(err_t e, const struct project *p, struct diag *d)
-{
-    char tls[32];
-    (void)snprintf(tls, sizeof(tls), ":%lld",
-                   (long long)config_number(&p->config, CONFIG_kafka_tls_port));
-    bool is_tls = d && config_number(&p->config, CONFIG_kafka_tls_port) > 0 && strstr(d->what, tls);
-    return name_setting(e, is_tls ? "kafka.tls_port" : "kafka.port", d);
-}
+static const struct door_settings settings = {
+    .port = CONFIG_kafka_port,
+    .tls_port = CONFIG_kafka_tls_port,
+    .loops = CONFIG_kafka_loops,
+    .conns_max = CONFIG_kafka_conns_max,
+    .conns_per_address = CONFIG_kafka_conns_per_address,
+    .port_key = "kafka.port",
+    .tls_port_key = "kafka.tls_port",
+};
 
 static err_t open_kafka(struct project *p, const struct exec_world *w, struct users *users,
                         struct broker *b, struct diag *d)
@@ -93,10 +79,6 @@ static err_t open_kafka(struct project *p, const struct exec_world *w, struct us
     const struct config *c = &p->config;
     const char *advertised = config_text(c, CONFIG_kafka_advertised);
     struct kafka_door_options o = {
-        .address = config_text(c, CONFIG_listen_address),
-        .port = (int32_t)config_number(c, CONFIG_kafka_port),
-        .tls_port = (int32_t)config_number(c, CONFIG_kafka_tls_port),
-        .loops = (int)config_number(c, CONFIG_kafka_loops),
         .advertised = strcmp(advertised, "auto") == 0 ? NULL : advertised,
         .log = w->log,
         .coord = b->coord,
@@ -104,16 +86,13 @@ static err_t open_kafka(struct project *p, const struct exec_world *w, struct us
         .auto_create = config_number(c, CONFIG_kafka_auto_create) != 0,
         .default_partitions = (int32_t)config_number(c, CONFIG_kafka_partitions),
         .cluster_id = b->cluster_id,
-        .conns_max = (uint32_t)config_number(c, CONFIG_kafka_conns_max),
-        .conns_per_address_max = (uint32_t)config_number(c, CONFIG_kafka_conns_per_address),
         .request_max = (uint32_t)config_number(c, CONFIG_kafka_max_request),
         .mutant_ignore_aborts = getenv("SLUICE_MUTANT_IGNORE_ABORTS") != NULL,
     };
     err_t e = project_login(p, CONFIG_kafka_login, "kafka.login", &o.login, d);
-    if (!e && o.tls_port >= 0) e = project_tls(p, &b->tls, d);
-    o.tls = b->tls;
-    if (!e) e = port_taken(kafka_door_open(&o, &b->kafka, d), p, d);
-    if (!e) write_line(p, b);
+    if (!e) e = project_place(p, &settings, &o.at, &b->tls, d);
+    if (!e) e = project_port_taken(kafka_door_open(&o, &b->kafka, d), p, &settings, d);
+    if (!e) project_door_line(p, kafka_door_port(b->kafka), kafka_door_tls_port(b->kafka), b->line);
     return e;
 }
 
@@ -122,8 +101,7 @@ err_t broker_open(struct project *p, const struct exec_world *w, struct users *u
 {
     const struct config *c = &p->config;
     int64_t zookeeper = config_number(c, CONFIG_zookeeper_port);
-    bool kafka =
-        config_number(c, CONFIG_kafka_port) >= 0 || config_number(c, CONFIG_kafka_tls_port) >= 0;
+    bool kafka = project_has_door(p, &settings);
     err_t e = kafka ? find_cluster_id(p, b->cluster_id, d) : ERR_OK;
     if (!e && kafka) e = open_coord(p, w, b, d);
     if (!e && kafka) e = open_kafka(p, w, users, b, d);

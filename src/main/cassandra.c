@@ -22,67 +22,42 @@ static err_t open_engine(struct project *p, const struct exec_world *w, struct u
         .address = config_text(s, CONFIG_listen_address),
         .port = (uint16_t)port,
         .workers = (int)config_number(s, CONFIG_cql_workers),
-        .mutant_answer_before_sync = getenv("SLUICE_MUTANT_CQL_ANSWER_FIRST") != NULL,
         .mutant_cas_blind = getenv("SLUICE_MUTANT_CAS_BLIND") != NULL,
     };
     err_t e = project_login(p, CONFIG_cql_login, "cql.login", &o.login, d);
     return e ? e : cql_open(&o, &c->cql, d);
 }
 
-static void write_line(const struct project *p, struct cassandra *c)
-{
-    const char *address = config_text(&p->config, CONFIG_listen_address);
-    bool v6 = strchr(address, ':') != NULL;
-    struct buf line = buf_over(c->line, sizeof(c->line) - 1);
-    const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
-    if (config_number(&p->config, CONFIG_cql_port) >= 0)
-        buf_printf(&line, "%s%s%s:%u", open, address, close, cql_door_port(c->door));
-    if (c->tls)
-        buf_printf(&line, "%sTLS %s%s%s:%u", line.len ? "  " : "", open, address, close,
-                   cql_door_tls_port(c->door));
-    c->line[line.len] = 0;
-}
-
-/* Names the setting of the port that is taken: the door opens two. */
-static err_t port_taken(err_t e, const struct project *p, struct diag *d)
-{
-    char tls[32];
-    (void)snprintf(tls, sizeof(tls), ":%lld",
-                   (long long)config_number(&p->config, CONFIG_cql_tls_port));
-    bool is_tls = d && config_number(&p->config, CONFIG_cql_tls_port) > 0 && strstr(d->what, tls);
-    return name_setting(e, is_tls ? "cql.tls_port" : "cql.port", d);
-}
+static const struct door_settings settings = {
+    .port = CONFIG_cql_port,
+    .tls_port = CONFIG_cql_tls_port,
+    .loops = CONFIG_cql_loops,
+    .conns_max = CONFIG_cql_conns_max,
+    .conns_per_address = CONFIG_cql_conns_per_address,
+    .port_key = "cql.port",
+    .tls_port_key = "cql.tls_port",
+};
 
 static err_t open_door(struct project *p, struct cassandra *c, struct diag *d)
 {
     const struct config *s = &p->config;
     struct cql_door_options o = {
-        .address = config_text(s, CONFIG_listen_address),
-        .port = (int32_t)config_number(s, CONFIG_cql_port),
-        .tls_port = (int32_t)config_number(s, CONFIG_cql_tls_port),
-        .loops = (int)config_number(s, CONFIG_cql_loops),
         .cql = c->cql,
-        .conns_max = (uint32_t)config_number(s, CONFIG_cql_conns_max),
-        .conns_per_address_max = (uint32_t)config_number(s, CONFIG_cql_conns_per_address),
         .frame_max = (uint32_t)config_number(s, CONFIG_cql_max_frame),
         .calls_max = (uint32_t)config_number(s, CONFIG_cql_calls_max),
         .bytes_max = (size_t)config_number(s, CONFIG_cql_in_flight),
     };
-    err_t e = o.tls_port >= 0 ? project_tls(p, &c->tls, d) : ERR_OK;
-    o.tls = c->tls;
-    if (!e) e = port_taken(cql_door_open(&o, &c->door, d), p, d);
-    if (!e) write_line(p, c);
+    err_t e = project_place(p, &settings, &o.at, &c->tls, d);
+    if (!e) e = project_port_taken(cql_door_open(&o, &c->door, d), p, &settings, d);
+    if (!e) project_door_line(p, cql_door_port(c->door), cql_door_tls_port(c->door), c->line);
     return e;
 }
 
 err_t cassandra_open(struct project *p, const struct exec_world *w, struct users *users,
                      struct cassandra *c, struct diag *d)
 {
-    const struct config *s = &p->config;
-    bool door =
-        config_number(s, CONFIG_cql_port) >= 0 || config_number(s, CONFIG_cql_tls_port) >= 0;
     err_t e = open_engine(p, w, users, c, d); /* `sluice query` asks it, too */
-    return e || !door ? e : open_door(p, c, d);
+    return e || !project_has_door(p, &settings) ? e : open_door(p, c, d);
 }
 
 void cassandra_close(struct cassandra *c)

@@ -76,3 +76,49 @@ err_t project_login(const struct project *p, enum config_id setting, const char 
     (void)diag_fail(d, ERR_CONFIG, "%s can not be '%s'", key, asked);
     return diag_hint(d, "auto, true or false");
 }
+
+/* --- doors with two ports --------------------------------------------------------------------- */
+
+bool project_has_door(const struct project *p, const struct door_settings *s)
+{
+    return config_number(&p->config, s->port) >= 0 || config_number(&p->config, s->tls_port) >= 0;
+}
+
+err_t project_place(struct project *p, const struct door_settings *s, struct door_place *out,
+                    struct tls **tls, struct diag *d)
+{
+    const struct config *c = &p->config;
+    *out = (struct door_place){
+        .address = config_text(c, CONFIG_listen_address),
+        .port = (int32_t)config_number(c, s->port),
+        .tls_port = (int32_t)config_number(c, s->tls_port),
+        .loops = (int)config_number(c, s->loops),
+        .conns_max = (uint32_t)config_number(c, s->conns_max),
+        .conns_per_address_max = (uint32_t)config_number(c, s->conns_per_address),
+    };
+    err_t e = out->tls_port >= 0 ? project_tls(p, tls, d) : ERR_OK;
+    out->tls = *tls;
+    return e;
+}
+
+err_t project_port_taken(err_t e, const struct project *p, const struct door_settings *s,
+                         struct diag *d)
+{
+    char tls[32];
+    int64_t port = config_number(&p->config, s->tls_port);
+    (void)snprintf(tls, sizeof(tls), ":%lld", (long long)port);
+    bool is_tls = d && port > 0 && strstr(d->what, tls);
+    return name_setting(e, is_tls ? s->tls_port_key : s->port_key, d);
+}
+
+void project_door_line(const struct project *p, uint16_t port, uint16_t tls_port, char line[128])
+{
+    const char *address = config_text(&p->config, CONFIG_listen_address);
+    bool v6 = strchr(address, ':') != NULL;
+    struct buf out = buf_over(line, 127);
+    const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
+    if (port) buf_printf(&out, "%s%s%s:%u", open, address, close, port);
+    if (tls_port)
+        buf_printf(&out, "%sTLS %s%s%s:%u", out.len ? "  " : "", open, address, close, tls_port);
+    line[out.len] = 0;
+}

@@ -63,6 +63,7 @@ static err_t open_store(struct project *p, struct exec_world *w, struct diag *d)
         .cache_bytes = (size_t)config_number(&p->config, CONFIG_store_cache),
         .write_buffer_bytes = (size_t)config_number(&p->config, CONFIG_store_write_buffer),
         .mutant_cursor_before_rows = getenv("SLUICE_MUTANT_CURSOR_FIRST") != NULL,
+        .mutant_answer_before_sync = getenv("SLUICE_MUTANT_CQL_ANSWER_FIRST") != NULL,
     };
     return store_open(&o, &w->store, d);
 }
@@ -325,7 +326,6 @@ static err_t lock_patiently(struct server *s, struct diag *d)
 static err_t start(struct server *s, struct diag *d)
 {
     struct project *p = s->project;
-    struct loop_timer *retention, *look;
     char path[PROJECT_PATH_MAX];
     int64_t every = config_number(&p->config, CONFIG_log_retention_check);
     mem_limit_set((size_t)config_number(&p->config, CONFIG_memory_budget));
@@ -342,8 +342,8 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = flow_start(s->world.flow, d);
     if (!e && (loop_signal(s->loop, SIGTERM, on_signal, s) ||
                loop_signal(s->loop, SIGINT, on_signal, s) ||
-               loop_timer_new(s->loop, every, every, on_retention, s, &retention) ||
-               loop_timer_new(s->loop, LOOK_MS, LOOK_MS, on_look, s, &look)))
+               loop_timer_new(s->loop, every, every, on_retention, s, &s->retention) ||
+               loop_timer_new(s->loop, LOOK_MS, LOOK_MS, on_look, s, &s->look)))
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for the main loop");
     return e;
 }
@@ -373,6 +373,8 @@ void server_close(struct server *s)
     broker_close(&s->broker);
     world_close(&s->world);
     users_close(s->users);
+    loop_timer_free(s->retention);
+    loop_timer_free(s->look);
     if (s->loop) loop_free(s->loop);
     if (s->lock_fd >= 0) file_close(s->lock_fd);
     s->loop = NULL;

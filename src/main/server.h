@@ -17,6 +17,7 @@ struct server {
     struct exec_world world;
     struct users *users;
     struct loop *loop;
+    struct loop_timer *retention, *look;
     struct control *control;
     struct metrics_door *metrics;
     struct randomuser_door *api;

@@ -47,6 +47,9 @@ static err_t print_json(void *ctx, const struct user *u)
     return ERR_OK;
 }
 
+static const char *const role_names =
+    "admin, op, user or viewer; none: only what CQL's GRANT gives";
+
 static err_t set_password(struct users *u, const char *name, const char *role_text, bool must_exist,
                           struct diag *d)
 {
@@ -62,7 +65,7 @@ static err_t set_password(struct users *u, const char *name, const char *role_te
     }
     if (role_text && !role_parse(slice_of(role_text), &role)) {
         (void)diag_fail(d, ERR_USAGE, "there is no role '%s'", role_text);
-        return diag_hint(d, "admin, op, user or viewer");
+        return diag_hint(d, "%s", role_names);
     }
     if (!read_password(name, password)) return diag_fail(d, ERR_USAGE, "no password was given");
     return users_set(u, slice_of(name), slice_of(password), known ? there.role : role, d);
@@ -73,7 +76,7 @@ static err_t set_role(struct users *u, const char *name, const char *role_text, 
     enum user_role role;
     if (role_parse(slice_of(role_text), &role)) return users_set_role(u, slice_of(name), role, d);
     (void)diag_fail(d, ERR_USAGE, "there is no role '%s'", role_text);
-    return diag_hint(d, "admin, op, user or viewer");
+    return diag_hint(d, "%s", role_names);
 }
 
 static int act(struct users *u, const struct verb *v, const struct args *a, struct diag *d)

@@ -131,9 +131,9 @@ const struct verb verbs[] = {
     {"users", "[list | add NAME | passwd NAME | role NAME ROLE | remove NAME]",
      "people, roles, passwords, for all doors",
      "The password is read from the terminal, or as one line from standard input. Roles: admin, "
-     "op, user, viewer.",
-     OPTIONS({"--role", "ROLE", "for add: admin, op, user or viewer (viewer)"}, JSON_OPTION), true,
-     verb_users},
+     "op, user, viewer, none.",
+     OPTIONS({"--role", "ROLE", "for add: admin, op, user, viewer or none (viewer)"}, JSON_OPTION),
+     true, verb_users},
     {"doctor", "[DIR]", "what is wrong with this machine, project or running server, with the fix",
      "Exit code 1 when something needs a person.",
      OPTIONS({"--bundle", "FILE",

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { SIGNALS_MAX = 8 };
+enum { SIGNALS_MAX = 8, HELD_MAX = 16 };
 
 struct post {
     void (*fn)(void *);
@@ -35,7 +35,8 @@ struct loop {
     struct post *posts;
     size_t posts_max, first, count;
     struct loop_message *sent_first, *sent_last; /* in the senders' own memory */
-    bool woken; /* the wake descriptor has been written and not yet read */
+    bool woken; /* the wake descriptor has been written and not yet read, or will be at once */
+    int held;   /* gate: threads that will write it at their loop_release */
     int wake_fd;
     struct event *wake;
 
@@ -54,6 +55,13 @@ __attribute__((constructor)) static void give_libevent_our_memory(void)
     event_set_mem_functions(mem_take_raw, mem_resize, mem_give);
     event_set_log_callback(libevent_says);
 }
+
+/* What the thread has sent since its loop_hold, and has not told yet. */
+static _Thread_local struct {
+    bool on;
+    int count;
+    struct loop *loops[HELD_MAX];
+} held;
 
 static bool take_post(struct loop *l, struct post *out)
 {
@@ -151,6 +159,9 @@ void loop_free(struct loop *l)
 {
     if (!l) return;
     INVARIANT(!atomic_load(&l->running));
+    gate_enter(&l->gate);
+    while (l->held) gate_wait(&l->gate);
+    gate_leave(&l->gate);
     for (int i = 0; i < l->signal_count; i++) event_free(l->signals[i].event);
     if (l->wake) event_free(l->wake);
     if (l->base) event_base_free(l->base);
@@ -215,10 +226,32 @@ void loop_send(struct loop *l, struct loop_message *m, void (*fn)(struct loop_me
     else
         l->sent_first = m;
     l->sent_last = m;
-    bool sleeps = !l->woken;
+    bool sleeps = !l->woken, later = sleeps && held.on && held.count < HELD_MAX;
     l->woken = true;
+    if (later) {
+        l->held++;
+        held.loops[held.count++] = l;
+    }
     gate_leave(&l->gate);
-    if (sleeps) wake(l);
+    if (sleeps && !later) wake(l);
+}
+
+void loop_hold(void)
+{
+    held.on = true;
+}
+
+void loop_release(void)
+{
+    held.on = false;
+    for (int i = 0; i < held.count; i++) {
+        struct loop *l = held.loops[i];
+        wake(l); /* it is there as long as it is held */
+        gate_enter(&l->gate);
+        if (--l->held == 0) gate_wake(&l->gate);
+        gate_leave(&l->gate);
+    }
+    held.count = 0;
 }
 
 bool loop_here(const struct loop *l)

@@ -25,6 +25,10 @@ struct loop_message {
     struct loop_message *next;
 };
 void loop_send(struct loop *l, struct loop_message *m, void (*fn)(struct loop_message *m));
+/* Between these two, what the calling thread sends wakes nobody; then each loop that got something
+ * is woken once. For whoever has many answers at once; nothing may wait in between. */
+void loop_hold(void);
+void loop_release(void);
 bool loop_here(const struct loop *l); /* is this the loop's thread? for assertions */
 
 /* Calls back after delay_ms, then every repeat_ms (0: once). */

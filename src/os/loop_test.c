@@ -86,6 +86,41 @@ TEST(what_is_sent_in_the_senders_own_memory_always_arrives_in_order)
     loop_free(seen.loop);
 }
 
+/* Every round is told once, at its end. */
+static void send_held(void *arg)
+{
+    enum { ROUNDS = 5000, EACH = 4 };
+    static struct letter letters[ROUNDS][EACH];
+    struct seen *seen = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        loop_hold();
+        for (int k = 0; k < EACH; k++) {
+            letters[i][k].message = (struct message){seen, i * EACH + k};
+            loop_send(seen->loop, &letters[i][k].m, take_letter);
+        }
+        loop_release();
+    }
+}
+
+TEST(what_is_sent_while_held_arrives_when_it_is_released)
+{
+    struct seen seen = {0};
+    struct thread t = {0}, sender = {0};
+    struct diag d;
+    for (int round = 0; round < 3; round++) {
+        seen = (struct seen){0};
+        CHECK_OK(loop_new("test", 1, &seen.loop, &d), &d);
+        CHECK_OK(thread_start(&t, "test", run_loop, seen.loop, &d), &d);
+        CHECK_OK(thread_start(&sender, "sender", send_held, &seen, &d), &d);
+        thread_join(&sender);
+        loop_stop(seen.loop);
+        thread_join(&t);
+        CHECK_INT(seen.next, 20000);
+        CHECK_INT(seen.wrong, 0);
+        loop_free(seen.loop);
+    }
+}
+
 TEST(a_full_mailbox_refuses)
 {
     struct seen seen = {0};

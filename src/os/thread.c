@@ -130,11 +130,16 @@ void gate_wait(struct gate *g)
 /* By the real clock, also under a frozen one: a thread that waits for another must not hang. */
 bool gate_wait_ms(struct gate *g, int64_t timeout_ms)
 {
+    int64_t ms = MIN(MAX(timeout_ms, (int64_t)0), INT64_C(1000) * 3600 * 24 * 365);
+    return gate_wait_us(g, ms * 1000);
+}
+
+bool gate_wait_us(struct gate *g, int64_t timeout_us)
+{
     struct timespec until;
     INVARIANT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-    int64_t ms = MIN(MAX(timeout_ms, (int64_t)0), INT64_C(1000) * 3600 * 24 * 365);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
+    until.tv_sec += timeout_us / 1000000;
+    until.tv_nsec += timeout_us % 1000000 * 1000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;

@@ -25,4 +25,5 @@ void gate_enter(struct gate *g);
 void gate_leave(struct gate *g);
 void gate_wait(struct gate *g);                        /* inside; spurious wake-ups happen */
 bool gate_wait_ms(struct gate *g, int64_t timeout_ms); /* false when the time is over */
-void gate_wake(struct gate *g);                        /* everyone who waits */
+bool gate_wait_us(struct gate *g, int64_t timeout_us);
+void gate_wake(struct gate *g); /* everyone who waits */

@@ -1,48 +1,7 @@
 /* Time functions: all in UTC, Gregorian throughout. */
 #include "base/hash.h"
+#include "sql/calendar.h"
 #include "sql/functions.h"
-
-enum { DAY_MS = 86400000, HOUR_MS = 3600000, MINUTE_MS = 60000 };
-#define DATE_ZERO ((int64_t)1 << 31) /* a date's 1970-01-01 */
-
-struct civil {
-    int64_t year;
-    int32_t month, day; /* from 1 */
-};
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
-/* Days since 1970 to a date and back; eras of 400 years begin on 1 March. */
-static struct civil civil_of(int64_t days)
-{
-    int64_t z = days + 719468, era = floor_div(z, 146097), doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    int64_t month = mp < 10 ? mp + 3 : mp - 9;
-    return (struct civil){yoe + era * 400 + (month <= 2), (int32_t)month,
-                          (int32_t)(doy - (153 * mp + 2) / 5 + 1)};
-}
-
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
-{
-    int64_t y = year - (month <= 2), era = floor_div(y, 400), yoe = y - era * 400;
-    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static int64_t iso_dow(int64_t days) /* Monday 1 … Sunday 7 */
-{
-    return (days + 3) - floor_div(days + 3, 7) * 7 + 1;
-}
-
-static int64_t iso_week(int64_t days)
-{
-    int64_t thursday = days - iso_dow(days) + 4; /* a week belongs to its Thursday's year */
-    return (thursday - days_of(civil_of(thursday).year, 1, 1)) / 7 + 1;
-}
 
 /* --- making times -------------------------------------------------------------------------------
  */
@@ -60,7 +19,7 @@ static err_t from_text(struct call *c, uint32_t row, enum type_kind kind, struct
 
 static err_t put_day(struct call *c, uint32_t row, int64_t ms)
 {
-    int64_t day = floor_div(ms, DAY_MS) + DATE_ZERO;
+    int64_t day = calendar_floor(ms, DAY_MS) + DATE_ZERO;
     if (day < 0 || day > UINT32_MAX) return call_fault(c, row, ERR_RANGE, "there is no such day");
     cell_put_integer(c->out, row, day);
     return ERR_OK;
@@ -128,7 +87,7 @@ err_t fn_unix_millis(struct call *c, uint32_t row)
 }
 err_t fn_unix_seconds(struct call *c, uint32_t row)
 {
-    cell_put_integer(c->out, row, floor_div(arg_integer(c, 0, row), 1000));
+    cell_put_integer(c->out, row, calendar_floor(arg_integer(c, 0, row), 1000));
     return ERR_OK;
 }
 err_t fn_from_unixtime(struct call *c, uint32_t row)
@@ -183,22 +142,22 @@ static bool part_find(struct slice name, enum part *out)
 
 static int64_t part_of(enum part part, int64_t ms)
 {
-    int64_t days = floor_div(ms, DAY_MS), in_day = ms - days * DAY_MS;
-    struct civil d = civil_of(days);
+    int64_t days = calendar_floor(ms, DAY_MS), in_day = ms - days * DAY_MS;
+    struct calendar_day d = calendar_of(days);
     switch (part) {
     case PART_YEAR: return d.year;
     case PART_QUARTER: return (d.month + 2) / 3;
     case PART_MONTH: return d.month;
-    case PART_WEEK: return iso_week(days);
+    case PART_WEEK: return calendar_week(days);
     case PART_DAY: return d.day;
     case PART_HOUR: return in_day / HOUR_MS;
     case PART_MINUTE: return in_day / MINUTE_MS % 60;
     case PART_SECOND: return in_day / 1000 % 60;
     case PART_MILLISECOND: return in_day % 1000;
-    case PART_DOW: return iso_dow(days) % 7; /* Sunday 0 */
-    case PART_ISODOW: return iso_dow(days);
-    case PART_DOY: return days - days_of(d.year, 1, 1) + 1;
-    default: return floor_div(ms, 1000);
+    case PART_DOW: return calendar_dow(days) % 7; /* Sunday 0 */
+    case PART_ISODOW: return calendar_dow(days);
+    case PART_DOY: return days - calendar_days(d.year, 1, 1) + 1;
+    default: return calendar_floor(ms, 1000);
     }
 }
 
@@ -216,18 +175,18 @@ err_t fn_date_trunc(struct call *c, uint32_t row)
     enum part part;
     if (!part_find(arg_text(c, 0, row), &part) || part > PART_SECOND)
         return call_fault(c, row, ERR_UNKNOWN_NAME, "times can't be cut to this");
-    int64_t ms = arg_integer(c, 1, row), days = floor_div(ms, DAY_MS);
-    struct civil d = civil_of(days);
+    int64_t ms = arg_integer(c, 1, row), days = calendar_floor(ms, DAY_MS);
+    struct calendar_day d = calendar_of(days);
     static const int64_t sizes[] = {
         [PART_HOUR] = HOUR_MS, [PART_MINUTE] = MINUTE_MS, [PART_SECOND] = 1000};
     switch (part) {
-    case PART_YEAR: days = days_of(d.year, 1, 1); break;
-    case PART_QUARTER: days = days_of(d.year, (d.month - 1) / 3 * 3 + 1, 1); break;
-    case PART_MONTH: days = days_of(d.year, d.month, 1); break;
-    case PART_WEEK: days -= iso_dow(days) - 1; break;
+    case PART_YEAR: days = calendar_days(d.year, 1, 1); break;
+    case PART_QUARTER: days = calendar_days(d.year, (d.month - 1) / 3 * 3 + 1, 1); break;
+    case PART_MONTH: days = calendar_days(d.year, d.month, 1); break;
+    case PART_WEEK: days -= calendar_dow(days) - 1; break;
     case PART_DAY: break;
     default:
-        days = floor_div(ms, sizes[part]);
+        days = calendar_floor(ms, sizes[part]);
         if (__builtin_mul_overflow(days, sizes[part], &ms))
             return call_fault(c, row, ERR_RANGE, "there is no such time");
         cell_put_integer(c->out, row, ms);
@@ -271,8 +230,8 @@ err_t fn_second(struct call *c, uint32_t row)
 err_t fn_date_diff(struct call *c, uint32_t row)
 {
     cell_put_integer(c->out, row,
-                     floor_div(arg_integer(c, 0, row), DAY_MS) -
-                         floor_div(arg_integer(c, 1, row), DAY_MS));
+                     calendar_floor(arg_integer(c, 0, row), DAY_MS) -
+                         calendar_floor(arg_integer(c, 1, row), DAY_MS));
     return ERR_OK;
 }
 

@@ -14,6 +14,7 @@ struct named {
     _Atomic(const void *) now;    /* store_keyspace, struct table or user_type; NULL: dropped */
     _Atomic(struct named *) next; /* in the order they first came */
     bool filling;                 /* store.gate: an index is being made; others wait */
+    struct store_hold *holds;     /* store.gate: who writes into it for as long as he runs */
 };
 struct name_slots { /* open addressing; a larger one replaces it, readers may still hold the old */
     size_t cap;
@@ -49,6 +50,12 @@ MUST_CHECK err_t name_check(struct slice name, const char *what, struct diag *d)
 MUST_CHECK err_t change_enter(struct store *s, struct named *about, struct diag *d);
 extern struct named no_table; /* of changes that concern no table that is there */
 void change_leave(struct store *s);
+
+/* hold.c: ERR_INVALID when somebody holds the table. Of a change that has been entered. */
+MUST_CHECK err_t table_unheld(struct store *s, const struct named *x, const char *verb,
+                              struct diag *d);
+MUST_CHECK err_t columns_unheld(struct store *s, const struct table *old,
+                                const struct store_table *wanted, struct diag *d);
 
 /* catalog_record.c: values <-> bytes. What is taken lives in the arena. */
 void type_put(struct buf *out, const struct type *t);

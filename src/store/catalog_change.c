@@ -216,13 +216,25 @@ static void drop_one_type(struct catalog_change *c, const struct named *x)
     change_show(c, &c->s->schema->types, x->keyspace, x->name, NULL);
 }
 
+static err_t inside_unheld(struct store *s, struct slice keyspace, struct diag *d)
+{
+    err_t e = ERR_OK;
+    struct named *x = atomic_load_explicit(&s->schema->tables.first, memory_order_acquire);
+    for (; x && !e; x = atomic_load_explicit(&x->next, memory_order_acquire))
+        if (slice_equal(x->keyspace, keyspace) && atomic_load(&x->now))
+            e = table_unheld(s, x, "drop the keyspace of", d);
+    return e;
+}
+
 err_t store_keyspace_drop(struct store *s, struct slice name, struct diag *d)
 {
     err_t e = change_enter(s, NULL, d);
     if (e) return e;
-    if (!store_keyspace_exists(s, name)) {
+    if (store_keyspace_exists(s, name))
+        e = inside_unheld(s, name, d);
+    else
         e = diag_fail(d, ERR_UNKNOWN_NAME, "no keyspace %.*s", SLICE_ARG(name));
-    } else {
+    if (!e) {
         struct catalog_change c;
         change_begin(&c, s);
         drop_inside(&c, &s->schema->tables, name, drop_one_table);
@@ -239,16 +251,19 @@ err_t store_keyspace_drop(struct store *s, struct slice name, struct diag *d)
  */
 
 static err_t table_enter(struct store *s, struct slice keyspace, struct slice name,
-                         const struct table **out, struct diag *d)
+                         const char *verb, const struct table **out, struct diag *d)
 {
     struct named *x = name_find(&s->schema->tables, keyspace, name);
     err_t e = x ? change_enter(s, x, d) : ERR_OK;
     if (e) return e;
     *out = x ? atomic_load(&x->now) : NULL;
-    if (*out) return ERR_OK;
-    if (x) change_leave(s);
-    return diag_fail(d, ERR_UNKNOWN_TABLE, "no table %.*s.%.*s", SLICE_ARG(keyspace),
-                     SLICE_ARG(name));
+    if (*out)
+        e = table_unheld(s, x, verb, d);
+    else
+        e = diag_fail(d, ERR_UNKNOWN_TABLE, "no table %.*s.%.*s", SLICE_ARG(keyspace),
+                      SLICE_ARG(name));
+    if (e && x) change_leave(s);
+    return e;
 }
 
 /* The same table with new prefixes, for its rows and its indexes' entries, which are all there. */
@@ -257,7 +272,7 @@ err_t store_table_truncate(struct store *s, struct slice keyspace, struct slice 
 {
     const struct table *old;
     struct catalog_change c;
-    err_t e = table_enter(s, keyspace, name, &old, d);
+    err_t e = table_enter(s, keyspace, name, "truncate", &old, d);
     if (e) return e;
     struct table t = *old;
     struct store_index *indexes = mem_take((t.t.index_count + 1U) * sizeof *indexes);
@@ -283,7 +298,7 @@ err_t store_table_drop(struct store *s, struct slice keyspace, struct slice name
 {
     const struct table *old;
     struct catalog_change c;
-    err_t e = table_enter(s, keyspace, name, &old, d);
+    err_t e = table_enter(s, keyspace, name, "drop", &old, d);
     if (e) return e;
     change_begin(&c, s);
     change_drop_table(&c, old);

@@ -359,7 +359,8 @@ err_t store_table_alter(struct store *s, const struct store_table *now,
         e = diag_fail(d, ERR_BUSY, "table %.*s.%.*s was changed by someone else meanwhile",
                       SLICE_ARG(x->keyspace), SLICE_ARG(x->name));
     else
-        e = alter_once(s, old, wanted, &made, d);
+        e = columns_unheld(s, old, wanted, d);
+    if (!e) e = alter_once(s, old, wanted, &made, d);
     bool fill = !e && !indexes_ready(made);
     if (fill) filling_set(s, x, true);
     change_leave(s);

@@ -2,6 +2,7 @@
  * of a type follows it; readers never wait and never see half of a change. */
 #include "store/catalog.h"
 #include "store/store_kit.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -317,5 +318,73 @@ TEST(a_checkpoint_is_a_store_as_of_then)
     CHECK_OK(store_table_stats(copy.s, copy.t, &stats, &d), &d);
     CHECK_INT((int64_t)stats.rows_estimate, 200);
     store_close(copy.s);
+    kit_close(&k);
+}
+
+/* --- held tables --------------------------------------------------------------------------------
+ */
+
+struct holding {
+    struct store *s;
+    _Atomic bool stop;
+    _Atomic uint32_t held;
+};
+
+/* Holds the table again and again; while it does, the table is there. */
+static void hold_and_release(void *ctx)
+{
+    struct holding *h = ctx;
+    while (!atomic_load(&h->stop)) {
+        struct store_hold *hold = NULL;
+        struct diag d = {0};
+        err_t e = store_table_hold(h->s, SLICE("ks"), SLICE("x"), SLICE("a test"), &hold, &d);
+        if (e) {
+            CHECK_INT(e, ERR_UNKNOWN_TABLE);
+            continue;
+        }
+        for (int i = 0; i < 2000; i++)
+            CHECK(store_table_find(h->s, SLICE("ks"), SLICE("x")) != NULL);
+        store_hold_release(hold);
+        atomic_fetch_add(&h->held, 1);
+        for (int i = 0; i < 2000; i++) (void)store_table_find(h->s, SLICE("ks"), SLICE("x"));
+    }
+}
+
+static err_t make_x(struct store *s, struct diag *d)
+{
+    struct store_column columns[] = {
+        {.name = SLICE("k"), .type = type_of(TYPE_INT), .role = COLUMN_PARTITION}};
+    struct store_table t = {
+        .keyspace = SLICE("ks"), .name = SLICE("x"), .columns = columns, .column_count = 1};
+    const struct store_table *made;
+    return store_table_create(s, &t, &made, d);
+}
+
+TEST(a_table_goes_or_is_held_never_both)
+{
+    struct kit k;
+    struct diag d = {0};
+    struct thread t = {0};
+    kit_open(&k, (struct store_options){0});
+    struct holding h = {.s = k.s};
+    CHECK_OK(make_x(k.s, &d), &d);
+    CHECK_OK(thread_start(&t, "hold", hold_and_release, &h, &d), &d);
+    uint32_t dropped = 0, refused = 0;
+    while (!atomic_load(&h.held)) sched_yield();
+    for (int i = 0; i < 10000000 && dropped < 20000 && (dropped < 20 || refused < 20); i++) {
+        err_t e = store_table_drop(k.s, SLICE("ks"), SLICE("x"), &d);
+        if (!e) CHECK_OK(make_x(k.s, &d), &d);
+        sched_yield();
+        if (!e)
+            dropped++;
+        else if (e == ERR_INVALID)
+            refused++;
+        else
+            CHECK_OK(e, &d);
+    }
+    atomic_store(&h.stop, true);
+    thread_join(&t);
+    CHECK(dropped > 0);
+    CHECK(refused > 0);
     kit_close(&k);
 }

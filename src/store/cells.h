@@ -137,11 +137,11 @@ void store_index_stale(struct store *s, const struct store_table *t, const struc
  */
 
 enum store_write_kind {
-    CELL_SET,            /* simple column: value */
-    CELL_DELETE,         /* simple column */
-    CELL_CLEAR,          /* multi-cell: all elements up to the timestamp - 1 … */
-    CELL_CLEAR_ALL,      /* … or up to the timestamp: DELETE c, c = null */
-    CELL_ELEMENT_SET,    /* path, value */
+    CELL_SET,         /* simple column: value */
+    CELL_DELETE,      /* simple column */
+    CELL_CLEAR,       /* multi-cell: all elements older than the timestamp: c = value, c = null */
+    CELL_CLEAR_ALL,   /* … those of the same timestamp too, of this write as well: DELETE c */
+    CELL_ELEMENT_SET, /* path, value */
     CELL_ELEMENT_DELETE, /* path */
 };
 struct store_cell_write {
@@ -158,8 +158,9 @@ struct store_row_write {
     int64_t now_s;
     bool marker;     /* INSERT */
     bool delete_row; /* DELETE … the whole row: then no cells */
-    const struct store_cell_write
-        *cells; /* in any order; later ones win among equals of one time */
+    /* In any order, which means nothing: of two writes to one cell or element the one stays that
+     * wins when rows are merged (docs/store.md: a deletion, then the greater bytes). */
+    const struct store_cell_write *cells;
     uint32_t cell_count;
 };
 struct store_change;

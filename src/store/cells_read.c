@@ -310,6 +310,8 @@ err_t cells_read(const struct cells_wanted *w, struct slice value, int64_t floor
     while (!r.err && row_next(&row, &c)) {
         if (c.id < CELL_FIRST)
             row_cell(&r, &c);
+        else if (w->bits && c.id > w->last && (out->any || out->marker))
+            break; /* it is there, and nothing behind is wanted */
         else
             column_cell(&r, &c);
     }

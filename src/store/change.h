@@ -67,11 +67,12 @@ struct group_entry {
 struct overlay_slot { /* a key that somebody looked at, or that was written in this group */
     uint64_t hash;    /* 0: free */
     struct slice key;
-    uint32_t last;   /* its last entry, plus 1 */
-    uint32_t merged; /* entries of the group up to here are in `value` */
-    bool known;      /* value is what the key holds then; at NULL: nothing */
-    bool whole;      /* it shall be written whole, however large it is */
-    struct slice value;
+    uint32_t last;             /* its last entry, plus 1 */
+    uint32_t merged;           /* entries of the group up to here are in `value` */
+    bool known;                /* value is what the key holds then; at NULL: nothing */
+    bool whole;                /* it shall be written whole, however large it is */
+    struct slice value, base;  /* base: what the database holds, when known */
+    const struct table *table; /* a row's that is written in this group, with indexes; or NULL */
 };
 enum { HEAT_SLOTS = 1 << 14, HEAT_MAX = 200, WHOLE_BYTES_MAX = 4096 };
 struct group {
@@ -93,8 +94,12 @@ struct committer {
     _Atomic(struct store_change *) queue; /* newest first */
     _Atomic size_t waiting_bytes;
     _Atomic bool asleep;
-    bool stop; /* gate */
+    _Atomic uint32_t unanswered; /* changes that were pushed and are not answered yet */
+    _Atomic uint32_t awaited;    /* so many are waited for; 0: none */
+    bool stop;                   /* gate */
     struct gate gate;
+    uint32_t crowd;            /* how many were there when the last group was answered */
+    int64_t write_us;          /* how long a write takes, of late */
     struct store_change *rest; /* the committer's: taken, of the next group */
     struct group group;
     struct gate pool_gate;
@@ -123,6 +128,10 @@ MUST_CHECK err_t group_value(struct group *g, struct slice key, struct slice *ou
 /* Keys whose value is known are written whole instead of what was added to it, so that a row that
  * many change is one value to read. */
 MUST_CHECK err_t group_whole(struct group *g, struct diag *d);
+/* The key is a row of this table, and among the group's entries. */
+void group_row(struct group *g, struct slice key, const struct table *t);
+/* index_gone.c: rows that were looked at and are written lose the entries they have no longer. */
+MUST_CHECK err_t group_unindex(struct group *g, struct diag *d);
 /* A blind write of this key: after some, it is asked to be written whole. */
 void group_heat(struct group *g, struct slice key);
 /* count.c */

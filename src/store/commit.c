@@ -5,12 +5,17 @@
  * entries are kept in memory until the write, so that each change sees those before it (peek.c).
  * Other groups go straight into the batch. */
 #include "base/metric.h"
+#include "os/clock.h"
+#include "os/loop.h"
 #include "store/change.h"
 
 enum {
     GROUP_BYTES_MAX = 8 << 20, /* of one write: more wait for the next */
     GROUP_ARENA_MAX = 1 << 30,
-    SPINS = 200 /* looks before it sleeps: waking costs 50 us */
+    SPINS = 200,     /* looks before it sleeps: waking costs 50 us */
+    GATHER_PART = 2, /* of a write's time may be spent waiting for others */
+    GATHER_US_MIN = 50,
+    GATHER_US_MAX = 2000
 };
 
 /* --- the queue ----------------------------------------------------------------------------------
@@ -29,7 +34,8 @@ err_t store_change_commit(struct store_change *c, store_done *done, void *ctx)
     c->next = atomic_load_explicit(&k->queue, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&k->queue, &c->next, c)) {
     }
-    if (atomic_load(&k->asleep)) {
+    bool all = atomic_fetch_add(&k->unanswered, 1) + 1 == atomic_load(&k->awaited);
+    if (all || atomic_load(&k->asleep)) {
         gate_enter(&k->gate);
         gate_wake(&k->gate);
         gate_leave(&k->gate);
@@ -73,32 +79,44 @@ err_t store_change_commit_wait(struct store_change *c, struct diag *d)
     return e;
 }
 
-static struct store_change *queue_take(struct committer *k)
+/* Until there is a change, or it is time to stop. */
+static void queue_await(struct committer *k)
 {
-    return atomic_load_explicit(&k->queue, memory_order_relaxed) ? atomic_exchange(&k->queue, NULL)
-                                                                 : NULL;
+    for (int i = 0; !atomic_load_explicit(&k->queue, memory_order_relaxed) && i < SPINS; i++)
+        __builtin_ia32_pause();
+    if (atomic_load(&k->queue)) return;
+    gate_enter(&k->gate);
+    atomic_store(&k->asleep, true);
+    while (!atomic_load(&k->queue) && !k->stop) gate_wait(&k->gate);
+    atomic_store(&k->asleep, false);
+    gate_leave(&k->gate);
+}
+
+/* Who has just been answered mostly writes again at once. Without waiting for them there would be
+ * two crowds that take turns, and twice the writes to disk. Alone nobody waits: then the crowd is
+ * one, and is there. */
+static void gather(struct committer *k)
+{
+    int64_t most_us = MIN(k->write_us / GATHER_PART, (int64_t)GATHER_US_MAX);
+    if (atomic_load(&k->unanswered) >= k->crowd || most_us < GATHER_US_MIN) return;
+    gate_enter(&k->gate);
+    atomic_store(&k->awaited, k->crowd);
+    while (atomic_load(&k->unanswered) < k->crowd && !k->stop && gate_wait_us(&k->gate, most_us)) {
+    }
+    atomic_store(&k->awaited, 0);
+    gate_leave(&k->gate);
 }
 
 /* All that wait, in the order they came; NULL: it is time to stop. */
 static struct store_change *changes_wait(struct committer *k)
 {
-    struct store_change *list = queue_take(k), *in_order = NULL;
-    for (int i = 0; !list && i < SPINS; i++) {
-        __builtin_ia32_pause();
-        list = queue_take(k);
-    }
-    if (!list) {
-        gate_enter(&k->gate);
-        atomic_store(&k->asleep, true);
-        while (!(list = atomic_exchange(&k->queue, NULL)) && !k->stop) gate_wait(&k->gate);
-        atomic_store(&k->asleep, false);
-        gate_leave(&k->gate);
-    }
-    while (list) {
-        struct store_change *next = list->next;
+    struct store_change *in_order = NULL;
+    queue_await(k);
+    gather(k);
+    for (struct store_change *list = atomic_exchange(&k->queue, NULL), *next; list; list = next) {
+        next = list->next;
         list->next = in_order;
         in_order = list;
-        list = next;
     }
     return in_order;
 }
@@ -169,6 +187,16 @@ static void batch_add(rocksdb_writebatch_t *b, enum entry_op op, const uint8_t *
     }
 }
 
+static err_t group_add(struct group *g, struct store_change *c, const struct change_entry *e)
+{
+    const uint8_t *key = c->bytes.at + e->at;
+    err_t err = peek_group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
+    if (err || e->table == NO_TABLE || (e->flags & CHANGE_INDEX)) return err;
+    const struct store_table *t = table_now(c->tables[e->table]); /* tables_checked: it is there */
+    if (t->index_count) group_row(g, slice_make(key, e->key_len), table_of(t));
+    return ERR_OK;
+}
+
 static err_t entries_take(struct group *g, struct store_change *c)
 {
     err_t err = ERR_OK;
@@ -179,7 +207,7 @@ static err_t entries_take(struct group *g, struct store_change *c)
         const struct change_entry *e = &c->entries[i];
         const uint8_t *key = c->bytes.at + e->at;
         if (g->deciding)
-            err = peek_group_add(g, key, e->key_len, e->value_len, (enum entry_op)e->op);
+            err = group_add(g, c, e);
         else
             batch_add(g->batch, (enum entry_op)e->op, key, e->key_len, e->value_len);
         if (!g->deciding && e->op == ENTRY_MERGE) group_heat(g, slice_make(key, e->key_len));
@@ -220,15 +248,19 @@ static err_t group_write(struct group *g, struct diag *d)
 {
     struct store *s = g->store;
     char *message = NULL;
-    err_t e = g->deciding ? group_whole(g, d) : ERR_OK;
+    err_t e = g->deciding ? group_unindex(g, d) : ERR_OK;
+    if (!e && g->deciding) e = group_whole(g, d);
     if (e) {
         marks_back(g);
         return e;
     }
     entries_give(g);
     if (rocksdb_writebatch_count(g->batch) == 0) return ERR_OK;
-    int64_t ceiling = clock_reserve(s, g->batch);
-    rocksdb_write(s->db, s->write_synced, g->batch, &message);
+    int64_t ceiling = clock_reserve(s, g->batch), begun = clock_mono_ns();
+    rocksdb_write(s->db, s->mutant_answer_before_sync ? s->write_unsynced : s->write_synced,
+                  g->batch, &message);
+    struct committer *k = s->committer;
+    k->write_us += ((clock_mono_ns() - begun) / 1000 - k->write_us) / 8;
     if (message) e = rocks_failed(s, message, d, "the commit failed");
     commit_counted(s, e);
     if (!e) {
@@ -238,6 +270,14 @@ static err_t group_write(struct group *g, struct diag *d)
     }
     marks_back(g);
     return e;
+}
+
+/* The mutant's: everyone has been told by now. */
+static void sync_late(struct store *s)
+{
+    char *message = NULL;
+    rocksdb_flush_wal(s->db, 1, &message);
+    if (message) rocksdb_free(message);
 }
 
 static bool decides(const struct store_change *c)
@@ -267,6 +307,7 @@ static void group_commit(struct committer *k, struct store_change *list)
     struct store *s = k->store;
     struct diag d;
     size_t bytes = 0, rows = 0;
+    uint32_t count = 0;
     d.err = ERR_OK;
     if (g->deciding) {
         commit_enter_alone(s);
@@ -283,7 +324,10 @@ static void group_commit(struct committer *k, struct store_change *list)
         commit_leave(s);
     }
     group_clear(g);
+    k->crowd = atomic_load(&k->unanswered);
+    loop_hold();
     for (struct store_change *c = list; c; c = c->next) {
+        count++;
         bytes += c->waiting;
         if (!c->err && !e) rows += c->rows + c->count_count;
         if (e && !c->err) {
@@ -292,7 +336,10 @@ static void group_commit(struct committer *k, struct store_change *list)
         }
         c->done(c->done_ctx, c->err, &c->diag);
     }
+    loop_release();
+    if (s->mutant_answer_before_sync) sync_late(s);
     metric_add(METRIC_store_rows_total, (int64_t)rows);
+    atomic_fetch_sub(&k->unanswered, count);
     atomic_fetch_sub(&k->waiting_bytes, bytes);
     changes_give(s, list);
 }

@@ -361,6 +361,42 @@ TEST(counters_of_many_threads_add_up)
     kit_close(&k);
 }
 
+struct many {
+    const struct store_table *t;
+    struct arena *arena;
+    int32_t rows;
+};
+
+static err_t look_and_write(void *ctx, struct store_change *c, struct store_peek *p, struct diag *d)
+{
+    struct many *m = ctx;
+    err_t e = ERR_OK;
+    for (int32_t i = 0; i < m->rows && !e; i++) {
+        struct key k;
+        const struct store_row *row;
+        e = store_peek_row(p, m->t, key_of(&k, m->rows, i), 2, NOW_S, m->arena, &row, d);
+        if (!e) e = put_value(c, m->t, m->rows, i, i, 5, d);
+    }
+    return e;
+}
+
+/* Also as many as fill what remembers them to the brim (128 and 256), which once moved it away
+ * under whoever walked it. */
+TEST(a_group_may_look_at_any_number_of_rows)
+{
+    struct kit k;
+    struct diag d = {0};
+    kit_open(&k, (struct store_options){0});
+    struct many m = {.t = make_table(k.s, "c", false), .arena = k.arena};
+    for (m.rows = 120; m.rows < 264; m.rows += m.rows == 136 ? 112 : 1) {
+        struct store_change *c = change_of(&k);
+        store_change_decide(c, look_and_write, &m);
+        CHECK_OK(store_change_commit_wait(c, &d), &d);
+        for (int32_t i = 0; i < m.rows; i++) CHECK_INT(value_now(&k, m.t, m.rows, i, "v"), i);
+    }
+    kit_close(&k);
+}
+
 /* --- rows that many change ----------------------------------------------------------------------
  */
 

@@ -8,14 +8,18 @@ static err_t plan_columns(struct store_cursor *c, const struct store_read *r, st
 {
     const struct table *t = c->table;
     uint64_t *bits = NULL;
+    uint32_t last = 0;
     if (r->columns) {
         bits = arena_take(a, (t->next_column_id / 64 + 1UL) * sizeof *bits);
         if (!bits) return ERR_NO_MEMORY;
-        for (uint32_t i = 0; i < r->column_count; i++)
-            if (r->columns[i] < t->next_column_id)
-                bits[r->columns[i] / 64] |= 1ULL << (r->columns[i] % 64);
+        for (uint32_t i = 0; i < r->column_count; i++) {
+            if (r->columns[i] >= t->next_column_id) continue;
+            bits[r->columns[i] / 64] |= 1ULL << (r->columns[i] % 64);
+            last = MAX(last, (uint32_t)r->columns[i]);
+        }
     }
-    c->row_wanted = (struct cells_wanted){.table = t, .bits = bits, .now_s = r->now_s};
+    c->row_wanted =
+        (struct cells_wanted){.table = t, .bits = bits, .last = last, .now_s = r->now_s};
     c->static_wanted = c->row_wanted;
     c->static_wanted.statics = true;
     for (uint32_t i = 0; i < t->t.column_count; i++)

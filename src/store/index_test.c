@@ -3,6 +3,8 @@
 #include "store/index.h"
 #include "store/store_kit.h"
 #include <endian.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 enum { NOW_S = 1000 };
 
@@ -215,6 +217,123 @@ TEST(what_is_stale_goes_when_it_is_told_and_only_then)
     store_index_stale(w.k.s, w.t, r.index, c.values[0], c.keys[0], c.key_count);
     put_v(&w, 9, 9, 1, 5);
     CHECK_TEXT(rows_of_int(&w, "by_v", 10), "");
+    kit_close(&w.k);
+}
+
+/* --- a write that has read the row takes its entries along ---------------------------------------
+ */
+
+struct decided {
+    struct world *w;
+    struct write write;
+    struct arena *arena;
+    int32_t turns; /* so many writes of v = turns, turns - 1 … 1, each a change of one group */
+    _Atomic bool go;
+    _Atomic int told;
+};
+
+static err_t look_and_write(void *ctx, struct store_change *c, struct store_peek *p, struct diag *d)
+{
+    struct decided *x = ctx;
+    uint8_t bytes[2][4], v[4];
+    const struct store_row *row;
+    struct slice key[2] = {number(bytes[0], x->write.pk), number(bytes[1], x->write.ck)};
+    struct store_row_write w = {.table = x->w->t,
+                                .key = key,
+                                .key_count = 2,
+                                .timestamp = x->write.timestamp++,
+                                .now_s = NOW_S,
+                                .marker = !x->write.delete_row,
+                                .delete_row = x->write.delete_row,
+                                .cells = x->write.cells,
+                                .cell_count = x->write.count};
+    if (x->turns) x->write.cells[0].value = number(v, x->turns--);
+    err_t e = store_peek_row(p, x->w->t, key, 2, NOW_S, x->arena, &row, d);
+    return e ? e : store_change_row(c, &w, d);
+}
+
+static err_t wait_for_go(void *ctx, struct store_change *c, struct store_peek *p, struct diag *d)
+{
+    (void)c, (void)p, (void)d;
+    while (!atomic_load(&((struct decided *)ctx)->go)) {
+    }
+    return ERR_OK;
+}
+
+static void count_told(void *ctx, err_t e, const struct diag *d)
+{
+    CHECK_OK(e, d);
+    atomic_fetch_add(&((struct decided *)ctx)->told, 1);
+}
+
+/* `changes` of them, handed over while the committer is kept: they are one group. */
+static void decide(struct world *w, struct write write, int32_t turns, int changes)
+{
+    struct decided x = {.w = w, .write = write, .arena = arena_new(MIB(1)), .turns = turns};
+    struct store_change *c;
+    CHECK_OK(store_change_new(w->k.s, &c), NULL);
+    store_change_decide(c, wait_for_go, &x);
+    CHECK_OK(store_change_commit(c, count_told, &x), NULL);
+    for (int i = 0; i < changes; i++) {
+        CHECK_OK(store_change_new(w->k.s, &c), NULL);
+        store_change_decide(c, look_and_write, &x);
+        CHECK_OK(store_change_commit(c, count_told, &x), NULL);
+    }
+    atomic_store(&x.go, true);
+    while (atomic_load(&x.told) < changes + 1) sched_yield();
+    arena_free(x.arena);
+}
+
+TEST(what_a_write_has_read_leaves_no_stale_entry)
+{
+    struct world w;
+    uint8_t bytes[4];
+    open_world(&w);
+    add_index(&w, "by_v", "v", INDEX_VALUES);
+    add_index(&w, "by_s", "s", INDEX_VALUES);
+    add_index(&w, "by_ck", "ck", INDEX_VALUES);
+    struct write v11 = {.pk = 1,
+                        .ck = 1,
+                        .timestamp = 10,
+                        .count = 1,
+                        .cells = {{.column = column(&w, "v"), .value = number(bytes, 11)}}};
+    put_v(&w, 1, 1, 10, 5);
+    put_v(&w, 1, 2, 10, 5);
+    decide(&w, v11, 0, 1);
+    CHECK_TEXT(rows_of_int(&w, "by_v", 10), "1,2=10;");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 11), "1,1=11;");
+    v11.timestamp = 20; /* 5, 4, 3, 2, 1 one after the other in one write: only the last stays */
+    decide(&w, v11, 5, 5);
+    for (int32_t v = 2; v <= 5; v++) CHECK_TEXT(rows_of_int(&w, "by_v", v), "");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 11), "");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 1), "1,1=1;");
+    v11.timestamp = 7; /* loses against what is there: it has no entry, the winner keeps his */
+    decide(&w, v11, 0, 1);
+    CHECK_TEXT(rows_of_int(&w, "by_v", 11), "");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 1), "1,1=1;");
+    v11.timestamp = 30;
+    decide(&w, v11, 0, 1); /* back to a value whose entry was removed */
+    CHECK_TEXT(rows_of_int(&w, "by_v", 11), "1,1=11;");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 1), "");
+    struct write elements = {.pk = 1, .ck = 1, .timestamp = 40, .count = 2};
+    elements.cells[0] = (struct store_cell_write){
+        .column = column(&w, "s"), .kind = CELL_ELEMENT_SET, .path = SLICE("a")};
+    elements.cells[1] = elements.cells[0];
+    elements.cells[1].path = SLICE("b");
+    do_write(&w, elements);
+    elements.timestamp = 50;
+    elements.count = 1;
+    elements.cells[0].kind = CELL_ELEMENT_DELETE;
+    decide(&w, elements, 0, 1);
+    CHECK_TEXT(rows_of(&w, "by_s", SLICE("a")), "");
+    CHECK_TEXT(rows_of(&w, "by_s", SLICE("b")), "1,1=b;");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 11), "1,1=11;");
+    CHECK_TEXT(rows_of_int(&w, "by_ck", 1), "1,1=1;");
+    decide(&w, (struct write){.pk = 1, .ck = 1, .timestamp = 60, .delete_row = true}, 0, 1);
+    CHECK_TEXT(rows_of_int(&w, "by_v", 11), "");
+    CHECK_TEXT(rows_of(&w, "by_s", SLICE("b")), "");
+    CHECK_TEXT(rows_of_int(&w, "by_ck", 1), "");
+    CHECK_TEXT(rows_of_int(&w, "by_v", 10), "1,2=10;");
     kit_close(&w.k);
 }
 

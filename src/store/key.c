@@ -208,7 +208,11 @@ uint8_t key_take_byte(struct key_reader *r)
 uint64_t key_take_be(struct key_reader *r, int bytes)
 {
     uint64_t v = 0;
-    for (int i = 0; i < bytes; i++) v = v << 8 | key_take_byte(r);
+    if (r->end - r->at < bytes) {
+        r->err = ERR_CORRUPT;
+        return 0;
+    }
+    for (int i = 0; i < bytes; i++) v = v << 8 | (uint8_t)(*r->at++ ^ r->flip);
     return v;
 }
 

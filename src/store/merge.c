@@ -116,17 +116,12 @@ static err_t merge_within(const struct slice *rows, size_t count, struct cell *m
 }
 
 /* A simple row is written in the one form (row_put, row_value): alone it is merged already. Most
- * are: compaction asks for each row that it brings to the last level. */
-static bool row_alone(struct slice row, struct buf *out, err_t *e)
+ * are: reading and compaction ask for each row that was written once. */
+static bool row_alone(struct slice row)
 {
     struct row_reader r;
     row_open(&r, row);
-    *e = r.err;
-    if (r.err) return true;
-    if (r.version > ROW_SIMPLE) return false;
-    buf_slice(out, row);
-    *e = out->err;
-    return true;
+    return !r.err && r.version == ROW_SIMPLE;
 }
 
 err_t row_merge(const struct slice *rows, size_t count, struct buf *out)
@@ -134,7 +129,10 @@ err_t row_merge(const struct slice *rows, size_t count, struct buf *out)
     struct cell on_stack[2 * CELLS_ON_STACK];
     size_t from = out->len;
     err_t e;
-    if (count == 1 && row_alone(rows[0], out, &e)) return e;
+    if (count == 1 && row_alone(rows[0])) {
+        buf_slice(out, rows[0]);
+        return out->err;
+    }
     e = merge_within(rows, count, on_stack, CELLS_ON_STACK, out);
     for (size_t cap = 1024; e == ERR_TOO_BIG && cap <= 2 * CELL_ID_MAX + 2UL * 1025; cap *= 4) {
         struct cell *memory = mem_take_raw(2 * cap * sizeof *memory);
@@ -189,12 +187,22 @@ static char *merge_list(struct slice existing, const char *const *list, const si
     return so_far;
 }
 
+/* The operand that full_merge answered as it is: it is RocksDB's own, which copies it and then asks
+ * to have it freed, on the same thread. */
+static _Thread_local const char *lent;
+
 static char *full_merge(void *state, const char *key, size_t key_len, const char *existing,
                         size_t existing_len, const char *const *list, const size_t *lens, int count,
                         unsigned char *ok, size_t *len)
 {
     (void)state, (void)key, (void)key_len;
     merge_seen(slice_make(existing, existing_len), list, lens, count);
+    if (!existing && count == 1 && row_alone(slice_make(list[0], lens[0]))) {
+        *ok = 1;
+        *len = lens[0];
+        lent = list[0];
+        return (char *)(uintptr_t)lent;
+    }
     return merge_list(slice_make(existing, existing_len), list, lens, count, ok, len);
 }
 
@@ -208,7 +216,8 @@ static char *partial_merge(void *state, const char *key, size_t key_len, const c
 static void merge_free(void *state, const char *value, size_t len)
 {
     (void)state, (void)len;
-    mem_give((void *)(uintptr_t)value);
+    if (!lent || value != lent) mem_give((void *)(uintptr_t)value);
+    lent = NULL;
 }
 static void merge_destroy(void *state)
 {

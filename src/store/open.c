@@ -111,6 +111,7 @@ static char *options_make(struct store *s, const struct store_options *wanted)
     options_table(s, o, wanted->cache_bytes ? wanted->cache_bytes : (size_t)CACHE_BYTES);
     s->write_synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(s->write_synced, 1);
+    s->write_unsynced = rocksdb_writeoptions_create();
     s->read_newest = rocksdb_readoptions_create();
     s->env_options = rocksdb_envoptions_create();
     s->ingest_options = rocksdb_ingestexternalfileoptions_create();
@@ -209,6 +210,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     s->lock_fd = -1;
     s->read_only = o->read_only;
     s->mutant_cursor_before_rows = o->mutant_cursor_before_rows;
+    s->mutant_answer_before_sync = o->mutant_answer_before_sync;
     s->row_bytes_max = MIN(o->row_bytes_max ? o->row_bytes_max : ROW_BYTES_MAX, RECORD_MAX);
     s->spare_max = SPARE_CATCHUP_MAX;
     err_t e = s->dir && s->db_dir && s->ingest_dir && s->lock_path
@@ -252,6 +254,7 @@ void store_close(struct store *s)
     if (s->env_options) rocksdb_envoptions_destroy(s->env_options);
     if (s->read_newest) rocksdb_readoptions_destroy(s->read_newest);
     if (s->write_synced) rocksdb_writeoptions_destroy(s->write_synced);
+    if (s->write_unsynced) rocksdb_writeoptions_destroy(s->write_unsynced);
     if (s->file_options) rocksdb_options_destroy(s->file_options);
     if (s->options) rocksdb_options_destroy(s->options);
     if (s->cache) rocksdb_cache_destroy(s->cache);

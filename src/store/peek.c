@@ -33,11 +33,15 @@ static err_t slots_room(struct group *g)
 /* `key` must live as long as the group. */
 static err_t slot_of(struct group *g, struct slice key, struct overlay_slot **out)
 {
+    uint64_t hash = hash64(key, 0) | 1; /* 0 says free */
+    if (g->slot_cap) {
+        *out =
+            slot_at(g, hash, key); /* a key that is there moves nothing: group_whole walks them */
+        if ((*out)->hash) return ERR_OK;
+    }
     err_t e = slots_room(g);
     if (e) return e;
-    uint64_t hash = hash64(key, 0) | 1; /* 0 says free */
     *out = slot_at(g, hash, key);
-    if ((*out)->hash) return ERR_OK;
     (*out)->hash = hash;
     (*out)->key = key;
     g->slot_count++;
@@ -65,6 +69,11 @@ err_t peek_group_add(struct group *g, const uint8_t *key, uint32_t key_len, uint
                                                         .op = (uint8_t)op};
     slot->last = g->entry_count;
     return ERR_OK;
+}
+
+void group_row(struct group *g, struct slice key, const struct table *t)
+{
+    slot_at(g, hash64(key, 0) | 1, key)->table = t;
 }
 
 /* What was merged with one of those that go is asked for anew. */
@@ -150,6 +159,7 @@ err_t group_value(struct group *g, struct slice key, struct slice *out, struct d
         e = value_of_database(g, key, &slot->value, d);
         if (e) return e;
         slot->known = true;
+        slot->base = slot->value;
         slot->merged = 0;
     }
     if (slot->last > slot->merged) e = slot_merge(g, slot, d);

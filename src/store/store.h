@@ -21,7 +21,7 @@ struct store_options {
                                                charged to the process budget */
     uint32_t row_bytes_max;                 /* 0: 16 MiB */
     bool read_only;                         /* another process may be serving */
-    bool mutant_cursor_before_rows;         /* the crash tests' checker must catch this */
+    bool mutant_cursor_before_rows, mutant_answer_before_sync; /* the checkers must catch these */
 };
 MUST_CHECK err_t store_open(const struct store_options *o, struct store **out, struct diag *d);
 void store_close(struct store *s);
@@ -130,6 +130,13 @@ MUST_CHECK err_t store_table_drop(struct store *s, struct slice keyspace, struct
                                   struct diag *d);
 MUST_CHECK err_t store_table_truncate(struct store *s, struct slice keyspace, struct slice name,
                                       struct diag *d);
+/* Who writes into a table for as long as he runs holds it: until he releases it, it is not dropped,
+ * truncated, or dropped with its keyspace, and loses and renames no column: ERR_INVALID, which ends
+ * with `why` ("stream x writes into it: …"). Several may hold one table. */
+struct store_hold;
+MUST_CHECK err_t store_table_hold(struct store *s, struct slice keyspace, struct slice name,
+                                  struct slice why, struct store_hold **out, struct diag *d);
+void store_hold_release(struct store_hold *h); /* NULL is fine */
 const struct store_table *store_table_find(struct store *s, struct slice keyspace,
                                            struct slice name); /* NULL: none */
 /* Is this value the table's newest? Lock-free: for everyone who keeps the pointer. */

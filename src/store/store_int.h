@@ -237,7 +237,8 @@ static inline const struct table *table_of(const struct store_table *t)
 struct cells_wanted {
     const struct table *table;
     const uint64_t
-        *bits; /* columns' ids; NULL: all. Others only count for whether the row is there */
+        *bits;     /* columns' ids; NULL: all. Others only count for whether the row is there */
+    uint32_t last; /* with bits: the greatest id among them */
     int64_t now_s;
     bool statics;            /* of a partition's record, or of a row */
     struct store_cell *room; /* for all of the table's columns and one more; NULL: from the arena */
@@ -281,7 +282,7 @@ struct chunk { /* memory of a write: a header, then bytes */
 struct store {
     char *dir, *db_dir, *ingest_dir, *lock_path;
     int lock_fd;
-    bool read_only, mutant_cursor_before_rows;
+    bool read_only, mutant_cursor_before_rows, mutant_answer_before_sync;
     uint32_t row_bytes_max;
     size_t write_buffer_bytes;
     _Atomic uint64_t turns; /* odd: a group runs that writes whole what it has read (purge.c) */
@@ -290,7 +291,7 @@ struct store {
     rocksdb_column_family_handle_t *family;    /* the only one; some calls want it named */
     rocksdb_options_t *options, *file_options; /* the latter: of files to be ingested */
     rocksdb_cache_t *cache;
-    rocksdb_writeoptions_t *write_synced;
+    rocksdb_writeoptions_t *write_synced, *write_unsynced; /* the second: a mutant's alone */
     rocksdb_readoptions_t *read_newest;
     rocksdb_envoptions_t *env_options;
     rocksdb_ingestexternalfileoptions_t *ingest_options;

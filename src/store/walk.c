@@ -160,10 +160,8 @@ static err_t enter_next(struct store_cursor *c)
     return enter(c);
 }
 
-static bool still_inside(const struct store_cursor *c)
+static bool is_inside(const struct store_cursor *c, struct slice key)
 {
-    if (at_end(c)) return false;
-    struct slice key = key_now(c);
     return key.len >= c->partition.len && memcmp(key.at, c->partition.at, c->partition.len) == 0;
 }
 
@@ -266,9 +264,8 @@ static err_t take_row(struct store_cursor *c, struct slice suffix, const struct 
 }
 
 /* The key that the iterator stands at, of the partition that the walk is in. */
-static err_t look(struct store_cursor *c, const struct store_row **out)
+static err_t look(struct store_cursor *c, struct slice key, const struct store_row **out)
 {
-    struct slice key = key_now(c);
     struct slice suffix = slice_make(key.at + c->partition.len, key.len - c->partition.len);
     if (!suffix.len && c->table->clustering_count) {
         c->leave = c->reversed; /* it is in front of all rows, and was taken first */
@@ -292,10 +289,11 @@ err_t store_rows_next(struct store_cursor *c, const struct store_row **out, stru
     err_t e = ERR_OK;
     while (!*out && !e) {
         if (c->inside) {
-            if (c->leave || !still_inside(c))
+            struct slice key = at_end(c) ? (struct slice){0} : key_now(c);
+            if (c->leave || !is_inside(c, key))
                 go_out(c, out);
             else
-                e = look(c, out);
+                e = look(c, key, out);
             continue;
         }
         if (c->finished || at_end(c)) break;
@@ -303,6 +301,7 @@ err_t store_rows_next(struct store_cursor *c, const struct store_row **out, stru
     }
     if (e) return row_failed(c->store, &c->table->t, e, d);
     char *message = NULL;
+    if (c->pending) return ERR_OK; /* the iterator stands at the row */
     if (at_end(c)) rocksdb_iter_get_error(c->iterator, &message);
     return message ? rocks_failed(c->store, message, d, "the rows can not be read") : ERR_OK;
 }

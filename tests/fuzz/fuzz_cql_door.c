@@ -43,8 +43,8 @@ void answer_error(struct link *l, uint8_t version, int16_t stream, int32_t code,
 
 void cql_link_close(struct link *l, const char *why)
 {
-    if (!l->closing) see("close", why, strlen(why));
-    l->closing = true;
+    if (!l->its.closing) see("close", why, strlen(why));
+    l->its.closing = true;
 }
 
 void cql_link_set_input(struct link *l)
@@ -78,17 +78,21 @@ void conn_write(struct conn *c, struct slice bytes)
     (void)c;
     see("write", bytes.at, bytes.len);
 }
-uint8_t *frames_take(struct frames *f, uint32_t size, uint32_t *cap)
+/* No loop is there that would give kept buffers back, so none is kept. */
+err_t loop_timer_new(struct loop *l, int64_t delay_ms, int64_t repeat_ms, void (*fn)(void *),
+                     void *arg, struct loop_timer **out)
 {
-    (void)f, (void)size, (void)cap;
-    return NULL;
+    (void)l, (void)delay_ms, (void)repeat_ms, (void)fn, (void)arg, (void)out;
+    return ERR_NO_MEMORY;
 }
-void frames_give(struct frames *f, struct loop *l, uint8_t *at, uint32_t cap)
+void loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 {
-    (void)f, (void)l, (void)cap;
-    mem_give(at);
+    (void)t, (void)delay_ms;
 }
-
+void loop_timer_free(struct loop_timer *t)
+{
+    (void)t;
+}
 static uint32_t crc24_of(const uint8_t *at, uint32_t len)
 {
     uint32_t crc = 0x875060;
@@ -122,7 +126,7 @@ static uint64_t feed(const uint8_t *bytes, size_t size, struct link start, struc
     uint8_t *kept = mem_take(size + 1);
     size_t have = 0, at = 0;
     seen = 0;
-    while (at < size && !l.closing) {
+    while (at < size && !l.its.closing) {
         size_t n = cuts ? 1 + rng_below(cuts, 1 + rng_below(cuts, 5000)) : size, room = 0;
         n = MIN(n, size - at);
         uint8_t *in_place = cuts && have == 0 ? input_room(&l, &room) : NULL;

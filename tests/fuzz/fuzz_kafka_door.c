@@ -59,16 +59,15 @@ static void door_up(void)
     must(log_topic_create(log_of, SLICE("t"), 2, &c, &t, &d), &d);
     must(coord_open(&(struct coord_options){.log = log_of}, &coord, &d), &d);
     must(users_open(users_file, &users, &d), &d);
-    must(kafka_door_open(&(struct kafka_door_options){.address = address,
-                                                      .tls_port = -1,
-                                                      .loops = 1,
-                                                      .log = log_of,
-                                                      .coord = coord,
-                                                      .users = users,
-                                                      .auto_create = true,
-                                                      .default_partitions = 1,
-                                                      .cluster_id = "fuzz"},
-                         &door, &d),
+    must(kafka_door_open(
+             &(struct kafka_door_options){.at = {.address = address, .tls_port = -1, .loops = 1},
+                                          .log = log_of,
+                                          .coord = coord,
+                                          .users = users,
+                                          .auto_create = true,
+                                          .default_partitions = 1,
+                                          .cluster_id = "fuzz"},
+             &door, &d),
          &d);
 }
 

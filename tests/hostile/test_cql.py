@@ -5,12 +5,12 @@ import os
 import random
 import socket
 import ssl
-import statistics
 import struct
 import threading
 import time
 
 from cql_raw import ERROR, OPTIONS, QUERY, RESPONSE, RESULT, STARTUP, SUPPORTED, Raw, long_string, message, query, segment, startup
+from good import GoodClient
 from harness import Server, check, folder, project, pss, run
 
 MIB = 1 << 20
@@ -30,50 +30,23 @@ def server(*sets, users=()):
             yield s
 
 
-class Good:
-    """Writes a row and reads it again and again; tells how long a round took."""
+class Good(GoodClient):
+    """Writes a row and reads it again and again."""
 
     def __init__(self, port, user=None, password=None, **how):
-        self.times, self.failure, self.over = [], None, False
-        self.raw = Raw(port, version=5, **how).ready(user, password)
+        super().__init__(Raw(port, version=5, **how).ready(user, password))
         self.do("CREATE KEYSPACE IF NOT EXISTS good WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
         self.do("CREATE TABLE IF NOT EXISTS good.t (k int PRIMARY KEY, v text)")
-        self.thread = threading.Thread(target=self.work, daemon=True)
 
     def do(self, text):
         opcode, body = self.raw.query(text)
         check(opcode == RESULT, f"{text}: {self.raw.error(body) if opcode == ERROR else opcode}")
         return body
 
-    def work(self):
-        try:
-            n = 0
-            while not self.over:
-                start = time.perf_counter()
-                self.do(f"INSERT INTO good.t (k, v) VALUES ({n}, 'value {n}')")
-                body = self.do(f"SELECT v FROM good.t WHERE k = {n}")
-                check(f"value {n}".encode() in body, f"row {n}: {body!r}")
-                self.times.append(time.perf_counter() - start)
-                time.sleep(0.005)
-                n += 1
-        except Exception as e:  # noqa: BLE001 - told by the main thread
-            self.failure = e
-
-    def __enter__(self):
-        self.thread.start()
-        time.sleep(0.5)
-        return self
-
-    def __exit__(self, *failure):
-        self.over = True
-        self.thread.join(15)
-        self.raw.close()
-
-    def judge(self, p99=0.25):
-        check(self.failure is None, f"the good client failed: {self.failure!r}")
-        check(len(self.times) > 20, f"the good client had only {len(self.times)} rounds")
-        worst = statistics.quantiles(self.times, n=100)[98]
-        check(worst < p99, f"the good client's p99 was {worst * 1000:.0f} ms of {len(self.times)} rounds")
+    def round(self, n):
+        self.do(f"INSERT INTO good.t (k, v) VALUES ({n}, 'value {n}')")
+        body = self.do(f"SELECT v FROM good.t WHERE k = {n}")
+        check(f"value {n}".encode() in body, f"row {n}: {body!r}")
 
 
 # --- frames that never end, or announce too much --------------------------------------------------------

@@ -6,13 +6,13 @@ import os
 import resource
 import socket
 import ssl
-import statistics
 import struct
 import threading
 import time
 
-from harness import Server, check, folder, project, pss, run, wait_for
-from kafka_raw import AUTHENTICATE, HANDSHAKE, METADATA, VERSIONS, Raw, batch, record, scram, string
+from good import GoodClient
+from harness import Server, check, folder, project, pss, run
+from kafka_raw import AUTHENTICATE, METADATA, VERSIONS, Raw, batch, record, scram, string
 
 MIB = 1 << 20
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
@@ -33,49 +33,22 @@ def broker(*sets, users=()):
             yield s
 
 
-class Good:
-    """Produces and fetches one record again and again; tells how long a round took."""
+class Good(GoodClient):
+    """Produces and fetches one record again and again."""
 
     def __init__(self, port, **how):
-        self.times = []
-        self.failure = None
-        self.over = False
-        self.raw = Raw(port, **how)
+        super().__init__(Raw(port, **how))
         self.login()
         check(self.raw.create_topic("good") == 0, "the topic was not made")
-        self.thread = threading.Thread(target=self.work, daemon=True)
 
     def login(self):
         pass
 
-    def work(self):
-        try:
-            while not self.over:
-                start = time.perf_counter()
-                error, offset = self.raw.produce("good", batch([b"x" * 100]))
-                check(error == 0, f"produce says {error}")
-                error, got = self.raw.fetch("good", offset)
-                check(error == 0 and got[:8] == struct.pack(">q", offset), f"fetch says {error}, {got[:8]!r}")
-                self.times.append(time.perf_counter() - start)
-                time.sleep(0.005)
-        except Exception as e:  # noqa: BLE001 - told by the main thread
-            self.failure = e
-
-    def __enter__(self):
-        self.thread.start()
-        time.sleep(0.5)
-        return self
-
-    def __exit__(self, *failure):
-        self.over = True
-        self.thread.join(15)
-        self.raw.close()
-
-    def judge(self, p99=0.25):
-        check(self.failure is None, f"the good client failed: {self.failure!r}")
-        check(len(self.times) > 20, f"the good client had only {len(self.times)} rounds")
-        worst = statistics.quantiles(self.times, n=100)[98]
-        check(worst < p99, f"the good client's p99 was {worst * 1000:.0f} ms of {len(self.times)} rounds")
+    def round(self, n):
+        error, offset = self.raw.produce("good", batch([b"x" * 100]))
+        check(error == 0, f"produce says {error}")
+        error, got = self.raw.fetch("good", offset)
+        check(error == 0 and got[:8] == struct.pack(">q", offset), f"fetch says {error}, {got[:8]!r}")
 
 
 def test_half_frames_that_stay_cost_little():

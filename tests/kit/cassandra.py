@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import engines
-from engines import Failed, Server, check, free_port, jars, listens, once, package, run, wait_for
+from engines import check, free_port, jars, listens, once, package, wait_for
 
 CHOICE = os.environ.get("SLUICE_PEER_CQL", "")
 VENVS = {
@@ -154,37 +154,9 @@ def made(login):
     return once(f"cassandra-fresh{'-login' if login else ''}", YAML + "5.0.5", make)
 
 
-class SluiceServer:
-    """Our server with its CQL door on a free port and an empty project."""
-
-    def __init__(self, sets=(), folder=None, login=False):
-        check(os.access(engines.SLUICE, os.X_OK), f"there is no program {engines.SLUICE}: ./test builds it, or ninja -C build")
-        self.own = folder is None
-        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="sluice-cql-"))
-        if not (self.folder / "pipeline.sql").exists():
-            (self.folder / "pipeline.sql").write_text("-- the peers make their own tables\n")
-        self.port = free_port()
-        sets = (f"cql.port={self.port}", *(("cql.login=true",) if login else ()), *sets)
-        self.server = Server(self.folder, sets=sets)
-        self.process = self.server.process
-        try:
-            self.server.ready()
-            wait_for("the CQL door to listen", lambda: self.process.poll() is not None or listens(self.port), 10)
-            check(self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.output()}")
-        except Failed as why:
-            self.stop()
-            raise Failed(f"our server has no CQL door on port {self.port}: {why}") from None
-        except BaseException:
-            self.stop()
-            raise
-
-    def output(self):
-        return self.server.output()[-3000:]
-
-    def stop(self):
-        self.server.kill()
-        if self.own:
-            shutil.rmtree(self.folder, ignore_errors=True)
+def sluice(sets=(), folder=None, login=False, port_is="cql.port"):
+    """Our server with its CQL door. `port_is`: cql.port, or cql.tls_port."""
+    return engines.SluiceServer((*(("cql.login=true",) if login else ()), *sets), folder=folder, port_is=port_is)
 
 
 running = {}
@@ -203,7 +175,7 @@ def server(login=False):
         now.stop()
         now = None
     if not now:
-        now = running[login] = Cassandra(login) if CHOICE else SluiceServer(login=login)
+        now = running[login] = Cassandra(login) if CHOICE else sluice(login=login)
         atexit.register(now.stop)
     return "127.0.0.1", now.port
 

@@ -277,27 +277,30 @@ class Kafka:
 
 
 class SluiceServer:
-    """Our server with its Kafka door on a free port and an empty project; other doors on free ports too."""
+    """Our server with one door on a free port, whose setting is `port_is` (and others on free ports too), on a
+    project in `folder`, or on an empty one of its own."""
 
-    def __init__(self, sets=(), closed=False):
+    def __init__(self, sets=(), closed=False, folder=None, port_is="kafka.port"):
         """`closed`: without the tutorials' passwords, as a listener beyond loopback wants it."""
         check(os.access(SLUICE, os.X_OK), f"there is no program {SLUICE}: ./test builds it, or ninja -C build")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-peers-"))
-        (self.folder / "pipeline.sql").write_text("-- no streams: the peers make their own topics\n")
+        self.own = folder is None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="sluice-peers-"))
+        if not (self.folder / "pipeline.sql").exists():
+            (self.folder / "pipeline.sql").write_text("-- no streams: the peers make their own topics and tables\n")
         self.port = free_port()
         if closed:
             for words, line in ((("passwd", "admin"), "a long and private one\n"), (("remove", "cassandra"), "")):
                 r = run("users", *words, "--project", self.folder, stdin=line)
                 check(r.returncode == 0, f"sluice users {' '.join(words)}: {r.stderr}")
-        self.server = Server(self.folder, sets=(f"kafka.port={self.port}", *sets))
+        self.server = Server(self.folder, sets=(f"{port_is}={self.port}", *sets))
         self.process = self.server.process
         try:
             self.server.ready()
-            wait_for("the Kafka door to listen", lambda: self.process.poll() is not None or listens(self.port), 10)
+            wait_for(f"{port_is} to listen", lambda: self.process.poll() is not None or listens(self.port), 10)
             check(self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.output()}")
         except Failed as why:
             self.stop()
-            raise Failed(f"our server has no Kafka door on port {self.port}: {why}") from None
+            raise Failed(f"our server does not listen on {port_is}={self.port}: {why}") from None
         except BaseException:
             self.stop()
             raise
@@ -307,7 +310,8 @@ class SluiceServer:
 
     def stop(self):
         self.server.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.own:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 running = None  # one broker serves all tests of a run; every test has topics and groups of its own

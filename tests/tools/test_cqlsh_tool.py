@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import cassandra
-from harness import SLUICE, Failed, check, run
+from harness import SLUICE, Failed, Server, check, run, wait_for
 
 CREATE = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
 servers = {}
@@ -34,7 +34,7 @@ def folder():
 
 def server(login=False):
     if login not in servers:
-        servers[login] = cassandra.SluiceServer(login=login)
+        servers[login] = cassandra.sluice(login=login)
         atexit.register(servers[login].stop)
     return servers[login]
 
@@ -151,6 +151,45 @@ def test_copy_brings_a_table_out_and_in_again():
         check(row["name"] == names[i] and float(row["x"]) == i / 4 and row["tags"] == "{'a', 'b'}" and row["m"] == "{'x': %d}" % i, row)
     there = cqlsh("-e", f"SELECT * FROM {ks}.d WHERE id = -1").stdout
     check(there == cqlsh("-e", f"SELECT * FROM {ks}.c WHERE id = -1").stdout and 'a"b\\\\c\\nd' in there and there.count("null") == 8, there)
+
+
+def test_copy_from_stdin_leaves_what_follows_and_doubled_quotes_come_back():
+    ks = keyspace()
+    out = folder() / "doubled.csv"
+    r = cqlsh("-k", ks, stdin=f"COPY t FROM STDIN;\n2,\"a\nb\"\n3,.\n.\nINSERT INTO t (id, name) VALUES (4, '\"x\"\"y,');\n"
+              f"COPY t TO '{out}' WITH ESCAPE = '\"';\nTRUNCATE t;\nCOPY t FROM '{out}' WITH ESCAPE = '\"';\nSELECT * FROM t;\n")
+    with open(out, newline="") as f:
+        rows = {int(k): v for k, v in csv.reader(f)}
+    check(rows == {1: "Ada", 2: "a\nb", 3: ".", 4: '"x""y,'}, rows)
+    check("2 rows imported" in r.stdout and "4 rows imported" in r.stdout and '"x""y,' in r.stdout and "(4 rows)" in r.stdout, r.stdout + r.stderr)
+    check("can't be read" in cqlsh("-k", ks, "-e", f"COPY t FROM '{folder()}'", code=2).stderr, "a folder is no file")
+    check("DELIMITER is neither" in cqlsh("-k", ks, "-e", "COPY t FROM '/dev/null' WITH DELIMITER = '\"'", code=2).stderr, "a form that is none")
+
+
+def test_copy_goes_on_over_a_servers_restart():
+    rows, at = 60000, folder() / "restart"
+    at.mkdir()
+    first = cassandra.sluice(folder=at)
+    cqlsh("-e", f"CREATE KEYSPACE k {CREATE}; CREATE TABLE k.t (id int PRIMARY KEY, name text)", port=first.port)
+    (at / "in.csv").write_text("".join(f"{i},person {i}\n" for i in range(rows)))
+    copy = subprocess.Popen([folder() / "bin" / "cqlsh", "127.0.0.1", str(first.port), "-e", f"COPY k.t FROM '{at}/in.csv'"], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, env=environment(), cwd=folder())
+    second = None
+    try:
+        wait_for("the copy to run", lambda: "(0 rows)" not in cqlsh("-e", "SELECT id FROM k.t LIMIT 1", port=first.port).stdout, 20)
+        check(copy.poll() is None, "the copy was faster than the kill")
+        first.server.kill()
+        second = Server(at, sets=(f"cql.port={first.port}",))
+        second.ready()
+        out, err = copy.communicate(timeout=60)
+        check(copy.returncode == 0 and f"{rows} rows imported" in out, f"{copy.returncode}: {out[-300:]} {err}")
+        out = cqlsh("-e", "SELECT count(*) FROM k.t", port=first.port).stdout
+        check(f" {rows}\n" in out, out)
+    finally:
+        copy.kill()
+        first.server.kill()
+        if second:
+            second.kill()
 
 
 def test_copy_keeps_what_it_can_not_write():

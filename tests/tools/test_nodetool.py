@@ -1,5 +1,6 @@
 """The program called as nodetool: the forms of Apache Cassandra 5.0.5's own, as they were seen there, and its exit codes."""
 import atexit
+import json
 import os
 import pathlib
 import re
@@ -96,6 +97,16 @@ def test_tablestats():
     fits(r"Total number of tables: 1\n----------------\nKeyspace: ks\n\t\tTable: t\n\t\tSpace used \(live\): \d+\n\t\tSpace used \(total\): \d+\n"
          r"\t\tNumber of partitions \(estimate\): 1\n\n----------------\n", text)
     check(nodetool("cfstats", "ks").startswith("Total number of tables: 2\n"), "a keyspace, by the older name")
+    said = json.loads(nodetool("tablestats", "-F", "json", "ks.t", "ks", "system"))
+    check(list(said) == ["total_number_of_tables", "ks"] and said["total_number_of_tables"] == 2 and list(said["ks"]["tables"]) == ["t", "u"], said)
+    one = said["ks"]["tables"]["t"]
+    check(list(one) == ["space_used_live", "space_used_total", "number_of_partitions_estimate"] and one["number_of_partitions_estimate"] == 1 and
+          one["space_used_live"].isdigit(), one)
+    fits(r"total_number_of_tables: 1\nks:\n  tables:\n    t:\n      space_used_live: '\d+'\n      space_used_total: '\d+'\n"
+         r"      number_of_partitions_estimate: 1\n\n", nodetool("tablestats", "--format", "yaml", "ks.t"))
+    fits(r'(?s)\{\n  "total_number_of_tables" : 1,\n  "ks" : \{\n    "tables" : \{\n      "t" : \{\n        "space_used_live" : "[\d.]+ (bytes|KiB|MiB)",\n.*\n      \}'
+         r"\n    \}\n  \}\n\}\n", nodetool("tablestats", "-F", "json", "-H", "ks.t"))
+    check(nodetool("tablestats", "-F", "xml", code=1) == "nodetool: arguments for -F are json,yaml only.\n" + USAGE, "another form")
     check(nodetool("tablestats", "nosuch", code=1) == "nodetool: Unknown keyspace: nosuch\n" + USAGE, "an unknown keyspace")
     check(nodetool("tablestats", "ks.nosuch", code=1) == "nodetool: Unknown tables: ks.nosuch\n" + USAGE, "an unknown table")
 

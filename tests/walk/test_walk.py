@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 
+import cql_raw
 from harness import ROOT, SLUICE, Server, check, folder, project, run, wait_for
 
 TABLE = "CREATE TABLE k.t (id UUID PRIMARY KEY, first TEXT, n INT);\n"
@@ -29,7 +30,7 @@ def test_starts_serves_ends_and_goes_on():
         with Server(p) as s:
             s.ready()
             wait_for("rows", lambda: s.query("SELECT count(*) AS n FROM k.t")[0]["n"] >= 20)
-            check(s.stop() == 0, "SIGTERM ends it cleanly")
+            check(s.stop() == 0 and "left_bytes=0\n" in s.output(), "SIGTERM ends it cleanly, nothing leaks:\n" + s.output()[-300:])
         with Server(p) as s:
             s.ready()
             wait_for("the rest", lambda: s.query("SELECT count(*) AS n FROM k.t")[0]["n"] == 200)
@@ -90,12 +91,23 @@ def test_queries_of_a_running_and_a_stopped_server():
             check(s.query("SELECT first, n FROM k.t WHERE id = 8e7fce72-89bc-4685-a747-b0f8624e020d") == [{"first": "Elaine", "n": 27}], "inserted")
             check([r["table"] for r in s.query("SHOW TABLES")] == ["t"], "SHOW TABLES")
             check("PRIMARY KEY (id)" in s.query("DESCRIBE TABLE k.t")[0]["create_statement"], "DESCRIBE")
-            for bad, part in (("SELECT frist FROM k.t", "first"), ("SELECT * FROM k.tt", "k.t"), ("SELEC 1", "SELECT"), ("DROP TABLE k.t", "load")):
+            for bad, part in (("SELECT frist FROM k.t", "first"), ("SELECT * FROM k.tt", "k.t"), ("SELEC 1", "SELECT")):
                 r = s.command("query", bad)
                 check(r.returncode == 1 and part in r.stderr and "hint:" in r.stderr, f"{bad}: {r.stderr}")
+            door = cql_raw.Raw(int(s.field("cql_port")))
+            door.ready()
+            for text in ("DROP TABLE k.t", "TRUNCATE k.t", "DROP KEYSPACE k", "ALTER TABLE k.t DROP first"):
+                r = s.command("query", text)
+                check(r.returncode == 1 and "stream load writes into it; take the stream out of pipeline.sql" in r.stderr, f"{text}: {r.stderr}")
+                code, why = door.error(door.query(text)[1])
+                check(code == 0x2200 and "stream load writes into it; take the stream out of pipeline.sql" in why, f"{text}: {code:x} {why}")
+            door.close()
             many = s.query("SELECT id FROM k.t")
             check(len(many) == 201, f"{len(many)}")
-            check(s.stop() == 0, s.output())
+            for text in ("CREATE KEYSPACE two WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "CREATE TABLE two.t (a int PRIMARY KEY, b text)",
+                         "CREATE TYPE two.u (x int)", "ALTER TABLE two.t ADD c frozen<u>", "CREATE INDEX ON two.t (b)", "INSERT INTO two.t (a) VALUES (1) IF NOT EXISTS"):
+                check(s.command("query", text).returncode == 0, text)
+            check(s.stop() == 0 and "left_bytes=0\n" in s.output(), s.output())
 
 
 def test_doors_answer():

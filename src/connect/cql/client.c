@@ -219,6 +219,9 @@ static err_t connect_as(struct cql_client *k, bool *older, struct diag *d)
     struct arena *a = arena_new(ARENA_LOGIN);
     if (!a) return diag_fail(d, ERR_NO_MEMORY, "no memory for a connection");
     cql_frames_reset(k);
+    k->segmented = false;
+    k->compression = NATIVE_PLAIN;
+    k->keyspace[0] = 0;
     memset(k->used, 0, sizeof(k->used));
     k->in_flight = 0;
     k->next_stream = 0; /* where an error before STARTUP may be told */
@@ -258,6 +261,23 @@ static err_t keep_options(struct cql_client *k, const struct cql_client_options 
     return ERR_OK;
 }
 
+/* In the newest version that both speak. */
+err_t cql_client_reopen(struct cql_client *k, struct diag *d)
+{
+    dial_close(k->dial);
+    k->dial = NULL;
+    k->version = k->options.newest ? k->options.newest : NATIVE_NEWEST;
+    for (;; k->version--) {
+        bool older = false;
+        err_t e = connect_as(k, &older, d);
+        if (!older) return e;
+        if (k->version == NATIVE_OLDEST || k->options.exact) {
+            if (d) d->err = ERR_VERSION;
+            return ERR_VERSION;
+        }
+    }
+}
+
 err_t cql_client_open(const struct cql_client_options *o, struct cql_client **out, struct diag *d)
 {
     struct cql_client *k = mem_take(sizeof(*k));
@@ -265,18 +285,7 @@ err_t cql_client_open(const struct cql_client_options *o, struct cql_client **ou
     k->texts = arena_new(KIB(64));
     err_t e = k->texts ? keep_options(k, o) : ERR_NO_MEMORY;
     if (e) (void)diag_fail(d, e, "no memory for a client");
-    k->version = o->newest ? o->newest : NATIVE_NEWEST;
-    for (bool older = !e; older;) {
-        older = false;
-        e = connect_as(k, &older, d);
-        if (!older) break;
-        if (k->version == NATIVE_OLDEST || o->exact) {
-            e = ERR_VERSION;
-            if (d) d->err = e;
-            break;
-        }
-        k->version--;
-    }
+    if (!e) e = cql_client_reopen(k, d);
     if (e) {
         cql_client_close(k);
         return e;
@@ -308,11 +317,6 @@ bool cql_client_compressed(const struct cql_client *k)
 const char *cql_client_keyspace(const struct cql_client *k)
 {
     return k->keyspace;
-}
-
-void cql_client_timeout(struct cql_client *k, int64_t timeout_ms)
-{
-    dial_timeout(k->dial, timeout_ms);
 }
 
 struct dial *cql_client_dial(struct cql_client *k)

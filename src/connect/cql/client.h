@@ -36,11 +36,13 @@ struct cql_client;
 MUST_CHECK err_t cql_client_open(const struct cql_client_options *o, struct cql_client **out,
                                  struct diag *d);
 void cql_client_close(struct cql_client *k); /* NULL is fine */
+/* Connects anew, after an error of the connection; nothing is in flight then. Fails as open does,
+ * and may be tried again. */
+MUST_CHECK err_t cql_client_reopen(struct cql_client *k, struct diag *d);
 uint8_t cql_client_version(const struct cql_client *k);
 bool cql_client_compressed(const struct cql_client *k);
 /* "" when there is none; follows USE. */
 const char *cql_client_keyspace(const struct cql_client *k);
-void cql_client_timeout(struct cql_client *k, int64_t timeout_ms);
 
 struct cql_answer {
     int16_t stream;

@@ -1,6 +1,7 @@
 /* The client against a small server of our own that is told how to behave, and against recorded
  * bytes of an old Cassandra. */
 #include "connect/cql/pool.h"
+#include "os/clock.h"
 #include "os/thread.h"
 
 #include "test.h"
@@ -19,11 +20,15 @@ struct fake {
     struct thread thread;
     uint8_t newest;
     bool login, lz4, forget, raw_old;
+    int cut_at;      /* at this EXECUTE the connection ends without a word; 0: never … */
+    int64_t away_ms; /* … and nobody listens for so long */
+    bool shut;       /* connections are taken, and end at once */
     /* seen */
     int dials, prepares, executes, compressed_bodies;
     uint8_t serial;
     /* of the connection */
     int fd;
+    bool cut;
     bool segmented;
     enum native_compression compression;
     struct arena *arena;
@@ -130,6 +135,8 @@ static void answer_prepared(struct fake *f, const struct native_head *h,
     } else if (f->forget) {
         f->forget = false;
         say_error(f, h, NATIVE_ERROR_UNPREPARED, "who?");
+    } else if (f->cut_at && f->executes + 1 == f->cut_at) {
+        f->cut = true;
     } else {
         f->executes++;
         CHECK(slice_equal(r->id, id_of_it));
@@ -182,7 +189,7 @@ static void answer(struct fake *f, const struct native_head *h, struct slice bod
 static void serve_messages(struct fake *f, struct buf *from)
 {
     struct native_head h;
-    while (from->len >= NATIVE_HEAD_SIZE) {
+    while (from->len >= NATIVE_HEAD_SIZE && !f->cut) {
         native_head_read(from->at, &h);
         size_t size = NATIVE_HEAD_SIZE + (size_t)h.length;
         if (from->len < size) return;
@@ -225,6 +232,7 @@ static void serve(struct fake *f)
         struct buf wire = buf_make(MIB(32));
         if (!f->segmented) serve_messages(f, &f->in);
         if (f->segmented) serve_segments(f);
+        if (f->cut) break;
         if (f->segmented)
             CHECK_OK(native_segments_put(&wire, buf_view(&f->out), f->compression), NULL);
         else
@@ -239,25 +247,45 @@ static void serve(struct fake *f)
     close(f->fd);
 }
 
+static void fake_listen(struct fake *f)
+{
+    int one = 1;
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(f->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(at);
+    f->listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(setsockopt(f->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0);
+    CHECK(bind(f->listener, (struct sockaddr *)&at, size) == 0 && listen(f->listener, 8) == 0);
+    CHECK(getsockname(f->listener, (struct sockaddr *)&at, &size) == 0);
+    f->port = ntohs(at.sin_port);
+}
+
 static void fake_run(void *arg)
 {
     struct fake *f = arg;
     f->arena = arena_new(MIB(64));
     while ((f->fd = accept(f->listener, NULL, NULL)) >= 0) {
         f->dials++;
+        if (f->shut) {
+            close(f->fd);
+            continue;
+        }
         serve(f);
+        if (!f->cut) continue;
+        f->cut = false;
+        f->cut_at = 0;
+        f->forget = true;
+        close(f->listener);
+        dial_rest(f->away_ms);
+        fake_listen(f);
     }
     arena_free(f->arena);
 }
 
 static void fake_open(struct fake *f)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(at);
-    f->listener = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(bind(f->listener, (struct sockaddr *)&at, size) == 0 && listen(f->listener, 8) == 0);
-    CHECK(getsockname(f->listener, (struct sockaddr *)&at, &size) == 0);
-    f->port = ntohs(at.sin_port);
+    fake_listen(f);
     CHECK_OK(thread_start(&f->thread, "fake", fake_run, f, NULL), NULL);
 }
 
@@ -467,6 +495,109 @@ TEST(a_pool_prepares_again_what_the_server_has_forgotten)
     fake_close(&f);
     CHECK_INT(f.prepares, 2);
     CHECK_INT(f.executes, 100);
+    arena_free(a);
+}
+
+/* EXECUTEs 0 … 99 through the pool; what came back, and what was lost. */
+struct hundred {
+    int seen[100], answered, lost;
+};
+
+static void execute_hundred(struct cql_pool *p, const struct cql_prepared *s, struct hundred *h)
+{
+    struct arena *a = arena_new(MIB(16));
+    uint32_t sent = 0;
+    while (h->answered + h->lost < 100) {
+        struct cql_answer out = {0};
+        struct diag d = {0};
+        uint64_t tag = 0;
+        while (sent < 100 && !cql_pool_full(p)) {
+            uint8_t bytes[4] = {0, 0, 0, (uint8_t)sent};
+            struct native_value v = {slice_make(bytes, 4), NATIVE_SET};
+            struct native_request r = {
+                .id = s->id, .result_id = s->result_id, .params = NATIVE_PARAMS_NONE};
+            r.params.values = &v;
+            r.params.value_count = 1;
+            CHECK_OK(cql_pool_submit(p, NATIVE_OP_EXECUTE, &r, sent++, &d), &d);
+        }
+        err_t e = cql_pool_collect(p, a, &tag, &out, &d);
+        if (e == ERR_NOT_FOUND || tag >= 100) break;
+        h->seen[tag]++;
+        if (!e) CHECK_INT(number_of(&out), tag);
+        if (e) CHECK(d.what[0] != 0);
+        *(e ? &h->lost : &h->answered) += 1;
+    }
+    for (int i = 0; i < 100; i++) CHECK_INT(h->seen[i], 1);
+    CHECK_INT(cql_pool_in_flight(p), 0);
+    arena_free(a);
+}
+
+TEST(a_pool_connects_again_when_its_server_comes_back)
+{
+    for (int repeat = 0; repeat < 2; repeat++) {
+        struct fake f = {.newest = 5, .cut_at = 50, .away_ms = 200};
+        struct cql_pool *p = NULL;
+        const struct cql_prepared *s = NULL;
+        struct hundred h = {.lost = 0};
+        struct diag d = {0};
+        fake_open(&f);
+        struct cql_pool_options o = {.client = options(&f),
+                                     .connections = 1,
+                                     .window = 16,
+                                     .retry_ms = 20,
+                                     .patience_ms = 20000};
+        CHECK_OK(cql_pool_open(&o, &p, &d), &d);
+        cql_pool_repeat(p, repeat);
+        CHECK_OK(cql_pool_prepare(p, SLICE("INSERT …"), &s, &d), &d);
+        if (s) execute_hundred(p, s, &h);
+        if (repeat)
+            CHECK_INT(h.lost, 0);
+        else
+            CHECK(h.lost >= 1 && h.lost <= 16);
+        cql_pool_close(p);
+        fake_close(&f);
+        CHECK_INT(f.dials, 2);
+        CHECK_INT(f.prepares, 2); /* it has forgotten, too */
+    }
+}
+
+TEST(a_pool_waits_longer_each_time_and_no_longer_than_its_patience)
+{
+    struct fake f = {.newest = 5};
+    struct cql_pool *p = NULL;
+    const struct cql_prepared *s = NULL;
+    struct hundred h = {.lost = 0};
+    struct arena *a = arena_new(MIB(16));
+    struct diag d = {0};
+    uint64_t tag = 0;
+    struct cql_answer out;
+    struct native_request r = {.text = SLICE("1"), .params = NATIVE_PARAMS_NONE};
+    fake_open(&f);
+    struct cql_pool_options o = {.client = options(&f),
+                                 .connections = 1,
+                                 .retry_ms = 20,
+                                 .retry_most_ms = 10000,
+                                 .patience_ms = 400};
+    CHECK_OK(cql_pool_open(&o, &p, &d), &d);
+    CHECK_OK(cql_pool_prepare(p, SLICE("INSERT …"), &s, &d), &d);
+    f.shut = true;
+    shutdown(f.fd, SHUT_RDWR);
+    CHECK_OK(cql_pool_submit(p, NATIVE_OP_QUERY, &r, 7, &d), &d);
+    CHECK_ERR(cql_pool_collect(p, a, &tag, &out, &d), ERR_PEER);
+    CHECK_INT(tag, 7);
+    CHECK_ERR(cql_pool_submit(p, NATIVE_OP_QUERY, &r, 8, &d), ERR_PEER);
+    CHECK(d.what[0] != 0);
+    CHECK(f.dials >= 2 && f.dials <= 1 + 6); /* 20, 60, 140, 300 ms, and the one at the end */
+    CHECK_INT(cql_pool_in_flight(p), 0);
+    f.shut = false;
+    int64_t until = clock_mono_ns() + INT64_C(20000000000);
+    while (cql_pool_submit(p, NATIVE_OP_QUERY, &r, 9, &d) && clock_mono_ns() < until) dial_rest(5);
+    CHECK_OK(cql_pool_collect(p, a, &tag, &out, &d), &d);
+    CHECK_INT(tag, 9);
+    if (s) execute_hundred(p, s, &h);
+    CHECK_INT(h.answered, 100);
+    cql_pool_close(p);
+    fake_close(&f);
     arena_free(a);
 }
 

@@ -235,13 +235,6 @@ err_t kafka_client_ask(struct kafka_client *k, int32_t node, struct kafka_ask *q
                     d);
 }
 
-bool kafka_client_knows(struct kafka_client *k, int32_t node, int16_t api, int16_t version)
-{
-    struct node *n;
-    return node_ready(k, node, &n, NULL) == ERR_OK && api < APIS_MAX &&
-           n->knows[api].last >= version;
-}
-
 err_t kafka_client_error(int16_t code, struct slice message, struct diag *d, const char *what, ...)
 {
     char text[200];

@@ -40,8 +40,6 @@ struct kafka_ask {
  * inside the answer is the caller's to read: kafka_client_error makes a story of it. */
 MUST_CHECK err_t kafka_client_ask(struct kafka_client *k, int32_t node, struct kafka_ask *q,
                                   struct arena *a, struct diag *d);
-/* Is the api there at this version? For what changes its shape. */
-bool kafka_client_knows(struct kafka_client *k, int32_t node, int16_t api, int16_t version);
 
 /* The error `code` of an answer as a story: what for, Kafka's words (or the broker's own message),
  * Kafka's name of it. ERR_OK for 0. */

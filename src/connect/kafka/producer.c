@@ -160,11 +160,6 @@ uint64_t kafka_producer_sent(const struct kafka_producer *p)
     return p->sent;
 }
 
-int32_t kafka_producer_partitions(const struct kafka_producer *p)
-{
-    return p->lane_count;
-}
-
 /* --- sending ---------------------------------------------------------------------------------- */
 
 static err_t finish_batches(struct kafka_producer *p, struct diag *d)

@@ -39,5 +39,4 @@ MUST_CHECK err_t kafka_producer_add(struct kafka_producer *p, const struct kafka
 /* All that was added is acknowledged when this answers ERR_OK. */
 MUST_CHECK err_t kafka_producer_flush(struct kafka_producer *p, struct diag *d);
 uint64_t kafka_producer_sent(const struct kafka_producer *p); /* acknowledged records */
-int32_t kafka_producer_partitions(const struct kafka_producer *p);
 void kafka_producer_close(struct kafka_producer *p); /* what is not flushed is lost; NULL is fine */

@@ -5,49 +5,23 @@
 
 #include <stdio.h>
 
-/* --- the pool --------------------------------------------------------------------------------- */
+/* --- its memory ------------------------------------------------------------------------------- */
 
 static struct call *call_take(struct link *l, uint32_t cost)
 {
     struct shard *s = l->shard;
-    struct call *c = s->kept;
-    if (c) {
-        s->kept = c->next;
-        s->kept_count--;
-    } else {
-        c = mem_take(sizeof(*c));
-        if (c) c->arena = arena_new(CQL_CALL_BYTES_MAX);
-        if (c && !c->arena) {
-            mem_give(c);
-            c = NULL;
-        }
-        if (!c) return NULL;
-    }
+    struct door_call_memory m;
+    if (!door_call_take(&s->its, &l->its, &m)) return NULL;
+    struct call *c = m.call; /* not zeroed: a request says all that is looked at */
+    c->arena = m.arena;
     c->link = l;
     c->shard = s;
     c->frame = NULL;
     c->parts = 1;
     c->cost = cost;
-    l->held++;
     l->calls++;
-    s->calls++;
     s->bytes += cost;
     return c;
-}
-
-static void call_free(struct call *c)
-{
-    arena_free(c->arena);
-    mem_give(c);
-}
-
-static void shard_is_empty(struct shard *s)
-{
-    struct cql_door *k = s->door;
-    gate_enter(&k->gate);
-    k->empty++;
-    gate_wake(&k->gate);
-    gate_leave(&k->gate);
 }
 
 /* The answer has left, or never will. */
@@ -56,38 +30,19 @@ static void call_over(struct call *c)
     struct link *l = c->link;
     struct shard *s = c->shard;
     cql_call_done(&c->cql);
-    if (c->frame) frames_give(&s->frames, s->loop, c->frame, c->frame_cap);
+    if (c->frame) frames_give(&s->its.frames, s->its.loop, c->frame, c->frame_cap);
     c->frame = NULL;
     s->bytes -= c->cost;
-    if (s->kept_count < CALLS_KEPT && arena_used(c->arena) <= ARENA_KEPT && !s->stopping) {
-        arena_reset(c->arena);
-        c->next = s->kept;
-        s->kept = c;
-        s->kept_count++;
-    } else {
-        call_free(c);
-    }
-    l->held--;
-    if (l->paused) cql_link_set_input(l);
+    door_call_give(&s->its, &l->its, (struct door_call_memory){c, c->arena});
+    if (l->its.paused) cql_link_set_input(l);
     cql_link_free_if_over(l);
     cql_links_wake(s);
-    if (--s->calls == 0 && s->closed) shard_is_empty(s);
 }
 
 void cql_link_part_left(void *call)
 {
     struct call *c = call;
     if (--c->parts == 0) call_over(c);
-}
-
-void cql_link_calls_free(struct shard *s)
-{
-    for (struct call *c = s->kept, *next; c; c = next) {
-        next = c->next;
-        call_free(c);
-    }
-    s->kept = NULL;
-    s->kept_count = 0;
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
@@ -97,7 +52,7 @@ void cql_link_answer(struct call *c)
     struct link *l = c->link;
     l->calls--;
     if (c->cql.result.kind == CQL_SET_KEYSPACE && !c->cql.err) clients_update(l);
-    if (l->conn && !l->closing) answer_call(c);
+    if (l->its.conn && !l->its.closing) answer_call(c);
     cql_link_part_left(c); /* the call itself counts as one */
 }
 
@@ -126,7 +81,7 @@ static void call_done(struct cql_call *cql)
 {
     struct call *c = (struct call *)cql;
     struct shard *s = c->shard;
-    if (loop_here(s->loop)) {
+    if (loop_here(s->its.loop)) {
         cql_link_answer(c);
         if (!s->gathering) out_flush(s);
         return;
@@ -134,7 +89,8 @@ static void call_done(struct cql_call *cql)
     struct call *was = atomic_load_explicit(&s->finished, memory_order_relaxed);
     do c->next = was;
     while (!atomic_compare_exchange_weak(&s->finished, &was, c));
-    if (!atomic_exchange(&s->woken, true)) loop_send(s->loop, &s->finished_message, on_finished);
+    if (!atomic_exchange(&s->woken, true))
+        loop_send(s->its.loop, &s->finished_message, on_finished);
 }
 
 /* --- its beginning ---------------------------------------------------------------------------- */

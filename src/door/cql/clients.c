@@ -8,8 +8,8 @@ void clients_enter(struct link *l)
 {
     struct shard *s = l->shard;
     struct card *c = &l->card;
-    c->tls_protocol = conn_tls_protocol(l->conn);
-    c->tls_cipher = conn_tls_cipher(l->conn);
+    c->tls_protocol = conn_tls_protocol(l->its.conn);
+    c->tls_cipher = conn_tls_cipher(l->its.conn);
     gate_enter(&s->roster_gate);
     c->session = l->session;
     c->next = s->roster;

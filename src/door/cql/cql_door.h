@@ -9,17 +9,12 @@
  */
 #pragma once
 #include "cql/cql.h"
+#include "door/place.h"
 
-struct tls;
 struct cql_door;
 struct cql_door_options {
-    const char *address;
-    int32_t port, tls_port; /* -1: none; 0: any free one */
-    struct tls *tls;
-    int loops;                      /* 0: one a processor, four at most */
-    struct cql *cql;                /* whether a login is asked for is its rule */
-    uint32_t conns_max;             /* 0: 20,000 */
-    uint32_t conns_per_address_max; /* 0: no limit of its own */
+    struct door_place at;
+    struct cql *cql;    /* whether a login is asked for is its rule */
     uint32_t frame_max; /* bytes of a request, native_transport_max_frame_size; 0: 16 MiB */
     uint32_t calls_max; /* requests of a connection in flight; 0: 4,096 */
     size_t bytes_max;   /* of all requests in flight, what they need to run included; 0: 256 MiB */

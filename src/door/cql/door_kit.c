@@ -321,10 +321,10 @@ void kit_open(struct kit *k)
     gate_init(&engine.gate);
     CHECK_OK(thread_start(&engine.thread, "engine", run_engine, NULL, &d), &d);
     struct cql_door_options *o = &k->options;
-    o->address = "127.0.0.1";
-    if (!o->tls) o->tls_port = -1;
+    o->at.address = "127.0.0.1";
+    if (!o->at.tls) o->at.tls_port = -1;
     o->cql = &engine;
-    if (!o->loops) o->loops = 2;
+    if (!o->at.loops) o->at.loops = 2;
     CHECK_OK(cql_door_open(o, &k->door, &d), &d);
     k->arena = arena_new(MIB(256));
 }

@@ -27,7 +27,7 @@ static void tell(struct link *l, const struct native_event *e)
 {
     struct native_head asked = {.version = l->version, .stream = NATIVE_STREAM_EVENT};
     struct native_response r = {.event = *e};
-    if (!(l->events & 1u << e->kind) || !l->conn || l->closing) return;
+    if (!(l->events & 1u << e->kind) || !l->its.conn || l->its.closing) return;
     count_up(&l->shard->counts.events, 1);
     answer_simple(l, &asked, &r, NATIVE_OP_EVENT);
 }
@@ -83,7 +83,7 @@ void events_schema(void *door, const struct cql_schema_change *change)
         n->event.schema.target = slice_of(change->target);
         n->event.schema.keyspace = copy(&at, change->keyspace);
         n->event.schema.name = copy(&at, change->name);
-        loop_send(k->shards[i].loop, &n->message, on_news);
+        loop_send(k->shards[i].its.loop, &n->message, on_news);
     }
 }
 

@@ -17,8 +17,11 @@ static void many_streams(struct kit *k, uint8_t version, const char *compression
     enum { STREAMS = 3000 };
     struct client c = client_ready(k, version, compression);
     bool *answered = mem_take(STREAMS * sizeof(*answered));
-    for (int16_t i = 0; i < STREAMS; i++)
-        client_text(&c, i, i % 3 == 0 ? "later rows 3" : i % 3 == 1 ? "rows 3" : "later error");
+    for (int i = 0; i < STREAMS; i++)
+        client_text(&c, (int16_t)i,
+                    i % 3 == 0   ? "later rows 3"
+                    : i % 3 == 1 ? "rows 3"
+                                 : "later error");
     for (int i = 0; i < STREAMS; i++) {
         if (!client_take(&c)) {
             test_failed(__FILE__, __LINE__, "closed after %d answers", i);
@@ -60,7 +63,7 @@ static void run_client(void *arg)
 
 TEST(clients_of_several_loops_do_not_meet)
 {
-    struct kit k = {.options = {.loops = 3}};
+    struct kit k = {.options = {.at.loops = 3}};
     struct thread threads[8] = {{0}};
     kit_open(&k);
     for (int i = 0; i < 8; i++)
@@ -263,13 +266,13 @@ static bool some_are_held(void *ctx)
 TEST(past_the_doors_bytes_nobody_is_read_and_all_go_on_after)
 {
     enum { CLIENTS = 4, EACH = 60 };
-    struct kit k = {.options = {.loops = 1, .bytes_max = 100 * 8300}};
+    struct kit k = {.options = {.at.loops = 1, .bytes_max = 100 * 8300}};
     struct client all[CLIENTS];
     uint32_t least = 99;
     kit_open(&k);
     for (int i = 0; i < CLIENTS; i++) all[i] = client_ready(&k, 5, NULL);
-    for (int16_t n = 0; n < EACH; n++)
-        for (int i = 0; i < CLIENTS; i++) client_text(&all[i], n, "hold");
+    for (int n = 0; n < EACH; n++)
+        for (int i = 0; i < CLIENTS; i++) client_text(&all[i], (int16_t)n, "hold");
     CHECK(kit_until(some_are_held, &least));
     poll(NULL, 0, 100);
     CHECK(kit_held() <= 110);
@@ -286,7 +289,7 @@ TEST(past_the_doors_bytes_nobody_is_read_and_all_go_on_after)
  * waits; the others do not notice. */
 TEST(a_client_that_does_not_read_is_not_read)
 {
-    struct kit k = {.options = {.loops = 1}};
+    struct kit k = {.options = {.at.loops = 1}};
     kit_open(&k);
     struct client c = client_ready(&k, 4, NULL), other = client_ready(&k, 4, NULL);
     size_t before = mem_held();
@@ -322,7 +325,7 @@ static void send_the_rest(void *arg)
 /* Large messages that have begun hold half of the door's bytes at most; what comes then waits. */
 TEST(large_messages_wait_for_their_memory)
 {
-    struct kit k = {.options = {.loops = 1, .bytes_max = 8 << 20}};
+    struct kit k = {.options = {.at.loops = 1, .bytes_max = 8 << 20}};
     enum { CLIENTS = 6 };
     static const uint8_t head[] = {4, 0, 0, 1, 7, 0, 0x20, 0, 7, 0, 0x20, 0, 0};
     struct client all[CLIENTS];

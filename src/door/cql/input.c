@@ -6,69 +6,50 @@
 
 #include <stdio.h>
 
-enum { GATHER_FIRST = 8 << 10, ERRORS_IN_A_ROW = 1 };
+enum { ERRORS_IN_A_ROW = 1 };
 
 static const char versions[] = "3/v3, 4/v4, 5/v5";
 
-/* --- time: from a message's first byte to its last, its waiting for memory counted
- * ------------------ */
+/* --- time: from a message's first byte to its last, its waiting for memory counted ------------ */
 
 static void time_begin(struct link *l)
 {
     if (l->timed) return;
     l->timed = true;
-    conn_deadline(l->conn, MESSAGE_MS);
+    conn_deadline(l->its.conn, MESSAGE_MS);
 }
 
 /* Of a message of several segments, each has its time. */
 static void time_end(struct link *l)
 {
     l->timed = l->frame.at || l->message.at || l->skip;
-    conn_deadline(l->conn, l->timed ? MESSAGE_MS : 0);
+    conn_deadline(l->its.conn, l->timed ? MESSAGE_MS : 0);
 }
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
-static bool gather_begin(struct link *l, struct gather *g, uint32_t size, size_t here)
+static void out_of_memory(struct link *l)
 {
-    *g = (struct gather){.size = size};
-    l->shard->reserved += size;
-    g->at = frames_take(&l->shard->frames, size, &g->cap);
-    if (!g->at) {
-        g->cap = (uint32_t)MIN((size_t)size, MAX(here, (size_t)GATHER_FIRST));
-        g->at = mem_take_raw(g->cap);
-    }
-    if (g->at) return true;
-    l->shard->reserved -= size;
-    *g = (struct gather){0};
     cql_link_close(l, "out of memory; connection closed");
-    return false;
 }
 
-/* Never more than twice what has come. */
-static bool gather_grow(struct link *l, struct gather *g, size_t more)
+static bool begin(struct link *l, struct gather *g, uint32_t size, size_t here)
 {
-    if (g->have + more <= g->cap || g->cap >= g->size) return true;
-    size_t wanted = MAX((size_t)g->cap * 2, g->have + more);
-    uint32_t cap = (uint32_t)MIN((size_t)g->size, wanted);
-    uint8_t *grown = mem_resize(g->at, cap);
-    if (!grown) {
-        cql_link_close(l, "out of memory; connection closed");
+    if (!gather_begin(g, &l->shard->its.frames, size, here)) {
+        out_of_memory(l);
         return false;
     }
-    g->at = grown;
-    g->cap = cap;
+    l->shard->reserved += size;
     return true;
 }
 
-static void gather_give(struct link *l, struct gather *g)
+static void give(struct link *l, struct gather *g)
 {
-    if (g->at) frames_give(&l->shard->frames, l->shard->loop, g->at, g->cap);
-    *g = (struct gather){0};
+    gather_give(g, &l->shard->its.frames, l->shard->its.loop);
 }
 
 /* It is whole: from now on it counts as what it becomes. */
-static struct gather gather_take(struct link *l, struct gather *g)
+static struct gather take(struct link *l, struct gather *g)
 {
     struct gather whole = *g;
     *g = (struct gather){0};
@@ -78,33 +59,26 @@ static struct gather gather_take(struct link *l, struct gather *g)
     return whole;
 }
 
-/* As much of `in` as still belongs to it. */
-static size_t gather_add(struct link *l, struct gather *g, struct slice in)
+static size_t add(struct link *l, struct gather *g, struct slice in)
 {
-    size_t n = MIN((size_t)in.len, (size_t)(g->size - g->have));
-    if (g->at + g->have == in.at) { /* received in its place */
-        g->have += (uint32_t)n;
-        return n;
-    }
-    if (!gather_grow(l, g, n)) return 0;
-    memcpy(g->at + g->have, in.at, n);
-    g->have += (uint32_t)n;
-    return n;
+    size_t took;
+    if (!gather_add(g, in, &took)) out_of_memory(l);
+    return took;
 }
 
 uint8_t *input_room(struct link *l, size_t *size)
 {
-    struct gather *g = &l->frame;
-    if (!g->at || l->stage != STAGE_READY || l->closing || !gather_grow(l, g, 1)) return NULL;
-    *size = g->cap - g->have;
-    return g->at + g->have;
+    if (!l->frame.at || l->stage != STAGE_READY || l->its.closing) return NULL;
+    uint8_t *at = gather_room(&l->frame, size);
+    if (!at) out_of_memory(l);
+    return at;
 }
 
 void input_end(struct link *l)
 {
     l->shard->reserved -= (size_t)l->frame.size + l->message.size;
-    gather_give(l, &l->frame);
-    gather_give(l, &l->message);
+    give(l, &l->frame);
+    give(l, &l->message);
     cql_links_wake(l->shard);
 }
 
@@ -128,7 +102,7 @@ static void refuse_version(struct link *l, uint8_t version)
         buf_be(&out, (uint64_t)n + 6, 4);
         buf_be(&out, NATIVE_ERROR_PROTOCOL_ERROR, 4);
         native_string_put(&out, slice_of(words));
-        conn_write(l->conn, buf_view(&out));
+        conn_write(l->its.conn, buf_view(&out));
     }
     cql_link_close(l, "protocol version is not spoken; connection closed");
 }
@@ -174,7 +148,7 @@ static bool take_message(struct link *l, const struct native_head *h, struct sli
     const char *wrong = head_wrong(l, h, room);
     if (!wrong) {
         cql_link_call(l, h, body, frame);
-        return !l->closing;
+        return !l->its.closing;
     }
     if (l->segmented && ++l->errors > ERRORS_IN_A_ROW) {
         fatal(l, h->stream, wrong);
@@ -235,7 +209,7 @@ static void frame_wanted(struct link *l, uint32_t size, struct slice in)
 {
     if (!shard_has_room(l->shard, size))
         l->wanted = size;
-    else if (!gather_begin(l, &l->frame, size, in.len))
+    else if (!begin(l, &l->frame, size, in.len))
         return;
     time_begin(l);
 }
@@ -271,10 +245,10 @@ static size_t take_plain(struct link *l, struct slice in)
 static void plain_gathered(struct link *l)
 {
     struct native_head h;
-    struct gather whole = gather_take(l, &l->frame);
+    struct gather whole = take(l, &l->frame);
     native_head_read(whole.at, &h);
     (void)take_message(l, &h, slice_make(whole.at + NATIVE_HEAD_SIZE, (uint32_t)h.length), &whole);
-    gather_give(l, &whole); /* when nobody has taken it */
+    give(l, &whole); /* when nobody has taken it */
 }
 
 /* --- version 5: segments ---------------------------------------------------------------------- */
@@ -290,7 +264,7 @@ static void corrupt(struct link *l, const struct diag *d)
 static void take_whole(struct link *l, struct slice in)
 {
     struct native_head h;
-    while (in.len && !l->closing) {
+    while (in.len && !l->its.closing) {
         if (in.len < NATIVE_HEAD_SIZE) {
             fatal(l, 0, "a segment ends within a message's head");
             return;
@@ -343,29 +317,29 @@ static void begin_parts(struct link *l, struct slice in)
         shard_has_room(l->shard, total) || l->shard->reserved + total <= l->shard->bytes_max;
     if (!fits || (uint32_t)h.length > l->shard->door->options.frame_max)
         throw_away(l, &h, total);
-    else if (gather_begin(l, &l->message, total, in.len))
+    else if (begin(l, &l->message, total, in.len))
         time_begin(l);
 }
 
 static void parts_done(struct link *l)
 {
     struct native_head h;
-    struct gather whole = gather_take(l, &l->message);
+    struct gather whole = take(l, &l->message);
     native_head_read(whole.at, &h);
     (void)take_message(l, &h, slice_make(whole.at + NATIVE_HEAD_SIZE, (uint32_t)h.length), &whole);
-    gather_give(l, &whole);
+    give(l, &whole);
 }
 
 static void take_part(struct link *l, struct slice in)
 {
     if (!l->skip && !l->message.at) begin_parts(l, in);
-    if (l->closing) return;
+    if (l->its.closing) return;
     size_t took = 0;
     if (l->skip)
         took = skip_some(l, in);
     else if (l->message.at)
-        took = gather_add(l, &l->message, in);
-    if (l->closing) return;
+        took = add(l, &l->message, in);
+    if (l->its.closing) return;
     if (took != in.len) {
         fatal(l, 0, "a segment holds more than its message's last part");
         return;
@@ -421,12 +395,12 @@ static void segment_gathered(struct link *l)
     uint32_t head = native_segment_head_size(l->compression);
     struct native_segment s;
     struct diag d = {0};
-    struct gather whole = gather_take(l, &l->frame);
+    struct gather whole = take(l, &l->frame);
     if (native_segment_read(whole.at, l->compression, &s, &d))
         corrupt(l, &d); /* it was right before: the memory is not */
     else
         take_payload(l, &s, whole.at + head);
-    gather_give(l, &whole);
+    give(l, &whole);
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -443,8 +417,8 @@ static void frame_gathered(struct link *l)
 static size_t take_some(struct link *l, struct slice in)
 {
     if (l->frame.at) {
-        size_t n = gather_add(l, &l->frame, in);
-        if (!l->closing && l->frame.have == l->frame.size) frame_gathered(l);
+        size_t n = add(l, &l->frame, in);
+        if (!l->its.closing && l->frame.have == l->frame.size) frame_gathered(l);
         return n;
     }
     if (l->segmented) return take_segment(l, in);
@@ -455,7 +429,7 @@ static size_t take_some(struct link *l, struct slice in)
 static bool takes_more(struct link *l)
 {
     cql_link_set_input(l); /* also looks for `wanted` again */
-    return !l->closing && !l->paused && conn_queued(l->conn) <= OUTPUT_HIGH;
+    return !l->its.closing && !l->its.paused && conn_queued(l->its.conn) <= OUTPUT_HIGH;
 }
 
 size_t input_data(struct link *l, struct slice in)
@@ -465,13 +439,12 @@ size_t input_data(struct link *l, struct slice in)
         bool gathering = l->frame.at, skipping = l->skip;
         size_t n = take_some(l, slice_make(in.at + took, in.len - took));
         took += n;
-        if (l->stage != STAGE_READY && !l->closing) {
-            l->before_login += (uint32_t)n;
-            if (l->before_login > LOGIN_BYTES_MAX)
+        if (l->stage != STAGE_READY && !l->its.closing) {
+            if (door_link_says_too_much(&l->its, n))
                 cql_link_close(l, "too many bytes before a login; connection closed");
         }
         /* Nothing taken, but a place for it found: once more. */
         if (n == 0 && gathering == (l->frame.at != NULL) && skipping == (l->skip != 0)) break;
     }
-    return l->closing ? in.len : took;
+    return l->its.closing ? in.len : took;
 }

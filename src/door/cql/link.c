@@ -9,12 +9,12 @@
 
 void cql_link_close(struct link *l, const char *why)
 {
-    if (l->closing) return;
-    l->closing = true;
+    if (l->its.closing) return;
+    l->its.closing = true;
     count_up(&l->shard->counts.refused, 1);
     say_info(SAY_DOOR, why, "door=cql peer=%s version=%u", l->session.peer, l->version);
     if (l->shard->out_link == l) out_flush(l->shard);
-    if (l->conn) conn_close(l->conn); /* what was answered before still leaves */
+    if (l->its.conn) conn_close(l->its.conn); /* what was answered before still leaves */
 }
 
 /* --- back pressure ---------------------------------------------------------------------------- */
@@ -64,20 +64,13 @@ void cql_link_set_input(struct link *l)
     const struct cql_door_options *o = &l->shard->door->options;
     bool full = l->shard->bytes >= l->shard->bytes_max;
     /* Once paused it goes on at half, so that it is not paused again at once. */
-    bool pause = full || l->calls >= (l->paused ? o->calls_max / 2 : o->calls_max);
+    bool pause = full || l->calls >= (l->its.paused ? o->calls_max / 2 : o->calls_max);
     if (l->throws) pause = false; /* it is told OVERLOADED */
     if (l->wanted && shard_has_room(l->shard, l->wanted)) l->wanted = 0;
     pause = pause || l->in_login || l->wanted;
-    if (!l->conn) return;
+    if (!l->its.conn) return;
     if ((full && pause) || l->wanted) wait_for_room(l);
-    if (pause == l->paused) return;
-    l->paused = pause;
-    if (pause) {
-        count_up(&l->shard->counts.paused, 1);
-        conn_pause(l->conn);
-    } else {
-        conn_resume(l->conn);
-    }
+    if (door_link_pause(&l->its, pause) && pause) count_up(&l->shard->counts.paused, 1);
 }
 
 /* --- its beginning and its end ---------------------------------------------------------------- */
@@ -85,10 +78,9 @@ void cql_link_set_input(struct link *l)
 static void *link_open(void *door, struct conn *conn)
 {
     struct shard *s = door;
-    struct link *l = s->stopping ? NULL : mem_take(sizeof(*l));
+    struct link *l = door_link_new(&s->its, conn, sizeof(*l));
     if (!l) return NULL;
     l->shard = s;
-    l->conn = conn;
     struct cql_session *session = &l->session;
     session->cql = s->door->options.cql;
     session->superuser = !cql_login_wanted(session->cql);
@@ -96,7 +88,6 @@ static void *link_open(void *door, struct conn *conn)
     conn_local(conn, session->address, sizeof(session->address), &session->port);
     metric_add(METRIC_cql_conns, 1);
     clients_enter(l);
-    conn_deadline(conn, LOGIN_MS);
     return l;
 }
 
@@ -110,7 +101,7 @@ static size_t link_data(void *state, struct conn *conn, struct slice in)
     count_up(&l->shard->counts.bytes_in, took);
     out_flush(l->shard);
     cql_link_set_input(l);
-    return l->closing ? in.len : took;
+    return l->its.closing ? in.len : took;
 }
 
 static uint8_t *link_room(void *state, struct conn *conn, size_t *size)
@@ -129,20 +120,12 @@ static void link_expired(void *state, struct conn *conn)
     (void)conn;
 }
 
-/* Nobody will read the answers. */
-static void link_left(void *state, struct conn *conn)
-{
-    struct link *l = state;
-    l->closing = true;
-    conn_close_now(conn);
-}
-
 static void link_closed(void *state, struct conn *conn)
 {
     struct link *l = state;
     (void)conn;
-    l->conn = NULL;
-    l->closing = true;
+    l->its.conn = NULL;
+    l->its.closing = true;
     metric_add(METRIC_cql_conns, -1);
     clients_leave(l);
     events_forget(l);
@@ -153,7 +136,7 @@ static void link_closed(void *state, struct conn *conn)
 
 void cql_link_free_if_over(struct link *l)
 {
-    if (l->conn || l->held) return;
+    if (!door_link_over(&l->its)) return;
     if (l->shard->out_link == l) {
         l->shard->out_link = NULL;
         buf_reset(&l->shard->out);
@@ -166,4 +149,4 @@ const struct conn_handler cql_link_handler = {.open = link_open,
                                               .room = link_room,
                                               .closed = link_closed,
                                               .expired = link_expired,
-                                              .left = link_left};
+                                              .left = door_link_left};

@@ -7,23 +7,17 @@
  */
 #pragma once
 #include "door/cql/cql_door.h"
-#include "door/frames.h"
 #include "door/login_room.h"
-#include "os/net.h"
-#include "os/thread.h"
+#include "door/shards.h"
 #include "wire/cql/cql.h"
 #include <stdatomic.h>
 
 enum {
-    SHARDS_MAX = 16,
-    CALLS_KEPT = 256,      /* of a shard, for the next requests, with their arenas … */
-    ARENA_KEPT = 64 << 10, /* … unless one has grown past this */
+    CALLS_KEPT = 256,      /* of a shard, for the next requests */
     CALL_COST = 8 << 10,   /* bytes that a request in flight is counted with, besides its own */
     SMALL = 4 << 10,       /* a message up to this waits for its rest in the connection's input */
-    LOGIN_BYTES_MAX = 4096,
-    LOGIN_MS = 5000,
-    MESSAGE_MS = 30000,       /* from a large message's first byte to its last */
-    OUTPUT_HIGH = 1 << 20,    /* no further request is read past this … */
+    MESSAGE_MS = 30000,    /* from a large message's first byte to its last */
+    OUTPUT_HIGH = 1 << 20, /* no further request is read past this … */
     OUTPUT_MAX = (512 << 20), /* … and past this the connection is closed */
     ANSWER_MAX = 300 << 20,
     OUT_FLUSH = 64 << 10, /* answers of one connection that are gathered before they are queued */
@@ -40,7 +34,7 @@ struct call {
     struct link *link;
     struct shard *shard;
     struct arena *arena;
-    struct call *next; /* kept; or done, on its way to the loop */
+    struct call *next; /* done, on its way to the loop */
     uint8_t *frame;    /* a large request's bytes, mem_; NULL: they are in the arena */
     uint32_t frame_cap;
     uint32_t cost;  /* that it is counted with */
@@ -68,64 +62,49 @@ struct card { /* of a link, for the list of clients: clients.c */
 };
 
 struct shard {
+    struct door_shard its;
     struct cql_door *door;
-    struct loop *loop;
-    struct thread thread;
-    struct listener *plain, *secure; /* NULL: none */
-    struct loop_message stop, finished_message;
+    struct loop_message finished_message;
     _Atomic bool woken;              /* finished_message is on its way */
     _Atomic(struct call *) finished; /* done elsewhere: a stack */
-    struct call *kept;
-    uint32_t kept_count, calls;
-    size_t reserved;            /* for large messages that are being received */
-    size_t bytes, bytes_max;    /* of the requests in flight */
-    struct link **waiting_last; /* in the order they came */
-    struct link *waiting;       /* links that are not read because of bytes_max */
-    struct link *listening;     /* for events */
-    struct buf out;             /* answers of out_link, not queued yet */
+    size_t reserved;                 /* for large messages that are being received */
+    size_t bytes, bytes_max;         /* of the requests in flight */
+    struct link **waiting_last;      /* in the order they came */
+    struct link *waiting;            /* links that are not read because of bytes_max */
+    struct link *listening;          /* for events */
+    struct buf out;                  /* answers of out_link, not queued yet */
     struct link *out_link;
     struct buf scratch; /* packed answers; messages cut into segments */
     uint8_t *unpacked;  /* a segment's payload */
-    struct frames frames;
     struct shard_counts counts;
     struct gate roster_gate; /* roster, its cards, roster_count */
     struct card *roster;
     uint32_t roster_count;
-    bool stopping, closed, gathering; /* gathering: what is answered now is flushed by who set it */
+    bool gathering; /* gathering: what is answered now is flushed by who set it */
 };
 
 struct cql_door {
     struct cql_door_options options;
     struct shard shards[SHARDS_MAX];
     int shard_count;
-    struct crowd *crowd; /* the limits on connections, of all shards and both ports */
+    struct door_shards its;
     struct login_room *logins;
-    struct gate gate; /* shards that have stopped taking, and those that hold no call any more */
-    int stopped, empty;
-    bool stop_begun;
 };
 
 enum stage { STAGE_NEW, STAGE_LOGIN, STAGE_READY }; /* ServerConnection's words for them */
 
-struct gather {  /* bytes of which more will come; grows with them */
-    uint8_t *at; /* mem_; NULL: none */
-    uint32_t size, have, cap;
-};
-
 struct link {
+    struct door_link its;
     struct shard *shard;
-    struct conn *conn; /* NULL: it has gone; the link stays until its calls are back */
     struct cql_session session;
     struct card card;
     uint8_t stage, version; /* version: 0 before STARTUP */
     uint8_t compression;    /* enum native_compression */
     uint8_t errors;         /* in a row, within one segment */
-    bool segmented, throws, closing, paused, queued /* in the shard's `waiting` */, in_login, timed;
+    bool segmented, throws, queued /* in the shard's `waiting` */, in_login, timed;
     uint8_t events;        /* bits of enum native_event_kind */
     uint32_t wanted;       /* size of a large message that has to wait for its memory */
-    uint32_t before_login; /* bytes received before it */
     uint32_t calls;        /* in flight */
-    uint32_t held;         /* calls that are not freed: the link outlives them */
     struct gather frame;   /* a message (v3, v4) or segment (v5) too large to wait in the input */
     struct gather message; /* v5: a message of several segments */
     struct native_head too_big; /* version 0: none; a message that is thrown away */
@@ -153,7 +132,6 @@ void cql_link_call(struct link *l, const struct native_head *h, struct slice bod
                    struct gather *frame);
 void cql_link_answer(struct call *c); /* done with, on the loop: writes the answer */
 void cql_link_part_left(void *call);  /* for conn_write_borrowed */
-void cql_link_calls_free(struct shard *s);
 
 /* startup.c: what is answered by the door itself */
 void startup_options(struct link *l, const struct native_head *h);

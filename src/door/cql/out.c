@@ -28,7 +28,7 @@ static void reset(struct shard *s)
 static void send(struct link *l, struct slice bytes)
 {
     count_up(&l->shard->counts.bytes_out, bytes.len);
-    if (l->conn) conn_write(l->conn, bytes);
+    if (l->its.conn) conn_write(l->its.conn, bytes);
 }
 
 /* Without its answer a stream would wait for ever. */
@@ -36,8 +36,8 @@ static void broken(struct link *l, err_t e)
 {
     say_warn(SAY_DOOR, "an answer does not fit in memory; connection closed",
              "door=cql peer=%s err=%s", l->session.peer, err_name(e));
-    l->closing = true;
-    if (l->conn) conn_close_now(l->conn);
+    l->its.closing = true;
+    if (l->its.conn) conn_close_now(l->its.conn);
 }
 
 /* The bytes up to `end`, which are whole messages. */
@@ -144,7 +144,7 @@ static void send_rows(struct call *c, struct slice rows)
     struct link *l = c->link;
     c->parts++;
     count_up(&l->shard->counts.bytes_out, rows.len);
-    conn_write_borrowed(l->conn, rows, cql_link_part_left, c);
+    conn_write_borrowed(l->its.conn, rows, cql_link_part_left, c);
 }
 
 /* A message of segments: `first` in front of the rows' beginning. */

@@ -89,7 +89,7 @@ static void session_begin(struct link *l, const struct native_head *h,
 static void admit(struct link *l)
 {
     l->stage = STAGE_READY;
-    conn_deadline(l->conn, 0);
+    conn_deadline(l->its.conn, 0);
 }
 
 void startup_begin(struct link *l, const struct native_head *h, const struct native_request *r)
@@ -176,7 +176,7 @@ static void login_done(struct login_guest *g)
     struct shard_counts *n = &l->shard->counts;
     l->in_login = false;
     count_up(x->err ? &n->logins_failed : &n->logins, 1);
-    if (l->conn && !l->closing) {
+    if (l->its.conn && !l->its.closing) {
         struct native_response answer = {0};
         if (x->err) {
             answer_error(l, l->version, x->asked.stream, err_cql(x->err), "%s", x->diag.what);
@@ -203,8 +203,10 @@ void startup_login(struct call *c, const struct native_head *h, struct slice tok
         return;
     }
     *x = (struct login){.call = c, .asked = *h};
-    x->guest = (struct login_guest){
-        .peer = l->session.peer, .loop = l->shard->loop, .hash = login_hash, .done = login_done};
+    x->guest = (struct login_guest){.peer = l->session.peer,
+                                    .loop = l->shard->its.loop,
+                                    .hash = login_hash,
+                                    .done = login_done};
     const char *wrong = split(token, &x->name, &x->password);
     if (wrong) {
         x->err = diag_fail(&x->diag, ERR_LOGIN, "%s", wrong);

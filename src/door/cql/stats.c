@@ -40,9 +40,9 @@ void cql_door_metrics(const struct cql_door *k, struct buf *out)
 {
     buf_text(out, "# HELP sluice_cql_door_requests_total Requests of CQL clients\n"
                   "# TYPE sluice_cql_door_requests_total counter\n");
-    for (uint8_t op = 0; op < COUNT_OF(k->shards[0].counts.requests); op++) {
-        size_t offset = offsetof(struct shard_counts, requests) + op * sizeof(uint64_t);
-        uint64_t n = sum(k, offset);
+    for (size_t i = 0; i < COUNT_OF(k->shards[0].counts.requests); i++) {
+        uint64_t n = sum(k, offsetof(struct shard_counts, requests) + i * sizeof(uint64_t));
+        uint8_t op = (uint8_t)i;
         if (native_opcode_is_request(op) && n)
             buf_printf(out, "sluice_cql_door_requests_total{message=\"%s\"} %" PRIu64 "\n",
                        native_opcode_name(op), n);

@@ -1,5 +1,6 @@
 /* DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: topics' settings are
  * the log's table; the broker's are shown, and changed in sluice.yaml only. */
+#include "base/vec.h"
 #include "door/kafka/admin.h"
 
 enum resource {
@@ -189,58 +190,115 @@ void kafka_describe_configs(struct call *c)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static err_t alter_one(struct call *c, int8_t type, struct slice name,
-                       const struct log_config_change *changes, int32_t count, bool replace,
-                       bool validate_only, struct diag *d)
+struct alteration { /* of one resource */
+    int8_t type;
+    struct slice name;
+    struct log_config_change *changes;
+    int32_t count;
+    bool validate_only;
+};
+
+/* The two APIs, which say the same in messages of their own. */
+struct alter_api {
+    bool replace; /* what is not named goes back to its default */
+    int32_t (*count)(const struct call *c);
+    /* The i-th resource; its changes too where the answer is ERR_OK. */
+    err_t (*read)(struct call *c, int32_t i, struct alteration *out, struct diag *d);
+    void (*put)(struct call *c, int32_t i, const struct alteration *a, struct admin_answer answer);
+};
+
+static err_t changes_check(const struct alteration *a, struct diag *d)
+{
+    struct map *seen = map_new((size_t)MAX(a->count, 1));
+    err_t e = seen ? ERR_OK : ERR_NO_MEMORY;
+    for (int32_t i = 0; i < a->count && !e; i++) {
+        const struct log_config_change *c = &a->changes[i];
+        if (c->kind != LOG_CONFIG_DELETE && !c->value.at)
+            e = diag_fail(d, ERR_USAGE, "Null value not supported for : %.*s", SLICE_ARG(c->name));
+        else if (map_get(seen, c->name))
+            e = diag_fail(d, ERR_USAGE,
+                          "Error due to duplicate config keys: %.*s appears more than once",
+                          SLICE_ARG(c->name));
+        else
+            e = map_set(seen, c->name, seen);
+    }
+    map_free(seen);
+    return e;
+}
+
+static err_t alter_one(struct call *c, const struct alteration *a, bool replace, struct diag *d)
 {
     struct log *l = door_options(c->door)->log;
-    if (type == RESOURCE_BROKER || type == RESOURCE_LOGGER || type == RESOURCE_METRICS) {
+    if (a->type == RESOURCE_BROKER || a->type == RESOURCE_LOGGER || a->type == RESOURCE_METRICS) {
         (void)diag_fail(d, ERR_USAGE, "The broker's own settings can not be changed over the wire");
         return diag_why(d, "they are read from sluice.yaml or --set at the start");
     }
-    if (type != RESOURCE_TOPIC)
-        return diag_fail(d, ERR_USAGE, "Unsupported resource type: %d", type);
-    struct log_topic *t = log_topic_find(l, name);
+    if (a->type != RESOURCE_TOPIC)
+        return diag_fail(d, ERR_USAGE, "Unsupported resource type: %d", a->type);
+    struct log_topic *t = log_topic_find(l, a->name);
     if (!t)
-        return diag_fail(d, ERR_UNKNOWN_TOPIC, "The topic '%.*s' does not exist", SLICE_ARG(name));
-    for (int32_t i = 0; i < count; i++) {
-        bool needs_value = changes[i].kind != LOG_CONFIG_DELETE;
-        if (needs_value && !changes[i].value.at)
-            return diag_fail(d, ERR_USAGE, "Null value not supported for : %.*s",
-                             SLICE_ARG(changes[i].name));
-        for (int32_t k = 0; k < i; k++)
-            if (slice_compare(changes[k].name, changes[i].name) == 0)
-                return diag_fail(d, ERR_USAGE,
-                                 "Error due to duplicate config keys: %.*s appears more than once",
-                                 SLICE_ARG(changes[i].name));
+        return diag_fail(d, ERR_UNKNOWN_TOPIC, "The topic '%.*s' does not exist",
+                         SLICE_ARG(a->name));
+    err_t e = changes_check(a, d);
+    if (e) return e;
+    return log_topic_alter(l, t, a->changes, (size_t)a->count, replace, a->validate_only, d);
+}
+
+static void alter_all(struct call *c, const struct alter_api *api)
+{
+    for (int32_t i = 0; i < api->count(c); i++) {
+        struct alteration a;
+        struct diag d = {0};
+        err_t e = api->read(c, i, &a, &d);
+        if (!e) e = alter_one(c, &a, api->replace, &d);
+        api->put(c, i, &a, admin_answer(c, e, &d));
     }
-    return log_topic_alter(l, t, changes, (size_t)count, replace, validate_only, d);
+    call_answer(c);
+}
+
+static err_t changes_room(struct call *c, struct alteration *a)
+{
+    a->changes = arena_take(c->arena, (size_t)a->count * sizeof(*a->changes) + 1);
+    return a->changes ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* --- AlterConfigs ----------------------------------------------------------------------------- */
+
+static int32_t whole_count(const struct call *c)
+{
+    return ((const struct kafka_alter_configs_response *)c->response)->responses.count;
+}
+
+static err_t whole_read(struct call *c, int32_t i, struct alteration *out, struct diag *d)
+{
+    const struct kafka_alter_configs_request *r = c->request;
+    const struct kafka_alter_configs_request_resource *in = &r->resources.at[i];
+    (void)d;
+    *out = (struct alteration){.type = in->resource_type,
+                               .name = in->resource_name,
+                               .count = MAX(in->configs.count, 0),
+                               .validate_only = r->validate_only};
+    err_t e = changes_room(c, out);
+    for (int32_t k = 0; k < out->count && !e; k++)
+        out->changes[k] = (struct log_config_change){LOG_CONFIG_SET, in->configs.at[k].name,
+                                                     in->configs.at[k].value};
+    return e;
+}
+
+static void whole_put(struct call *c, int32_t i, const struct alteration *a, struct admin_answer x)
+{
+    struct kafka_alter_configs_response *out = c->response;
+    struct kafka_alter_configs_response_resource *o = &out->responses.at[i];
+    o->resource_type = a->type;
+    o->resource_name = a->name;
+    o->error_code = x.code;
+    o->error_message = x.message;
 }
 
 static void alter_configs(struct call *c)
 {
-    const struct kafka_alter_configs_request *r = c->request;
-    struct kafka_alter_configs_response *out = c->response;
-    for (int32_t i = 0; i < out->responses.count; i++) {
-        const struct kafka_alter_configs_request_resource *in = &r->resources.at[i];
-        struct kafka_alter_configs_response_resource *o = &out->responses.at[i];
-        int32_t count = MAX(in->configs.count, 0);
-        struct log_config_change *changes =
-            arena_take(c->arena, (size_t)count * sizeof(*changes) + 1);
-        struct diag d = {0};
-        for (int32_t k = 0; changes && k < count; k++)
-            changes[k] = (struct log_config_change){LOG_CONFIG_SET, in->configs.at[k].name,
-                                                    in->configs.at[k].value};
-        err_t e = changes ? alter_one(c, in->resource_type, in->resource_name, changes, count, true,
-                                      r->validate_only, &d)
-                          : ERR_NO_MEMORY;
-        struct admin_answer a = admin_answer(c, e, &d);
-        o->resource_type = in->resource_type;
-        o->resource_name = in->resource_name;
-        o->error_code = a.code;
-        o->error_message = a.message;
-    }
-    call_answer(c);
+    static const struct alter_api api = {true, whole_count, whole_read, whole_put};
+    alter_all(c, &api);
 }
 
 void kafka_alter_configs(struct call *c)
@@ -252,47 +310,50 @@ void kafka_alter_configs(struct call *c)
     admin_work(c, out->responses.at, alter_configs);
 }
 
+/* --- IncrementalAlterConfigs ------------------------------------------------------------------ */
+
+static int32_t steps_count(const struct call *c)
+{
+    return ((const struct kafka_incremental_alter_configs_response *)c->response)->responses.count;
+}
+
 /* The protocol's operations are the log's, in this order. */
-static err_t changes_read(struct call *c,
-                          const struct kafka_incremental_alter_configs_request_resource *in,
-                          struct log_config_change **out, struct diag *d)
+static err_t steps_read(struct call *c, int32_t i, struct alteration *out, struct diag *d)
 {
     static const enum log_config_change_kind kinds[] = {LOG_CONFIG_SET, LOG_CONFIG_DELETE,
                                                         LOG_CONFIG_APPEND, LOG_CONFIG_SUBTRACT};
-    int32_t count = MAX(in->configs.count, 0);
-    *out = arena_take(c->arena, (size_t)count * sizeof(**out) + 1);
-    if (!*out) return ERR_NO_MEMORY;
-    for (int32_t i = 0; i < count; i++) {
-        int8_t operation = in->configs.at[i].config_operation;
+    const struct kafka_incremental_alter_configs_request *r = c->request;
+    const struct kafka_incremental_alter_configs_request_resource *in = &r->resources.at[i];
+    *out = (struct alteration){.type = in->resource_type,
+                               .name = in->resource_name,
+                               .count = MAX(in->configs.count, 0),
+                               .validate_only = r->validate_only};
+    err_t e = changes_room(c, out);
+    for (int32_t k = 0; k < out->count && !e; k++) {
+        int8_t operation = in->configs.at[k].config_operation;
         if (operation < 0 || (size_t)operation >= COUNT_OF(kinds))
             return diag_fail(d, ERR_USAGE, "Unknown operation %d for %.*s", operation,
-                             SLICE_ARG(in->configs.at[i].name));
-        (*out)[i] = (struct log_config_change){kinds[operation], in->configs.at[i].name,
-                                               in->configs.at[i].value};
+                             SLICE_ARG(in->configs.at[k].name));
+        out->changes[k] = (struct log_config_change){kinds[operation], in->configs.at[k].name,
+                                                     in->configs.at[k].value};
     }
-    return ERR_OK;
+    return e;
+}
+
+static void steps_put(struct call *c, int32_t i, const struct alteration *a, struct admin_answer x)
+{
+    struct kafka_incremental_alter_configs_response *out = c->response;
+    struct kafka_incremental_alter_configs_response_resource *o = &out->responses.at[i];
+    o->resource_type = a->type;
+    o->resource_name = a->name;
+    o->error_code = x.code;
+    o->error_message = x.message;
 }
 
 static void incremental_alter_configs(struct call *c)
 {
-    const struct kafka_incremental_alter_configs_request *r = c->request;
-    struct kafka_incremental_alter_configs_response *out = c->response;
-    for (int32_t i = 0; i < out->responses.count; i++) {
-        const struct kafka_incremental_alter_configs_request_resource *in = &r->resources.at[i];
-        struct kafka_incremental_alter_configs_response_resource *o = &out->responses.at[i];
-        struct log_config_change *changes;
-        struct diag d = {0};
-        err_t e = changes_read(c, in, &changes, &d);
-        if (!e)
-            e = alter_one(c, in->resource_type, in->resource_name, changes,
-                          MAX(in->configs.count, 0), false, r->validate_only, &d);
-        struct admin_answer a = admin_answer(c, e, &d);
-        o->resource_type = in->resource_type;
-        o->resource_name = in->resource_name;
-        o->error_code = a.code;
-        o->error_message = a.message;
-    }
-    call_answer(c);
+    static const struct alter_api api = {false, steps_count, steps_read, steps_put};
+    alter_all(c, &api);
 }
 
 void kafka_incremental_alter_configs(struct call *c)

@@ -1,9 +1,10 @@
 /* CreateTopics, DeleteTopics, CreatePartitions, DeleteRecords: each item of a request is done or
  * refused by itself, in the broker's own words. */
+#include "base/vec.h"
 #include "door/kafka/admin.h"
 #include "os/thread.h"
 
-enum { BROKERS_CHOICE = -1, NAME_MAX_BYTES = 249 };
+enum { BROKERS_CHOICE = -1 };
 
 struct admin_answer admin_answer(struct call *c, err_t e, const struct diag *d)
 {
@@ -26,41 +27,15 @@ void admin_work(struct call *c, const void *at, kafka_handler *fn)
 
 /* --- CreateTopics ----------------------------------------------------------------------------- */
 
-/* Kafka counts '.' and '_' as one in the names of its metrics, and refuses a second such name. */
-struct clash {
-    struct slice name;
-    char found[NAME_MAX_BYTES + 1];
-};
-
-static uint8_t metric_letter(uint8_t c)
-{
-    return c == '.' ? '_' : c;
-}
-
-static err_t clash_look(void *ctx, struct log_topic *t)
-{
-    struct clash *k = ctx;
-    struct slice other = log_topic_name(t);
-    if (other.len != k->name.len || slice_compare(other, k->name) == 0) return ERR_OK;
-    for (uint32_t i = 0; i < other.len; i++)
-        if (metric_letter(other.at[i]) != metric_letter(k->name.at[i])) return ERR_OK;
-    (void)slice_to_cstr(other, k->found, sizeof(k->found));
-    return ERR_EXISTS;
-}
-
 static err_t name_check(struct log *l, struct slice name, struct diag *d)
 {
-    struct clash k = {.name = name};
     const char *fault = log_topic_name_fault(name);
     if (fault)
         return diag_fail(d, ERR_TOPIC_NAME, "Topic name '%.*s' is invalid: %s",
                          (int)MIN(name.len, 250), (const char *)name.at, fault);
     if (log_topic_find(l, name))
         return diag_fail(d, ERR_EXISTS, "Topic '%.*s' already exists.", SLICE_ARG(name));
-    bool dotted = memchr(name.at, '.', name.len) || memchr(name.at, '_', name.len);
-    if (!dotted || log_topics(l, clash_look, &k) != ERR_EXISTS) return ERR_OK;
-    return diag_fail(d, ERR_TOPIC_NAME, "Topic '%.*s' collides with existing topic: %s",
-                     SLICE_ARG(name), k.found);
+    return topic_collision(l, name, d);
 }
 
 /* A manual assignment: this broker for every partition, the partitions 0 … n-1, each once. */
@@ -172,23 +147,35 @@ static err_t create_one(struct call *c, const struct kafka_create_topics_request
     return created_configs(c, made, out);
 }
 
-static bool named_before(const struct kafka_create_topics_request *r, int32_t i)
+/* How often each name stands in a request. */
+static const char once, twice;
+
+static struct map *count_names(const struct kafka_create_topics_request *r)
 {
-    for (int32_t k = 0; k < r->topics.count; k++)
-        if (k != i && slice_compare(r->topics.at[k].name, r->topics.at[i].name) == 0) return true;
-    return false;
+    struct map *names = map_new(ADMIN_ITEMS_MAX);
+    err_t e = names ? ERR_OK : ERR_NO_MEMORY;
+    for (int32_t i = 0; i < r->topics.count && !e; i++) {
+        struct slice name = r->topics.at[i].name;
+        e = map_set(names, name, (void *)(uintptr_t)(map_get(names, name) ? &twice : &once));
+    }
+    if (!e) return names;
+    map_free(names);
+    return NULL;
 }
 
 static void create_topics(struct call *c)
 {
     const struct kafka_create_topics_request *r = c->request;
     struct kafka_create_topics_response *out = c->response;
+    struct map *names = count_names(r);
     for (int32_t i = 0; i < r->topics.count; i++) {
         struct kafka_create_topics_response_topic *o = &out->topics.at[i];
         struct diag d = {0};
         err_t e = ERR_USAGE;
         o->name = r->topics.at[i].name;
-        if (named_before(r, i))
+        if (!names)
+            e = ERR_NO_MEMORY;
+        else if (map_get(names, o->name) == &twice)
             (void)diag_fail(&d, e, "Duplicate topic name.");
         else
             e = create_one(c, &r->topics.at[i], r->validate_only, o, &d);
@@ -197,6 +184,7 @@ static void create_topics(struct call *c)
         o->error_message = a.message;
         if (e && o->configs.count > 0) o->configs.count = 0;
     }
+    map_free(names);
     call_answer(c);
 }
 

@@ -8,58 +8,20 @@ enum { OUT_KEPT = 256 << 10 };
 struct call *call_take(struct link *l)
 {
     struct shard *s = l->shard;
-    struct call *c = s->kept;
-    if (c) {
-        s->kept = c->next;
-        s->kept_count--;
-    } else {
-        c = mem_take(sizeof(*c));
-        if (c) c->arena = arena_new(CALL_ARENA_MAX);
-        if (c && !c->arena) {
-            mem_give(c);
-            c = NULL;
-        }
-        if (!c) return NULL;
-    }
-    struct arena *arena = c->arena;
-    *c = (struct call){.link = l, .arena = arena, .door = s->door, .parts = 1};
-    l->held++;
-    s->calls++;
+    struct door_call_memory m;
+    if (!door_call_take(&s->its, &l->its, &m)) return NULL;
+    struct call *c = m.call;
+    *c = (struct call){.link = l, .arena = m.arena, .door = s->door, .parts = 1};
     return c;
-}
-
-static void call_free(struct call *c)
-{
-    arena_free(c->arena);
-    mem_give(c);
-}
-
-static void shard_is_empty(struct shard *s)
-{
-    struct kafka_door *k = s->door;
-    gate_enter(&k->gate);
-    k->empty++;
-    gate_wake(&k->gate);
-    gate_leave(&k->gate);
 }
 
 /* The answer has left, or never will. */
 static void call_over(struct call *c)
 {
     struct link *l = c->link;
-    struct shard *s = l->shard;
     if (c->release) c->release(c);
-    if (s->kept_count < CALLS_KEPT && arena_used(c->arena) <= ARENA_KEPT && !s->stopping) {
-        arena_reset(c->arena);
-        c->next = s->kept;
-        s->kept = c;
-        s->kept_count++;
-    } else {
-        call_free(c);
-    }
-    l->held--;
+    door_call_give(&l->shard->its, &l->its, (struct door_call_memory){c, c->arena});
     link_free_if_over(l);
-    if (--s->calls == 0 && s->stopping) shard_is_empty(s);
 }
 
 static void part_left(void *arg)
@@ -71,20 +33,9 @@ static void part_left(void *arg)
 void call_drop(struct call *c)
 {
     struct shard *s = c->link->shard;
-    frames_give(&s->frames, s->loop, c->frame, c->frame_cap);
+    frames_give(&s->its.frames, s->its.loop, c->frame, c->frame_cap);
     c->frame = NULL;
     part_left(c); /* the call itself counts as one */
-}
-
-void calls_done(struct shard *s)
-{
-    for (struct call *c = s->kept, *next; c; c = next) {
-        next = c->next;
-        call_free(c);
-    }
-    s->kept = NULL;
-    frames_done(&s->frames);
-    buf_done(&s->out);
 }
 
 /* --- its end, from any thread ----------------------------------------------------------------- */
@@ -98,7 +49,7 @@ static void call_came_back(struct loop_message *m)
 
 void call_answer(struct call *c)
 {
-    struct loop *loop = c->link->shard->loop;
+    struct loop *loop = c->link->shard->its.loop;
     if (loop_here(loop))
         call_came_back(&c->message);
     else
@@ -197,7 +148,7 @@ void call_begin(struct call *c)
 
 static bool send_parts(struct call *c, struct slice bytes, const struct kafka_splices *splices)
 {
-    struct conn *conn = c->link->conn;
+    struct conn *conn = c->link->its.conn;
     size_t from = 0;
     for (uint32_t i = 0; i < splices->count; i++) {
         const struct kafka_splice *s = &splices->list[i];
@@ -222,8 +173,8 @@ static bool send_token(struct call *c)
     struct buf b = buf_over(size, sizeof(size));
     if (r->error_code) return false;
     buf_be(&b, r->auth_bytes.len, 4);
-    conn_write(c->link->conn, buf_view(&b));
-    conn_write(c->link->conn, r->auth_bytes);
+    conn_write(c->link->its.conn, buf_view(&b));
+    conn_write(c->link->its.conn, r->auth_bytes);
     return true;
 }
 
@@ -238,7 +189,7 @@ static bool encode_and_send(struct call *c, struct buf *out)
     bool sent = !e && send_parts(c, buf_view(out), &splices);
     if (!sent) {
         if (!c->diag.err) diag_fail(&c->diag, e, "the answer can not be encoded");
-        conn_close_now(c->link->conn);
+        conn_close_now(c->link->its.conn);
         link_close(c->link, "no answer; connection closed", c);
     }
     return sent;
@@ -266,7 +217,7 @@ static bool send_answer(struct call *c)
 
 bool call_send(struct call *c)
 {
-    struct conn *conn = c->link->conn;
+    struct conn *conn = c->link->its.conn;
     size_t before = conn_queued(conn);
     bool goes_on = send_answer(c);
     size_t after = conn_queued(conn);
@@ -288,7 +239,7 @@ const char *call_peer(const struct call *c)
 
 struct loop *call_loop(const struct call *c)
 {
-    return c->link->shard->loop;
+    return c->link->shard->its.loop;
 }
 
 int64_t call_now_ms(void)

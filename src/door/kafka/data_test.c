@@ -232,6 +232,35 @@ TEST(metadata_makes_a_topic_when_that_is_allowed_and_at_once)
     CHECK_INT(r.topics.at->error_code, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION);
     r = named(&k, 9, "__consumer_offsets", true);
     CHECK_INT(r.topics.at->error_code, KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+    kit_topic(&k, "a.b_c", 1, NULL, NULL);
+    r = named(&k, 9, "a_b.c", true); /* Topic.hasCollision */
+    CHECK_INT(r.topics.at->error_code, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION);
+    CHECK(!log_topic_find(k.log, SLICE("a_b.c")));
+    r = named(&k, 9, "a_b-c", true);
+    CHECK_INT(r.topics.at->error_code, 0);
+    kit_close(&k);
+}
+
+TEST(a_topic_named_twice_in_a_request_is_not_made_and_the_others_are)
+{
+    enum { MANY = 9000, MADE = MANY - 2 };
+    struct kit k = {0};
+    struct kafka_create_topics_request q;
+    struct kafka_create_topics_response r;
+    kit_open(&k);
+    kafka_init(&kafka_create_topics_request_message, &q);
+    q.topics.at = kafka_new(k.arena, &kafka_create_topics_request_topic_struct, MANY);
+    q.topics.count = MANY;
+    q.validate_only = true;
+    for (int i = 0; i < MANY; i++) {
+        struct kafka_create_topics_request_topic *t = &q.topics.at[i];
+        t->name = slice_of(arena_printf(k.arena, "t%d", i == MADE ? 7 : i));
+        t->num_partitions = t->replication_factor = 1;
+    }
+    CHECK(kit_ask(&k, KAFKA_API_create_topics, 7, &q, &r));
+    for (int i = 0; i < MANY; i++)
+        CHECK_INT(r.topics.at[i].error_code,
+                  i == 7 || i == MADE ? KAFKA_ERROR_INVALID_REQUEST : KAFKA_ERROR_NONE);
     kit_close(&k);
 }
 

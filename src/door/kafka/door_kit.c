@@ -20,13 +20,13 @@ void kit_open(struct kit *k)
     struct coord_options c = {.log = k->log};
     if (k->with_coord) CHECK_OK(coord_open(&c, &k->coord, &d), &d);
     struct kafka_door_options *o = &k->options;
-    o->address = "127.0.0.1";
-    o->tls_port = -1;
+    o->at.address = "127.0.0.1";
+    o->at.tls_port = -1;
     o->log = k->log;
     o->users = k->users;
     o->coord = k->coord;
     o->cluster_id = "sluice-test-cluster-id";
-    if (!o->loops) o->loops = 2;
+    if (!o->at.loops) o->at.loops = 2;
     CHECK_OK(kafka_door_open(o, &k->door, &d), &d);
     k->arena = arena_new(MIB(64));
     k->frame = buf_make(MIB(128));

@@ -7,15 +7,12 @@
  */
 #pragma once
 #include "coord/coord.h"
+#include "door/place.h"
 #include "users/users.h"
 
-struct tls;
 struct kafka_door;
 struct kafka_door_options {
-    const char *address;
-    int32_t port, tls_port; /* -1: none; 0: any free one */
-    struct tls *tls;
-    int loops;              /* 0: one a processor, four at most */
+    struct door_place at;
     bool login;             /* SASL is required on every connection */
     const char *advertised; /* "host:port" told to everybody; NULL: what the client dialled */
     struct log *log;
@@ -24,9 +21,7 @@ struct kafka_door_options {
     bool auto_create;           /* topics that a producer or a consumer names */
     int32_t default_partitions; /* of topics made without a number */
     const char *cluster_id;
-    uint32_t conns_max;             /* 0: 20,000 */
-    uint32_t conns_per_address_max; /* 0: no limit of its own */
-    uint32_t request_max;           /* bytes of a frame after the login; 0: 100 MiB */
+    uint32_t request_max; /* bytes of a frame after the login; 0: 100 MiB */
     /* the bank transfer's checker must catch this; never set elsewhere */
     bool mutant_ignore_aborts;
 };

@@ -7,12 +7,10 @@
 
 #include <stdio.h>
 
-enum { FRAME_FIRST = 4 << 10 }; /* what a frame that has only begun may cost */
-
 void link_close(struct link *l, const char *why, const struct call *c)
 {
-    if (l->closing) return;
-    l->closing = true;
+    if (l->its.closing) return;
+    l->its.closing = true;
     metric_add(METRIC_kafka_refused_total, 1);
     const struct kafka_api *api = c ? c->head.api : NULL;
     char words[sizeof(c->diag.what) + sizeof(c->diag.why) + 8] = "";
@@ -25,7 +23,7 @@ void link_close(struct link *l, const char *why, const struct call *c)
              api ? api->name : "-", c ? c->head.api_key : -1, c ? c->head.api_version : -1,
              buf_cstr(&detail));
     buf_done(&detail);
-    if (l->conn) conn_close(l->conn); /* what was answered before still leaves */
+    if (l->its.conn) conn_close(l->its.conn); /* what was answered before still leaves */
 }
 
 /* --- requests in their order ------------------------------------------------------------------ */
@@ -38,7 +36,7 @@ static bool is_produce(const struct call *c)
 /* A produce may follow produces; all else begins when everything before it has been answered. */
 static bool may_begin(const struct link *l, const struct call *c)
 {
-    if (conn_queued(l->conn) > OUTPUT_HIGH) return false;
+    if (conn_queued(l->its.conn) > OUTPUT_HIGH) return false;
     if (c == l->first) return true;
     return l->blocking == 0 && is_produce(l->first) && is_produce(c) && l->running < CALLS_MAX;
 }
@@ -84,12 +82,12 @@ static void drop_all(struct link *l)
 
 static void send_ended(struct link *l)
 {
-    while (l->first && l->first->ended && !l->closing) {
+    while (l->first && l->first->ended && !l->its.closing) {
         struct call *c = l->first;
         bool goes_on = call_send(c);
-        if (!goes_on && !l->closing) {
-            l->closing = true;
-            conn_close(l->conn);
+        if (!goes_on && !l->its.closing) {
+            l->its.closing = true;
+            conn_close(l->its.conn);
         }
         take_off_first(l);
     }
@@ -98,12 +96,7 @@ static void send_ended(struct link *l)
 static void set_input(struct link *l)
 {
     bool pause = l->waiting || l->ahead > FRAMES_AHEAD_MAX || l->count >= CALLS_MAX;
-    if (pause == l->paused) return;
-    l->paused = pause;
-    if (pause)
-        conn_pause(l->conn);
-    else
-        conn_resume(l->conn);
+    (void)door_link_pause(&l->its, pause);
 }
 
 /* The login is over: no deadline and no count of bytes any more. */
@@ -111,17 +104,17 @@ static void watch_login(struct link *l)
 {
     if (l->admitted || !l->login.who.known) return;
     l->admitted = true;
-    conn_deadline(l->conn, 0);
-    conn_timeout(l->conn, IDLE_MS);
+    conn_deadline(l->its.conn, 0);
+    conn_timeout(l->its.conn, IDLE_MS);
 }
 
 void link_pump(struct link *l)
 {
     if (l->pumping) return; /* the pump that is running looks again */
     l->pumping = true;
-    for (bool more = true; more && l->conn && !l->closing;) {
+    for (bool more = true; more && l->its.conn && !l->its.closing;) {
         send_ended(l);
-        if (l->closing) break;
+        if (l->its.closing) break;
         watch_login(l);
         more = l->waiting && may_begin(l, l->waiting);
         if (!more) break;
@@ -131,7 +124,7 @@ void link_pump(struct link *l)
         l->running++;
         call_begin(c);
     }
-    if (!l->conn || l->closing)
+    if (!l->its.conn || l->its.closing)
         drop_all(l);
     else
         set_input(l);
@@ -141,25 +134,30 @@ void link_pump(struct link *l)
 
 void link_free_if_over(struct link *l)
 {
-    if (l->conn || l->held || l->pumping) return;
+    if (!door_link_over(&l->its) || l->pumping) return;
     login_end(&l->login);
-    mem_give(l->frame);
+    mem_give(l->frame.at);
     mem_give(l);
 }
 
 /* --- bytes become frames ---------------------------------------------------------------------- */
 
+static void out_of_memory(struct link *l)
+{
+    link_close(l, "out of memory; connection closed", NULL);
+}
+
 static void frame_is_whole(struct link *l)
 {
     struct call *c = call_take(l);
     if (!c) {
-        link_close(l, "out of memory; connection closed", NULL);
+        out_of_memory(l);
         return;
     }
-    c->frame = l->frame;
-    c->frame_size = l->frame_size;
-    c->frame_cap = l->frame_cap;
-    l->frame = NULL;
+    c->frame = l->frame.at;
+    c->frame_size = l->frame.size;
+    c->frame_cap = l->frame.cap;
+    l->frame = (struct gather){0};
     l->size_have = 0;
     if (l->last)
         l->last->next = c;
@@ -190,33 +188,13 @@ static bool frame_begin(struct link *l, size_t here)
         say_info(SAY_DOOR, "request is larger than the limit; connection closed",
                  "door=kafka peer=%s size=%u limit=%u login=%d", l->peer, size, frame_max(l),
                  l->login.who.known);
-        l->closing = true;
-        conn_close(l->conn);
+        l->its.closing = true;
+        conn_close(l->its.conn);
         return false;
     }
-    l->frame_size = size;
-    l->frame_have = 0;
-    l->frame = frames_take(&l->shard->frames, size, &l->frame_cap);
-    if (l->frame) return true;
-    l->frame_cap = (uint32_t)MIN((size_t)size, MAX(here, (size_t)FRAME_FIRST));
-    l->frame = mem_take_raw(MAX(l->frame_cap, 1u));
-    if (!l->frame) link_close(l, "out of memory; connection closed", NULL);
-    return l->frame != NULL;
-}
-
-/* Never more than twice what has come. */
-static bool frame_grow(struct link *l)
-{
-    if (l->frame_have < l->frame_cap || l->frame_cap >= l->frame_size) return true;
-    uint32_t cap = (uint32_t)MIN((uint64_t)l->frame_size, (uint64_t)l->frame_cap * 2);
-    uint8_t *grown = mem_resize(l->frame, cap);
-    if (!grown) {
-        link_close(l, "out of memory; connection closed", NULL);
-        return false;
-    }
-    l->frame = grown;
-    l->frame_cap = cap;
-    return true;
+    if (gather_begin(&l->frame, &l->shard->its.frames, size, here)) return true;
+    out_of_memory(l);
+    return false;
 }
 
 /* Some of the bytes at hand; 0 when the link takes none now. */
@@ -225,17 +203,13 @@ static size_t take_some(struct link *l, struct slice in)
     size_t took = 0;
     while (l->size_have < 4 && took < in.len) l->size[l->size_have++] = in.at[took++];
     if (l->size_have < 4) return took;
-    if (!l->frame && !frame_begin(l, in.len - took)) return took;
-    while (took < in.len && l->frame_have < l->frame_size && frame_grow(l)) {
-        size_t n = MIN(in.len - took, (size_t)(MIN(l->frame_cap, l->frame_size) - l->frame_have));
-        uint8_t *to = l->frame + l->frame_have;
-        if (to != in.at + took) memcpy(to, in.at + took, n); /* or it was read into its place */
-        took += n;
-        l->frame_have += (uint32_t)n;
-        if (l->closing) return took;
-    }
-    if (l->frame_have == l->frame_size) frame_is_whole(l);
-    return took;
+    if (!l->frame.at && !frame_begin(l, in.len - took)) return took;
+    size_t n;
+    if (!gather_add(&l->frame, slice_make(in.at + took, in.len - took), &n))
+        out_of_memory(l);
+    else if (l->frame.have == l->frame.size)
+        frame_is_whole(l);
+    return took + n;
 }
 
 static size_t link_data(void *state, struct conn *conn, struct slice in)
@@ -243,15 +217,14 @@ static size_t link_data(void *state, struct conn *conn, struct slice in)
     struct link *l = state;
     size_t took = 0;
     (void)conn;
-    while (took < in.len && !l->closing && !l->paused) {
+    while (took < in.len && !l->its.closing && !l->its.paused) {
         size_t n = take_some(l, slice_make(in.at + took, in.len - took));
         took += n;
         if (l->admitted) continue;
-        l->before_login += (uint32_t)n;
-        if (l->before_login <= LOGIN_BYTES_MAX || l->login.who.known) continue;
+        if (!door_link_says_too_much(&l->its, n) || l->login.who.known) continue;
         link_close(l, "too many bytes before a login; connection closed", NULL);
     }
-    return l->closing ? in.len : took;
+    return l->its.closing ? in.len : took;
 }
 
 /* The rest of a frame is received where it belongs. */
@@ -259,9 +232,10 @@ static uint8_t *link_room(void *state, struct conn *conn, size_t *size)
 {
     struct link *l = state;
     (void)conn;
-    if (!l->frame || !l->admitted || !frame_grow(l)) return NULL;
-    *size = MIN(l->frame_cap, l->frame_size) - l->frame_have;
-    return l->frame + l->frame_have;
+    if (!l->frame.at || !l->admitted) return NULL;
+    uint8_t *at = gather_room(&l->frame, size);
+    if (!at) out_of_memory(l);
+    return at;
 }
 
 /* --- its beginning and its end ---------------------------------------------------------------- */
@@ -269,18 +243,14 @@ static uint8_t *link_room(void *state, struct conn *conn, size_t *size)
 static void *link_open(void *door, struct conn *conn)
 {
     struct shard *s = door;
-    struct link *l = s->stopping ? NULL : mem_take(sizeof(*l));
+    struct link *l = door_link_new(&s->its, conn, sizeof(*l));
     if (!l) return NULL;
     l->shard = s;
-    l->conn = conn;
     metric_add(METRIC_kafka_conns, 1);
     snprintf(l->peer, sizeof(l->peer), "%s", conn_peer(conn));
     conn_local(conn, l->host, sizeof(l->host), &l->port);
     login_begin(&l->login, &s->door->options, conn);
-    if (l->login.who.known)
-        watch_login(l);
-    else
-        conn_deadline(conn, LOGIN_MS);
+    watch_login(l);
     return l;
 }
 
@@ -297,24 +267,16 @@ static void link_expired(void *state, struct conn *conn)
     if (!l->admitted)
         say_info(SAY_DOOR, "no login within the time; connection closed",
                  "door=kafka peer=%s limit_ms=%d", l->peer, LOGIN_MS);
-    l->closing = true;
+    l->its.closing = true;
     conn_close(conn);
-}
-
-/* Nobody will read the answers. */
-static void link_left(void *state, struct conn *conn)
-{
-    struct link *l = state;
-    l->closing = true;
-    conn_close_now(conn);
 }
 
 static void link_closed(void *state, struct conn *conn)
 {
     struct link *l = state;
     (void)conn;
-    l->conn = NULL;
-    l->closing = true;
+    l->its.conn = NULL;
+    l->its.closing = true;
     metric_add(METRIC_kafka_conns, -1);
     link_pump(l);
 }
@@ -325,7 +287,7 @@ const struct conn_handler link_handler = {.open = link_open,
                                           .drained = link_drained,
                                           .closed = link_closed,
                                           .expired = link_expired,
-                                          .left = link_left};
+                                          .left = door_link_left};
 
 struct login *link_login(struct link *l)
 {

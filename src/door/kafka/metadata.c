@@ -76,7 +76,8 @@ static bool wants_creation(const struct call *c)
 }
 
 /* At once, where Kafka says LEADER_NOT_AVAILABLE and makes it in the background: the client has one
- * round less to go. Only on the worker's thread. */
+ * round less to go. A name that collides is INVALID_TOPIC_EXCEPTION, as from a broker that makes it
+ * itself (AutoTopicCreationManager.createTopicsInZk). Only on the worker's thread. */
 static int16_t create(struct call *c, struct slice name, struct log_topic **out)
 {
     const struct kafka_door_options *o = door_options(c->door);
@@ -85,7 +86,8 @@ static int16_t create(struct call *c, struct slice name, struct log_topic **out)
     if (log_topic_name_is_internal(name))
         return KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION; /* coord's to make */
     if (call_who(c)->role < ROLE_USER) return KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
-    err_t e = log_topic_create(o->log, name, MAX(o->default_partitions, 1), &config, out, &d);
+    err_t e = topic_collision(o->log, name, &d);
+    if (!e) e = log_topic_create(o->log, name, MAX(o->default_partitions, 1), &config, out, &d);
     if (e == ERR_EXISTS) *out = log_topic_find(o->log, name); /* another request was faster */
     if (*out) return KAFKA_ERROR_NONE;
     if (e != ERR_TOPIC_NAME) say_diag(SAY_DOOR, SAY_WARN, "topic can not be made", &d);

@@ -4,14 +4,14 @@
  * A struct login lies in each link. Loop: the link's, but PLAIN's hashing and the answers to failed
  * logins, which wait on the door's login thread (struct sasl_room): call_answer comes from there.
  * Memory: nothing for a connection that has logged in; some 2 KiB while it does.
- * Limit: LOGIN_BYTES_MAX received and LOGIN_MS passed before the login, then the link is closed.
+ * Limit: LOGIN_BYTES_MAX received and LOGIN_MS passed before the login (door/shards.h), then the
+ * link is closed.
  */
 #pragma once
 #include "door/kafka/kafka_int.h"
 
 struct conn;
 struct sasl_room; /* the door's: the thread that hashes, and who has failed lately */
-enum { LOGIN_BYTES_MAX = 4096, LOGIN_MS = 5000 };
 
 MUST_CHECK err_t sasl_room_open(struct sasl_room **out, struct diag *d);
 /* What it holds is answered at once. Before the loops of the links end, after they have stopped

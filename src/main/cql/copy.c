@@ -90,9 +90,9 @@ static const struct option {
     uint8_t kind;
     size_t offset;
 } options[] = {
-    {"DELIMITER", ONE_CHAR, offsetof(struct copy, delimiter)},
-    {"QUOTE", ONE_CHAR, offsetof(struct copy, quote)},
-    {"ESCAPE", ONE_CHAR, offsetof(struct copy, escape)},
+    {"DELIMITER", ONE_CHAR, offsetof(struct copy, csv.delimiter)},
+    {"QUOTE", ONE_CHAR, offsetof(struct copy, csv.quote)},
+    {"ESCAPE", ONE_CHAR, offsetof(struct copy, csv.escape)},
     {"HEADER", FLAG, offsetof(struct copy, header)},
     {"NULL", TEXT, offsetof(struct copy, null)},
     {"ERRFILE", TEXT, offsetof(struct copy, errfile)},
@@ -193,6 +193,13 @@ static bool option_value(struct copy *c, struct slice *rest, struct slice *value
     return true;
 }
 
+static bool good_form(const struct copy *c)
+{
+    if (records_form_good(&c->csv)) return true;
+    shell_error(c->shell, "DELIMITER is neither QUOTE nor ESCAPE, and none of them ends a line");
+    return false;
+}
+
 static bool read_options(struct copy *c, struct slice rest)
 {
     struct slice word, name, value;
@@ -203,7 +210,7 @@ static bool read_options(struct copy *c, struct slice rest)
              option_value(c, &rest, &value);
         if (!ok) break;
         if (!set_option(c, name, value)) return false;
-        if (!shell_word(&rest, &word)) return true;
+        if (!shell_word(&rest, &word)) return good_form(c);
         ok = shell_is(word, "AND");
     }
     shell_error(c->shell, "Improper COPY command.");
@@ -252,13 +259,17 @@ static bool read_head(struct copy *c, struct slice *rest)
 
 bool copy_pool(struct copy *c)
 {
+    enum { PATIENCE_MS = 30000 };
     struct diag d = {0};
-    struct cql_pool_options o = {.client = c->shell->options};
+    struct cql_pool_options o = {.client = c->shell->options, .patience_ms = PATIENCE_MS};
     o.client.keyspace = NULL;
     o.client.compress = false;
-    if (cql_pool_open(&o, &c->pool, &d) == ERR_OK) return true;
-    shell_error(c->shell, "%s", d.what);
-    return false;
+    if (cql_pool_open(&o, &c->pool, &d)) {
+        shell_error(c->shell, "%s", d.what);
+        return false;
+    }
+    cql_pool_repeat(c->pool, true); /* rows read again, or written again as they are */
+    return true;
 }
 
 void copy_progress(struct copy *c, bool last)
@@ -313,9 +324,7 @@ void shell_copy(struct shell *s, struct slice rest)
         return;
     }
     c->shell = s;
-    c->delimiter = ',';
-    c->quote = '"';
-    c->escape = '\\';
+    c->csv = (struct records_form){.delimiter = ',', .quote = '"', .escape = '\\'};
     c->null = "";
     c->form = show_plain;
     c->form.copy = c->form.milliseconds = true;

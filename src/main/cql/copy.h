@@ -2,9 +2,10 @@
 #pragma once
 #include "connect/cql/pool.h"
 #include "data/value.h"
+#include "main/cql/records.h"
 #include "main/cql/shell.h"
 
-enum { COPY_COLUMNS_MAX = 1024, COPY_FIELD_MAX = 64 << 20, COPY_AT_ONCE = 1 << 20 };
+enum { COPY_COLUMNS_MAX = RECORD_FIELDS_MAX };
 
 struct copy_column {
     struct slice name;
@@ -21,7 +22,7 @@ struct copy {
     bool to, standard; /* STDIN, STDOUT */
     const char *path;
     /* options */
-    char delimiter, quote, escape;
+    struct records_form csv;
     bool header;
     const char *null, *errfile, *skip_columns;
     struct show_form form;

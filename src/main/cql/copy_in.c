@@ -11,118 +11,19 @@ struct intake {
     struct copy *c;
     const struct cql_prepared *prepared;
     struct arena *row, *answer;
-    /* what was read, and how far it is taken */
-    struct buf in;
-    size_t at;
-    bool ended;
-    struct slice fields[COPY_COLUMNS_MAX]; /* at NULL: nothing at all */
-    uint32_t count;
-    struct slice line; /* as it came */
-    /* the record's fields, one behind the other */
-    struct buf text;
-    uint32_t starts[COPY_COLUMNS_MAX + 1];
-    bool quoted[COPY_COLUMNS_MAX];
+    struct records csv;
     uint64_t parse_errors, insert_errors;
     FILE *errors;
-    char *lines[ROWS_MAX]; /* in flight, by tag: for the error file */
+    struct slice lines[ROWS_MAX]; /* in flight, by tag: for the error file */
     uint32_t free_tags[ROWS_MAX], free_count;
 };
-
-/* --- records of CSV --------------------------------------------------------------------------- */
-
-static bool read_more(struct intake *n)
-{
-    if (n->at > 0) memmove(n->in.at, n->in.at + n->at, n->in.len - n->at);
-    n->in.len -= n->at;
-    n->at = 0;
-    if (n->ended || !buf_reserve(&n->in, COPY_AT_ONCE)) return false;
-    size_t got = fread(n->in.at + n->in.len, 1, COPY_AT_ONCE, n->c->file);
-    n->in.len += got;
-    n->ended = got == 0;
-    return got > 0;
-}
-
-static void end_field(struct intake *n, bool *quoted)
-{
-    if (n->count < COPY_COLUMNS_MAX) {
-        n->quoted[n->count] = *quoted;
-        n->starts[++n->count] = (uint32_t)n->text.len;
-    }
-    *quoted = false;
-}
-
-enum scan { SCAN_RECORD, SCAN_MORE, SCAN_UNCLOSED };
-
-/* One record from `at` on. MORE: it may go on behind what was read. */
-static enum scan scan_record(struct intake *n)
-{
-    const struct copy *c = n->c;
-    const uint8_t *b = n->in.at;
-    size_t i = n->at, len = n->in.len;
-    bool inside = false, quoted = false, twice = c->quote == c->escape;
-    n->count = n->starts[0] = 0;
-    buf_reset(&n->text);
-    for (; i < len; i++) {
-        char one = (char)b[i];
-        bool pair = (one == c->escape && !twice) ||
-                    (twice && inside && one == c->quote && i + 1 < len && b[i + 1] == (uint8_t)one);
-        if (twice && inside && one == c->quote && i + 1 == len && !n->ended) return SCAN_MORE;
-        if (pair) {
-            if (i + 1 == len) break;
-            buf_put(&n->text, &b[++i], 1);
-        } else if (one == c->quote && (inside || n->text.len == n->starts[n->count])) {
-            inside = !inside;
-            quoted = true;
-        } else if (inside) {
-            buf_put(&n->text, &b[i], 1);
-        } else if (one == c->delimiter) {
-            end_field(n, &quoted);
-        } else if (one == '\n' || one == '\r') {
-            if (one == '\r' && i + 1 == len && !n->ended) return SCAN_MORE;
-            end_field(n, &quoted);
-            n->line = slice_make(b + n->at, i - n->at);
-            n->at = i + 1 + (one == '\r' && i + 1 < len && b[i + 1] == '\n');
-            return SCAN_RECORD;
-        } else {
-            buf_put(&n->text, &b[i], 1);
-        }
-    }
-    if (!n->ended) return SCAN_MORE;
-    end_field(n, &quoted);
-    n->line = slice_make(b + n->at, len - n->at);
-    n->at = len;
-    return inside ? SCAN_UNCLOSED : SCAN_RECORD;
-}
-
-/* The next record's fields; false at the end. */
-static bool next_record(struct intake *n)
-{
-    for (;;) {
-        if (n->at < n->in.len) {
-            enum scan got = scan_record(n);
-            if (got != SCAN_MORE) {
-                if (got == SCAN_UNCLOSED)
-                    shell_error(n->c->shell, "a quote is not closed: the last record is cut");
-                for (uint32_t i = 0; i < n->count; i++)
-                    n->fields[i] = slice_make(n->text.at ? n->text.at + n->starts[i] : NULL,
-                                              n->starts[i + 1] - n->starts[i]);
-                bool dot = n->c->standard && (slice_is(n->line, ".") || slice_is(n->line, "\\."));
-                return !dot;
-            }
-            if (n->in.len - n->at > COPY_FIELD_MAX) {
-                shell_error(n->c->shell, "a record has more than %d bytes", COPY_FIELD_MAX);
-                return false;
-            }
-        }
-        if (!read_more(n) && n->at >= n->in.len) return false;
-    }
-}
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static bool is_null(const struct intake *n, uint32_t i)
 {
-    return slice_is(n->fields[i], n->c->null) && !(n->quoted[i] && n->fields[i].len == 0);
+    struct slice text = n->csv.fields[i];
+    return slice_is(text, n->c->null) && !(n->csv.quoted[i] && text.len == 0);
 }
 
 static bool convert(struct intake *n, const struct native_column *column, struct slice text,
@@ -130,7 +31,7 @@ static bool convert(struct intake *n, const struct native_column *column, struct
 {
     const struct copy *c = n->c;
     struct value v;
-    struct buf b = buf_make(COPY_FIELD_MAX);
+    struct buf b = buf_make(RECORD_MAX);
     const struct type *t = column->type->kind == TYPE_COUNTER ? type_of(TYPE_BIGINT) : column->type;
     if (t->kind == TYPE_BOOLEAN) {
         bool yes = slice_equal_nocase(text, slice_of(c->form.yes));
@@ -170,8 +71,8 @@ static bool skips(const struct copy *c, struct slice name)
 static bool row_values(struct intake *n, struct native_value *values, struct diag *d)
 {
     const struct copy *c = n->c;
-    if (n->count != c->name_count) {
-        (void)diag_fail(d, ERR_MALFORMED, "Invalid row length %u should be %u", n->count,
+    if (n->csv.count != c->name_count) {
+        (void)diag_fail(d, ERR_MALFORMED, "Invalid row length %u should be %u", n->csv.count,
                         c->name_count);
         return false;
     }
@@ -193,7 +94,7 @@ static bool row_values(struct intake *n, struct native_value *values, struct dia
                             SLICE_ARG(column->name));
             return false;
         }
-        if (!null && !convert(n, column, n->fields[i], &values[m], d)) return false;
+        if (!null && !convert(n, column, n->csv.fields[i], &values[m], d)) return false;
     }
     return true;
 }
@@ -220,7 +121,8 @@ static void reject(struct intake *n, struct slice line, const char *what, const 
             return;
         }
     }
-    fprintf(n->errors, "%.*s\n", SLICE_ARG(line));
+    if (line.len > 0) fwrite(line.at, 1, line.len, n->errors);
+    fputc('\n', n->errors);
 }
 
 static bool too_many(struct intake *n)
@@ -237,6 +139,19 @@ static bool too_many(struct intake *n)
 
 /* --- rows on their way ------------------------------------------------------------------------ */
 
+static bool keep_line(struct intake *n, uint32_t tag)
+{
+    char *copy = mem_text(n->csv.line);
+    n->lines[tag] = slice_make(copy, copy ? n->csv.line.len : 0);
+    return copy != NULL;
+}
+
+static void forget_line(struct intake *n, uint32_t tag)
+{
+    mem_give((void *)n->lines[tag].at);
+    n->lines[tag] = (struct slice){0};
+}
+
 static bool collect(struct intake *n)
 {
     struct cql_answer answer;
@@ -251,12 +166,11 @@ static bool collect(struct intake *n)
     }
     if (cql_answer_error(&answer, &d)) {
         n->insert_errors++;
-        reject(n, slice_of(n->lines[tag]), "InvalidRequest", d.what);
+        reject(n, n->lines[tag], "InvalidRequest", d.what);
     } else {
         n->c->rows++;
     }
-    mem_give(n->lines[tag]);
-    n->lines[tag] = NULL;
+    forget_line(n, (uint32_t)tag);
     n->free_tags[n->free_count++] = (uint32_t)tag;
     copy_progress(n->c, false);
     return !too_many(n);
@@ -268,7 +182,7 @@ static bool send_row(struct intake *n)
     struct diag d = {0};
     if (!values || !row_values(n, values, &d)) {
         n->parse_errors++;
-        reject(n, n->line, "ParseError", values ? d.what : "no memory");
+        reject(n, n->csv.line, "ParseError", values ? d.what : "no memory");
         return !too_many(n);
     }
     while (cql_pool_full(n->c->pool) || n->free_count == 0)
@@ -279,10 +193,9 @@ static bool send_row(struct intake *n)
     r.params.value_count = n->prepared->marker_count;
     r.params.consistency = n->c->shell->consistency;
     uint32_t tag = n->free_tags[--n->free_count];
-    n->lines[tag] = mem_text(n->line);
-    if (n->lines[tag] && cql_pool_submit(n->c->pool, NATIVE_OP_EXECUTE, &r, tag, &d) == ERR_OK)
-        return true;
-    shell_error(n->c->shell, "%s", n->lines[tag] ? d.what : "no memory for a row");
+    bool kept = keep_line(n, tag);
+    if (kept && cql_pool_submit(n->c->pool, NATIVE_OP_EXECUTE, &r, tag, &d) == ERR_OK) return true;
+    shell_error(n->c->shell, "%s", kept ? d.what : "no memory for a row");
     return false;
 }
 
@@ -326,6 +239,7 @@ static bool prepare(struct intake *n)
     if (e == ERR_INVALID && strstr(d.what, "counter")) {
         buf_reset(&text);
         put_statement(n->c, true, &text);
+        cql_pool_repeat(n->c->pool, false); /* would be added twice */
         e = text.err ? text.err : cql_pool_prepare(n->c->pool, buf_view(&text), &n->prepared, &d);
     }
     if (e) shell_error(n->c->shell, "%s", text.err ? "too many columns" : d.what);
@@ -333,15 +247,30 @@ static bool prepare(struct intake *n)
     return e == ERR_OK;
 }
 
+/* The next record; *ok false: it was told why there is none. */
+static bool next_record(struct intake *n, bool *ok)
+{
+    const struct copy *c = n->c;
+    struct diag d = {0};
+    err_t e = records_next(&n->csv, &d);
+    if (e) {
+        *ok = e == ERR_NOT_FOUND;
+        if (!*ok) shell_error(c->shell, "'%s': %s", c->path, d.what);
+        return false;
+    }
+    if (n->csv.unclosed) shell_error(c->shell, "a quote is not closed: the last record is cut");
+    return !(c->standard && (slice_is(n->csv.line, ".") || slice_is(n->csv.line, "\\.")));
+}
+
 static bool take_all(struct intake *n)
 {
     struct copy *c = n->c;
     uint64_t taken = 0;
-    bool head = c->header;
+    bool head = c->header, ok = true;
     while (c->max_rows < 0 || taken < (uint64_t)c->max_rows) {
         arena_reset(n->row);
-        if (!next_record(n)) break;
-        if (n->line.len == 0 && c->name_count > 1) continue;
+        if (!next_record(n, &ok)) break;
+        if (n->csv.line.len == 0 && c->name_count > 1) continue;
         if (head) {
             head = false;
             continue;
@@ -355,7 +284,7 @@ static bool take_all(struct intake *n)
     }
     while (cql_pool_in_flight(c->pool) > 0)
         if (!collect(n)) return false;
-    return true;
+    return ok;
 }
 
 void copy_in(struct copy *c)
@@ -366,8 +295,8 @@ void copy_in(struct copy *c)
         return;
     }
     *n = (struct intake){.c = c, .row = arena_new(MIB(256)), .answer = arena_new(MIB(16))};
-    n->in = buf_make((size_t)COPY_FIELD_MAX + 2 * COPY_AT_ONCE);
-    n->text = buf_make(COPY_FIELD_MAX);
+    records_open(&n->csv, c->file, &c->csv);
+    n->csv.by_line = c->standard;
     for (uint32_t i = 0; i < ROWS_MAX; i++) n->free_tags[n->free_count++] = i;
     if (c->standard && c->shell->person) printf("[Use . on a line by itself to end input]\n");
     if (n->row && n->answer && prepare(n)) {
@@ -378,12 +307,12 @@ void copy_in(struct copy *c)
                    (unsigned long long)c->failed, c->errfile);
         if (!ok) c->shell->failed = true;
     }
-    for (uint32_t i = 0; i < ROWS_MAX; i++) mem_give(n->lines[i]);
-    if (n->errors && fclose(n->errors) != 0)
+    for (uint32_t i = 0; i < ROWS_MAX; i++) forget_line(n, i);
+    bool bad = n->errors && ferror(n->errors);
+    if (n->errors && (fclose(n->errors) != 0 || bad))
         shell_error(c->shell, "'%s' could not be written", c->errfile);
     arena_free(n->row);
     arena_free(n->answer);
-    buf_done(&n->in);
-    buf_done(&n->text);
+    records_close(&n->csv);
     mem_give(n);
 }

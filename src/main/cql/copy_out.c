@@ -5,21 +5,6 @@
 
 enum { RANGES = 8 };
 
-/* In quotes where it has to be; quotes and escapes behind an escape. */
-static void put_field(const struct copy *c, struct slice text, struct buf *out)
-{
-    bool quoted = text.len == 0;
-    for (uint32_t i = 0; i < text.len && !quoted; i++)
-        quoted = text.at[i] == (uint8_t)c->delimiter || text.at[i] == '\n' || text.at[i] == '\r';
-    if (quoted) buf_char(out, c->quote);
-    for (uint32_t i = 0; i < text.len; i++) {
-        char one = (char)text.at[i];
-        if (one == c->quote || one == c->escape) buf_char(out, c->escape);
-        buf_char(out, one);
-    }
-    if (quoted) buf_char(out, c->quote);
-}
-
 static bool put_rows(struct copy *c, const struct native_response *r,
                      const struct native_metadata *m)
 {
@@ -28,11 +13,11 @@ static bool put_rows(struct copy *c, const struct native_response *r,
     struct native_value v;
     for (size_t i = 0; i < (size_t)r->row_count * m->count; i++) {
         if (!native_value_next(&rows, &v)) break;
-        if (i % m->count) buf_char(&line, c->delimiter);
+        if (i % m->count) buf_char(&line, c->csv.delimiter);
         buf_reset(&field);
         if (v.state == NATIVE_SET) {
             show_value(&c->form, m->columns[i % m->count].type, &v, false, &field);
-            put_field(c, buf_view(&field), &line);
+            records_put_field(&c->csv, buf_view(&field), &line);
         } else {
             buf_text(&line, c->null);
         }
@@ -112,8 +97,8 @@ static void put_header(const struct copy *c)
 {
     struct buf line = buf_make(MIB(1));
     for (uint32_t i = 0; i < c->name_count; i++) {
-        if (i > 0) buf_char(&line, c->delimiter);
-        put_field(c, c->names[i], &line);
+        if (i > 0) buf_char(&line, c->csv.delimiter);
+        records_put_field(&c->csv, c->names[i], &line);
     }
     buf_text(&line, "\r\n");
     fwrite(line.at, 1, line.len, c->file);

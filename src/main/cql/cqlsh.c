@@ -194,14 +194,18 @@ int tool_cqlsh(const struct verb *v, const struct args *a)
 err_t shell_options(const struct args *a, struct cql_client_options *o, struct diag *d)
 {
     const char *port = args_value(a, "--port");
+    bool files = args_has(a, "--ca") || args_has(a, "--cert");
     int64_t n = 0;
     *o = (struct cql_client_options){.host = args_value(a, "--host"),
                                      .user = args_value(a, "-u"),
                                      .password = args_value(a, "-p"),
                                      .keyspace = args_value(a, "--keyspace"),
-                                     .tls = args_has(a, "--tls") || args_has(a, "--insecure"),
+                                     .tls =
+                                         args_has(a, "--tls") || args_has(a, "--insecure") || files,
                                      .connect_ms = 5000};
     o->tls_options.ca_path = args_value(a, "--ca");
+    o->tls_options.cert_path = args_value(a, "--cert");
+    o->tls_options.key_path = args_value(a, "--key");
     o->tls_options.unchecked = args_has(a, "--insecure");
     if (port && !number_of(port, 1, UINT16_MAX, &n))
         return diag_fail(d, ERR_USAGE, "--port: '%s' is no number from 1 to 65535", port);

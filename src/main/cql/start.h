@@ -14,6 +14,8 @@ MUST_CHECK err_t shell_options(const struct args *a, struct cql_client_options *
         {"-p", "PASSWORD", "the password; without it you are asked"},                              \
         {"--tls", NULL, "TLS, the server's certificate checked"},                                  \
         {"--ca", "FILE", "PEM: who signed it; without it: the system's authorities"},              \
+        {"--cert", "FILE", "PEM: our own certificate, where the server wants one"},                \
+        {"--key", "FILE", "PEM: its key; without it: in the same file"},                           \
     {                                                                                              \
         "--insecure", NULL, "TLS without checking the certificate"                                 \
     }

@@ -1,5 +1,6 @@
 /* sluice groups: consumer groups for people: who reads, how far, how far behind; and moving them.
  */
+#include "main/kafka/actions.h"
 #include "main/kafka/group_ops.h"
 #include "main/kafka/reading.h"
 #include "main/kafka/sheet.h"
@@ -7,15 +8,6 @@
 #include "main/kafka/topic_ops.h"
 
 #include <stdio.h>
-#include <unistd.h>
-
-struct work {
-    struct session s;
-    const struct args *args;
-    const char *const *names;
-    int name_count;
-    bool json;
-};
 
 static err_t list(struct work *w, struct diag *d)
 {
@@ -205,28 +197,14 @@ static err_t reset(struct work *w, struct diag *d)
     return e;
 }
 
-static bool agreed(const struct args *a, const char *question)
-{
-    char answer[16] = "";
-    if (args_has(a, "--yes")) return true;
-    if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "%s\n  hint: --yes says so without being asked\n", question);
-        return false;
-    }
-    fprintf(stderr, "%s Type yes to go on: ", question);
-    return fgets(answer, sizeof(answer), stdin) && strncmp(answer, "yes", 3) == 0;
-}
-
 static err_t delete_all(struct work *w, struct diag *d)
 {
-    if (!agreed(w->args, "These groups go, with their positions, for good."))
-        return diag_fail(d, ERR_STOPPED, "nothing was deleted");
-    for (int i = 0; i < w->name_count; i++) {
-        err_t e = delete_group(&w->s, slice_of(w->names[i]), d);
-        if (e) return e;
-        printf("group %s is deleted\n", w->names[i]);
+    err_t e = action_agreed(w, "These groups go, with their positions, for good.", d);
+    for (int i = 0; !e && i < w->name_count; i++) {
+        e = delete_group(&w->s, slice_of(w->names[i]), d);
+        if (!e) printf("group %s is deleted\n", w->names[i]);
     }
-    return ERR_OK;
+    return e;
 }
 
 static err_t forget(struct work *w, struct diag *d)
@@ -249,29 +227,13 @@ static err_t forget(struct work *w, struct diag *d)
     return e;
 }
 
-static const struct action {
-    const char *name;
-    bool named;
-    err_t (*run)(struct work *w, struct diag *d);
-} actions[] = {{"list", false, list},  {"describe", true, describe}, {"members", true, members},
-               {"reset", true, reset}, {"delete", true, delete_all}, {"forget", true, forget}};
+static const struct action rows[] = {{"list", false, list},        {"describe", true, describe},
+                                     {"members", true, members},   {"reset", true, reset},
+                                     {"delete", true, delete_all}, {"forget", true, forget}};
 
 int verb_groups(const struct verb *v, const struct args *a)
 {
-    const char *word = a->word_count ? a->words[0] : "list";
-    const struct action *action = NULL;
-    struct diag d = {0};
-    for (size_t i = 0; i < COUNT_OF(actions); i++)
-        if (strcmp(word, actions[i].name) == 0) action = &actions[i];
-    if (!action) return cli_usage(v, "groups are listed, described, reset …");
-    if (action->named && a->word_count < 2) return cli_usage(v, "which group?");
-    struct work w = {.args = a,
-                     .names = a->words + 1,
-                     .name_count = MAX(a->word_count - 1, 0),
-                     .json = args_has(a, "--json")};
-    if (session_of_verb(a, &w.s, &d)) return cli_fail(&d);
-    err_t e = action->run(&w, &d);
-    session_close(&w.s);
-    if (e == ERR_USAGE) return cli_usage(v, d.what);
-    return e ? cli_fail(&d) : 0;
+    static const struct actions actions = {rows, COUNT_OF(rows),
+                                           "groups are listed, described, reset …", "which group?"};
+    return actions_run(v, a, &actions);
 }

@@ -1,4 +1,5 @@
 /* sluice topics: the log's topics for people. */
+#include "main/kafka/actions.h"
 #include "main/kafka/sheet.h"
 #include "main/kafka/tools.h"
 #include "main/kafka/topic_ops.h"
@@ -6,15 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-struct work {
-    struct session s;
-    const struct args *args;
-    const char *const *names; /* behind the action */
-    int name_count;
-    bool json;
-};
 
 /* --- list ------------------------------------------------------------------------------------- */
 
@@ -66,7 +58,7 @@ static err_t ends_of(struct work *w, const struct kafka_metadata_response *m, st
     return e;
 }
 
-static int list(struct work *w, struct diag *d)
+static err_t list(struct work *w, struct diag *d)
 {
     struct kafka_metadata_response *m;
     struct kafka_describe_log_dirs_response *dirs = NULL;
@@ -75,7 +67,7 @@ static int list(struct work *w, struct diag *d)
     err_t e = ask_topics(&w->s, NULL, -1, &m, d);
     if (!e) e = ends_of(w, m, &first, &end, &count, d);
     if (!e) e = ask_dirs(w, &dirs, d);
-    if (e) return cli_fail(d);
+    if (e) return e;
     struct sheet sheet = sheet_make(w->json ? "topic partitions# records# bytes# internal#"
                                             : "topic partitions# records# size#");
     for (int32_t i = 0; i < m->topics.count; i++) {
@@ -98,7 +90,7 @@ static int list(struct work *w, struct diag *d)
     }
     e = sheet_print(&sheet, w->json);
     sheet_done(&sheet);
-    return e ? cli_fail(d) : 0;
+    return e;
 }
 
 /* --- describe, offsets, config ---------------------------------------------------------------- */
@@ -150,18 +142,18 @@ static err_t print_settings(struct work *w, const struct kafka_metadata_response
     return e;
 }
 
-static int describe(struct work *w, struct diag *d)
+static err_t describe(struct work *w, struct diag *d)
 {
     struct kafka_metadata_response *m;
     err_t e = ask_topics(&w->s, w->names, w->name_count, &m, d);
     if (!e) e = print_offsets(w, m, d);
     if (!e && !w->json) printf("\n");
     if (!e && !w->json) e = print_settings(w, m, args_has(w->args, "--all"), d);
-    return e ? cli_fail(d) : 0;
+    return e;
 }
 
 /* Shows the settings; with --config NAME=VALUE or --default NAME changes them first. */
-static int config(struct work *w, struct diag *d)
+static err_t config(struct work *w, struct diag *d)
 {
     struct kafka_metadata_response *m;
     struct setting settings[2 * ARGS_MAX];
@@ -169,7 +161,7 @@ static int config(struct work *w, struct diag *d)
     const char *text;
     for (int n = 0; (text = args_nth(w->args, "--config", n)); n++) {
         const char *equals = strchr(text, '=');
-        if (!equals) return cli_fail((diag_fail(d, ERR_USAGE, "'%s' is no NAME=VALUE", text), d));
+        if (!equals) return diag_fail(d, ERR_USAGE, "'%s' is no NAME=VALUE", text);
         settings[count++] =
             (struct setting){0, slice_make(text, (size_t)(equals - text)), slice_of(equals + 1)};
     }
@@ -179,37 +171,25 @@ static int config(struct work *w, struct diag *d)
     for (int32_t i = 0; !e && count && i < m->topics.count; i++)
         e = change_configs(&w->s, OF_TOPIC, m->topics.at[i].name, settings, count, d);
     if (!e) e = print_settings(w, m, count == 0 || args_has(w->args, "--all"), d);
-    return e ? cli_fail(d) : 0;
+    return e;
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static int create(struct work *w, struct diag *d)
+static err_t create(struct work *w, struct diag *d)
 {
     for (int i = 0; i < w->name_count; i++) {
         struct creation c;
         err_t e = creation_of(&w->s, w->args, w->names[i], &c, d);
         if (!e) e = create_topic(&w->s, &c, d);
         if (e == ERR_EXISTS && args_has(w->args, "--if-not-exists")) continue;
-        if (e) return cli_fail(d);
+        if (e) return e;
         printf("topic %s is made\n", w->names[i]);
     }
-    return 0;
+    return ERR_OK;
 }
 
-static bool agreed(const struct args *a, const char *question)
-{
-    char answer[16] = "";
-    if (args_has(a, "--yes")) return true;
-    if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "%s\n  hint: --yes says so without being asked\n", question);
-        return false;
-    }
-    fprintf(stderr, "%s Type yes to go on: ", question);
-    return fgets(answer, sizeof(answer), stdin) && strncmp(answer, "yes", 3) == 0;
-}
-
-static int delete (struct work *w, struct diag *d)
+static err_t delete (struct work *w, struct diag *d)
 {
     struct kafka_metadata_response *m;
     struct place *first, *end;
@@ -218,33 +198,34 @@ static int delete (struct work *w, struct diag *d)
     char question[160];
     err_t e = ask_topics(&w->s, w->names, w->name_count, &m, d);
     if (!e) e = ends_of(w, m, &first, &end, &count, d);
-    if (e) return cli_fail(d);
+    if (e) return e;
     for (size_t i = 0; i < count; i++) records += end[i].offset - first[i].offset;
     snprintf(question, sizeof(question), "%d topic(s) with %" PRId64 " records go, for good.",
              m->topics.count, records);
-    if (!agreed(w->args, question)) return 1;
-    for (int i = 0; i < w->name_count; i++) {
-        if (delete_topic(&w->s, slice_of(w->names[i]), d)) return cli_fail(d);
-        printf("topic %s is deleted\n", w->names[i]);
+    e = action_agreed(w, question, d);
+    for (int i = 0; !e && i < w->name_count; i++) {
+        e = delete_topic(&w->s, slice_of(w->names[i]), d);
+        if (!e) printf("topic %s is deleted\n", w->names[i]);
     }
-    return 0;
+    return e;
 }
 
-static int grow(struct work *w, struct diag *d)
+static err_t grow(struct work *w, struct diag *d)
 {
     int64_t n = 0;
     const char *text = args_value(w->args, "--partitions");
     if (!text || !number_of(text, &n) || n < 1 || n > INT32_MAX)
-        return cli_fail((diag_fail(d, ERR_USAGE, "grow needs --partitions N, the new number"), d));
-    for (int i = 0; i < w->name_count; i++) {
-        if (grow_topic(&w->s, slice_of(w->names[i]), (int32_t)n, d)) return cli_fail(d);
-        printf("topic %s has %" PRId64 " partitions\n", w->names[i], n);
+        return diag_fail(d, ERR_USAGE, "grow needs --partitions N, the new number");
+    err_t e = ERR_OK;
+    for (int i = 0; !e && i < w->name_count; i++) {
+        e = grow_topic(&w->s, slice_of(w->names[i]), (int32_t)n, d);
+        if (!e) printf("topic %s has %" PRId64 " partitions\n", w->names[i], n);
     }
-    return 0;
+    return e;
 }
 
 /* Records before an offset (--before N), or all of them (--before end), of every partition. */
-static int trim(struct work *w, struct diag *d)
+static err_t trim(struct work *w, struct diag *d)
 {
     struct kafka_metadata_response *m;
     struct place *places;
@@ -253,18 +234,17 @@ static int trim(struct work *w, struct diag *d)
     const char *text = args_value(w->args, "--before");
     bool end = text && strcmp(text, "end") == 0;
     if (!text || (!end && (!number_of(text, &before) || before < 0)))
-        return cli_fail(
-            (diag_fail(d, ERR_USAGE, "trim needs --before OFFSET, or --before end"), d));
+        return diag_fail(d, ERR_USAGE, "trim needs --before OFFSET, or --before end");
     err_t e = ask_topics(&w->s, w->names, w->name_count, &m, d);
     if (!e) e = places_of(&w->s, m, &places, &count, d);
-    if (e) return cli_fail(d);
-    if (!agreed(w->args, "The records before that offset go, for good.")) return 1;
+    if (e) return e;
+    e = action_agreed(w, "The records before that offset go, for good.", d);
+    if (e) return e;
     for (size_t i = 0; i < count; i++) places[i].offset = end ? -1 : before;
     e = delete_records(&w->s, places, count, d);
-    if (e) return cli_fail(d);
-    int failed = 0;
+    if (e) return e;
     for (size_t i = 0; i < count; i++) {
-        if (places[i].error) failed = 1;
+        if (places[i].error) w->code = 1;
         if (places[i].error)
             fprintf(stderr, "error: %.*s partition %d: %s\n", SLICE_ARG(places[i].topic),
                     places[i].partition, kafka_error_of(places[i].error)->text);
@@ -272,34 +252,19 @@ static int trim(struct work *w, struct diag *d)
             printf("%.*s partition %d begins at %" PRId64 "\n", SLICE_ARG(places[i].topic),
                    places[i].partition, places[i].offset);
     }
-    return failed;
+    return ERR_OK;
 }
 
 /* --- the verb --------------------------------------------------------------------------------- */
 
-static const struct action {
-    const char *name;
-    bool named; /* needs a topic */
-    int (*run)(struct work *w, struct diag *d);
-} actions[] = {{"list", false, list},    {"describe", true, describe}, {"config", true, config},
-               {"create", true, create}, {"delete", true, delete},     {"grow", true, grow},
-               {"trim", true, trim}};
+static const struct action rows[] = {{"list", false, list},    {"describe", true, describe},
+                                     {"config", true, config}, {"create", true, create},
+                                     {"delete", true, delete}, {"grow", true, grow},
+                                     {"trim", true, trim}};
 
 int verb_topics(const struct verb *v, const struct args *a)
 {
-    const char *word = a->word_count ? a->words[0] : "list";
-    const struct action *action = NULL;
-    struct diag d = {0};
-    for (size_t i = 0; i < COUNT_OF(actions); i++)
-        if (strcmp(word, actions[i].name) == 0) action = &actions[i];
-    if (!action) return cli_usage(v, "topics are listed, described, created …");
-    if (action->named && a->word_count < 2) return cli_usage(v, "which topic?");
-    struct work w = {.args = a,
-                     .names = a->words + 1,
-                     .name_count = MAX(a->word_count - 1, 0),
-                     .json = args_has(a, "--json")};
-    if (session_of_verb(a, &w.s, &d)) return cli_fail(&d);
-    int code = action->run(&w, &d);
-    session_close(&w.s);
-    return code;
+    static const struct actions actions = {
+        rows, COUNT_OF(rows), "topics are listed, described, created …", "which topic?"};
+    return actions_run(v, a, &actions);
 }

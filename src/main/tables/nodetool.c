@@ -219,7 +219,7 @@ static const struct command {
      "Take a snapshot of specified keyspaces (of all: one store holds them)"},
     {"status", 1, nodetool_status, "[<keyspace>]",
      "Print cluster information (state, load, IDs, ...)"},
-    {"tablestats", ANY_WORDS, nodetool_tablestats, "[<keyspace.table>...]",
+    {"tablestats", ANY_WORDS, nodetool_tablestats, "[-F <json|yaml>] [-H] [<keyspace.table>...]",
      "Print statistics on tables"},
     {"cfstats", ANY_WORDS, nodetool_tablestats, "[<keyspace.table>...]",
      "The older name of tablestats"},
@@ -335,6 +335,11 @@ static const struct {
     {"-H", false, "tablestats"},
     {"--human-readable", false, "tablestats"},
     {"-H", false, "cfstats"},
+    {"--human-readable", false, "cfstats"},
+    {"-F", true, "tablestats"},
+    {"--format", true, "tablestats"},
+    {"-F", true, "cfstats"},
+    {"--format", true, "cfstats"},
     {"-H", false, "compactionstats"},
     {"-pr", false, "repair"},
     {"--partitioner-range", false, "repair"},
@@ -385,7 +390,9 @@ static int take_word(struct nodetool *n, struct parsing *p, const struct args *a
     if (option >= 0 && !options[option].command) return 0;
     if (option >= 0) {
         if (strcmp(word, "-t") == 0 || strcmp(word, "--tag") == 0) n->tag = a->words[*at];
+        if (strcmp(word, "-F") == 0 || strcmp(word, "--format") == 0) n->format = a->words[*at];
         n->all |= strcmp(word, "--all") == 0;
+        n->human |= strcmp(word, "-H") == 0 || strcmp(word, "--human-readable") == 0;
         return 0;
     }
     if (strncmp(word, "-D", 2) == 0 && !p->name) return 0; /* Java's */

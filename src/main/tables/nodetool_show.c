@@ -48,7 +48,7 @@ static struct grid grid_make(int columns, const char *between)
 }
 
 /* FileUtils.stringifyFileSize: "135.95 KiB", "35.1 KiB", "149 bytes". */
-static void size_text(uint64_t bytes, char out[32])
+void nodetool_size_text(uint64_t bytes, char out[32])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
     double v = (double)bytes / 1024;
@@ -109,7 +109,7 @@ static err_t node_row(void *ctx, const struct slice *p)
         memmove(o->tokens, o->tokens + 2, len - 4);
         o->tokens[len - 4] = 0;
     }
-    size_text(o->bytes, o->load);
+    nodetool_size_text(o->bytes, o->load);
     return ERR_OK;
 }
 
@@ -328,57 +328,6 @@ int nodetool_describecluster(struct nodetool *n)
     return 0;
 }
 
-/* --- tables -------------------------------------------------------------------------------------
- */
-
-struct stats {
-    struct buf text;
-    char keyspace[UPKEEP_NAME_MAX];
-    uint32_t tables;
-};
-
-static err_t stats_row(void *ctx, const struct slice *p)
-{
-    struct stats *s = ctx;
-    if (!slice_is(p[0], s->keyspace)) {
-        buf_printf(&s->text, "%sKeyspace: %.*s\n", s->tables ? "----------------\n" : "",
-                   SLICE_ARG(p[0]));
-        (void)slice_to_cstr(p[0], s->keyspace, sizeof(s->keyspace));
-    }
-    s->tables++;
-    buf_printf(&s->text,
-               "\t\tTable: %.*s\n\t\tSpace used (live): %.*s\n\t\tSpace used (total): %.*s\n"
-               "\t\tNumber of partitions (estimate): %.*s\n\n",
-               SLICE_ARG(p[1]), SLICE_ARG(p[2]), SLICE_ARG(p[2]), SLICE_ARG(p[3]));
-    return ERR_OK;
-}
-
-int nodetool_tablestats(struct nodetool *n)
-{
-    static const char *const paths[] = {"$.keyspace", "$.table", "$.bytes", "$.rows"};
-    struct stats s = {.text = buf_make(64u << 20)};
-    int code = 0;
-    for (int i = 0; !code && i < MAX(n->count, 1); i++) {
-        const char *word = n->count ? n->words[i] : NULL, *dot = word ? strchr(word, '.') : NULL;
-        char keyspace[UPKEEP_NAME_MAX] = "";
-        uint32_t before = s.tables;
-        struct tables_call c = {.what = "tables", .table = word};
-        if (word) snprintf(keyspace, sizeof(keyspace), "%.*s", (int)strcspn(word, "."), word);
-        if (word) code = nodetool_keyspace_known(n, keyspace, "Unknown keyspace: %s");
-        bool system = strcmp(keyspace, "system") == 0 || strncmp(keyspace, "system_", 7) == 0;
-        if (code || system) continue; /* ours are made when they are read: they take no space */
-        if (tables_ask_rows(&n->session, c, paths, COUNT_OF(paths), stats_row, &s))
-            code = dot ? nodetool_wrong("Unknown tables: %s", word) : nodetool_failed(n);
-        else if (dot && s.tables == before)
-            code = nodetool_wrong("Unknown tables: %s", word);
-    }
-    if (!code)
-        printf("Total number of tables: %u\n----------------\n%s----------------\n", s.tables,
-               buf_cstr(&s.text));
-    buf_done(&s.text);
-    return code;
-}
-
 static err_t compaction_row(void *ctx, const struct slice *p)
 {
     struct grid *g = ctx;
@@ -435,8 +384,8 @@ static err_t snapshot_row(void *ctx, const struct slice *p)
     char size[32], own[32], when[32] = "", full[48];
     if (gmtime_r(&at, &tm)) (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(full, sizeof(full), "%s.%03uZ", when, (unsigned)(ms % 1000));
-    size_text(tables_number(p[2]), size);
-    size_text(tables_number(p[3]), own);
+    nodetool_size_text(tables_number(p[2]), size);
+    nodetool_size_text(tables_number(p[3]), own);
     s->own += tables_number(p[3]);
     s->any = true;
     grid_add_slice(&s->grid, p[0]);
@@ -464,7 +413,7 @@ int nodetool_listsnapshots(struct nodetool *n)
     }
     printf("Snapshot Details: \n");
     grid_print(&s.grid);
-    size_text(s.own, own);
+    nodetool_size_text(s.own, own);
     printf("\nTotal TrueDiskSpaceUsed: %s\n\n", own);
     return 0;
 }

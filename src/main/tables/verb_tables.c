@@ -243,7 +243,7 @@ static const char *format_of(const struct args *a)
         const char *end, *format;
     } ends[] = {{".csv", "csv"}, {".json", "json"}, {".jsonl", "json"}, {".ndjson", "json"}};
     const char *format = args_value(a, "--format"), *dot = strrchr(a->words[2], '.');
-    if (format) return strcmp(format, "csv") && strcmp(format, "json") ? NULL : format;
+    if (format) return strcmp(format, "csv") == 0 || strcmp(format, "json") == 0 ? format : NULL;
     for (size_t i = 0; dot && i < COUNT_OF(ends); i++)
         if (strcmp(dot, ends[i].end) == 0) return ends[i].format;
     return NULL;

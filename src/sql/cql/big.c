@@ -77,13 +77,6 @@ int big_compare_size(const struct big *x, const struct big *y)
     return x->n ? mpn_cmp(x->at, y->at, x->n) : 0;
 }
 
-int big_compare(const struct big *x, const struct big *y)
-{
-    if (x->negative != y->negative) return x->negative ? -1 : 1;
-    int c = big_compare_size(x, y);
-    return x->negative ? -c : c;
-}
-
 static bool add_sizes(const struct big *x, const struct big *y, bool negative, struct arena *a,
                       struct big *out)
 {

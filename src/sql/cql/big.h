@@ -35,8 +35,7 @@ bool big_div(const struct big *x, const struct big *y, struct arena *a, struct b
              struct big *remainder);
 bool big_pow10(uint64_t n, struct arena *a, struct big *out);
 int big_compare_size(const struct big *x, const struct big *y); /* without their signs */
-int big_compare(const struct big *x, const struct big *y);
-uint64_t big_digits(const struct big *v, struct arena *a); /* decimal digits; of zero 1 */
+uint64_t big_digits(const struct big *v, struct arena *a);      /* decimal digits; of zero 1 */
 size_t big_bits(const struct big *v);
 
 enum big_rounding { ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN };

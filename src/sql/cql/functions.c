@@ -301,12 +301,6 @@ struct slice name_text(struct cql_name name, struct arena *a)
     return text ? slice_of(text) : name.name;
 }
 
-const char *native_shown(const struct signature *s, struct arena *a)
-{
-    const char *text = arena_printf(a, "system.%s", s->name);
-    return text ? text : s->name;
-}
-
 char native_operator(const struct signature *s)
 {
     static const struct {

@@ -202,7 +202,6 @@ struct cql_receiver native_arg_spec(const struct signature *s, uint32_t i,
                                     const struct cql_receiver *of, struct arena *a);
 struct cql_name native_name_of(const struct cql_node *n); /* CALL, ARITH, NEGATE; CAST's too */
 char native_operator(const struct signature *s);          /* 0: it is none */
-const char *native_shown(const struct signature *s, struct arena *a); /* "system.now" */
 /* Runs it: nulls, then the kernel. `unset` arguments are refused. */
 MUST_CHECK err_t native_execute(const struct signature *s, struct cql_value *args,
                                 const struct cql_bound *b, struct arena *a, struct cql_value *out,

@@ -89,7 +89,6 @@ void native_strings_put(struct buf *out, const struct slice *strings, uint32_t c
 void native_bytes_map_put(struct buf *out, const struct native_pair *pairs, uint32_t count);
 
 const struct type *native_type_of(struct native_in *in, int depth);
-const char *native_class_of(const struct type *t); /* of a scalar: Cassandra's marshal class */
 const struct type *native_type_of_class(struct slice class_name); /* NULL: unknown here */
 
 /* The code that is sent in this version instead, or the same. */

@@ -64,9 +64,9 @@ const char *native_consistency_name(uint16_t code)
 
 bool native_consistency_of(struct slice name, uint16_t *code)
 {
-    for (uint16_t i = 0; i < COUNT_OF(consistencies); i++) {
+    for (size_t i = 0; i < COUNT_OF(consistencies); i++) {
         if (!slice_equal_nocase(name, slice_of(consistencies[i]))) continue;
-        *code = i;
+        *code = (uint16_t)i;
         return true;
     }
     return false;

@@ -39,12 +39,6 @@ static int scalar_of(enum type_kind kind)
     return -1;
 }
 
-const char *native_class_of(const struct type *t)
-{
-    int i = scalar_of(t->kind);
-    return i < 0 ? NULL : scalars[i].class_name;
-}
-
 const struct type *native_type_of_class(struct slice class_name)
 {
     for (size_t i = 0; i < COUNT_OF(scalars); i++)

@@ -1,4 +1,4 @@
-// The Java driver 4 against a CQL server: CqlDriver HOST PORT PROTOCOL [COMPRESSION]. Ends with 1 at the first thing that is not so.
+// The Java driver 4 against a CQL server: CqlDriver HOST PORT PROTOCOL [COMPRESSION]; over TLS with -Dcql.tls=true. Ends with 1 at the first thing that is not so.
 import com.datastax.oss.driver.api.core.*;
 import com.datastax.oss.driver.api.core.config.*;
 import com.datastax.oss.driver.api.core.cql.*;
@@ -37,6 +37,9 @@ public class CqlDriver {
             .withString(DefaultDriverOption.PROTOCOL_VERSION, a[2]).withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(30))
             .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(20))
             .withDuration(DefaultDriverOption.METADATA_SCHEMA_REQUEST_TIMEOUT, Duration.ofSeconds(30));
+        if (Boolean.getBoolean("cql.tls")) // stores: javax.net.ssl.trustStore, javax.net.ssl.keyStore
+            config.withClass(DefaultDriverOption.SSL_ENGINE_FACTORY_CLASS, com.datastax.oss.driver.internal.core.ssl.DefaultSslEngineFactory.class)
+                .withBoolean(DefaultDriverOption.SSL_HOSTNAME_VALIDATION, !Boolean.getBoolean("cql.tls.any_name"));
         if (a.length > 3) config.withString(DefaultDriverOption.PROTOCOL_COMPRESSION, a[3]);
         ks = "java_" + a[2].toLowerCase() + "_" + System.nanoTime();
         try (CqlSession session = CqlSession.builder().addContactPoint(new InetSocketAddress(a[0], Integer.parseInt(a[1])))

@@ -24,7 +24,7 @@ def connect(address, protocol):
     host, port = address.rsplit(":", 1)
     profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), row_factory=tuple_factory, request_timeout=60)
     cluster = Cluster([host], port=int(port), protocol_version=protocol, execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-                      schema_metadata_enabled=False, token_metadata_enabled=False)
+                      schema_metadata_enabled=False, token_metadata_enabled=False, connect_timeout=30, control_connection_timeout=30)
     return cluster, cluster.connect()
 
 

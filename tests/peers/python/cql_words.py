@@ -47,7 +47,7 @@ def connect(address):
     host, port = address.rsplit(":", 1)
     profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), row_factory=tuple_factory, request_timeout=60)
     cluster = Cluster([host], port=int(port), protocol_version=5, execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-                      schema_metadata_enabled=False, token_metadata_enabled=False)
+                      schema_metadata_enabled=False, token_metadata_enabled=False, connect_timeout=30, control_connection_timeout=30)
     session = cluster.connect()
     session.execute("DROP KEYSPACE IF EXISTS words")
     session.execute("CREATE KEYSPACE words WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")

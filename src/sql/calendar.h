@@ -1,0 +1,17 @@
+/* sql/calendar: days and dates, Gregorian throughout. Private to sql; pure. */
+#pragma once
+#include "base/bytes.h"
+
+enum { DAY_MS = 86400000, HOUR_MS = 3600000, MINUTE_MS = 60000 };
+#define DATE_ZERO ((int64_t)1 << 31) /* a date's 1970-01-01 */
+
+struct calendar_day {
+    int64_t year;
+    int32_t month, day; /* from 1 */
+};
+int64_t calendar_floor(int64_t a, int64_t b);  /* b > 0 */
+struct calendar_day calendar_of(int64_t days); /* days since 1970-01-01 */
+int64_t calendar_days(int64_t year, int64_t month, int64_t day);
+int64_t calendar_month_days(int64_t year, int64_t month);
+int64_t calendar_dow(int64_t days); /* Monday 1 … Sunday 7 */
+int64_t calendar_week(int64_t days);
