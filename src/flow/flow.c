@@ -131,8 +131,8 @@ err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct dia
     }
     into_text(plan, &into);
     err_t e = from.err || into.err
-                  ? diag_fail(d, from.err ? from.err : into.err, "the names of what '%.*s' reads and writes",
-                              SLICE_ARG(plan->name))
+                  ? diag_fail(d, from.err ? from.err : into.err,
+                              "the names of what '%.*s' reads and writes", SLICE_ARG(plan->name))
                   : stage_new(f, plan->name, buf_view(&from), buf_view(&into), &s, d);
     buf_done(&from);
     buf_done(&into);
