@@ -131,8 +131,8 @@ err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct dia
     }
     into_text(plan, &into);
     err_t e = from.err || into.err
-                  ? diag_fail(d, ERR_TOO_BIG, "the names of what '%.*s' reads and writes",
-                              SLICE_ARG(plan->name))
+                  ? diag_fail(d, from.err ? from.err : into.err,
+                              "the names of what '%.*s' reads and writes", SLICE_ARG(plan->name))
                   : stage_new(f, plan->name, buf_view(&from), buf_view(&into), &s, d);
     buf_done(&from);
     buf_done(&into);
@@ -200,6 +200,8 @@ static err_t stage_start(struct stage *s, struct diag *d)
     s->failure = ERR_OK;
     s->trouble[0] = 0;
     s->since_ms = clock_wall_ms();
+    for (uint32_t i = 0; s->stream && i < s->stream->lane_count; i++)
+        s->stream->lanes[i].worker.state = STAGE_WAITING;
     gate_leave(&s->flow->gate);
     atomic_store(&s->stopping, false);
     s->started = true;

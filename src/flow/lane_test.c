@@ -544,6 +544,31 @@ TEST(a_cursor_that_goes_before_its_rows_is_found_by_the_audit)
     CHECK(found);
 }
 
+TEST(a_reader_whose_range_grows_misses_nothing)
+{
+    struct world w = {0};
+    struct reader r;
+    struct chunk *c = mem_take(sizeof(*c));
+    struct counter counter = {.skip = -1};
+    struct diag d = {0};
+    int64_t next = 0;
+    world_open(&w, NULL, 1);
+    world_fill(&w, 100, CODEC_NONE);
+    CHECK_OK(reader_init(&r), NULL);
+    for (int64_t until = 7; until <= 100; until += 31) {
+        r.until = until;
+        reader_aim(&r, log_partition(log_topic_find(w.log, SLICE("events")), 0), next);
+        CHECK_OK(reader_fill(&r, c, CHUNK_ROWS, &counter, &d), &d);
+        for (uint32_t i = 0; i < c->rows; i++) CHECK_INT(c->offsets[i], next++);
+        CHECK_INT(next, until);
+        CHECK_INT(r.next, until);
+    }
+    CHECK_INT(counter.now.in, 100);
+    reader_done(&r);
+    mem_give(c);
+    world_close(&w);
+}
+
 /* Each n-th allocation refused once: a stage says so and tries again, or what could not be made
  * says no; in the end everything is there, once. */
 TEST(a_refused_allocation_anywhere_loses_nothing)

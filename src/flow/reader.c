@@ -156,7 +156,7 @@ static void walk_batch(struct reader *r, struct chunk *c, uint32_t rows_max,
                        struct counter *counter)
 {
     struct record record;
-    while (c->rows < rows_max && c->dead_count < CHUNK_ROWS && c->rows + c->dead_count < rows_max) {
+    while (r->next < r->until && c->rows < rows_max && c->dead_count < CHUNK_ROWS && c->rows + c->dead_count < rows_max) {
         err_t e = r->walked < r->batch.count ? record_next(&r->records, &record) : ERR_NOT_FOUND;
         if (e) {
             int32_t left = r->batch.count - r->walked;
@@ -168,8 +168,9 @@ static void walk_batch(struct reader *r, struct chunk *c, uint32_t rows_max,
         }
         r->walked++;
         if (record.offset < r->next) continue;
-        if (record.offset >= r->until) {
+        if (record.offset >= r->until) { /* behind a gap; it is taken off and must be read again */
             r->next = r->until;
+            r->partition = NULL;
             return;
         }
         add_record(r, &record, c, counter);

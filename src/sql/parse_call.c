@@ -32,6 +32,96 @@ const struct tree *parse_extract(struct parser *p)
     return tree_with(p, t, &args);
 }
 
+/* --- words among arguments -------------------------------------------------------------------- */
+
+static void rest_of_arguments(struct parser *p, struct list *args)
+{
+    while (accept_op(p, ",") && !p->err) tree_add(p, args, parse_expr(p));
+}
+
+static void put_integer(struct parser *p, struct list *args, const char *value)
+{
+    struct tree *t = tree_node(p, TREE_INTEGER, p->last_end);
+    if (t) t->value = slice_of(value);
+    tree_add(p, args, t);
+}
+
+/* SUBSTRING(x FROM 2 FOR 3) is substring(x, 2, 3). */
+static void substring_words(struct parser *p, struct token *name, struct list *args)
+{
+    (void)name;
+    tree_add(p, args, parse_expr(p));
+    bool from = accept_word(p, "from");
+    if (from) tree_add(p, args, parse_expr(p));
+    if (at_word(p, "for")) {
+        if (!from) put_integer(p, args, "1");
+        (void)token_take(p);
+        tree_add(p, args, parse_expr(p));
+    }
+}
+
+/* POSITION(x IN y) is position(x, y). */
+static void position_words(struct parser *p, struct token *name, struct list *args)
+{
+    (void)name;
+    tree_add(p, args, parse_operand(p));
+    if (accept_word(p, "in")) tree_add(p, args, parse_operand(p));
+}
+
+/* TRIM([BOTH | LEADING | TRAILING] [x] FROM y) is trim(y, x), ltrim or rtrim. */
+static void trim_words(struct parser *p, struct token *name, struct list *args)
+{
+    static const struct {
+        const char *word, *name;
+    } ways[] = {{"both", "trim"}, {"leading", "ltrim"}, {"trailing", "rtrim"}};
+    const struct tree *what = NULL;
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        const struct token *next = token_peek(p, 1);
+        bool word = next->kind != TOKEN_OP && next->kind != TOKEN_END;
+        if (!at_word(p, ways[i].word) || !word) continue;
+        (void)token_take(p);
+        name->value = slice_of(ways[i].name);
+        break;
+    }
+    if (!at_word(p, "from")) what = parse_expr(p);
+    if (!accept_word(p, "from")) {
+        tree_add(p, args, what);
+        return;
+    }
+    tree_add(p, args, parse_expr(p));
+    if (what) tree_add(p, args, what);
+}
+
+/* TIMESTAMPDIFF(MINUTE, a, b): the unit is a word, not a column. */
+static void unit_words(struct parser *p, struct token *name, struct list *args)
+{
+    (void)name;
+    bool word = token_peek(p, 0)->kind == TOKEN_WORD && token_is_op(token_peek(p, 1), ",");
+    tree_add(p, args, word ? tree_literal(p, TREE_STRING) : parse_expr(p));
+}
+
+static const struct {
+    const char *name;
+    void (*first)(struct parser *p, struct token *name, struct list *args);
+} worded[] = {
+    {"substring", substring_words}, {"position", position_words}, {"trim", trim_words},
+    {"timestampdiff", unit_words},  {"timestampadd", unit_words},
+};
+
+static struct list call_arguments(struct parser *p, struct token *name)
+{
+    struct list args = {0};
+    if (at_op(p, ")") || name->kind != TOKEN_WORD) return parse_arguments(p, ")");
+    for (size_t i = 0; i < COUNT_OF(worded); i++) {
+        if (!token_is_word(name, worded[i].name)) continue;
+        worded[i].first(p, name, &args);
+        rest_of_arguments(p, &args);
+        expect_op(p, ")");
+        return args;
+    }
+    return parse_arguments(p, ")");
+}
+
 /* --- OVER ------------------------------------------------------------------------------------- */
 
 /* UNBOUNDED PRECEDING, 5 PRECEDING, INTERVAL '1' HOUR PRECEDING, CURRENT ROW, … FOLLOWING */
@@ -197,7 +287,7 @@ const struct tree *parse_call(struct parser *p)
         tree_add(p, &args, tree_literal(p, TREE_STAR));
         (void)token_take(p);
     } else {
-        args = parse_arguments(p, ")");
+        args = call_arguments(p, &name);
     }
     struct tree *t = tree_node(p, TREE_CALL, name.text.at);
     if (!t) return NULL;

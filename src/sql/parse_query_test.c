@@ -112,6 +112,13 @@ static const struct {
     {"SELECT INTERVAL '5 minutes', INTERVAL '1.5' SECOND, INTERVAL '2' SECOND(3), INTERVAL '1' "
      "MONTH, ARRAY[1, 2]",
      "SELECT INTERVAL '5m', INTERVAL '1500ms', INTERVAL '2s', INTERVAL '1mo', [1, 2]"},
+    {"SELECT SUBSTRING(a FROM 2 FOR 3), substring(a FOR 2), substring(a, 1), POSITION('x' IN a || "
+     "b), "
+     "position(a, b), TRIM(a), TRIM(BOTH 'x' FROM a), trim(LEADING FROM a), TRIM('x' FROM a), "
+     "TRIM(TRAILING 'x' FROM a), trim(leading, 'x'), TIMESTAMPDIFF(MINUTE, a, b)",
+     "SELECT substring(a, 2, 3), substring(a, 1, 2), substring(a, 1), position('x', (a || b)), "
+     "position(a, b), trim(a), trim(a, 'x'), ltrim(a), trim(a, 'x'), rtrim(a, 'x'), trim(leading, "
+     "'x'), timestampdiff('minute', a, b)"},
     {"SELECT from_json(CAST(value AS STRING), 'a INT, b STRING') AS data FROM t",
      "SELECT from_json(CAST(value AS text), 'a INT, b STRING') AS data FROM t"},
 };

@@ -30,7 +30,7 @@ static const struct unit *unit_find(struct slice word)
 }
 
 struct part {          /* a number and its unit */
-    int64_t whole, ms; /* ms -1: of no fixed length */
+    int64_t whole, ms; /* ms -1: of no fixed length, or too long */
     bool fraction;
     const struct unit *unit;
 };
@@ -70,11 +70,11 @@ static bool part_next(struct slice text, uint32_t *at, struct part *out)
     *out = (struct part){.fraction = fraction.len > 0};
     out->unit = unit_find(take_run(text, at, is_letter));
     while (*at < text.len && text.at[*at] == ' ') (*at)++;
-    if (!out->unit || !slice_to_i64(digits, &out->whole) || out->whole > TIME_NUMBER_MAX)
-        return false;
+    if (!out->unit || !slice_to_i64(digits, &out->whole)) return false;
     int64_t rest = part_fraction(fraction, out->unit->ms);
-    out->ms = out->unit->ms ? out->whole * out->unit->ms + rest : -1;
-    return rest >= 0 && (out->unit->ms || !out->fraction);
+    bool fixed = out->unit->ms && out->whole <= TIME_NUMBER_MAX;
+    out->ms = fixed ? out->whole * out->unit->ms + rest : -1;
+    return rest >= 0 && (fixed || !out->fraction);
 }
 
 bool time_ms(struct slice text, int64_t *out)

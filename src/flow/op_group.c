@@ -1,0 +1,787 @@
+/* op_group: GROUP BY, with and without windows: rows into groups, and an epoch's end. */
+#include "flow/group.h"
+#include <stdlib.h>
+
+/* --- entries ------------------------------------------------------------------------------------
+ */
+
+static void group_put(void *ctx, const void *entry, struct buf *out)
+{
+    const struct group_self *s = ctx;
+    const struct group *g = entry;
+    const int64_t head[] = {g->rows, g->held, g->last, g->start, g->end, (int64_t)g->told};
+    for (size_t i = 0; i < COUNT_OF(head); i++) buf_varint(out, head[i]);
+    for (uint32_t i = 0; i < s->plan->aggregate_count; i++) {
+        const struct agg_more *m = group_more(s, entry, i);
+        buf_put(out, (const uint8_t *)entry + s->fixed_at[i], s->aggregates[i].of->size);
+        if (m) bytes_put(out, slice_make(m->at, m->len));
+    }
+}
+
+static err_t group_take(void *ctx, void *entry, struct slice value)
+{
+    const struct group_self *s = ctx;
+    struct group *g = entry;
+    struct cursor c = cursor_of(value);
+    int64_t *const head[] = {&g->rows, &g->held, &g->last, &g->start, &g->end};
+    for (size_t i = 0; i < COUNT_OF(head); i++) *head[i] = cursor_varint(&c);
+    g->told = (uint64_t)cursor_varint(&c);
+    for (uint32_t i = 0; i < s->plan->aggregate_count; i++) {
+        struct agg_more *m = group_more(s, entry, i);
+        struct slice fixed = cursor_slice(&c, s->aggregates[i].of->size);
+        if (c.err) return ERR_CORRUPT;
+        memcpy((uint8_t *)entry + s->fixed_at[i], fixed.at, fixed.len);
+        struct slice more = m ? bytes_take(&c) : (struct slice){0};
+        if (!more.len) continue;
+        err_t e = agg_more_room(m, more.len);
+        if (e) return e;
+        memcpy(m->at, more.at, more.len);
+    }
+    return c.err || cursor_left(&c) ? ERR_CORRUPT : ERR_OK;
+}
+
+static void group_done(void *ctx, void *entry)
+{
+    const struct group_self *s = ctx;
+    for (uint32_t i = 0; i < s->plan->aggregate_count; i++)
+        if (s->more_at[i]) agg_more_done(group_more(s, entry, i));
+}
+
+static size_t group_holds(void *ctx, const void *entry)
+{
+    const struct group_self *s = ctx;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < s->plan->aggregate_count; i++)
+        if (s->more_at[i]) bytes += group_more(s, entry, i)->cap;
+    return bytes;
+}
+
+static void counted_put(void *ctx, const void *entry, struct buf *out)
+{
+    (void)ctx;
+    buf_varint(out, ((const struct counted *)entry)->count);
+}
+
+static err_t counted_take(void *ctx, void *entry, struct slice value)
+{
+    struct cursor c = cursor_of(value);
+    (void)ctx;
+    ((struct counted *)entry)->count = cursor_varint(&c);
+    return c.err || cursor_left(&c) ? ERR_CORRUPT : ERR_OK;
+}
+
+/* Groups by the time when they are forgotten: the key is all. */
+static void nothing_put(void *ctx, const void *entry, struct buf *out)
+{
+    (void)ctx, (void)entry, (void)out;
+}
+
+static err_t nothing_take(void *ctx, void *entry, struct slice value)
+{
+    (void)ctx, (void)entry;
+    return value.len ? ERR_CORRUPT : ERR_OK;
+}
+
+/* --- opening ------------------------------------------------------------------------------------
+ */
+
+/* Whether whoever takes the rows must be told what they were before. */
+static bool is_asked_back(const struct op *o)
+{
+    const struct op *last = o;
+    for (const struct op *p = o->out; p; p = p->out) {
+        bool all_pass =
+            p->node->kind == NODE_ROWS && !p->node->rows.where && p->node->rows.check_count == 0;
+        if (!all_pass) return true;
+        last = p;
+    }
+    return last->node->key_count == 0;
+}
+
+static bool is_distinct(const struct plan_aggregate *a)
+{
+    return a->distinct && a->arg_count && !(a->of->flags & AGG_DISTINCT_SAME);
+}
+
+static err_t not_yet(struct op *o, const char *what, struct diag *d)
+{
+    return diag_fail(d, ERR_UNSUPPORTED, "'%.*s': %s", SLICE_ARG(o->graph->o.name), what);
+}
+
+static err_t check_plan(struct op *o, const struct group_self *s, struct diag *d)
+{
+    const struct plan_group *p = s->plan;
+    bool distinct = false;
+    for (uint32_t i = 0; i < p->aggregate_count; i++) {
+        const struct plan_aggregate *a = &p->aggregates[i];
+        distinct |= is_distinct(a);
+        if (p->takes_back && !(a->of->flags & AGG_BACK)) {
+            diag_fail(d, ERR_UNSUPPORTED, "'%.*s': %.*s over rows that change",
+                      SLICE_ARG(o->graph->o.name), SLICE_ARG(a->text));
+            return diag_hint(d, "%s can not take a row back", a->of->name);
+        }
+    }
+    if (s->session && p->takes_back) return not_yet(o, "SESSION over rows that change", d);
+    if (s->session && distinct) return not_yet(o, "DISTINCT aggregates of a SESSION", d);
+    if (p->ttl_ms > 0 && !s->windowed && distinct && !o->graph->o.bounded)
+        return not_yet(o, "DISTINCT aggregates of groups with a ttl", d);
+    if (s->on_close && !s->windowed) return not_yet(o, "EMIT ON WINDOW CLOSE without a window", d);
+    const struct plan_window *w = &p->window;
+    if (w->kind != WINDOW_NONE && !s->session &&
+        (w->slide_ms <= 0 || w->size_ms <= 0 || w->size_ms / w->slide_ms > GROUP_WINDOWS_MAX))
+        return diag_fail(d, ERR_RANGE, "'%.*s': a row in more than %d windows",
+                         SLICE_ARG(o->graph->o.name), GROUP_WINDOWS_MAX);
+    return ERR_OK;
+}
+
+static err_t lay_out(struct op *o, struct group_self *s, struct diag *d)
+{
+    const struct plan_group *p = s->plan;
+    struct arena *a = o->graph->texts;
+    uint32_t at = sizeof(struct group);
+    s->aggregates = arena_take(a, (p->aggregate_count + 1) * sizeof(*s->aggregates));
+    s->fixed_at = arena_take(a, (p->aggregate_count + 1) * sizeof(*s->fixed_at));
+    s->more_at = arena_take(a, (p->aggregate_count + 1) * sizeof(*s->more_at));
+    s->key_texts = arena_take(a, (p->key_count + 1) * sizeof(*s->key_texts));
+    s->argument_texts = arena_take(a, (p->aggregate_count + 1) * sizeof(*s->argument_texts));
+    if (!s->aggregates || !s->fixed_at || !s->more_at || !s->key_texts || !s->argument_texts)
+        return diag_fail(d, ERR_NO_MEMORY, "'%.*s'", SLICE_ARG(o->graph->o.name));
+    for (uint32_t i = 0; i < p->aggregate_count; i++) {
+        s->aggregates[i] = p->aggregates[i];
+        s->aggregates[i].takes_back = p->takes_back;
+        s->argument_texts[i] = p->aggregates[i].text;
+        s->fixed_at[i] = at;
+        at += (s->aggregates[i].of->size + 7) & ~7u;
+    }
+    for (uint32_t i = 0; i < p->aggregate_count; i++) {
+        if (!aggregate_grows(&s->aggregates[i])) continue;
+        s->grows = true;
+        s->more_at[i] = at;
+        at += (uint32_t)sizeof(struct agg_more);
+    }
+    s->fixed_keys = true;
+    for (uint32_t i = 0; i < p->key_count; i++) {
+        uint32_t size = 0;
+        s->key_texts[i] = op_print(o, p->keys[i]);
+        s->fixed_keys &= group_key_is_fixed(expr_type(p->keys[i]), &size);
+        s->key_size += size;
+    }
+    s->forms[GROUP_PART] = (struct state_form){
+        at, group_put, group_take, s->grows ? group_done : NULL, s->grows ? group_holds : NULL};
+    s->forms[DISTINCT_PART] =
+        (struct state_form){sizeof(struct counted), counted_put, counted_take, NULL, NULL};
+    s->forms[INDEX_PART] = s->session
+                               ? op_session_index
+                               : (struct state_form){1, nothing_put, nothing_take, NULL, NULL};
+    return ERR_OK;
+}
+
+static err_t open_part(struct op *o, struct group_self *s, uint8_t part, struct diag *d)
+{
+    const struct graph *g = o->graph;
+    struct state_options options = {.store = g->o.bounded ? NULL : g->o.store,
+                                    .stream = g->o.stream,
+                                    .node = (uint16_t)o->node->id,
+                                    .part = part,
+                                    .form = &s->forms[part],
+                                    .ctx = s,
+                                    .budget = &o->graph->budget};
+    return state_open(&options, &s->states[part], d);
+}
+
+static err_t group_open(struct op *o, struct diag *d)
+{
+    const struct plan_group *p = &o->node->group;
+    struct group_self *s = mem_take(sizeof(*s));
+    if (!s) return diag_fail(d, ERR_NO_MEMORY, "'%.*s'", SLICE_ARG(o->graph->o.name));
+    o->self = s;
+    s->o = o;
+    s->plan = p;
+    s->windowed = p->window.kind != WINDOW_NONE;
+    s->session = p->window.kind == WINDOW_SESSION;
+    s->on_close = p->emit == EMIT_ON_CLOSE && !o->graph->o.bounded;
+    s->watermark = INT64_MIN;
+    s->key_bytes = buf_make(GIB(1));
+    s->value_key = buf_make(GIB(1));
+    err_t e = check_plan(o, s, d);
+    if (!e) e = lay_out(o, s, d);
+    if (e) return e;
+    bool ttl = p->ttl_ms > 0 && !s->windowed && !o->graph->o.bounded, distinct = false;
+    for (uint32_t i = 0; i < p->aggregate_count; i++) distinct |= is_distinct(&p->aggregates[i]);
+    int64_t span = s->session ? p->window.size_ms : p->ttl_ms;
+    s->grain = MAX(span / 16, (int64_t)1);
+    s->keeps_old =
+        !s->on_close && !o->graph->o.bounded && (s->session || p->takes_back || is_asked_back(o));
+    e = open_part(o, s, GROUP_PART, d);
+    if (!e && distinct) e = open_part(o, s, DISTINCT_PART, d);
+    if (!e && (ttl || s->session)) e = open_part(o, s, INDEX_PART, d);
+    return e;
+}
+
+static void group_close(struct op *o)
+{
+    struct group_self *s = o->self;
+    if (!s) return;
+    for (int i = 0; i < GROUP_PARTS; i++) state_close(s->states[i]);
+    buf_done(&s->key_bytes);
+    buf_done(&s->value_key);
+    mem_give(s);
+}
+
+/* --- what a batch brings ------------------------------------------------------------------------
+ */
+
+static err_t no_room(struct group_run *u)
+{
+    return diag_fail(u->d, ERR_NO_MEMORY, "'%.*s': GROUP BY over %u rows",
+                     SLICE_ARG(u->o->graph->o.name), u->count);
+}
+
+err_t op_group_dead(struct group_run *u, uint32_t row, err_t e, const char *why)
+{
+    const char *text = arena_printf(u->arena, "%s", why);
+    return op_dead(u->o, u->r, row, e, slice_of(text ? text : "no memory"), u->o->node->text, u->d);
+}
+
+static err_t evaluate(struct group_run *u)
+{
+    const struct plan_group *p = u->s->plan;
+    err_t e = ERR_OK;
+    u->keys = arena_take(u->arena, (p->key_count + 1) * sizeof(*u->keys));
+    u->arguments = arena_take(u->arena, (p->aggregate_count + 1) * sizeof(*u->arguments));
+    u->filters = arena_take(u->arena, (p->aggregate_count + 1) * sizeof(*u->filters));
+    u->selected = arena_take_raw(u->arena, (u->r->count + 1) * sizeof(*u->selected));
+    u->key_of = arena_take_raw(u->arena, (u->r->b->rows + 1) * sizeof(*u->key_of));
+    if (!u->keys || !u->arguments || !u->filters || !u->selected || !u->key_of) return no_room(u);
+    for (uint32_t i = 0; !e && i < p->key_count; i++)
+        e = op_eval(u->o, p->keys[i], u->r, &u->keys[i], u->d);
+    for (uint32_t i = 0; !e && i < p->aggregate_count; i++) {
+        const struct plan_aggregate *a = &p->aggregates[i];
+        if (a->filter) e = op_eval(u->o, a->filter, u->r, &u->filters[i], u->d);
+        if (e || !a->arg_count) continue;
+        u->arguments[i] = arena_take(u->arena, a->arg_count * sizeof(struct column));
+        if (!u->arguments[i]) return no_room(u);
+        for (uint32_t k = 0; !e && k < a->arg_count; k++)
+            e = op_eval(u->o, a->args[k], u->r, &u->arguments[i][k], u->d);
+    }
+    return e;
+}
+
+static bool passes(const struct group_run *u, uint32_t aggregate, uint32_t row)
+{
+    const struct column *f = &u->filters[aggregate];
+    return !f->state || (f->state[row] == VALID_VALUE && f->b1[row]);
+}
+
+/* What in this row can not be computed; NULL: all is well. */
+static const struct slice *fault_in(const struct group_run *u, uint32_t row)
+{
+    const struct plan_group *p = u->s->plan;
+    for (uint32_t i = 0; i < p->key_count; i++)
+        if (u->keys[i].state[row] == ERROR_VALUE) return &u->s->key_texts[i];
+    for (uint32_t i = 0; i < p->aggregate_count; i++) {
+        const struct plan_aggregate *a = &p->aggregates[i];
+        if (a->filter && u->filters[i].state[row] == ERROR_VALUE) return &u->s->argument_texts[i];
+        if (!passes(u, i, row)) continue;
+        for (uint32_t k = 0; k < a->arg_count; k++)
+            if (u->arguments[i][k].state[row] == ERROR_VALUE) return &u->s->argument_texts[i];
+    }
+    return NULL;
+}
+
+static err_t select_good(struct group_run *u)
+{
+    err_t e = ERR_OK;
+    u->count = 0;
+    for (uint32_t i = 0; !e && i < u->r->count; i++) {
+        uint32_t row = u->r->selected[i];
+        const struct slice *text = u->r->b->fault_count ? fault_in(u, row) : NULL;
+        const struct row_fault *f = text ? batch_fault_of(u->r->b, row) : NULL;
+        if (!text)
+            u->selected[u->count++] = row;
+        else if (u->o->graph->o.bounded)
+            return diag_fail(u->d, f ? f->err : ERR_CAST, "%s",
+                             f && f->text ? f->text : "a value can not be computed");
+        else
+            e = op_dead(u->o, u->r, row, f ? f->err : ERR_CAST,
+                        f && f->text ? slice_of(f->text) : SLICE("the value can not be computed"),
+                        *text, u->d);
+    }
+    return e;
+}
+
+static err_t encode_keys(struct group_run *u)
+{
+    const struct group_self *s = u->s;
+    uint32_t count = s->plan->key_count, kept = 0;
+    if (s->fixed_keys) {
+        uint8_t *at = arena_take_raw(u->arena, (size_t)u->count * s->key_size + 1);
+        if (!at) return no_room(u);
+        group_key_put_fixed(at, s->key_size, u->keys, count, u->selected, u->count);
+        for (uint32_t i = 0; i < u->count; i++)
+            u->key_of[u->selected[i]] = slice_make(at + (size_t)i * s->key_size, s->key_size);
+        return ERR_OK;
+    }
+    struct buf *b = &u->s->key_bytes;
+    buf_reset(b);
+    for (uint32_t i = 0; i < u->count; i++) {
+        size_t from = b->len;
+        group_key_put(b, u->keys, count, u->selected[i]);
+        u->key_of[u->selected[i]].len = (uint32_t)(b->len - from);
+    }
+    if (b->err) return no_room(u);
+    const uint8_t *at = b->at;
+    for (uint32_t i = 0; i < u->count; i++) {
+        uint32_t row = u->selected[i];
+        err_t e = ERR_OK;
+        u->key_of[row].at = at;
+        at += u->key_of[row].len;
+        if (u->key_of[row].len > STATE_KEY_MAX - 64)
+            e = op_group_dead(u, row, ERR_TOO_BIG, "the group's key is larger than 60 KB");
+        else
+            u->selected[kept++] = row;
+        if (e) return e;
+    }
+    u->count = kept;
+    return ERR_OK;
+}
+
+/* The rows' times: a column of the input, or of the records. */
+static const int64_t *times_of(const struct op *o, const struct rows *r)
+{
+    int32_t time = o->node->inputs[0]->time;
+    if (time < 0) return r->times;
+    return r->b->columns[time].i64;
+}
+
+/* --- into aggregates ----------------------------------------------------------------------------
+ */
+
+static bool any_null(const struct group_run *u, uint32_t i, uint32_t row)
+{
+    for (uint32_t n = 0; n < u->s->plan->aggregates[i].arg_count; n++)
+        if (u->arguments[i][n].state[row] != VALID_VALUE) return true;
+    return false;
+}
+
+/* A value's key: the group's, the aggregate, the value; what is long by its hash. */
+static void distinct_key(const struct group_run *u, uint32_t i, uint32_t row, struct buf *key)
+{
+    enum { LONG = 1024 };
+    uint8_t hash[32];
+    buf_reset(key);
+    bytes_put(key, u->key_of[row]);
+    buf_be(key, i, 2);
+    size_t at = key->len;
+    group_key_put(key, u->arguments[i], u->s->plan->aggregates[i].arg_count, row);
+    if (key->err || key->len - at < LONG) return;
+    digest_sha256(slice_make(key->at + at, key->len - at), hash);
+    key->len = at;
+    buf_put(key, hash, sizeof(hash));
+}
+
+/* Of rows with a value of DISTINCT aggregate `i` those where it comes first, or, taken back, goes
+ * last. */
+static err_t distinct_rows(struct group_run *u, uint32_t i, uint8_t **groups, uint32_t *rows,
+                           uint32_t *count)
+{
+    struct state *state = u->s->states[DISTINCT_PART];
+    struct buf *key = &u->s->value_key;
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < *count; k++) {
+        uint32_t row = rows[k];
+        bool back = u->r->signs && u->r->signs[row] < 0;
+        void *entry;
+        if (any_null(u, i, row)) continue;
+        distinct_key(u, i, row, key);
+        if (key->err) return no_room(u);
+        err_t e = state_find(state, state_time(groups[k]), buf_view(key), true, &entry, NULL, u->d);
+        if (e) return e;
+        struct counted *c = entry;
+        c->count += back ? -1 : 1;
+        state_touch(state, c);
+        if (c->count != !back) continue;
+        groups[kept] = groups[k];
+        rows[kept++] = row;
+    }
+    *count = kept;
+    return ERR_OK;
+}
+
+static err_t add_some(struct group_run *u, uint32_t i, uint8_t *const *groups, const uint32_t *rows,
+                      uint32_t count)
+{
+    const struct plan_aggregate *a = &u->s->aggregates[i];
+    struct agg_rows add = {.groups = groups,
+                           .fixed_at = u->s->fixed_at[i],
+                           .more_at = u->s->more_at[i],
+                           .args = u->arguments[i],
+                           .rows = rows,
+                           .signs = u->r->signs,
+                           .count = count,
+                           .order = u->order};
+    bool distinct = is_distinct(a);
+    if (!a->filter && !distinct) return a->of->add(a, &add, u->d);
+    uint32_t *own = arena_take_raw(u->arena, (count + 1) * sizeof(*own));
+    uint8_t **own_groups = arena_take_raw(u->arena, (count + 1) * sizeof(*own_groups));
+    if (!own || !own_groups) return no_room(u);
+    add.count = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        if (!passes(u, i, rows[k])) continue;
+        own_groups[add.count] = groups[k];
+        own[add.count++] = rows[k];
+    }
+    add.groups = own_groups;
+    add.rows = own;
+    err_t e = distinct ? distinct_rows(u, i, own_groups, own, &add.count) : ERR_OK;
+    return e ? e : a->of->add(a, &add, u->d);
+}
+
+err_t op_group_add(struct group_run *u, uint8_t *const *groups, const uint32_t *rows,
+                   uint32_t count)
+{
+    err_t e = ERR_OK;
+    struct state *state = u->s->states[GROUP_PART];
+    for (uint32_t i = 0; !e && i < u->s->plan->aggregate_count; i++)
+        e = add_some(u, i, groups, rows, count);
+    for (uint32_t k = 0; !e && k < count; k++) {
+        struct group *g = (struct group *)(void *)groups[k];
+        g->rows += u->r->signs ? u->r->signs[rows[k]] : 1;
+        if (u->s->grows || !state_touched(g)) state_touch(state, g);
+    }
+    return e;
+}
+
+/* What these groups were told to be is taken back, before they change. */
+static err_t take_back(struct group_run *u, void *const *entries, uint32_t count)
+{
+    struct group_out out;
+    uint32_t told = 0;
+    for (uint32_t k = 0; k < count; k++) told += ((struct group *)entries[k])->told != 0;
+    if (!told) return ERR_OK;
+    err_t e = group_out_open(u->o, MIN(told, (uint32_t)CHUNK_ROWS), false, &out, u->d);
+    for (uint32_t k = 0; !e && k < count; k++) {
+        struct group *g = entries[k];
+        if (!g->told) continue;
+        e = group_out_add(&out, g, -1, u->d);
+        g->told = 0;
+    }
+    return e ? e : group_out_emit(&out, u->d);
+}
+
+/* A group that was touched is forgotten later: its place among the times moves. */
+static err_t put_off(struct group_run *u, const struct slice *keys, void *const *entries,
+                     const uint32_t *rows, uint32_t count)
+{
+    const struct group_self *s = u->s;
+    struct state *index = s->states[INDEX_PART];
+    err_t e = ERR_OK;
+    for (uint32_t k = 0; !e && k < count; k++) {
+        struct group *g = entries[k];
+        void *entry;
+        int64_t now = u->order ? u->order[rows[k]] : u->o->graph->x.now_ms;
+        now = MIN(MAX(now, -GROUP_TIME_MAX), GROUP_TIME_MAX);
+        int64_t old = round_up(g->last, s->grain), new = round_up(now, s->grain);
+        if (g->last && now <= g->last) continue;
+        if (g->last && old != new) {
+            e = state_find(index, old + s->plan->ttl_ms, keys[k], false, &entry, NULL, u->d);
+            if (!e && entry) state_remove(index, entry);
+        }
+        if (!e && (!g->last || old != new))
+            e = state_find(index, new + s->plan->ttl_ms, keys[k], true, &entry, NULL, u->d);
+        g->last = now;
+    }
+    return e;
+}
+
+/* Rows of one window, or of none, into their groups. */
+static err_t add_window(struct group_run *u, int64_t time, const uint32_t *rows, uint32_t count)
+{
+    struct slice *keys = arena_take_raw(u->arena, (count + 1) * sizeof(*keys));
+    void **entries = arena_take_raw(u->arena, (count + 1) * sizeof(*entries));
+    uint8_t *made = arena_take_raw(u->arena, count + 1);
+    if (!keys || !entries || !made) return no_room(u);
+    for (uint32_t k = 0; k < count; k++) keys[k] = u->key_of[rows[k]];
+    err_t e = state_find_many(u->s->states[GROUP_PART], time, keys, count, entries, made, u->d);
+    if (!e && u->s->keeps_old) e = take_back(u, entries, count);
+    if (!e) e = op_group_add(u, (uint8_t *const *)(void *)entries, rows, count);
+    bool held = u->s->on_close && u->r->chunk; /* in the last window that the record falls into */
+    for (uint32_t k = 0; !e && held && k < count; k++)
+        ((struct group *)entries[k])->held += u->last_end[rows[k]] == time;
+    if (!e && u->s->states[INDEX_PART]) e = put_off(u, keys, entries, rows, count);
+    return e;
+}
+
+/* --- windows ------------------------------------------------------------------------------------
+ */
+
+struct placed {
+    int64_t end;
+    uint32_t row;
+};
+
+static int by_end(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->end != y->end) return x->end < y->end ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Adds the placed rows, window by window; they are sorted when there are several windows. */
+static err_t add_placed(struct group_run *u, struct placed *p, size_t count)
+{
+    uint32_t *rows = arena_take_raw(u->arena, (count + 1) * sizeof(*rows));
+    bool in_order = true;
+    err_t e = rows ? ERR_OK : no_room(u);
+    for (size_t i = 1; i < count; i++) in_order &= p[i - 1].end <= p[i].end;
+    if (!in_order) qsort(p, count, sizeof(*p), by_end);
+    for (size_t from = 0, to; !e && from < count; from = to) {
+        uint32_t n = 0;
+        for (to = from; to < count && p[to].end == p[from].end; to++) rows[n++] = p[to].row;
+        e = add_window(u, p[from].end, rows, n);
+    }
+    return e;
+}
+
+/* The windows of each row that are still open. */
+static err_t add_windows(struct group_run *u)
+{
+    const struct plan_window *w = &u->s->plan->window;
+    const struct column *time = &u->r->b->columns[w->time];
+    size_t windows = (size_t)((w->size_ms + w->slide_ms - 1) / w->slide_ms), n = 0;
+    int64_t closed = u->o->graph->watermark, kept = 0;
+    struct placed *p = arena_take_raw(u->arena, (windows * u->count + 1) * sizeof(*p));
+    err_t e = p ? ERR_OK : no_room(u);
+    u->last_end = arena_take_raw(u->arena, (u->r->b->rows + 1) * sizeof(*u->last_end));
+    if (!u->last_end) e = no_room(u);
+    for (uint32_t i = 0; !e && i < u->count; i++) {
+        uint32_t row = u->selected[i];
+        int64_t t;
+        if (!window_time_of(time, row, &t)) {
+            e = op_group_dead(u, row, ERR_CONSTRAINT, "no time that a window holds");
+            continue;
+        }
+        int64_t end = window_start_of(w, t) + w->size_ms;
+        u->last_end[row] = end;
+        if (end <= t) { /* between two windows */
+            if (u->r->chunk) op_count(u->o, TERM_FILTERED, 1);
+        } else if (end <= closed) {
+            e = op_late(u->o, u->r, row, u->d);
+        } else {
+            kept++;
+            for (; end > t && end > closed; end -= w->slide_ms) p[n++] = (struct placed){end, row};
+        }
+    }
+    if (!e && u->r->chunk) op_count(u->o, u->s->on_close ? TERM_HELD : TERM_APPLIED, kept);
+    return e ? e : add_placed(u, p, n);
+}
+
+static err_t group_push(struct op *o, uint32_t input, const struct rows *r, struct diag *d)
+{
+    struct group_self *s = o->self;
+    struct group_run u = {.o = o,
+                          .s = s,
+                          .r = r,
+                          .arena = o->graph->arena,
+                          .count = r->count,
+                          .order = times_of(o, r),
+                          .d = d};
+    (void)input;
+    err_t e = evaluate(&u);
+    if (!e) e = select_good(&u);
+    if (!e) e = encode_keys(&u);
+    if (e || !u.count) return e;
+    if (s->session) return op_session_push(&u);
+    if (s->windowed) return add_windows(&u);
+    if (r->chunk) op_count(o, TERM_APPLIED, u.count);
+    return add_window(&u, 0, u.selected, u.count);
+}
+
+/* --- an epoch's end -----------------------------------------------------------------------------
+ */
+
+static int64_t behind(int64_t watermark)
+{
+    return watermark < INT64_MAX ? watermark + 1 : watermark;
+}
+
+static err_t tell_closed(void *ctx, void *entry, struct diag *d)
+{
+    struct group_out *out = ctx;
+    const struct group *g = entry;
+    if (g->held) {
+        op_count(out->o, TERM_HELD, -g->held);
+        op_count(out->o, TERM_APPLIED, g->held);
+    }
+    return g->rows ? group_out_add(out, entry, 1, d) : ERR_OK;
+}
+
+static err_t remove_windows(struct group_self *s, struct diag *d)
+{
+    int64_t until = behind(s->watermark);
+    err_t e = state_remove_until(s->states[GROUP_PART], until, d);
+    if (!e && s->states[DISTINCT_PART]) e = state_remove_until(s->states[DISTINCT_PART], until, d);
+    return e;
+}
+
+static err_t group_advance(struct op *o, int64_t watermark, struct diag *d)
+{
+    struct group_self *s = o->self;
+    struct group_out out;
+    s->watermark = watermark;
+    if (!s->on_close || watermark == INT64_MIN) return ERR_OK;
+    if (state_first(s->states[GROUP_PART]) >= behind(watermark) && !s->session) return ERR_OK;
+    err_t e = group_out_open(o, CHUNK_ROWS, true, &out, d);
+    if (!e && s->session) e = op_session_close(s, &out, d);
+    if (!e && !s->session)
+        e = state_each(s->states[GROUP_PART], INT64_MIN, behind(watermark), tell_closed, &out, d);
+    if (!e) e = group_out_emit(&out, d);
+    return e || s->session ? e : remove_windows(s, d);
+}
+
+/* All its rows were taken back, and that was told. */
+static err_t remove_empty(struct group_self *s, void *entry, struct diag *d)
+{
+    const struct group *g = entry;
+    void *place = NULL;
+    err_t e = ERR_OK;
+    if (s->states[INDEX_PART] && g->last)
+        e = state_find(s->states[INDEX_PART], round_up(g->last, s->grain) + s->plan->ttl_ms,
+                       state_key(entry), false, &place, NULL, d);
+    if (place) state_remove(s->states[INDEX_PART], place);
+    if (!e) state_remove(s->states[GROUP_PART], entry);
+    return e;
+}
+
+static err_t tell_changed(void *ctx, void *entry, struct diag *d)
+{
+    struct group_out *out = ctx;
+    struct group_self *s = out->o->self;
+    struct group *g = entry;
+    bool the_one = !s->windowed && !s->plan->key_count; /* which may be empty */
+    if (g->rows == 0 && !the_one) return remove_empty(s, entry, d);
+    err_t e = group_out_add(out, entry, 1, d);
+    g->told = out->told;
+    return e;
+}
+
+static err_t tell_all(void *ctx, void *entry, struct diag *d)
+{
+    struct group_out *out = ctx;
+    const struct group *g = entry;
+    return g->rows ? group_out_add(out, entry, 1, d) : ERR_OK;
+}
+
+static err_t remove_unused(void *ctx, void *entry, struct diag *d)
+{
+    struct group_self *s = ctx;
+    (void)d;
+    if (((const struct counted *)entry)->count == 0) state_remove(s->states[DISTINCT_PART], entry);
+    return ERR_OK;
+}
+
+/* A group nobody touched for so long is forgotten, and not told so: what it was stays. */
+static err_t forget_one(void *ctx, void *entry, struct diag *d)
+{
+    struct group_self *s = ctx;
+    void *group;
+    err_t e = state_find(s->states[GROUP_PART], 0, state_key(entry), false, &group, NULL, d);
+    if (!e && group) state_remove(s->states[GROUP_PART], group);
+    return e;
+}
+
+static err_t forget_old(struct group_self *s, struct diag *d)
+{
+    const struct op *o = s->o;
+    bool timed = o->node->inputs[0]->time >= 0 || s->watermark != INT64_MIN;
+    int64_t until = behind(timed ? s->watermark : o->graph->x.now_ms);
+    err_t e = state_each(s->states[INDEX_PART], INT64_MIN, until, forget_one, s, d);
+    return e ? e : state_remove_until(s->states[INDEX_PART], until, d);
+}
+
+/* Without keys there is one group even of no rows. */
+static err_t make_the_one(struct group_self *s, struct group_out *out, struct diag *d)
+{
+    void *entry;
+    bool made;
+    err_t e = state_find(s->states[GROUP_PART], 0, (struct slice){0}, true, &entry, &made, d);
+    return e ? e : group_out_add(out, entry, 1, d);
+}
+
+static err_t tell_the_end(struct op *o, struct group_out *out, struct diag *d)
+{
+    struct group_self *s = o->self;
+    if (!s->windowed && !s->plan->key_count) return make_the_one(s, out, d);
+    return state_each(s->states[GROUP_PART], INT64_MIN, INT64_MAX, tell_all, out, d);
+}
+
+static err_t group_flush(struct op *o, bool end, struct diag *d)
+{
+    struct group_self *s = o->self;
+    struct group_out out;
+    err_t e = ERR_OK;
+    if (o->graph->o.bounded && !end) return ERR_OK;
+    bool changed = state_stats(s->states[GROUP_PART]).touched > 0;
+    if (!s->on_close && (changed || o->graph->o.bounded)) {
+        e = group_out_open(o, CHUNK_ROWS, true, &out, d);
+        if (!e && o->graph->o.bounded)
+            e = tell_the_end(o, &out, d);
+        else if (!e)
+            e = state_each_touched(s->states[GROUP_PART], tell_changed, &out, d);
+        if (!e) e = group_out_emit(&out, d);
+    }
+    if (e || o->graph->o.bounded) return e;
+    if (s->states[DISTINCT_PART])
+        e = state_each_touched(s->states[DISTINCT_PART], remove_unused, s, d);
+    if (!e && !s->on_close && s->windowed)
+        e = s->session ? op_session_close(s, NULL, d) : remove_windows(s, d);
+    if (!e && s->states[INDEX_PART] && !s->session) e = forget_old(s, d);
+    return e;
+}
+
+static err_t group_write(struct op *o, struct store_write *w, struct diag *d)
+{
+    struct group_self *s = o->self;
+    err_t e = ERR_OK;
+    for (int i = 0; !e && i < GROUP_PARTS; i++)
+        if (s->states[i]) e = state_write(s->states[i], w, d);
+    return e;
+}
+
+static void group_kept(struct op *o)
+{
+    struct group_self *s = o->self;
+    for (int i = 0; i < GROUP_PARTS; i++)
+        if (s->states[i]) state_kept(s->states[i]);
+}
+
+static void group_forget(struct op *o)
+{
+    struct group_self *s = o->self;
+    for (int i = 0; i < GROUP_PARTS; i++)
+        if (s->states[i]) state_forget(s->states[i]);
+}
+
+static void group_tell(const struct op *o, struct state_stats *out)
+{
+    const struct group_self *s = o->self;
+    *out = (struct state_stats){0};
+    for (int i = 0; i < GROUP_PARTS; i++) {
+        if (!s->states[i]) continue;
+        struct state_stats one = state_stats(s->states[i]);
+        out->entries += one.entries;
+        out->in_memory += one.in_memory;
+        out->touched += one.touched;
+        out->bytes += one.bytes;
+    }
+}
+
+const struct op_kind op_group = {.open = group_open,
+                                 .push = group_push,
+                                 .advance = group_advance,
+                                 .flush = group_flush,
+                                 .write = group_write,
+                                 .kept = group_kept,
+                                 .forget = group_forget,
+                                 .close = group_close,
+                                 .tell = group_tell};
