@@ -101,7 +101,6 @@ struct named_query { /* WITH name AS (…) */
     const struct named_query *before;
 };
 struct called { /* a function of the user's that is being taken in */
-    struct slice name;
     const struct called *outer;
     const struct sql_function *of;
     struct expr **args;
@@ -215,6 +214,13 @@ struct expr *bind_equal(struct binder *b, const struct tree *t, struct expr *lef
 /* A row of functions.def by name, with arguments that suit it. */
 struct expr *bind_builtin(struct binder *b, const char *name, struct slice text,
                           struct expr *const *args, uint32_t count);
+struct expr *bind_user_call(struct binder *b, const struct tree *t, bool *found);
+struct expr *bind_parameter(struct binder *b, const struct tree *t); /* a name inside one */
+struct expr *bind_from_json(struct binder *b, const struct tree *t);
+/* Something inside a value that no decoder reads. */
+struct expr *bind_inside(struct binder *b, const struct tree *t, struct expr *value,
+                         const struct type *declared, struct slice name,
+                         const struct json_step *steps, uint32_t count);
 char bind_letter_at(const char *args, uint32_t i); /* for the i-th argument; 0: no such */
 bool bind_count_fits(const char *args, uint32_t count);
 const struct type *bind_letter_type(char letter);
@@ -268,6 +274,8 @@ bool bind_interval(struct binder *b, const struct tree *t, int64_t *ms);
 struct slice bind_output_name(struct binder *b, const struct select_item *item);
 void bind_checks(struct binder *b, const struct select_tree *s, struct logic *rows,
                  const struct wanted *w);
+/* ROWS above ROWS become one; json_get of a record's whole value reaches into the decoder. */
+void bind_simplify(struct binder *b, struct logic *l);
 /* The tree as a plan: sets root, node_count and the topics. */
 struct lowered {
     const struct plan_node *root;

@@ -267,8 +267,12 @@ struct expr *bind_call(struct binder *b, const struct tree *t)
     if (tree_is_aggregate(t)) return bind_aggregate(b, t);
     struct tree renamed = *t;
     if (slice_is(t->value, "now")) renamed.value = slice_of(b->dialect->now);
+    if (slice_is(t->value, "from_json")) return bind_from_json(b, t);
     const struct function *fn = function_find(renamed.value, 0);
     if (!fn) {
+        bool found;
+        struct expr *own = bind_user_call(b, t, &found);
+        if (found || b->err) return own;
         no_function(b, t);
         return NULL;
     }

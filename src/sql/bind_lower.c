@@ -267,6 +267,7 @@ static bool has_state(const struct logic *l)
 void bind_lower(struct binder *b, struct logic *root, struct lowered *out)
 {
     struct lowering w = {.b = b};
+    bind_simplify(b, root);
     if (b->err) return;
     w.stateful = b->stream && has_state(root);
     const struct logic *shown = logic_shown(root);

@@ -222,9 +222,9 @@ static struct expr *declared_path(struct binder *b, const struct tree *t, const 
 }
 
 /* Something inside a column that no decoder reads: by way of JSON. */
-static struct expr *inner_path(struct binder *b, const struct tree *t, struct expr *column,
-                               const struct type *declared, struct slice name,
-                               const struct json_step *steps, uint32_t count)
+struct expr *bind_inside(struct binder *b, const struct tree *t, struct expr *column,
+                         const struct type *declared, struct slice name,
+                         const struct json_step *steps, uint32_t count)
 {
     if (!column || count == 0) return column;
     bool bad = false;
@@ -269,6 +269,10 @@ struct expr *bind_path(struct binder *b, struct expr *e, const struct type *type
     }
     struct expr *args[2] = {(struct expr *)(uintptr_t)e->args[0], path_text(b, e)};
     struct expr *json = args[1] ? bind_builtin(b, "json_get", e->text, args, 2) : NULL;
+    if (json && json->kind == EXPR_CALL) { /* what it asks for, for bind_simplify */
+        json->steps = e->steps;
+        json->step_count = e->step_count;
+    }
     if (!json || type->kind == TYPE_JSON) return json;
     return cast ? bind_cast(b, &(struct tree){.text = e->text}, json, type, false)
                 : bind_strictly(b, json, type);
@@ -310,19 +314,19 @@ static struct expr *name_in(struct binder *b, const struct tree *t, const struct
     const struct range_column *own = own_column(r, steps[0].name);
     if (own) {
         const struct attr *a = &b->attrs[own->attr];
-        return inner_path(b, t, attr_expr(b, own->attr, t->text), a->fields ? a->fields : a->type,
-                          own->name, steps + 1, count - 1);
+        return bind_inside(b, t, attr_expr(b, own->attr, t->text), a->fields ? a->fields : a->type,
+                           own->name, steps + 1, count - 1);
     }
     const struct metadata *m = metadata_find(r, steps[0].name);
     if (m)
-        return inner_path(b, t, metadata_input(b, t->text, r, m), type_of(m->type), steps[0].name,
-                          steps + 1, count - 1);
+        return bind_inside(b, t, metadata_input(b, t->text, r, m), type_of(m->type), steps[0].name,
+                           steps + 1, count - 1);
     int64_t column = r->relation ? relation_column(r->relation, steps[0].name) : -1;
     if (column >= 0 && r->relation->kind == RELATION_TOPIC)
         return declared_path(b, t, r, steps, count, (uint32_t)column);
     if (column >= 0)
-        return inner_path(b, t, column_input(b, t->text, r, (uint32_t)column),
-                          r->relation->columns[column].type, steps[0].name, steps + 1, count - 1);
+        return bind_inside(b, t, column_input(b, t->text, r, (uint32_t)column),
+                           r->relation->columns[column].type, steps[0].name, steps + 1, count - 1);
     if (r->relation && r->relation->open) return open_path(b, t, r, NULL, steps, count);
     if (r->relation) {
         bind_unknown_column(b, t->text, r->relation, steps[0].name);
@@ -385,6 +389,7 @@ static const struct range *owner_of(struct binder *b, const struct tree *t, stru
 struct expr *bind_name(struct binder *b, const struct tree *t)
 {
     if (b->err) return NULL;
+    if (b->called) return bind_parameter(b, t);
     if (!b->scope || b->scope->count == 0) {
         bind_fail(b, t->text, ERR_UNKNOWN_COLUMN, "there is no FROM to take %.*s from",
                   SLICE_ARG(t->text));

@@ -4,69 +4,6 @@
 /* --- ROWS ---------------------------------------------------------------------------------------
  */
 
-static uint32_t reads_of(const struct expr *e, uint32_t attr)
-{
-    uint32_t n = e && e->kind == EXPR_INPUT && e->input == attr;
-    for (uint32_t i = 0; e && i < e->count; i++) n += reads_of(e->args[i], attr);
-    return n;
-}
-
-static uint32_t rows_reads(const struct plan_rows *r, uint32_t attr)
-{
-    uint32_t n = reads_of(r->where, attr);
-    for (uint32_t i = 0; i < r->output_count; i++) n += reads_of(r->outputs[i].value, attr);
-    for (uint32_t i = 0; i < r->check_count; i++) n += reads_of(r->checks[i].condition, attr);
-    return n;
-}
-
-/* Whether the outputs of `in` can be computed where they are read: none of them twice. */
-static bool can_take_in(const struct logic *l, const struct logic *in)
-{
-    if (in->node.kind != NODE_ROWS || in->node.rows.check_count) return false;
-    for (uint32_t i = 0; i < in->attr_count; i++) {
-        const struct expr *v = in->node.rows.outputs[i].value;
-        bool plain = v->kind == EXPR_INPUT || v->kind == EXPR_LITERAL;
-        if (!v->deterministic || (!plain && rows_reads(&l->node.rows, in->attrs[i]) > 1))
-            return false;
-    }
-    return true;
-}
-
-static const struct expr *both(struct binder *b, const struct expr *x, const struct expr *y)
-{
-    struct expr *list[2] = {(struct expr *)(uintptr_t)x, (struct expr *)(uintptr_t)y};
-    return !x ? y : !y ? x : expr_all(b, list, 2);
-}
-
-/* l with the ROWS below taken in: where = both, outputs in terms of what is below that. */
-static struct logic *taken_in(struct binder *b, const struct logic *l, const struct logic *in)
-{
-    struct logic *made = bind_take(b, sizeof(*made));
-    struct plan_output *outputs =
-        bind_take(b, MAX(l->node.rows.output_count, 1u) * sizeof(*outputs));
-    struct plan_check *checks = bind_take(b, MAX(l->node.rows.check_count, 1u) * sizeof(*checks));
-    struct expr **by = bind_take(b, MAX(b->attr_count, 1u) * sizeof(struct expr *));
-    if (b->err) return NULL;
-    *made = *l;
-    for (uint32_t i = 0; i < in->attr_count; i++)
-        by[in->attrs[i]] = (struct expr *)(uintptr_t)in->node.rows.outputs[i].value;
-    struct plan_rows *r = &made->node.rows;
-    for (uint32_t i = 0; i < r->output_count && !b->err; i++) {
-        outputs[i] = r->outputs[i];
-        outputs[i].value = expr_replaced(b, outputs[i].value, by);
-    }
-    for (uint32_t i = 0; i < r->check_count && !b->err; i++) {
-        checks[i] = r->checks[i];
-        checks[i].condition = expr_replaced(b, checks[i].condition, by);
-    }
-    r->outputs = outputs;
-    r->checks = checks;
-    if (r->where) r->where = expr_replaced(b, r->where, by);
-    if (!b->err) r->where = both(b, in->node.rows.where, r->where);
-    made->ins = in->ins;
-    return b->err ? NULL : made;
-}
-
 /* A filter, or columns beside those that are there: what comes goes on. */
 static struct placed *lower_filter(struct lowering *w, struct logic *l, const uint8_t *need)
 {
@@ -118,8 +55,7 @@ static void place_checks(struct lowering *w, const struct logic *l, struct place
 struct placed *lower_rows(struct lowering *w, struct logic *l, const uint8_t *need)
 {
     if (l->passes) return lower_filter(w, l, need);
-    while (l && can_take_in(l, l->ins[0])) l = taken_in(w->b, l, l->ins[0]);
-    uint8_t *mine = l ? need_copy(w, NULL) : NULL;
+    uint8_t *mine = need_copy(w, NULL);
     if (!mine) return NULL;
     const struct plan_rows *r = &l->node.rows;
     need_expr(mine, r->where);

@@ -310,13 +310,14 @@ static void name_outputs(struct binder *b, struct selected *s)
         uint32_t made = attr_new(b, l, o->name, o->type);
         if (b->err) return;
         b->attrs[made].constant = expr_is_constant(o->value);
+        b->attrs[made].fields = o->value->fields;
         if (!expr_is_attr(o->value, &attr)) continue;
         struct attr *to = &b->attrs[made], *of = &b->attrs[attr];
         to->role = of->role;
         to->window = of->window;
         to->size_ms = of->size_ms;
         to->constant = of->constant;
-        to->fields = of->fields;
+        if (!to->fields) to->fields = of->fields;
         if (attr == time && l->time == NO_ATTR) l->time = made;
     }
     l->visible = visible;
@@ -358,6 +359,48 @@ static struct logic *above(struct binder *b, struct selected *s, const struct qu
     return bind_sort(b, l, q, s->order, s->rows->attrs);
 }
 
+/* TRANSFORM (items) USING 'command' AS (columns): the command's answers are the rows. */
+static void send_items(struct binder *b, struct selected *s, struct logic *l)
+{
+    struct plan_output *sent = bind_take(b, MAX(s->items.count, 1u) * sizeof(*sent));
+    for (uint32_t i = 0; sent && i < s->items.count && !b->err; i++) {
+        const struct item *item = &s->items.at[i];
+        struct expr *e = bind_settle(b, item->bound ? item->bound : bind_expr(b, item->tree));
+        if (e) sent[i] = (struct plan_output){item->name, e->type, e};
+    }
+    l->node.transform.outputs = sent;
+    l->node.transform.output_count = s->items.count;
+}
+
+static struct logic *bind_transform(struct binder *b, const struct select_tree *tree,
+                                    struct logic *in, const struct query_tree *q, struct wanted *w)
+{
+    struct selected s = {.tree = tree};
+    struct logic *l = logic_new(b, NODE_TRANSFORM, in, tree->text);
+    expand(b, tree, &s.items);
+    if (wants_groups(tree, q) || tree->distinct || tree->check_count || (q && q->order_count))
+        bind_fail(b, tree->text, ERR_UNSUPPORTED,
+                  "TRANSFORM with GROUP BY, DISTINCT, ORDER BY or CHECK");
+    bind_hint(b, "put TRANSFORM into a sub-select");
+    if (b->err) return NULL;
+    l->time = NO_ATTR;
+    l->one_row = false;
+    l->node.transform.command = tree->transform;
+    send_items(b, &s, l);
+    s.rows = logic_new(b, NODE_ROWS, l, tree->text);
+    s.items.count = 0;
+    for (uint32_t i = 0; s.rows && i < tree->transform_column_count && !b->err; i++) {
+        const struct sql_column *c = &tree->transform_columns[i];
+        struct expr *e = attr_expr(b, attr_new(b, l, c->name, c->type), c->name);
+        if (w) e = bind_wanted(b, w, i, c->name, c->name, e);
+        if (e) (void)output_add(b, &s, c->name, e);
+    }
+    s.items.count = tree->transform_column_count;
+    if (!b->err) name_outputs(b, &s);
+    b->scope = NULL;
+    return b->err ? NULL : above(b, &s, q);
+}
+
 static void bind_clauses(struct binder *b, struct selected *s, const struct query_tree *q,
                          struct wanted *w, bool settle)
 {
@@ -382,6 +425,7 @@ struct logic *bind_select(struct binder *b, const struct select_tree *tree,
     struct group g = {0};
     struct overs overs = {0};
     struct logic *in = bind_source(b, tree, &scope);
+    if (in && tree->transform.at) return bind_transform(b, tree, in, q, w);
     if (in) expand(b, tree, &s.items);
     bool grouped = in && wants_groups(tree, q);
     if (grouped) bind_keys(b, tree, &s.items, w, &g, in);

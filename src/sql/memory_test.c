@@ -12,6 +12,18 @@ static const char *const texts[] = {
     "SELECT t, count(*), sum(a) + avg(b) FROM s.n WHERE id = 5 GROUP BY t HAVING max(a) > 1 ORDER "
     "BY "
     "min(b) DESC",
+    "SELECT a, n, rank() OVER (PARTITION BY a ORDER BY n + 1 DESC) AS r FROM (SELECT n.a, count(*) "
+    "AS "
+    "n FROM s.n AS n LEFT JOIN s.n AS m USING (id) WHERE m.b > 3 GROUP BY n.a UNION ALL SELECT 1, "
+    "2) "
+    "AS q WHERE n > 1 LIMIT 3",
+    "CREATE SINK w INTO BLACKHOLE AS SELECT id, rn AS a FROM (SELECT CAST(x AS int) AS id, "
+    "row_number() "
+    "OVER (PARTITION BY x ORDER BY y) AS rn FROM (SELECT data.x, data.y FROM (SELECT "
+    "from_json(value, 'x STRING, y INT') AS data FROM u)) AS q) AS p WHERE rn <= 3 AND id > 2",
+    "CREATE SINK w INTO BLACKHOLE AS SELECT CAST(unix_seconds(window_start) AS int) AS id, sum(n) "
+    "AS a "
+    "FROM TUMBLE(u, _timestamp, INTERVAL '1' MINUTE) GROUP BY window_start",
     ("CREATE SOURCE r FROM http 'x' WITH (a = 1, b = {'c': 2}) WATERMARK FOR ts DELAY '5s' INTO "
      "TOPIC t"),
     "CREATE TABLE k.t (a map<text, list<int>>, b int, c text, PRIMARY KEY ((b, c)))",
@@ -27,7 +39,7 @@ static err_t whole_way(const struct sql_catalog *c, const char *text, struct are
     if (e) return e;
     switch (s.statements[0].kind) {
     case STATEMENT_CREATE_STREAM:
-        return sql_bind_stream(&s.statements[0], c, "m.sql", a, &stream, d);
+    case STATEMENT_CREATE_SINK: return sql_bind_stream(&s.statements[0], c, "m.sql", a, &stream, d);
     case STATEMENT_SELECT:
         return sql_bind_select(&s.statements[0], c, DIALECT_SLUICE, a, &select, d);
     default: return ERR_OK;
@@ -98,7 +110,8 @@ TEST(evaluation_without_memory_ends_the_batch)
             struct column out;
             struct column_batch small = *b;
             small.arena = arena_new(limit);
-            e = expr_eval(kit_rows(p.root)->outputs[i].value, &(struct eval_context){0}, &small, &out);
+            e = expr_eval(kit_rows(p.root)->outputs[i].value, &(struct eval_context){0}, &small,
+                          &out);
             if (e) CHECK_INT(e, ERR_NO_MEMORY);
             arena_free(small.arena);
         }

@@ -25,6 +25,14 @@ struct sql_relation {
     struct slice time; /* a topic: WATERMARK FOR time DELAY …; at NULL: none declared */
     int64_t delay_ms;
 };
+struct tree;
+struct sql_function { /* CREATE FUNCTION name(params) [RETURNS type] AS expression */
+    struct slice name;
+    const struct sql_column *params; /* name and type */
+    uint32_t param_count;
+    const struct type *returns;    /* NULL: as the expression has it */
+    const struct tree *expression; /* statement.expression; outlives what is bound with it */
+};
 struct sql_catalog {
     void *ctx;
     /* keyspace.at == NULL: as written without one (a topic, or a table of the session's keyspace)
@@ -32,6 +40,8 @@ struct sql_catalog {
     const struct sql_relation *(*find)(void *ctx, struct slice keyspace, struct slice name);
     /* All names, for "did you mean"; fills out[max], answers how many. */
     size_t (*names)(void *ctx, const char **out, size_t max);
+    /* A function of the user's; NULL (also the pointer): there is none. */
+    const struct sql_function *(*function)(void *ctx, struct slice name);
 };
 
 /* --- what a plan reads ------------------------------------------------------------------------ */

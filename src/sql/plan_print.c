@@ -169,6 +169,13 @@ static void print_settings(const struct plan_stream *p, struct buf *out)
     buf_done(&line);
 }
 
+static bool runs_command(const struct plan_node *n)
+{
+    bool any = n->kind == NODE_TRANSFORM;
+    for (uint32_t i = 0; i < n->input_count; i++) any = any || runs_command(n->inputs[i]);
+    return any;
+}
+
 void plan_stream_print(const struct plan_stream *p, struct buf *out)
 {
     print_target(p, out);
@@ -189,7 +196,9 @@ void plan_stream_print(const struct plan_stream *p, struct buf *out)
     }
     print_leaves(p, out);
     print_settings(p, out);
-    if (!p->deterministic)
+    if (runs_command(p->root))
+        buf_text(out, "  note    a command: what it answers may be another the next time\n");
+    else if (!p->deterministic)
         buf_text(out,
                  "  note    now() or uuid(): the same for the same epoch, another in a new one\n");
 }

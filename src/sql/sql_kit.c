@@ -10,6 +10,15 @@ void kit_open(struct kit *k, const char *declarations)
         const struct statement *st = &s.statements[i];
         bool table = st->kind == STATEMENT_CREATE_TABLE,
              source = st->kind == STATEMENT_CREATE_SOURCE;
+        if (st->kind == STATEMENT_CREATE_FUNCTION) {
+            INVARIANT(k->function_count < COUNT_OF(k->functions));
+            k->functions[k->function_count++] =
+                (struct sql_function){.name = st->name.name,
+                                      .params = st->columns,
+                                      .param_count = st->column_count,
+                                      .returns = st->returns,
+                                      .expression = st->expression};
+        }
         if (!table && !source && st->kind != STATEMENT_CREATE_TOPIC) continue;
         k->relations[k->count++] =
             (struct sql_relation){.kind = table ? RELATION_TABLE : RELATION_TOPIC,
@@ -39,6 +48,14 @@ static const struct sql_relation *find(void *ctx, struct slice keyspace, struct 
     return NULL;
 }
 
+static const struct sql_function *function(void *ctx, struct slice name)
+{
+    const struct kit *k = ctx;
+    for (uint32_t i = 0; i < k->function_count; i++)
+        if (slice_equal(k->functions[i].name, name)) return &k->functions[i];
+    return NULL;
+}
+
 static size_t names(void *ctx, const char **out, size_t max)
 {
     struct kit *k = ctx;
@@ -52,7 +69,7 @@ static size_t names(void *ctx, const char **out, size_t max)
 
 struct sql_catalog kit_catalog(struct kit *k)
 {
-    return (struct sql_catalog){.ctx = k, .find = find, .names = names};
+    return (struct sql_catalog){.ctx = k, .find = find, .names = names, .function = function};
 }
 
 static struct statement *parse(struct kit *k, const char *text, enum sql_dialect dialect)

@@ -7,6 +7,8 @@ struct kit {
     struct arena *arena;
     struct sql_relation relations[32];
     uint32_t count;
+    struct sql_function functions[16];
+    uint32_t function_count;
     struct diag d;
 };
 /* Declares what the statements create: CREATE TABLE and CREATE TOPIC. */
