@@ -111,25 +111,30 @@ static const char *letter_about(char letter)
                            : "any";
 }
 
+void aggregate_signature(const struct aggregate *a, struct buf *out)
+{
+    const char *comma = "";
+    buf_printf(out, "%s(", a->name);
+    for (const char *l = a->args; *l; l++) {
+        if (*l == '|') {
+            buf_text(out, comma[0] ? " [" : "[");
+            continue;
+        }
+        buf_printf(out, "%s%s", comma, letter_about(*l));
+        comma = ", ";
+    }
+    buf_text(out, strchr(a->args, '|') ? "])" : ")");
+}
+
 void aggregate_docs(struct buf *out)
 {
-    buf_text(out,
-             "\n### Aggregates\n\n| function | what it gives | takes rows back | example | of | "
-             "gives |\n|---|---|---|---|---|---|\n");
+    buf_text(out, "\n### Aggregates\n\n| function | what it gives | takes rows back | example | "
+                  "of | gives |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct aggregate *a = &rows[i];
-        const char *comma = "";
-        buf_printf(out, "| `%s(", a->name);
-        for (const char *l = a->args; *l; l++) {
-            if (*l == '|') {
-                buf_text(out, comma[0] ? " [, " : "[");
-                comma = "";
-                continue;
-            }
-            buf_printf(out, "%s%s", comma, letter_about(*l));
-            comma = ", ";
-        }
-        buf_printf(out, "%s)` | %s", strchr(a->args, '|') ? "]" : "", a->about);
+        buf_text(out, "| `");
+        aggregate_signature(a, out);
+        buf_printf(out, "` | %s", a->about);
         const char *join = "; also ";
         for (size_t k = 0; k < COUNT_OF(aliases); k++) {
             if (strcmp(aliases[k].of, a->name) != 0) continue;

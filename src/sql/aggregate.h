@@ -77,4 +77,5 @@ size_t aggregate_names(const char **out, size_t max); /* aliases too */
 const struct type *aggregate_result(const struct aggregate *a, const struct type *const *args,
                                     struct arena *arena);
 bool aggregate_grows(const struct plan_aggregate *a); /* this one has a struct agg_more */
-void aggregate_docs(struct buf *out);                 /* its tables of docs/sql.md */
+void aggregate_signature(const struct aggregate *a, struct buf *out); /* "corr(double, double)" */
+void aggregate_docs(struct buf *out); /* its tables of docs/sql.md */

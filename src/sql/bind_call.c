@@ -1,4 +1,5 @@
 /* Calls: which row of functions.def, and what its arguments become. */
+#include "sql/aggregate.h"
 #include "sql/bind.h"
 
 /* --- special forms ------------------------------------------------------------------------------
@@ -146,8 +147,9 @@ static void no_row(struct binder *b, const struct tree *t, struct expr *const *a
 
 static void no_function(struct binder *b, const struct tree *t)
 {
-    const char *names[256];
+    const char *names[512];
     size_t count = function_names(names, COUNT_OF(names));
+    count += aggregate_names(names + count, COUNT_OF(names) - count);
     bind_fail(b, t->text, ERR_UNKNOWN_FUNCTION, "there is no function %.*s", SLICE_ARG(t->value));
     const char *near = nearest_word(t->value, names, count);
     if (near) bind_hint(b, "did you mean %s?", near);

@@ -1,5 +1,6 @@
 /* The table of functions, the way into a kernel, and the page made from both. */
 #include "sql/functions.h"
+#include "sql/aggregate.h"
 
 static const struct function rows[] = {
 #define FUNCTION(name, args, result, kernel, flags, group, about, example, expected)               \
@@ -165,8 +166,11 @@ void sql_docs(struct buf *out)
 {
     static const struct {
         const char *group, *title;
-    } groups[] = {{"text", "Text"}, {"number", "Numbers"}, {"time", "Times"},
-                  {"json", "JSON"}, {"other", "Other"},    {"aggregate", "Aggregates"}};
+    } groups[] = {{"text", "Text"},
+                  {"number", "Numbers"},
+                  {"time", "Times"},
+                  {"json", "JSON"},
+                  {"other", "Other"}};
     for (size_t g = 0; g < COUNT_OF(groups); g++) {
         buf_printf(
             out, "\n### %s\n\n| function | what it gives | example | gives |\n|---|---|---|---|\n",
@@ -189,6 +193,7 @@ void sql_docs(struct buf *out)
                 buf_text(out, " | | |\n");
         }
     }
+    aggregate_docs(out);
     buf_text(out,
              "\n### Words\n\nReserved (s: in sluice, c: in cql, p: in pg; as a name they stand in "
              "quotes):\n\n");
@@ -216,7 +221,8 @@ size_t sql_words(const char **out, size_t max)
 {
     size_t n = 0;
     for (size_t i = 0; i < word_count() && n < max; i++) out[n++] = word_at(i)->text;
-    return n + function_names(out + n, max - n);
+    n += function_names(out + n, max - n);
+    return n + aggregate_names(out + n, max - n);
 }
 
 void sql_functions_help(struct buf *out, bool markdown)
@@ -231,5 +237,12 @@ void sql_functions_help(struct buf *out, bool markdown)
         buf_printf(out, "\n      %s", rows[r].about);
         if (rows[r].example[0]) buf_printf(out, ": %s gives %s", rows[r].example, rows[r].expected);
         buf_char(out, '\n');
+    }
+    for (size_t i = 0; i < aggregate_count(); i++) {
+        const struct aggregate *a = aggregate_at(i);
+        buf_text(out, "  ");
+        aggregate_signature(a, out);
+        buf_printf(out, "\n      %s: %s of %s gives %s\n", a->about, a->example, a->rows,
+                   a->expected);
     }
 }

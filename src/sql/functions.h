@@ -8,11 +8,10 @@
 
 enum function_flags {
     FN_PLAIN = 0,
-    FN_NULLS = 1,     /* the kernel is called for null arguments too */
-    FN_FRESH = 2,     /* answers differently each time: now(), uuid() */
-    FN_PATTERN = 4,   /* the second argument is a regular expression: a literal, compiled once */
-    FN_SPECIAL = 8,   /* no kernel: the binder makes other nodes of it */
-    FN_AGGREGATE = 16 /* no kernel: the query engine's */
+    FN_NULLS = 1,   /* the kernel is called for null arguments too */
+    FN_FRESH = 2,   /* answers differently each time: now(), uuid() */
+    FN_PATTERN = 4, /* the second argument is a regular expression: a literal, compiled once */
+    FN_SPECIAL = 8  /* no kernel: the binder makes other nodes of it */
 };
 
 struct call {
