@@ -21,6 +21,8 @@ err_t epoch_begin(struct lane *l, enum store_form form, const struct epoch_recor
     uint32_t rows = form == STORE_CATCHUP ? f->o.epoch_rows_catchup : l->pace;
     if (form == STORE_CATCHUP) rows = MAX(rows / l->stream->lane_count, 1u);
     if (l->rows_cap) rows = MIN(rows, l->rows_cap);
+    if (l->stream->plan->root->changes) /* its words are kept until the epoch's end */
+        rows = (uint32_t)MIN((uint64_t)rows, net_rows(l->stream->plan->root, lane_share(l) / 2));
     *p = (struct epoch){.number = as ? as->epoch : epoch_number(l),
                         .now_ms = as ? as->now_ms : clock_wall_ms(),
                         .started_ns = clock_mono_ns(),

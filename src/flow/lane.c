@@ -286,8 +286,16 @@ static err_t give_up(struct lane *l, err_t e)
     if (truncated) return ERR_OK; /* the next epoch finds the table as it is now, or fails */
     bool too_big = (e == ERR_TOO_BIG || e == ERR_NO_MEMORY) && rows > 1;
     if (too_big) /* a smaller one will fit */
-        l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 4, (uint64_t)1);
+        l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 2, (uint64_t)1);
     return too_big && e == ERR_TOO_BIG ? ERR_OK : e;
+}
+
+/* What was too big once may be so again: slowly back to the usual, at once where all is read. */
+static void grow_again(struct lane *l)
+{
+    bool full = l->epoch.counter.now.in >= l->epoch.rows_max;
+    uint32_t grown = l->rows_cap + l->rows_cap / 16 + 1;
+    if (l->rows_cap) l->rows_cap = full && grown < lane_flow(l)->o.epoch_rows_catchup ? grown : 0;
 }
 
 static err_t run_epoch(struct lane *l, struct diag *d)
@@ -303,7 +311,7 @@ static err_t run_epoch(struct lane *l, struct diag *d)
     if (!e && l->epoch.dirty) {
         e = epoch_finish(l, d);
         if (!e) e = epoch_commit(l, d);
-        if (!e) l->rows_cap = 0;
+        if (!e) grow_again(l);
     }
     if (e) return give_up(l, e);
     store_write_abort(l->epoch.write); /* nothing was there after all; NULL after a commit */

@@ -1,6 +1,10 @@
 #include "flow/net.h"
 
-enum { NET_KEYS_MAX = 1 << 26, NET_SLOT = 160 /* of the map, roughly */ };
+enum {
+    NET_KEYS_MAX = 1 << 26,
+    NET_SLOT = 160 /* of the map, roughly */,
+    NET_TEXT = 128 /* of a row */
+};
 
 struct word {
     struct word *next;
@@ -35,6 +39,12 @@ void net_free(struct net *n)
     map_free(n->map);
     arena_free(n->arena);
     mem_give(n);
+}
+
+uint64_t net_rows(const struct plan_node *root, size_t memory)
+{
+    size_t word = sizeof(struct word) + root->column_count * sizeof(struct value);
+    return memory / (word + NET_SLOT + NET_TEXT) + 1;
 }
 
 void net_reset(struct net *n)

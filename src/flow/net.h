@@ -10,6 +10,8 @@ struct net;
 MUST_CHECK err_t net_new(const struct plan_node *root, size_t memory_max, struct net **out,
                          struct diag *d);
 void net_free(struct net *n); /* NULL is fine */
+/* Rows whose words fit into so much memory, roughly. */
+uint64_t net_rows(const struct plan_node *root, size_t memory);
 void net_reset(struct net *n);
 size_t net_bytes(const struct net *n);
 MUST_CHECK err_t net_take(struct net *n, struct slice key, const struct rows *r, uint32_t row,
