@@ -26,6 +26,9 @@ static const char *const texts[] = {
     "FROM TUMBLE(u, _timestamp, INTERVAL '1' MINUTE) GROUP BY window_start",
     ("CREATE SOURCE r FROM http 'x' WITH (a = 1, b = {'c': 2}) WATERMARK FOR ts DELAY '5s' INTO "
      "TOPIC t"),
+    "CREATE VIEW v AS SELECT a AS id, b FROM s.n; WITH x (p) AS (SELECT id FROM v) SELECT p, "
+    "row_number() OVER w FROM x JOIN s.n AS y ON x.p = y.id WINDOW w AS (PARTITION BY p ORDER BY "
+    "p)",
     "CREATE TABLE k.t (a map<text, list<int>>, b int, c text, PRIMARY KEY ((b, c)))",
 };
 

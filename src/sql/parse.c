@@ -158,7 +158,8 @@ void parse_expected(struct parser *p, const char *what, const char *const *words
     parse_fail(p, t.text.at, ERR_SYNTAX, "expected %s here, got %s%.*s%s%s", what, quote,
                SLICE_ARG(shown), shown.len < t.text.len ? "…" : "", quote);
     const char *near = t.kind == TOKEN_WORD ? nearest_word(t.value, words, count) : NULL;
-    if (near) parse_hint(p, "did you mean %s?", near);
+    bool same = near && slice_equal_nocase(t.value, slice_of(near)); /* right, but not here */
+    if (near && !same) parse_hint(p, "did you mean %s?", near);
 }
 
 void parse_unsupported(struct parser *p, const uint8_t *at, const char *what)
@@ -290,7 +291,13 @@ static void parse_one(struct parser *p, struct statement *s)
                                        "CHECK", "WITH",  "USING",  "IF",    "OFFSET",   "UNION",
                                        "JOIN",  "LEFT",  "RIGHT",  "FULL",  "INNER",    "CROSS",
                                        "EMIT",  "AS",    "WINDOW", "INTO",  "WATERMARK"};
+    struct slice word = token_peek(p, 0)->value;
+    bool clause = token_peek(p, 0)->kind == TOKEN_WORD && s->query;
     parse_expected(p, "the end of the statement", next, COUNT_OF(next));
+    for (size_t i = 0; clause && i < COUNT_OF(next); i++)
+        if (slice_equal_nocase(word, slice_of(next[i])) && p->d && !p->d->hint[0])
+            parse_hint(p, "the order is FROM, JOIN, WHERE, GROUP BY, HAVING, WINDOW, CHECK, UNION, "
+                          "ORDER BY, LIMIT, OFFSET, EMIT");
 }
 
 static void parse_script(struct parser *p, struct script *out)

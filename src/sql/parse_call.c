@@ -258,6 +258,12 @@ static void call_tail(struct parser *p, struct tree *t)
         if (at_words(p, nulls[i], "nulls"))
             parse_unsupported(p, parse_here(p), "IGNORE NULLS and RESPECT NULLS");
     if (at_words(p, "within", "group")) parse_unsupported(p, parse_here(p), "WITHIN GROUP");
+    if (at_words(p, "filter", "where") || at_words(p, "over", "partition") ||
+        at_words(p, "over", "order")) {
+        (void)token_take(p);
+        parse_expected(p, "'('", NULL, 0);
+        return;
+    }
     if (at_function(p, "filter")) {
         (void)token_take(p);
         (void)token_take(p);

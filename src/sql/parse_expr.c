@@ -283,7 +283,8 @@ static const struct tree *parse_minus(struct parser *p)
     struct tree *t = tree_node(p, value->kind, start); /* -9223372036854775808 is one literal */
     char *text = arena_printf(p->arena, "-%.*s", SLICE_ARG(value->value));
     if (t && text) t->value = slice_of(text);
-    return t;
+    if (t && !text) parse_fail(p, start, ERR_NO_MEMORY, "this text does not fit into the memory");
+    return p->err ? NULL : t;
 }
 
 static const struct tree *prefix(struct parser *p)

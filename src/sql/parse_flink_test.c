@@ -139,6 +139,21 @@ TEST(a_projects_statements_become_what_they_mean_here)
     }
 }
 
+TEST(statements_without_memory_are_refused)
+{
+    for (size_t i = 0; i < COUNT_OF(goods); i++) {
+        err_t e = ERR_NO_MEMORY;
+        for (size_t limit = 16; e == ERR_NO_MEMORY && limit < MIB(1); limit += 112) {
+            struct arena *a = arena_new(limit);
+            struct script s;
+            struct diag d = {0};
+            e = sql_parse(slice_of(goods[i].text), "x.sql", DIALECT_SLUICE, a, &s, &d);
+            arena_free(a);
+        }
+        CHECK_OK(e, NULL);
+    }
+}
+
 /* What a statement stands on is part of what it means: its version goes with it. */
 TEST(a_statement_knows_the_others_it_stands_on)
 {

@@ -39,6 +39,18 @@ static bool accept_join(struct parser *p, enum join_kind *kind)
         return false;
     }
     if (at_words(p, "asof", "join")) parse_unsupported(p, parse_here(p), "ASOF JOIN");
+    static const char *const halves[] = {"left", "right", "full", "inner", "cross"};
+    for (size_t i = 0; i < COUNT_OF(halves); i++) {
+        bool outer = token_is_word(token_peek(p, 1), "outer");
+        const struct token *after = token_peek(p, outer ? 2 : 1);
+        if (!at_word(p, halves[i]) || parse_at_join(p, 0)) continue;
+        if (after->kind != TOKEN_WORD && after->kind != TOKEN_QUOTED) continue;
+        static const char *const next[] = {"JOIN", "OUTER", "SEMI", "ANTI"};
+        (void)token_take(p);
+        if (outer) (void)token_take(p);
+        parse_expected(p, "JOIN", next, COUNT_OF(next));
+        return false;
+    }
     for (size_t i = 0; i < COUNT_OF(joins); i++) {
         if (!joins_at(p, i, 0)) continue;
         for (int w = 0; w < 3 && joins[i].words[w]; w++) (void)token_take(p);

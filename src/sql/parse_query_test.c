@@ -148,6 +148,26 @@ TEST(queries_become_the_trees_that_people_meant_and_print_as_sql_again)
     }
 }
 
+/* Memory that ends at any place is told as that, and as nothing else. */
+TEST(queries_without_memory_are_refused)
+{
+    for (size_t i = 0; i < COUNT_OF(goods); i++) {
+        err_t e = ERR_NO_MEMORY;
+        for (size_t limit = 16; e == ERR_NO_MEMORY && limit < MIB(1); limit += 112) {
+            struct arena *a = arena_new(limit);
+            struct script s;
+            struct diag d = {0};
+            e = sql_parse(slice_of(goods[i].text), "x.sql", DIALECT_SLUICE, a, &s, &d);
+            if (e) CHECK_INT(s.count, 0);
+            if (e && e != ERR_NO_MEMORY)
+                test_failed(__FILE__, __LINE__, "%zu bytes for %s: %s", limit, goods[i].text,
+                            d.what);
+            arena_free(a);
+        }
+        CHECK_INT(e, ERR_OK);
+    }
+}
+
 /* Nested and long ones, each at its bound and past it. */
 static err_t parse_times(const char *head, const char *one, const char *middle, const char *end,
                          const char *tail, int times)

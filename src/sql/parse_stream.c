@@ -113,6 +113,12 @@ void parse_create_stream(struct parser *p, struct statement *s)
 {
     s->kind = STATEMENT_CREATE_STREAM;
     s->name.name = parse_name(p, "a stream's name");
+    if (!at_word(p, "into")) {
+        static const char *const next[] = {"INTO"};
+        parse_expected(p, "INTO", next, COUNT_OF(next));
+        if (p->d && !p->d->hint[0])
+            parse_hint(p, "write CREATE STREAM s INTO table AS SELECT …, or INTO TOPIC topic");
+    }
     expect_word(p, "INTO");
     const struct token *next = token_peek(p, 1);
     bool name =

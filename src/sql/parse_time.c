@@ -128,7 +128,8 @@ const struct tree *parse_interval(struct parser *p)
     struct tree *n = tree_node(p, TREE_DURATION, start);
     if (!n) return NULL;
     n->value = arena_slice(p->arena, buf_view(&out));
-    return n;
+    if (!n->value.at) parse_fail(p, start, ERR_NO_MEMORY, "this text does not fit into the memory");
+    return p->err ? NULL : n;
 }
 
 int64_t parse_time(struct parser *p, const char *what, bool zero)
