@@ -17,7 +17,8 @@ struct catalog_entry {
 struct catalog {
     struct gate gate; /* sessions of several threads look names up */
     struct arena *arena;
-    struct map *entries; /* full name -> struct catalog_entry */
+    struct map *entries;   /* full name -> struct catalog_entry */
+    struct map *functions; /* name -> struct sql_function */
     struct store *store;
     struct log *log;
 };
@@ -28,10 +29,11 @@ err_t catalog_new(struct store *s, struct log *l, struct catalog **out)
     if (!c) return ERR_NO_MEMORY;
     c->arena = arena_new(CATALOG_BYTES_MAX);
     c->entries = map_new(CATALOG_NAMES_MAX);
+    c->functions = map_new(CATALOG_NAMES_MAX);
     c->store = s;
     c->log = l;
     gate_init(&c->gate);
-    if (!c->arena || !c->entries) {
+    if (!c->arena || !c->entries || !c->functions) {
         catalog_free(c);
         return ERR_NO_MEMORY;
     }
@@ -44,6 +46,7 @@ void catalog_free(struct catalog *c)
     if (!c) return;
     gate_done(&c->gate);
     map_free(c->entries);
+    map_free(c->functions);
     arena_free(c->arena);
     mem_give(c);
 }
@@ -106,6 +109,28 @@ err_t catalog_declare(struct catalog *c, const struct sql_relation *r)
     }
     gate_leave(&c->gate);
     return err;
+}
+
+err_t catalog_declare_function(struct catalog *c, const struct statement *s, struct diag *d)
+{
+    gate_enter(&c->gate);
+    bool there = map_get(c->functions, s->name.name) != NULL;
+    struct sql_function *f = arena_take(c->arena, sizeof(*f));
+    struct slice name = arena_slice(c->arena, s->name.name);
+    err_t e = f && name.at ? ERR_OK : ERR_NO_MEMORY;
+    if (!e) {
+        *f = (struct sql_function){.name = name,
+                                   .params = s->columns,
+                                   .param_count = s->column_count,
+                                   .returns = s->returns,
+                                   .expression = s->expression};
+        if (!there || s->or_replace) e = map_set(c->functions, name, f);
+    }
+    gate_leave(&c->gate);
+    if (e) return diag_fail(d, e, "function %.*s", SLICE_ARG(s->name.name));
+    if (!there || s->or_replace || s->if_not_exists) return ERR_OK;
+    (void)diag_fail(d, ERR_EXISTS, "function %.*s is there already", SLICE_ARG(s->name.name));
+    return diag_hint(d, "CREATE OR REPLACE FUNCTION replaces it");
 }
 
 static const struct sql_relation *relation_of_table(struct catalog *c, const struct store_table *t)
@@ -202,7 +227,16 @@ static size_t port_names(void *ctx, const char **out, size_t max)
     return count;
 }
 
+static const struct sql_function *port_function(void *ctx, struct slice name)
+{
+    struct catalog *c = ((const struct catalog_view *)ctx)->catalog;
+    gate_enter(&c->gate);
+    const struct sql_function *f = map_get(c->functions, name);
+    gate_leave(&c->gate);
+    return f;
+}
+
 struct sql_catalog catalog_port(struct catalog_view *view)
 {
-    return (struct sql_catalog){view, port_find, port_names};
+    return (struct sql_catalog){view, port_find, port_names, port_function};
 }

@@ -18,6 +18,9 @@ MUST_CHECK err_t catalog_new(struct store *s, struct log *l,
 void catalog_free(struct catalog *c);
 /* A topic's declared columns and event time, or a table that is not in the store yet. Copied. */
 MUST_CHECK err_t catalog_declare(struct catalog *c, const struct sql_relation *r);
+/* CREATE FUNCTION: the statement's tree outlives the catalog. */
+MUST_CHECK err_t catalog_declare_function(struct catalog *c, const struct statement *s,
+                                          struct diag *d);
 /* The topic that a CREATE SOURCE or CREATE TOPIC declares. */
 struct sql_relation relation_of_topic(const struct statement *s);
 /* The port sql binds with: the view is the caller's, and lives as long as the port is used. */

@@ -212,6 +212,7 @@ static err_t check_names(struct project *p, const struct statement *s, struct ca
     case STATEMENT_CREATE_VIEW:
     case STATEMENT_CREATE_SINK:
     case STATEMENT_INSERT: return ERR_OK;
+    case STATEMENT_CREATE_FUNCTION: return catalog_declare_function(c, s, d);
     case STATEMENT_ALTER: return alter_statement(p, s, d);
     case STATEMENT_CREATE_TABLE: return check_table(p, s, c, d);
     case STATEMENT_CREATE_TOPIC: return check_topic(s, c, d);
