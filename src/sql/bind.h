@@ -157,7 +157,8 @@ bool logic_gives(const struct binder *b, const struct logic *l, uint32_t attr);
 /* Whether the expression is one attribute; which. */
 bool expr_is_attr(const struct expr *e, uint32_t *attr);
 bool expr_reads_only(const struct binder *b, const struct expr *e, const struct logic *l);
-bool expr_reads(const struct expr *e); /* any attribute */
+bool expr_reads(const struct expr *e);                   /* any attribute */
+uint32_t expr_size(const struct expr *e, uint32_t most); /* its nodes; counts to most + 1 */
 /* A copy with attributes replaced: by[attr], where that is not NULL. */
 struct expr *expr_replaced(struct binder *b, const struct expr *e, struct expr *const *by);
 struct expr *expr_all(struct binder *b, struct expr *const *list, uint32_t count); /* AND; NULL */
