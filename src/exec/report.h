@@ -21,6 +21,18 @@ void report_ledger(struct buf *out, const struct ledger *l);
 /* Answers false when something is wrong: a stage failed, a ledger does not balance. */
 bool report_status(const struct exec_world *w, const struct report_facts *f, struct buf *out);
 bool report_status_json(const struct exec_world *w, const struct report_facts *f, struct buf *out);
+/* Each stream on a line, or one (name not empty) in full: lag, rows, time, state, every term of its
+ * ledger, operators. ERR_UNKNOWN_STREAM. *fine: none has failed, and each ledger balances. */
+struct report_streams_options {
+    struct slice name;
+    bool color;
+    bool json,
+        recent; /* Spark's progress objects instead: of the last epoch, or the last hundred */
+};
+MUST_CHECK err_t report_streams(const struct exec_world *w, const struct report_streams_options *o,
+                                struct buf *out, bool *fine, struct diag *d);
+/* All terms, also those of 0, and whether they add up. */
+void report_ledger_whole(struct buf *out, const struct ledger *l, bool balanced, bool color);
 void report_top(const struct exec_world *w, const struct report_facts *f, struct buf *out);
 /* Dead letters, newest last; `stage` empty: of all. */
 MUST_CHECK err_t report_dead(const struct exec_world *w, struct slice stage, bool json,

@@ -286,6 +286,35 @@ err_t flow_restart(struct flow *f, struct slice name, struct diag *d)
     return act_on(f, name, VERB_RESTART, d);
 }
 
+bool flow_has(const struct flow *f, struct slice name)
+{
+    for (uint32_t i = 0; i < f->stage_count; i++)
+        if (slice_equal(f->stages[i]->name, name)) return true;
+    return false;
+}
+
+err_t stage_between(struct flow *f, struct slice name,
+                    err_t (*work)(struct stage *s, void *ctx, struct diag *d), void *ctx,
+                    struct diag *d)
+{
+    gate_enter(&f->control);
+    struct stage *s = flow_stage(f, name);
+    err_t e = ERR_OK;
+    if (s) {
+        struct diag later = {0};
+        bool ran = s->started;
+        stage_ask_to_stop(s);
+        stage_join(s);
+        e = work(s, ctx, d);
+        err_t again = ran ? stage_start(s, e ? &later : d) : ERR_OK;
+        if (!e) e = again;
+    } else {
+        e = diag_fail(d, ERR_UNKNOWN_STREAM, "no source or stream '%.*s'", SLICE_ARG(name));
+    }
+    gate_leave(&f->control);
+    return e;
+}
+
 /* What keeps the flow from being drained; inside the flow's gate. */
 static bool drained(struct flow *f, struct stage **failed)
 {

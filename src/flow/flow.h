@@ -64,6 +64,9 @@ MUST_CHECK err_t flow_pause(struct flow *f, struct slice name, struct diag *d);
 MUST_CHECK err_t flow_resume(struct flow *f, struct slice name, struct diag *d);
 /* Stops the stream or source, starts it anew from its durable cursor. */
 MUST_CHECK err_t flow_restart(struct flow *f, struct slice name, struct diag *d);
+/* stream_reset, of a stage that this flow has: it stops, forgets, and begins anew. */
+MUST_CHECK err_t flow_reset(struct flow *f, struct slice name, struct diag *d);
+bool flow_has(const struct flow *f, struct slice name); /* a source or stream of this name */
 /* Waits until no source will bring more and every stream has committed all there is, or timeout. */
 MUST_CHECK err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d);
 
@@ -109,7 +112,8 @@ struct flow_status { /* of one source or stream */
     uint64_t cpu_ns; /* of its threads */
     size_t memory;
     /* a stream's */
-    int64_t watermark; /* INT64_MIN: none */
+    int64_t watermark;   /* INT64_MIN: none */
+    uint64_t last_epoch; /* its number, the greatest of all lanes; 0: none yet */
     uint64_t state_rows, late_rows;
     size_t state_bytes;
     uint32_t operator_count;

@@ -209,6 +209,10 @@ void stage_ask_to_stop(struct stage *s);
 bool err_passes(err_t e);
 int64_t retry_delay(int64_t before_ms);
 struct stage *flow_stage(struct flow *f, struct slice name); /* NULL: none */
+/* Stops the stage, does `work`, and lets it go on if it ran; inside the control gate. */
+MUST_CHECK err_t stage_between(struct flow *f, struct slice name,
+                               err_t (*work)(struct stage *s, void *ctx, struct diag *d), void *ctx,
+                               struct diag *d);
 MUST_CHECK err_t stage_new(struct flow *f, struct slice name, struct slice from, struct slice into,
                            struct stage **out, struct diag *d);
 

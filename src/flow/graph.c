@@ -278,7 +278,7 @@ static err_t dead_columns(struct graph *g, const struct rows *r, uint32_t row, e
 {
     struct buf raw = buf_make(ROW_TEXT_MAX);
     const struct plan_node *n = r->node;
-    struct slice *names = arena_take(g->arena, (r->b->column_count + 1) * sizeof(*names));
+    struct slice *names = arena_take(r->b->arena, (r->b->column_count + 1) * sizeof(*names));
     err_t e = names ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "a dead letter");
     for (uint32_t i = 0; !e && i < r->b->column_count; i++)
         names[i] = n && i < n->column_count ? n->columns[i].name : SLICE("?");
@@ -316,10 +316,11 @@ err_t op_late(struct op *o, const struct rows *r, uint32_t row, struct diag *d)
 }
 
 /* Rows that are no records have a place in their epoch: uuid() stands on it. */
-static err_t place_rows(struct graph *g, uint32_t rows, struct eval_context *x)
+static err_t place_rows(struct graph *g, const struct column_batch *b, struct eval_context *x)
 {
-    int64_t *offsets = arena_take_raw(g->arena, (rows + 1) * sizeof(*offsets));
-    int32_t *partitions = arena_take_raw(g->arena, (rows + 1) * sizeof(*partitions));
+    uint32_t rows = b->rows;
+    int64_t *offsets = arena_take_raw(b->arena, (rows + 1) * sizeof(*offsets));
+    int32_t *partitions = arena_take_raw(b->arena, (rows + 1) * sizeof(*partitions));
     if (!offsets || !partitions) return ERR_NO_MEMORY;
     for (uint32_t i = 0; i < rows; i++) {
         offsets[i] = g->sequence + i;
@@ -338,7 +339,7 @@ err_t op_eval(struct op *o, const struct expr *e, const struct rows *r, struct c
     err_t err = ERR_OK;
     x.offsets = r->offsets;
     x.partitions = r->partitions;
-    if (!r->offsets) err = place_rows(o->graph, r->b->rows, &x);
+    if (!r->offsets) err = place_rows(o->graph, r->b, &x);
     if (!err) err = expr_eval(e, &x, r->b, out);
     return err ? diag_fail(d, err, "'%.*s' over %u rows", SLICE_ARG(o->graph->o.name), r->b->rows)
                : ERR_OK;

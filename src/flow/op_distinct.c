@@ -2,12 +2,10 @@
  * while at least one row has it.
  *
  * Within a watermark keys stand in buckets of time and go with them; rows older than the watermark
- * are late. Else a key is kept for ever, or until nobody has brought it for ttl_ms.
+ * are late. Else a key is kept for ever, or for ttl_ms from its first row on.
  */
+#include "flow/buckets.h"
 #include "flow/op.h"
-
-enum { BUCKETS_AT_ONCE = 64 };
-static const int64_t granule_least_ms = 1000;
 
 struct seen { /* an entry of the state */
     int64_t rows;
@@ -15,8 +13,8 @@ struct seen { /* an entry of the state */
 struct distinct {
     struct state *state;
     const struct plan_distinct *p;
-    int64_t granule, keeps; /* 0: for ever */
-    bool counts;            /* rows may be taken back */
+    int64_t length, keeps; /* of buckets; 0: for ever */
+    bool counts;           /* rows may be taken back */
     struct buf key;
     struct column *columns;
 };
@@ -36,57 +34,30 @@ static err_t seen_take(void *ctx, void *entry, struct slice value)
 static const struct state_form seen_form = {
     .size = sizeof(struct seen), .put = seen_put, .take = seen_take};
 
-static int64_t bucket_of(const struct distinct *s, int64_t time)
-{
-    if (!s->granule) return 0;
-    int64_t rest = time % s->granule;
-    if (rest < 0) rest += s->granule;
-    return time < INT64_MIN + rest ? INT64_MIN : time - rest;
-}
-
-/* The key's entry in whichever bucket it stands; NULL: nowhere. */
-static err_t find(struct distinct *s, struct slice key, struct seen **out, struct diag *d)
-{
-    int64_t times[BUCKETS_AT_ONCE], from = INT64_MIN;
-    void *entry = NULL;
-    bool made;
-    err_t e = ERR_OK;
-    *out = NULL;
-    for (size_t n = BUCKETS_AT_ONCE; !e && !entry && n == BUCKETS_AT_ONCE;) {
-        n = MIN(state_times(s->state, from, INT64_MAX, times, BUCKETS_AT_ONCE),
-                (size_t)BUCKETS_AT_ONCE);
-        for (size_t i = n; !e && !entry && i > 0; i--) /* most likely among the newest */
-            e = state_find(s->state, times[i - 1], key, false, &entry, &made, d);
-        if (n) from = times[n - 1] + 1;
-    }
-    *out = entry;
-    return e;
-}
-
 /* *tells: the row is the key's first, or took its last one back. */
 static err_t take_row(struct op *o, const struct rows *r, uint32_t row, int64_t time, bool *tells,
                       struct diag *d)
 {
     struct distinct *s = o->self;
-    struct seen *seen;
+    void *entry;
     bool made, back = r->signs && r->signs[row] < 0;
+    *tells = false;
     buf_reset(&s->key);
     op_key(&s->key, s->columns, s->p->by_count, row);
     if (s->key.err) return diag_fail(d, s->key.err, "DISTINCT: a row's key");
-    err_t e = find(s, buf_view(&s->key), &seen, d);
+    err_t e = bucket_find_any(s->state, buf_view(&s->key), &entry, d);
+    struct seen *seen = entry;
     *tells = back ? seen && seen->rows == 1 : !seen;
-    if (e || (back && !seen) || (!back && seen && !s->counts && s->p->within_watermark)) return e;
+    if (e || (back && !seen) || !(s->counts || *tells)) return e;
     if (!seen) {
-        void *entry;
-        e = state_find(s->state, bucket_of(s, time), buf_view(&s->key), true, &entry, &made, d);
+        e = state_find(s->state, bucket_of(s->length, time), buf_view(&s->key), true, &entry, &made,
+                       d);
         if (e) return e;
         seen = entry;
     }
-    if (s->counts || *tells) {
-        seen->rows += back ? -1 : 1;
-        state_touch(s->state, seen);
-        if (seen->rows == 0) state_remove(s->state, seen);
-    }
+    seen->rows += back ? -1 : 1;
+    state_touch(s->state, seen);
+    if (seen->rows == 0) state_remove(s->state, seen);
     return ERR_OK;
 }
 
@@ -123,9 +94,7 @@ static err_t distinct_push(struct op *o, uint32_t input, const struct rows *r, s
 static err_t distinct_advance(struct op *o, int64_t watermark, struct diag *d)
 {
     struct distinct *s = o->self;
-    int64_t until;
-    if (!s->granule || __builtin_sub_overflow(watermark, s->keeps + s->granule - 1, &until))
-        return ERR_OK;
+    int64_t until = bucket_until(s->length, watermark, s->keeps);
     return state_first(s->state) < until ? state_remove_until(s->state, until, d) : ERR_OK;
 }
 
@@ -168,7 +137,7 @@ static err_t distinct_open(struct op *o, struct diag *d)
     if (!s->columns) return diag_fail(d, ERR_NO_MEMORY, "DISTINCT");
     s->keeps = p->within_watermark ? p->keep_ms : p->ttl_ms;
     bool forgets = !o->graph->o.bounded && (p->within_watermark || p->ttl_ms > 0);
-    s->granule = forgets ? MAX(s->keeps / 4, granule_least_ms) : 0;
+    s->length = forgets ? bucket_length(s->keeps) : 0;
     struct state_options so = {.store = o->graph->o.bounded ? NULL : o->graph->o.store,
                                .stream = o->graph->o.stream,
                                .node = (uint16_t)o->node->id,

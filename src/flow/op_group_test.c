@@ -539,9 +539,9 @@ static void bed_open(struct bed *b, const struct setup *s)
     b->counter.skip = -1;
     b->plans = arena_new(MIB(1));
     b->arena = arena_new(MIB(64));
-    b->groups = calloc(LINES_MAX, sizeof(*b->groups));
-    b->lines = calloc(LINES_MAX, sizeof(*b->lines));
-    b->durable_lines = calloc(LINES_MAX, sizeof(*b->lines));
+    b->groups = mem_take(LINES_MAX * sizeof(*b->groups));
+    b->lines = mem_take(LINES_MAX * sizeof(*b->lines));
+    b->durable_lines = mem_take(LINES_MAX * sizeof(*b->lines));
     make_plan(b);
     char dir[400];
     snprintf(dir, sizeof(dir), "%s/%s", test_dir(), s->name);
@@ -557,9 +557,9 @@ static void bed_close(struct bed *b)
     store_close(b->store);
     arena_free(b->plans);
     arena_free(b->arena);
-    free(b->groups);
-    free(b->lines);
-    free(b->durable_lines);
+    mem_give(b->groups);
+    mem_give(b->lines);
+    mem_give(b->durable_lines);
 }
 
 static void run(const struct setup *s, uint32_t epochs)

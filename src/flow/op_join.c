@@ -5,10 +5,10 @@
  * A row without a match (outer joins, ANTI) is told when it leaves where its time is bounded or the
  * input ends; else at once, and taken back when a match comes.
  */
+#include "flow/buckets.h"
 #include "flow/join.h"
 
 enum { PAIRS_MAX = CHUNK_ROWS, BUCKETS_AT_ONCE = 64 };
-static const int64_t granule_least_ms = 1000;
 
 struct pair { /* a row at hand beside one that the other side remembers */
     uint32_t row;
@@ -19,10 +19,10 @@ struct join {
     struct op *op;
     const struct plan_join *p;
     struct join_side side[2];
-    bool lone_left;  /* SEMI, ANTI: only left rows are told, never pairs */
-    bool later;      /* rows without a match are told when they leave */
-    bool slices;     /* the sides' states have a bucket a slice of time */
-    int64_t granule; /* of the slices */
+    bool lone_left; /* SEMI, ANTI: only left rows are told, never pairs */
+    bool later;     /* rows without a match are told when they leave */
+    bool slices;    /* the sides' states have a bucket a slice of time */
+    int64_t length; /* of the slices; 0: there are none */
     struct telling out;
     struct arena *fixed, *temporary;
     struct column_batch pairs; /* left's columns, then right's */
@@ -93,7 +93,7 @@ static err_t take_match(struct push *p, uint32_t i)
     j->matched[pair->row]++;
     if (row.record) {
         op_count(j->op, TERM_HELD, -1);
-        op_count(j->op, TERM_APPLIED, 1);
+        op_count(j->op, j->p->kind == JOIN_ANTI ? TERM_FILTERED : TERM_APPLIED, 1);
         row.record = 0;
     }
     if (counts) row.matches += sign > 0 ? 1u : (uint32_t)-1;
@@ -112,7 +112,8 @@ static err_t settle_pairs(struct push *p)
 {
     struct join *j = p->j;
     struct column pass = {0};
-    struct rows r = {.b = &j->pairs, .selected = j->selected, .count = j->pairs.rows};
+    struct rows r = {
+        .node = j->op->node, .b = &j->pairs, .selected = j->selected, .count = j->pairs.rows};
     err_t e = ERR_OK;
     if (!j->pairs.rows) return ERR_OK;
     if (j->p->condition) e = op_eval(j->op, j->p->condition, &r, &pass, p->d);
@@ -161,14 +162,6 @@ static void reach(const struct join *j, uint32_t input, int64_t time, int64_t *l
     if (__builtin_add_overflow(time, to, high)) *high = to < 0 ? INT64_MIN : INT64_MAX;
 }
 
-static int64_t bucket_of(const struct join *j, int64_t time)
-{
-    if (!j->slices) return 0;
-    int64_t rest = time % j->granule;
-    if (rest < 0) rest += j->granule;
-    return time < INT64_MIN + rest ? INT64_MIN : time - rest;
-}
-
 static err_t pair_in_bucket(struct push *p, uint32_t row, int64_t bucket, struct slice key,
                             int64_t low, int64_t high)
 {
@@ -189,7 +182,7 @@ static err_t pair_row(struct push *p, uint32_t row, int64_t time, struct slice k
     reach(j, p->input, time, &low, &high);
     if (!j->slices) return pair_in_bucket(p, row, 0, key, low, high);
     err_t e = ERR_OK;
-    int64_t from = bucket_of(j, low), until = high == INT64_MAX ? high : high + 1;
+    int64_t from = bucket_of(j->length, low), until = high == INT64_MAX ? high : high + 1;
     for (size_t n = BUCKETS_AT_ONCE; !e && n == BUCKETS_AT_ONCE;) {
         n = MIN(state_times(j->side[1 - p->input].state, from, until, times, BUCKETS_AT_ONCE),
                 (size_t)BUCKETS_AT_ONCE);
@@ -220,24 +213,56 @@ static err_t tell_arrival(struct push *p, uint32_t row, int8_t sign)
     return j->side[p->input].pads && !matched && !j->later ? tell_alone(p, row, sign) : ERR_OK;
 }
 
+/* What has become of a record that is remembered. */
+static enum ledger_term fate_of(const struct join *j, uint32_t input, bool matched)
+{
+    bool anti = j->p->kind == JOIN_ANTI;
+    if (j->lone_left && input == 1) return TERM_APPLIED; /* it decides on others */
+    if (matched) return anti ? TERM_FILTERED : TERM_APPLIED;
+    return !j->later && (anti || j->side[input].pads) ? TERM_APPLIED : TERM_HELD;
+}
+
+/* Takes the row away, in whichever slice it stands: one without a time of its own went by the
+ * epoch's. */
+static err_t unremember(struct push *p, int64_t time, struct slice key)
+{
+    struct join *j = p->j;
+    struct join_side *side = &j->side[p->input];
+    struct join_row was;
+    bool found = false;
+    err_t e = join_side_take(side, bucket_of(j->length, time), key, buf_view(&side->row), &found,
+                             &was, p->d);
+    bool timed = j->op->node->inputs[p->input]->time >= 0;
+    int64_t times[BUCKETS_AT_ONCE], from = INT64_MIN;
+    for (size_t n = BUCKETS_AT_ONCE; !e && !found && j->slices && !timed && n == BUCKETS_AT_ONCE;) {
+        n = MIN(state_times(side->state, from, INT64_MAX, times, BUCKETS_AT_ONCE),
+                (size_t)BUCKETS_AT_ONCE);
+        for (size_t i = n; !e && !found && i > 0; i--)
+            e = join_side_take(side, times[i - 1], key, buf_view(&side->row), &found, &was, p->d);
+        if (n) from = times[n - 1] + 1;
+    }
+    if (e || !found || !was.record) return e;
+    op_count(j->op, TERM_HELD, -1);
+    op_count(j->op, TERM_FILTERED, 1);
+    return ERR_OK;
+}
+
 static err_t remember(struct push *p, uint32_t row, int64_t time, struct slice key)
 {
     struct join *j = p->j;
     struct join_side *side = &j->side[p->input];
     int8_t sign = p->r->signs ? p->r->signs[row] : 1;
-    bool matched = j->matched[row] > 0, found;
-    bool told = matched || (side->pads && !j->later) || (j->lone_left && p->input == 1);
+    enum ledger_term fate = fate_of(j, p->input, j->matched[row] > 0);
     struct join_row header = {.time = time,
                               .matches = counts_matches(j, p->input) ? j->matched[row] : 0,
-                              .record = p->r->chunk && !told};
+                              .record = p->r->chunk && fate == TERM_HELD};
     buf_reset(&side->row);
     packed_put(&side->row, p->r->b->columns, side->column_count, row);
     if (side->row.err) return diag_fail(p->d, side->row.err, "a row that a join remembers");
-    int64_t bucket = bucket_of(j, time);
-    if (sign < 0)
-        return join_side_take(side, bucket, key, buf_view(&side->row), &found, &header, p->d);
-    if (p->r->chunk) op_count(j->op, told ? TERM_APPLIED : TERM_HELD, 1);
-    return join_side_add(side, bucket, key, &header, buf_view(&side->row), p->d);
+    if (sign < 0) return unremember(p, time, key);
+    if (p->r->chunk) op_count(j->op, fate, 1);
+    return join_side_add(side, bucket_of(j->length, time), key, &header, buf_view(&side->row),
+                         p->d);
 }
 
 /* A key with a null, a time that is none: there is nothing it could go with. */
@@ -249,7 +274,7 @@ static err_t leave_at_once(struct push *p, uint32_t row)
     return told ? tell_alone(p, row, p->r->signs ? p->r->signs[row] : 1) : ERR_OK;
 }
 
-enum arrival { ARRIVAL_FINE, ARRIVAL_ALONE, ARRIVAL_LATE };
+enum arrival { ARRIVAL_FINE, ARRIVAL_ALONE, ARRIVAL_LATE, ARRIVAL_DEAD };
 
 struct arrivals { /* of a push's selected rows, by their place among them */
     struct column *keys;
@@ -283,7 +308,18 @@ static err_t look_at(struct push *p, struct arrivals *a)
             a->times[i] < o->graph->watermark)
             a->how[i] = ARRIVAL_LATE;
     }
+    for (uint32_t i = 0; !e && i < p->r->count; i++) /* a key that can not be computed */
+        for (uint32_t k = 0; k < j->p->key_count; k++)
+            if (a->keys[k].state[p->r->selected[i]] == ERROR_VALUE) a->how[i] = ARRIVAL_DEAD;
     return e;
+}
+
+static err_t key_fails(struct push *p, uint32_t row)
+{
+    const struct row_fault *f = batch_fault_of(p->r->b, row);
+    return op_dead(p->j->op, p->r, row, f ? f->err : ERR_CAST,
+                   f && f->text ? slice_of(f->text) : SLICE("a join's key can not be computed"),
+                   p->j->op->node->text, p->d);
 }
 
 static err_t take_row(struct push *p, const struct arrivals *a, uint32_t i, bool pairing)
@@ -291,9 +327,8 @@ static err_t take_row(struct push *p, const struct arrivals *a, uint32_t i, bool
     struct join *j = p->j;
     uint32_t row = p->r->selected[i];
     if (a->how[i] == ARRIVAL_ALONE) return pairing ? ERR_OK : leave_at_once(p, row);
-    if (a->how[i] == ARRIVAL_LATE) {
-        return pairing ? ERR_OK : op_late(j->op, p->r, row, p->d);
-    }
+    if (a->how[i] == ARRIVAL_LATE) return pairing ? ERR_OK : op_late(j->op, p->r, row, p->d);
+    if (a->how[i] == ARRIVAL_DEAD) return pairing ? ERR_OK : key_fails(p, row);
     buf_reset(&j->key);
     op_key(&j->key, a->keys, j->p->key_count, row);
     if (j->key.err) return diag_fail(p->d, j->key.err, "a join's key");
@@ -358,9 +393,8 @@ static err_t block_leaves(void *ctx, void *entry, struct diag *d)
 /* Buckets before this time hold only rows that nothing to come can match. */
 static int64_t forgotten_before(const struct join *j, uint32_t input, int64_t watermark)
 {
-    int64_t keeps = !j->p->bounded ? j->p->ttl_ms : input ? -j->p->low_ms : j->p->high_ms, until;
-    if (__builtin_sub_overflow(watermark, keeps, &until)) return keeps > 0 ? INT64_MIN : INT64_MAX;
-    return __builtin_sub_overflow(until, j->granule - 1, &until) ? INT64_MIN : until;
+    int64_t keeps = !j->p->bounded ? j->p->ttl_ms : input ? -j->p->low_ms : j->p->high_ms;
+    return bucket_until(j->length, watermark, keeps);
 }
 
 static err_t join_advance(struct op *o, int64_t watermark, struct diag *d)
@@ -450,12 +484,6 @@ static err_t new_pairs(struct join *j)
     return e;
 }
 
-static int64_t granule_of(const struct plan_join *p)
-{
-    int64_t span = p->bounded ? p->high_ms - p->low_ms : p->ttl_ms;
-    return MAX(span / 4, granule_least_ms);
-}
-
 static err_t join_open(struct op *o, struct diag *d)
 {
     struct join *j = o->self = mem_take(sizeof(*j));
@@ -465,7 +493,7 @@ static err_t join_open(struct op *o, struct diag *d)
     j->lone_left = p->kind == JOIN_SEMI || p->kind == JOIN_ANTI;
     j->slices = !o->graph->o.bounded && (p->bounded || p->ttl_ms > 0);
     j->later = o->graph->o.bounded || p->bounded;
-    j->granule = granule_of(p);
+    j->length = j->slices ? bucket_length(p->bounded ? p->high_ms - p->low_ms : p->ttl_ms) : 0;
     j->side[0].pads = p->kind == JOIN_LEFT || p->kind == JOIN_FULL;
     j->side[1].pads = p->kind == JOIN_RIGHT || p->kind == JOIN_FULL;
     j->fixed = arena_new(GIB(1));

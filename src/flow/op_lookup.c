@@ -12,6 +12,8 @@ struct found { /* a key's rows, packed one behind the other with their lengths *
     struct slice rows;
     uint32_t count;
 };
+enum row_fate { ROW_WAITS, ROW_TOLD, ROW_DEAD };
+
 struct lookup {
     struct op *op;
     const struct plan_lookup *p;
@@ -23,7 +25,7 @@ struct lookup {
     struct arena *fixed;
     struct column_batch pairs; /* the input's columns, then the table's */
     uint32_t *rows, *selected; /* of the pairs: which row of the input it is */
-    uint8_t *matched;          /* of the input's rows; in its arena */
+    uint8_t *matched;          /* of the input's rows: enum row_fate; in its arena */
     uint16_t *ids;
 };
 
@@ -126,10 +128,19 @@ static err_t tell_pair(struct looking *k, uint32_t pair)
     uint32_t at, row = l->rows[pair];
     err_t e = tell_row(&l->out, k->r->signs ? k->r->signs[row] : 1, &at, k->d);
     if (e) return e;
-    l->matched[row] = 1;
+    l->matched[row] = ROW_TOLD;
     tell_columns(&l->out, at, 0, l->pairs.columns, l->pairs.column_count, pair);
     tell_origin(&l->out, at, k->r, row);
     return ERR_OK;
+}
+
+static err_t row_dies(struct looking *k, uint32_t row, const struct row_fault *f, const char *what)
+{
+    struct lookup *l = k->l;
+    if (l->matched[row] == ROW_DEAD) return ERR_OK;
+    l->matched[row] = ROW_DEAD;
+    return op_dead(l->op, k->r, row, f ? f->err : ERR_CAST, slice_of(f && f->text ? f->text : what),
+                   l->op->node->text, k->d);
 }
 
 static err_t settle(struct looking *k)
@@ -139,18 +150,12 @@ static err_t settle(struct looking *k)
     struct column pass = {0};
     err_t e = ERR_OK;
     if (l->pairs.rows && l->p->condition) e = op_eval(l->op, l->p->condition, &r, &pass, k->d);
+    for (uint32_t i = 0; !e && pass.state && i < l->pairs.rows; i++)
+        if (pass.state[i] == ERROR_VALUE)
+            e = row_dies(k, l->rows[i], batch_fault_of(&l->pairs, i), "a join's condition");
     for (uint32_t i = 0; !e && i < l->pairs.rows; i++) {
-        uint32_t row = l->rows[i];
-        bool gone = k->r->chunk && k->r->chunk->gone[row];
-        if (pass.state && pass.state[i] == ERROR_VALUE && !gone) {
-            const struct row_fault *f = batch_fault_of(&l->pairs, i);
-            l->matched[row] = 1;
-            e = op_dead(l->op, k->r, row, f ? f->err : ERR_CAST,
-                        f && f->text ? slice_of(f->text) : SLICE("a join's condition"),
-                        l->op->node->text, k->d);
-        } else if (!pass.state || (pass.state[i] == VALID_VALUE && pass.b1[i])) {
-            e = tell_pair(k, i);
-        }
+        bool passes = !pass.state || (pass.state[i] == VALID_VALUE && pass.b1[i]);
+        if (passes && l->matched[l->rows[i]] != ROW_DEAD) e = tell_pair(k, i);
     }
     if (!e) e = tell_flush(&l->out, k->d); /* it lends from the pairs */
     if (l->pairs.fault_count) memset(l->pairs.bad, 0, TELL_ROWS);
@@ -187,7 +192,7 @@ static err_t tell_unmatched(struct looking *k)
     err_t e = ERR_OK;
     for (uint32_t i = 0; !e && i < k->r->count; i++) {
         uint32_t row = k->r->selected[i];
-        if (k->r->chunk && k->r->chunk->gone[row]) continue; /* dead, and counted as that */
+        if (l->matched[row] == ROW_DEAD) continue; /* and counted as that */
         bool told = l->matched[row] || l->p->outer;
         if (k->r->chunk) op_count(l->op, told ? TERM_APPLIED : TERM_FILTERED, 1);
         if (l->matched[row] || !l->p->outer) continue;
@@ -216,9 +221,12 @@ static err_t lookup_push(struct op *o, uint32_t input, const struct rows *r, str
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
         struct found *f = NULL;
-        bool whole = true;
-        for (uint32_t c = 0; c < l->p->key_count; c++)
+        bool whole = true, fails = false;
+        for (uint32_t c = 0; c < l->p->key_count; c++) {
             whole = whole && keys[c].state[row] == VALID_VALUE;
+            fails = fails || keys[c].state[row] == ERROR_VALUE;
+        }
+        if (fails) e = row_dies(&k, row, batch_fault_of(r->b, row), "a table's key");
         if (!whole) continue; /* a null is equal to nothing */
         if (map_count(l->keys) == KEPT_MAX || arena_used(l->kept) > o->graph->o.memory_max / 4) {
             e = settle(&k); /* pairs lend from what is forgotten next */
@@ -282,4 +290,13 @@ static err_t lookup_open(struct op *o, struct diag *d)
     return tell_init(&l->out, o, d);
 }
 
-const struct op_kind op_lookup = {.open = lookup_open, .push = lookup_push, .close = lookup_close};
+/* The epoch is run again: with what the table says then. */
+static void lookup_forget(struct op *o)
+{
+    struct lookup *l = o->self;
+    map_free(l->keys);
+    l->keys = NULL;
+}
+
+const struct op_kind op_lookup = {
+    .open = lookup_open, .push = lookup_push, .forget = lookup_forget, .close = lookup_close};

@@ -130,19 +130,6 @@ static err_t load(struct partition *p, uint32_t count)
     return e ? diag_fail(p->d, e, "a row of OVER (…)") : ERR_OK;
 }
 
-/* RANGE frames in milliseconds go by the one time that the order has. */
-static bool in_range(const struct partition *p, uint32_t row, uint32_t other, int64_t low,
-                     int64_t high)
-{
-    const struct plan_order *by = &p->o->p->order[0];
-    const struct column *c = &p->b.columns[by->output];
-    if (c->state[row] != VALID_VALUE || c->state[other] != VALID_VALUE)
-        return c->state[row] == c->state[other];
-    int64_t away = c->i64[other] - c->i64[row];
-    if (by->descending) away = -away;
-    return (low == INT64_MIN || away >= low) && (high == INT64_MAX || away <= high);
-}
-
 static uint32_t clamp_row(int64_t row, int64_t by, uint32_t count)
 {
     int64_t at;
@@ -150,28 +137,86 @@ static uint32_t clamp_row(int64_t row, int64_t by, uint32_t count)
     return (uint32_t)MIN(MAX(at, (int64_t)0), (int64_t)count);
 }
 
-static void find_frames(struct partition *p)
+/* Rows whose one time is a null stand together, at an end: [first, end). */
+static struct span null_times(const struct partition *p)
+{
+    const struct column *c = &p->b.columns[p->o->p->order[0].output];
+    uint32_t first = 0, end = p->b.rows;
+    while (first < end && c->state[first] == VALID_VALUE) first++;
+    while (end > first && c->state[end - 1] == VALID_VALUE) end--;
+    return (struct span){first, end};
+}
+
+/* How far the other row's time is along the order. */
+static int64_t away(const struct partition *p, uint32_t row, uint32_t other)
+{
+    const struct plan_order *by = &p->o->p->order[0];
+    const int64_t *at = p->b.columns[by->output].i64;
+    int64_t by_ms;
+    bool turned = by->descending;
+    if (__builtin_sub_overflow(at[turned ? row : other], at[turned ? other : row], &by_ms))
+        return other < row ? INT64_MIN : INT64_MAX;
+    return by_ms;
+}
+
+/* RANGE in milliseconds goes by the one time that the order has. Ends only go forward. */
+static void find_time_frames(struct partition *p)
+{
+    const struct plan_over *o = p->o->p;
+    struct span nulls = null_times(p), last = {0, 0};
+    uint32_t count = p->b.rows;
+    bool nulls_first = nulls.first == 0 && nulls.end > 0;
+    uint32_t from = nulls_first ? nulls.end : 0, until = nulls_first ? count : nulls.first;
+    last = (struct span){from, from};
+    for (uint32_t row = 0; row < count; row++) {
+        struct span f = nulls;
+        if (row >= from && row < until) {
+            f = last;
+            while (f.first < until && away(p, row, f.first) < o->frame_low) f.first++;
+            while (f.end < until && away(p, row, f.end) <= o->frame_high) f.end++;
+            last = f;
+        }
+        if (o->frame_low == INT64_MIN) f.first = 0;
+        if (o->frame_high == INT64_MAX) f.end = count;
+        if (f.end < f.first) f.end = f.first;
+        p->frames[row] = f;
+    }
+}
+
+/* RANGE without a number: by rows that are equal in the order. */
+static struct span peers_frame(const struct partition *p, uint32_t first_peer, uint32_t row)
+{
+    const struct plan_over *o = p->o->p;
+    struct span f = {first_peer, o->order_count ? p->peers_end[row] : p->b.rows};
+    if (!o->frame || o->frame_low == INT64_MIN) f.first = 0;
+    if (o->frame && o->frame_high == INT64_MAX) f.end = p->b.rows;
+    return f;
+}
+
+static struct span rows_frame(const struct partition *p, uint32_t row)
 {
     const struct plan_over *o = p->o->p;
     uint32_t count = p->b.rows;
-    struct span last = {0, 0};
-    for (uint32_t row = 0; row < count; row++) {
-        struct span *f = &p->frames[row];
-        if (!o->frame) {
-            *f = (struct span){0, o->order_count ? p->peers_end[row] : count};
-        } else if (o->frame_rows) {
-            f->first = o->frame_low == INT64_MIN ? 0 : clamp_row(row, o->frame_low, count);
-            f->end = o->frame_high == INT64_MAX ? count
-                                                : clamp_row((int64_t)row + 1, o->frame_high, count);
-            if (f->end < f->first) f->end = f->first;
-        } else { /* both ends only go forward */
-            *f = last;
-            while (f->first < row && !in_range(p, row, f->first, o->frame_low, INT64_MAX))
-                f->first++;
-            f->end = MAX(f->end, f->first);
-            while (f->end < count && in_range(p, row, f->end, INT64_MIN, o->frame_high)) f->end++;
-            last = *f;
-        }
+    struct span f = {0, count};
+    if (o->frame_low != INT64_MIN) f.first = clamp_row(row, o->frame_low, count);
+    if (o->frame_high != INT64_MAX) f.end = clamp_row((int64_t)row + 1, o->frame_high, count);
+    if (f.end < f.first) f.end = f.first;
+    return f;
+}
+
+static void find_frames(struct partition *p)
+{
+    const struct plan_over *o = p->o->p;
+    bool numbers = (o->frame_low != INT64_MIN && o->frame_low != 0) ||
+                   (o->frame_high != INT64_MAX && o->frame_high != 0);
+    if (o->frame && !o->frame_rows && numbers) {
+        find_time_frames(p);
+        return;
+    }
+    for (uint32_t row = 0, first_peer = 0; row < p->b.rows; row++) {
+        if (o->order_count && row > 0 && p->peers_end[row - 1] == row) first_peer = row;
+        p->frames[row] =
+            o->frame && o->frame_rows ? rows_frame(p, row) : peers_frame(p, first_peer, row);
     }
 }
 
@@ -218,7 +263,7 @@ static void clear(struct sliding *s)
 
 static err_t slide(struct sliding *s, struct column *out)
 {
-    bool back = s->a->of->flags & AGG_BACK && s->a->takes_back;
+    bool back = s->a->takes_back;
     struct span now = {0, 0};
     err_t e = ERR_OK;
     for (uint32_t row = 0; !e && row < s->p->b.rows; row++) {
@@ -239,6 +284,25 @@ static err_t slide(struct sliding *s, struct column *out)
     return e;
 }
 
+static err_t value_fails(struct partition *p, uint32_t row)
+{
+    const struct row_fault *fault = batch_fault_of(&p->b, row);
+    return diag_fail(p->d, fault ? fault->err : ERR_CAST, "%s",
+                     fault && fault->text ? fault->text : "a value can not be computed");
+}
+
+/* Arguments of the rows that count (`takes` NULL: all). */
+static err_t look_for_faults(struct partition *p, const struct plan_aggregate *a,
+                             const uint8_t *takes)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < a->arg_count; i++)
+        for (uint32_t row = 0; !e && row < p->b.rows; row++)
+            if (p->args[i].state[row] == ERROR_VALUE && (!takes || takes[row]))
+                e = value_fails(p, row);
+    return e;
+}
+
 static err_t eval_filter(struct partition *p, const struct expr *filter, const uint8_t **out)
 {
     struct column c;
@@ -246,10 +310,20 @@ static err_t eval_filter(struct partition *p, const struct expr *filter, const u
     uint8_t *takes = arena_take(p->b.arena, p->b.rows + 1);
     if (!takes) return too_much(p->o, p->d);
     err_t e = op_eval(p->o->op, filter, &p->r, &c, p->d);
-    for (uint32_t row = 0; !e && row < p->b.rows; row++)
+    for (uint32_t row = 0; !e && row < p->b.rows; row++) {
         takes[row] = c.state[row] == VALID_VALUE && c.b1[row];
+        if (c.state[row] == ERROR_VALUE) e = value_fails(p, row);
+    }
     *out = takes;
     return e;
+}
+
+/* Whether a frame begins later than one before it: rows are taken back then. */
+static bool frames_move(const struct partition *p)
+{
+    for (uint32_t row = 1; row < p->b.rows; row++)
+        if (p->frames[row].first != p->frames[row - 1].first) return true;
+    return false;
 }
 
 static err_t run_aggregate(struct partition *p, const struct plan_over_function *f,
@@ -257,14 +331,17 @@ static err_t run_aggregate(struct partition *p, const struct plan_over_function 
 {
     struct arena *a = p->b.arena;
     struct memory memory = {0};
-    struct sliding s = {.p = p, .a = &f->aggregate, .m = &memory};
+    struct plan_aggregate mine = f->aggregate;
+    struct sliding s = {.p = p, .a = &mine, .m = &memory};
+    mine.takes_back = mine.of->flags & AGG_BACK && frames_move(p);
     if (f->aggregate.of->size > sizeof(memory.fixed))
         return diag_fail(p->d, ERR_UNSUPPORTED, "%s() OVER (…)", f->aggregate.of->name);
     s.groups = arena_take_raw(a, (p->b.rows + 1) * sizeof(*s.groups));
     s.rows = arena_take_raw(a, (p->b.rows + 1) * sizeof(*s.rows));
     s.signs = arena_take_raw(a, p->b.rows + 1);
     if (!s.groups || !s.rows || !s.signs) return too_much(p->o, p->d);
-    err_t e = eval_filter(p, f->aggregate.filter, &s.takes);
+    err_t e = eval_filter(p, mine.filter, &s.takes);
+    if (!e) e = look_for_faults(p, &mine, s.takes);
     if (!e) e = slide(&s, out);
     agg_more_done(&memory.more);
     return e;
@@ -363,14 +440,9 @@ static err_t run_function(struct partition *p, const struct plan_over_function *
     if (e || !p->args) return too_much(p->o, p->d);
     for (uint32_t i = 0; !e && i < f->aggregate.arg_count; i++)
         e = op_eval(p->o->op, f->aggregate.args[i], &p->r, &p->args[i], p->d);
-    for (uint32_t i = 0; !e && i < f->aggregate.arg_count; i++)
-        for (uint32_t row = 0; !e && row < p->b.rows; row++)
-            if (p->args[i].state[row] == ERROR_VALUE) {
-                const struct row_fault *fault = batch_fault_of(&p->b, row);
-                e = diag_fail(p->d, fault ? fault->err : ERR_CAST, "%s",
-                              fault && fault->text ? fault->text : "a value can not be computed");
-            }
     if (e || f->kind == OVER_AGGREGATE) return e ? e : run_aggregate(p, f, out);
+    e = look_for_faults(p, &f->aggregate, NULL);
+    if (e) return e;
     struct standing at = {0, 0};
     for (uint32_t row = 0; row < p->b.rows; row++) {
         if (row == 0 || p->peers_end[row - 1] == row) at = (struct standing){row, at.dense + 1};

@@ -189,7 +189,7 @@ static err_t run_output(struct run *r, uint32_t output, struct column *col)
 static err_t rows_push(struct op *o, uint32_t input, const struct rows *in, struct diag *d)
 {
     const struct plan_rows *p = &o->node->rows;
-    struct arena *a = o->graph->arena;
+    struct arena *a = in->b->arena; /* emptied with the batch, whoever gives it */
     struct run r = {.o = o, .plan = p, .r = in, .arena = a, .count = in->count, .d = d};
     struct column_batch b = {0};
     err_t e = batch_init(&b, NULL, 0, in->b->rows, a);

@@ -25,6 +25,7 @@ struct unnesting { /* of one row */
     const struct rows *r;
     uint32_t row;
     int64_t count;
+    err_t failed; /* of who takes the elements: not of the list */
     struct diag *d;
 };
 
@@ -61,10 +62,10 @@ static err_t put_json(void *ctx, struct slice item)
     struct unnesting *u = ctx;
     struct value v = {.type = type_of(TYPE_JSON), .state = VALID_VALUE, .bytes = item};
     if (slice_is(item, "null")) v.state = NULL_VALUE;
-    return put_element(u, &v);
+    return u->failed = put_element(u, &v);
 }
 
-static err_t unnest_json(struct unnesting *u, struct slice json)
+static err_t unnest_json(struct unnesting *u, struct slice json, bool *dead)
 {
     struct unnest *n = u->op->self;
     struct diag why = {0};
@@ -72,7 +73,9 @@ static err_t unnest_json(struct unnesting *u, struct slice json)
     buf_slice(&n->padded, json);
     if (!buf_reserve(&n->padded, JSON_PADDING)) return diag_fail(u->d, n->padded.err, "UNNEST");
     err_t e = json_items(n->json, buf_view(&n->padded), SLICE("$[*]"), put_json, u, &why);
-    if (e != ERR_TYPE && e != ERR_NOT_FOUND) return e;
+    if (u->failed || !e) return u->failed;
+    if (err_passes(e)) return diag_fail(u->d, e, "UNNEST");
+    *dead = true;
     return op_dead(u->op, u->r, u->row, ERR_TYPE, SLICE("UNNEST wants an array"), u->op->node->text,
                    u->d);
 }
@@ -81,6 +84,7 @@ static err_t unnest_row(struct unnesting *u, const struct column *lists)
 {
     struct value list, element;
     err_t e = ERR_OK;
+    bool dead = false;
     if (lists->state[u->row] == ERROR_VALUE) {
         const struct row_fault *f = batch_fault_of(u->r->b, u->row);
         return op_dead(u->op, u->r, u->row, f ? f->err : ERR_CAST,
@@ -90,13 +94,12 @@ static err_t unnest_row(struct unnesting *u, const struct column *lists)
     if (lists->state[u->row] == VALID_VALUE) {
         column_get(lists, u->row, &list);
         if (lists->type->kind == TYPE_JSON) {
-            if (!slice_is(list.bytes, "null")) e = unnest_json(u, list.bytes);
+            if (!slice_is(list.bytes, "null")) e = unnest_json(u, list.bytes, &dead);
         } else {
             struct value_walk w = value_walk_make(&list);
             while (!e && value_walk_next(&w, &element)) e = put_element(u, &element);
         }
     }
-    bool dead = u->r->chunk && u->r->chunk->gone[u->row];
     if (e || dead) return e;
     if (!u->count && u->op->node->unnest.outer) {
         struct value none =

@@ -4,8 +4,10 @@
  * once.
  *
  * An entry is written whole when it changes: its cost grows with the limit; over rows that are
- * taken back, with all rows of the key.
+ * taken back, with all rows of the key. With a ttl a key is forgotten when no row has changed it
+ * for so long: its entry moves along through buckets of time.
  */
+#include "flow/buckets.h"
 #include "flow/telling.h"
 #include "store/store.h"
 
@@ -19,7 +21,6 @@ struct ranking { /* an entry of the state */
     /* as they were told before this epoch; NULL until it changes */
     uint8_t *before;
     uint32_t before_len;
-    int64_t touched_ms; /* for ttl */
 };
 struct ranked { /* one of them, while walking */
     struct slice order, packed;
@@ -30,6 +31,8 @@ struct top {
     const struct plan_top *p;
     struct state *state;
     bool keeps_all; /* rows may be taken back: what is beyond the limit may move up */
+    int64_t length; /* of buckets; 0: keys are kept for ever */
+    int64_t until;  /* buckets before this one are forgotten once told */
     struct telling out;
     struct buf key, order, packed, binary;
     uint32_t width;
@@ -57,7 +60,6 @@ static void ranking_put(void *ctx, const void *entry, struct buf *out)
 {
     const struct ranking *k = entry;
     (void)ctx;
-    buf_varint(out, k->touched_ms);
     buf_uvarint(out, k->rows);
     buf_put(out, k->at, k->len);
 }
@@ -78,7 +80,6 @@ static err_t ranking_take(void *ctx, void *entry, struct slice value)
     struct cursor in = cursor_of(value);
     struct ranked r;
     (void)ctx;
-    k->touched_ms = cursor_varint(&in);
     k->rows = (uint32_t)cursor_uvarint(&in);
     if (in.err || cursor_left(&in) > TOP_BYTES_MAX) return ERR_CORRUPT;
     err_t e = room(k, cursor_left(&in));
@@ -221,11 +222,38 @@ static bool is_beyond(const struct top *t, const struct ranking *k)
     return compare(&last, &wanted) <= 0;
 }
 
+/* The key's entry, in the bucket of the latest time that it was asked for; *out NULL: none. */
+static err_t find_key(struct top *t, int64_t time, bool make, struct ranking **out, struct diag *d)
+{
+    int64_t bucket = bucket_of(t->length, time);
+    struct slice key = buf_view(&t->key);
+    void *entry = NULL, *moved;
+    bool made;
+    err_t e = t->length ? bucket_find_any(t->state, key, &entry, d) : ERR_OK;
+    if (!e && !entry) e = state_find(t->state, bucket, key, make, &entry, &made, d);
+    *out = entry;
+    if (e || !entry || state_time(entry) >= bucket) return e;
+    e = state_find(t->state, bucket, key, true, &moved, &made, d);
+    if (e) return e;
+    memcpy(moved, entry, sizeof(struct ranking));
+    memset(entry, 0, sizeof(struct ranking));
+    state_remove(t->state, entry);
+    state_touch(t->state, moved);
+    *out = moved;
+    return ERR_OK;
+}
+
+static int64_t time_of(const struct top *t, const struct rows *r, uint32_t row)
+{
+    int32_t at = t->op->node->inputs[0]->time;
+    bool timed = at >= 0 && r->b->columns[at].state[row] == VALID_VALUE;
+    return timed ? r->b->columns[at].i64[row] : t->op->graph->x.now_ms;
+}
+
 static err_t take_row(struct top *t, const struct rows *r, const struct column *keys, uint32_t row,
                       bool *stays, struct diag *d)
 {
-    void *entry;
-    bool made;
+    struct ranking *k;
     *stays = true;
     buf_reset(&t->key);
     op_key(&t->key, keys, t->p->key_count, row);
@@ -235,13 +263,11 @@ static err_t take_row(struct top *t, const struct rows *r, const struct column *
     if (!e) e = t->key.err ? t->key.err : t->packed.err;
     if (e) return diag_fail(d, e, "the order of a row");
     bool back = r->signs && r->signs[row] < 0;
-    e = state_find(t->state, 0, buf_view(&t->key), !back, &entry, &made, d);
-    if (e || !entry) return e;
-    struct ranking *k = entry;
+    e = find_key(t, time_of(t, r, row), !back, &k, d);
+    if (e || !k) return e;
     if (!back && (*stays = !is_beyond(t, k)) == false) return ERR_OK;
     e = remember_before(t, k, d);
     if (e) return e;
-    k->touched_ms = t->op->graph->x.now_ms;
     if (back)
         take_away(t, k);
     else if ((e = insert(t, k)))
@@ -261,7 +287,18 @@ static err_t top_push(struct op *o, uint32_t input, const struct rows *r, struct
     for (uint32_t k = 0; !e && k < t->p->key_count; k++)
         e = op_eval(o, t->p->keys[k], r, &keys[k], d);
     for (uint32_t i = 0; !e && i < r->count; i++) {
-        e = take_row(t, r, keys, r->selected[i], &stays, d);
+        uint32_t row = r->selected[i];
+        bool fails = false;
+        for (uint32_t k = 0; k < t->p->key_count; k++)
+            fails = fails || keys[k].state[row] == ERROR_VALUE;
+        if (fails) {
+            const struct row_fault *f = batch_fault_of(r->b, row);
+            e = op_dead(o, r, row, f ? f->err : ERR_CAST,
+                        f && f->text ? slice_of(f->text) : SLICE("a key can not be computed"),
+                        o->node->text, d);
+            continue;
+        }
+        e = take_row(t, r, keys, row, &stays, d);
         if (!e && r->chunk) op_count(o, stays ? TERM_APPLIED : TERM_FILTERED, 1);
     }
     return e;
@@ -339,7 +376,16 @@ static err_t top_flush(struct op *o, bool end, struct diag *d)
     struct top *t = o->self;
     (void)end;
     err_t e = state_each_touched(t->state, tell_key, t, d);
-    return e ? e : tell_flush(&t->out, d);
+    if (!e) e = tell_flush(&t->out, d);
+    return e || state_first(t->state) >= t->until ? e : state_remove_until(t->state, t->until, d);
+}
+
+static err_t top_advance(struct op *o, int64_t watermark, struct diag *d)
+{
+    struct top *t = o->self;
+    (void)d;
+    t->until = bucket_until(t->length, watermark, t->p->ttl_ms);
+    return ERR_OK;
 }
 
 /* --- life
@@ -383,7 +429,9 @@ static err_t top_open(struct op *o, struct diag *d)
     *t = (struct top){.op = o,
                       .p = &o->node->top,
                       .keeps_all = o->node->inputs[0]->changes,
-                      .width = o->node->inputs[0]->column_count};
+                      .width = o->node->inputs[0]->column_count,
+                      .until = INT64_MIN};
+    if (!o->graph->o.bounded && t->p->ttl_ms > 0) t->length = bucket_length(t->p->ttl_ms);
     t->key = buf_make(STATE_KEY_MAX);
     t->order = buf_make(ROW_BYTES_MAX);
     t->packed = buf_make(ROW_BYTES_MAX);
@@ -400,6 +448,7 @@ static err_t top_open(struct op *o, struct diag *d)
 const struct op_kind op_top = {
     .open = top_open,
     .push = top_push,
+    .advance = top_advance,
     .flush = top_flush,
     .write = top_write,
     .kept = top_kept,

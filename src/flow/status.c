@@ -223,6 +223,7 @@ static void fill_stream(const struct stage *s, struct flow_status *out)
     for (uint32_t i = 0; i < stream->lane_count; i++) {
         const struct lane *l = &stream->lanes[i];
         ledger_add(&out->ledger, &l->total);
+        out->last_epoch = MAX(out->last_epoch, l->last_epoch);
         out->lag += lane_lag(l);
         out->cpu_ns += atomic_load_explicit(&l->worker.cpu_ns, memory_order_relaxed);
         out->memory += atomic_load_explicit(&l->worker.memory, memory_order_relaxed);

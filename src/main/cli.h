@@ -59,6 +59,11 @@ int verb_plan(const struct verb *v, const struct args *a);
 int verb_test(const struct verb *v, const struct args *a);
 int verb_query(const struct verb *v, const struct args *a);
 int verb_look(const struct verb *v, const struct args *a); /* status, top, dead */
+/* The same of a project that does not run: what the store knows. */
+int look_offline(struct project *p, const char *what, const struct args *a);
+int verb_streams(const struct verb *v, const struct args *a);
+/* pause, resume, restart, reset or drop of one stream or source; asks where something goes. */
+int act_on_stage(struct project *p, const char *what, const char *name, bool yes);
 int verb_logs(const struct verb *v, const struct args *a);
 int verb_act(const struct verb *v, const struct args *a); /* pause, resume, restart */
 int verb_reset(const struct verb *v, const struct args *a);

@@ -82,7 +82,8 @@ static err_t flow_form_of(const struct project *p, struct flow_options *o, struc
     return diag_hint(d, "auto, live or catchup");
 }
 
-static err_t open_flow(struct project *p, struct exec_world *w, struct diag *d)
+static err_t open_flow(struct project *p, struct stream_groups *groups, struct exec_world *w,
+                       struct diag *d)
 {
     char path[PROJECT_PATH_MAX];
     const char *term = getenv("SLUICE_MUTANT_SKIP_COUNT");
@@ -100,22 +101,36 @@ static err_t open_flow(struct project *p, struct exec_world *w, struct diag *d)
             (uint32_t)MIN(config_number(&p->config, CONFIG_flow_catchup_lag), (int64_t)UINT32_MAX),
         .memory_max = (size_t)config_number(&p->config, CONFIG_memory_budget) / 2,
         .mutant = term ? FLOW_MUTANT_SKIP_COUNT : FLOW_MUTANT_NONE,
+        .committed = groups ? stream_groups_note : NULL,
+        .committed_ctx = groups,
         .mutant_term = term ? (uint32_t)strtoul(term, NULL, 10) : 0,
     };
     e = flow_form_of(p, &o, d);
     return e ? e : flow_open(&o, &w->flow, d);
 }
 
-err_t world_open(struct project *p, bool with_flow, struct exec_world *w, struct diag *d)
+static err_t open_world(struct project *p, bool with_flow, struct stream_groups *groups,
+                        struct exec_world *w, struct diag *d)
 {
     *w = (struct exec_world){0};
     err_t e = open_log(p, w, d);
     if (!e) e = open_store(p, w, d);
-    if (!e && with_flow) e = open_flow(p, w, d);
+    if (!e && with_flow) e = open_flow(p, groups, w, d);
     if (!e && catalog_new(w->store, w->log, &w->catalog))
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for the catalog");
     if (e) world_close(w);
     return e;
+}
+
+err_t world_open(struct project *p, bool with_flow, struct exec_world *w, struct diag *d)
+{
+    return open_world(p, with_flow, NULL, w, d);
+}
+
+err_t world_open_telling(struct project *p, struct stream_groups *groups, struct exec_world *w,
+                         struct diag *d)
+{
+    return open_world(p, true, groups, w, d);
 }
 
 void world_close(struct exec_world *w)
@@ -331,7 +346,8 @@ static err_t start(struct server *s, struct diag *d)
     mem_limit_set((size_t)config_number(&p->config, CONFIG_memory_budget));
     err_t e = lock_patiently(s, d);
     if (!e) e = loop_new("main", POSTS_MAX, &s->loop, d);
-    if (!e) e = world_open(p, true, &s->world, d);
+    if (!e) e = stream_groups_new(&s->stream_groups, d);
+    if (!e) e = world_open_telling(p, s->stream_groups, &s->world, d);
     if (!e) e = project_data_path(p, "users", path, d);
     if (!e) e = users_open(path, &s->users, d);
     if (!e) e = project_check(p, s->world.catalog, d);
@@ -339,6 +355,8 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = open_doors(s, d); /* before the sources: theirs may be our own API */
     if (!e) e = open_control(s, d);
     if (!e) e = project_wire(p, &s->world, d);
+    if (!e && s->broker.coord)
+        e = stream_groups_start(s->stream_groups, s->loop, s->broker.coord, d);
     if (!e) e = flow_start(s->world.flow, d);
     if (!e && (loop_signal(s->loop, SIGTERM, on_signal, s) ||
                loop_signal(s->loop, SIGINT, on_signal, s) ||
@@ -370,8 +388,10 @@ void server_close(struct server *s)
     metrics_close(s->metrics);
     randomuser_close(s->api);
     cassandra_close(&s->cassandra);
+    stream_groups_stop(s->stream_groups);
     broker_close(&s->broker);
     world_close(&s->world);
+    stream_groups_free(s->stream_groups);
     users_close(s->users);
     loop_timer_free(s->retention);
     loop_timer_free(s->look);

@@ -10,6 +10,7 @@
 #include "main/broker.h"
 #include "main/cassandra.h"
 #include "main/project.h"
+#include "main/stream_groups.h"
 #include "users/users.h"
 
 struct server {
@@ -23,6 +24,7 @@ struct server {
     struct randomuser_door *api;
     struct broker broker;
     struct cassandra cassandra;
+    struct stream_groups *stream_groups;
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */
@@ -36,6 +38,9 @@ struct server {
  * there. */
 MUST_CHECK err_t world_open(struct project *p, bool with_flow, struct exec_world *w,
                             struct diag *d);
+/* The same with a flow that tells what its streams have committed. */
+MUST_CHECK err_t world_open_telling(struct project *p, struct stream_groups *groups,
+                                    struct exec_world *w, struct diag *d);
 void world_close(struct exec_world *w);
 MUST_CHECK err_t data_lock(struct project *p, int *fd, struct diag *d); /* makes the directory */
 

@@ -11,14 +11,8 @@
 
 enum { NOT_RUNNING = 3, REPORT_MAX = 64 << 20 };
 
-static int print_failure(struct project *p, const struct diag *d)
-{
-    project_close(p);
-    return cli_fail(d);
-}
-
 /* What the store knows of a project that does not run. */
-static int look_offline(struct project *p, const char *what, const struct args *a)
+int look_offline(struct project *p, const char *what, const struct args *a)
 {
     struct diag d;
     struct exec_world w;
@@ -43,6 +37,10 @@ static int look_offline(struct project *p, const char *what, const struct args *
         for (size_t i = 0; i < p->streams.count && !e; i++) {
             const struct project_stream *s = vec_at(&p->streams, i);
             struct ledger l;
+            if (strcmp(what, "streams") == 0 && a->word_count &&
+                !slice_is(s->plan.name, a->words[a->word_count - 1]) &&
+                strcmp(a->words[0], "list") != 0)
+                continue;
             e = ledger_load(w.store, s->plan.name, &l, &d);
             if (e == ERR_UNKNOWN_STREAM) {
                 e = ERR_OK;
@@ -51,6 +49,7 @@ static int look_offline(struct project *p, const char *what, const struct args *
             buf_printf(&out, "  stream  %-20.*s ", SLICE_ARG(s->plan.name));
             report_ledger(&out, &l);
             buf_text(&out, ledger_balanced(&l) ? "  balanced\n" : "  DOES NOT BALANCE\n");
+            if (!ledger_balanced(&l)) code = 1;
         }
     }
     world_close(&w);
@@ -118,28 +117,6 @@ int verb_logs(const struct verb *v, const struct args *a)
     if (level) client_put_param(&path, "level", slice_of(equals ? equals + 1 : level));
     if (args_has(a, "--follow")) client_put_param(&path, "follow", SLICE("1"));
     int code = client_print(&p, equals ? "POST" : "GET", buf_cstr(&path), (struct slice){0});
-    buf_done(&path);
-    project_close(&p);
-    return code;
-}
-
-int verb_act(const struct verb *v, const struct args *a)
-{
-    struct project p;
-    struct diag d;
-    struct buf path = buf_make(KIB(4));
-    if (a->word_count != 1)
-        return cli_usage(v, "name one stream or source; `sluice status` lists them");
-    if (cli_project(a, NULL, &p, &d)) return cli_fail(&d);
-    if (!client_server_runs(&p)) {
-        (void)diag_fail(&d, ERR_NOT_FOUND, "no sluice runs on %s", p.data);
-        (void)diag_hint(&d, "start it: sluice up %s", p.dir);
-        return print_failure(&p, &d);
-    }
-    buf_text(&path, "/act");
-    client_put_param(&path, "what", slice_of(v->name));
-    client_put_param(&path, "name", slice_of(a->words[0]));
-    int code = client_print(&p, "POST", buf_cstr(&path), (struct slice){0});
     buf_done(&path);
     project_close(&p);
     return code;

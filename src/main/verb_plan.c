@@ -60,6 +60,14 @@ static void plan_stream(struct buf *out, const struct exec_world *w, const struc
     plan_stream_print(&s->plan, out);
 }
 
+/* What was read and means nothing here. */
+static void plan_notes(struct buf *out, const struct statement *s)
+{
+    for (uint32_t i = 0; i < s->note_count; i++)
+        buf_printf(out, "note    %s:%u:%u  %.*s\n", s->file, s->notes[i].line, s->notes[i].column,
+                   SLICE_ARG(s->notes[i].text));
+}
+
 static void print_plan(struct project *p, const struct exec_world *w)
 {
     struct buf out = buf_make(PLAN_MAX);
@@ -71,6 +79,7 @@ static void print_plan(struct project *p, const struct exec_world *w)
             plan_topic(&out, w, s);
     }
     for (size_t i = 0; i < p->streams.count; i++) plan_stream(&out, w, vec_at(&p->streams, i));
+    for (uint32_t i = 0; i < p->script.count; i++) plan_notes(&out, &p->script.statements[i]);
     fwrite(out.at, 1, out.len, stdout);
     if (strstr(buf_cstr(&out), "CONFLICT"))
         printf("starting it would be refused: see CONFLICT above\n");

@@ -22,6 +22,7 @@ static err_t count_table(void *ctx, const struct store_table *t)
 static err_t count_topic(void *ctx, struct log_topic *t)
 {
     struct loss *l = ctx;
+    if (log_topic_is_internal(t)) return ERR_OK; /* the coordinators' own */
     l->topics++;
     for (int32_t i = 0; i < log_topic_partitions(t); i++) {
         struct log_partition *p = log_partition(t, i);
@@ -80,38 +81,6 @@ static err_t remove_data(struct project *p, bool keep_topics, struct diag *d)
     return e;
 }
 
-/* One stage alone: a stream reads its topic again from the start, a source begins anew. */
-static err_t reset_stage(struct project *p, const char *name, bool asked, struct diag *d)
-{
-    struct exec_world w;
-    char answer[16] = "";
-    bool declared = false;
-    for (uint32_t i = 0; i < p->script.count; i++) {
-        const struct statement *s = &p->script.statements[i];
-        bool stage = s->kind == STATEMENT_CREATE_STREAM || s->kind == STATEMENT_CREATE_SOURCE;
-        declared |= stage && slice_is(s->name.name, name);
-    }
-    if (!declared) {
-        (void)diag_fail(d, ERR_UNKNOWN_STREAM, "pipeline.sql has no stream or source '%s'", name);
-        return diag_hint(d, "sluice plan lists them");
-    }
-    if (!asked) {
-        printf("%s forgets its cursor, ledger and dead letters; rows and topics stay.\n"
-               "Type yes to go on: ",
-               name);
-        fflush(stdout);
-        if (!fgets(answer, sizeof(answer), stdin) || strcmp(answer, "yes\n") != 0) {
-            printf("nothing was removed\n");
-            return ERR_OK;
-        }
-    }
-    err_t e = world_open(p, false, &w, d);
-    if (!e) e = stream_reset(w.store, slice_of(name), d);
-    world_close(&w);
-    if (!e) printf("%s starts over at the next `sluice up`\n", name);
-    return e;
-}
-
 int verb_reset(const struct verb *v, const struct args *a)
 {
     struct project p;
@@ -122,13 +91,12 @@ int verb_reset(const struct verb *v, const struct args *a)
     if (a->word_count > 1) return cli_usage(v, "one project at a time");
     if (cli_project(a, a->word_count ? a->words[0] : NULL, &p, &d)) return cli_fail(&d);
     const char *stage = args_value(a, "--stage");
-    err_t e = data_lock(&p, &fd, &d);
-    if (!e && stage) {
-        e = reset_stage(&p, stage, args_has(a, "--yes"), &d);
-        file_close(fd);
+    if (stage) {
+        code = act_on_stage(&p, "reset", stage, args_has(a, "--yes"));
         project_close(&p);
-        return e ? cli_fail(&d) : 0;
+        return code;
     }
+    err_t e = data_lock(&p, &fd, &d);
     if (!e && !args_has(a, "--yes")) e = measure(&p, &l, &d);
     if (!e && !args_has(a, "--yes") && !confirmed(&l, keep, p.data)) {
         printf("nothing was removed\n");

@@ -58,6 +58,17 @@ const struct verb verbs[] = {
     {"status", "", "what runs, since when, healthy or not and why",
      "Exit code 0: healthy, 1: something is wrong, 3: nothing runs (what is on disk is shown).",
      OPTIONS(JSON_OPTION), true, verb_look},
+    {"streams",
+     "[NAME | list | describe NAME | pause NAME | resume NAME | restart NAME | reset NAME | drop "
+     "NAME]",
+     "the streams: lag, rows, watermark, state, ledger, operators; and steering them",
+     "Exit code 1 when one has failed or a ledger does not balance. --json: the last epoch in the "
+     "field names of Spark's StreamingQueryProgress, a stream a line. reset: it forgets its "
+     "cursor, state, ledger and dead letters and begins anew. drop: what a stream has left that "
+     "pipeline.sql declares no more. Both ask first.",
+     OPTIONS(JSON_OPTION, {"--recent", NULL, "as JSON: the last hundred epochs of each"},
+             {"--yes", NULL, "do not ask"}),
+     true, verb_streams},
     {"top", "", "what uses the memory and the processor, by stage", "", NULL, true, verb_look},
     {"dead", "[STAGE]", "the dead letters: records that could not be used, and why",
      "A record is set aside with the reason, the check it failed and its bytes; its neighbours go "

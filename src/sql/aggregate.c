@@ -562,23 +562,48 @@ static err_t tell_bits(const uint8_t *fixed, struct column *out, uint32_t row)
     return ERR_OK;
 }
 
-#define BITS(name, op)                                                                             \
-    err_t agg_##name##_add(const struct plan_aggregate *a, const struct agg_rows *r,               \
-                           struct diag *d)                                                         \
-    {                                                                                              \
-        (void)a, (void)d;                                                                          \
-        return add_bits(op, r);                                                                    \
-    }                                                                                              \
-    err_t agg_##name##_merge(AGG_MERGE_ARGS)                                                       \
-    {                                                                                              \
-        (void)a, (void)more, (void)from_more, (void)d;                                             \
-        return merge_bits(op, fixed, from_fixed);                                                  \
-    }                                                                                              \
-    err_t agg_##name##_tell(AGG_TELL_ARGS)                                                         \
-    {                                                                                              \
-        (void)a, (void)more, (void)arena, (void)d;                                                 \
-        return tell_bits(fixed, out, row);                                                         \
-    }
-BITS(bit_and, '&')
-BITS(bit_or, '|')
-BITS(bit_xor, '^')
+err_t agg_bit_and_add(const struct plan_aggregate *a, const struct agg_rows *r, struct diag *d)
+{
+    (void)a, (void)d;
+    return add_bits('&', r);
+}
+err_t agg_bit_and_merge(AGG_MERGE_ARGS)
+{
+    (void)a, (void)more, (void)from_more, (void)d;
+    return merge_bits('&', fixed, from_fixed);
+}
+err_t agg_bit_and_tell(AGG_TELL_ARGS)
+{
+    (void)a, (void)more, (void)arena, (void)d;
+    return tell_bits(fixed, out, row);
+}
+err_t agg_bit_or_add(const struct plan_aggregate *a, const struct agg_rows *r, struct diag *d)
+{
+    (void)a, (void)d;
+    return add_bits('|', r);
+}
+err_t agg_bit_or_merge(AGG_MERGE_ARGS)
+{
+    (void)a, (void)more, (void)from_more, (void)d;
+    return merge_bits('|', fixed, from_fixed);
+}
+err_t agg_bit_or_tell(AGG_TELL_ARGS)
+{
+    (void)a, (void)more, (void)arena, (void)d;
+    return tell_bits(fixed, out, row);
+}
+err_t agg_bit_xor_add(const struct plan_aggregate *a, const struct agg_rows *r, struct diag *d)
+{
+    (void)a, (void)d;
+    return add_bits('^', r);
+}
+err_t agg_bit_xor_merge(AGG_MERGE_ARGS)
+{
+    (void)a, (void)more, (void)from_more, (void)d;
+    return merge_bits('^', fixed, from_fixed);
+}
+err_t agg_bit_xor_tell(AGG_TELL_ARGS)
+{
+    (void)a, (void)more, (void)arena, (void)d;
+    return tell_bits(fixed, out, row);
+}

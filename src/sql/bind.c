@@ -195,6 +195,14 @@ bool expr_reads(const struct expr *e)
     return any;
 }
 
+uint32_t expr_size(const struct expr *e, uint32_t most)
+{
+    uint32_t size = 1;
+    for (uint32_t i = 0; i < e->count && size <= most; i++)
+        size += expr_size(e->args[i], most - size);
+    return size;
+}
+
 struct expr *expr_replaced(struct binder *b, const struct expr *e, struct expr *const *by)
 {
     if (e->kind == EXPR_INPUT && by[e->input]) return by[e->input];

@@ -35,14 +35,15 @@ struct logic {
     uint32_t in_count;
     uint32_t *attrs; /* its own: a leaf's inputs, outputs, a group's columns, what a node adds */
     uint32_t attr_count, attr_cap;
-    uint32_t visible;    /* so many of attrs can be named; the others only carry time */
-    struct logic *table; /* LOOKUP: the leaf that it was */
-    uint32_t **arms;     /* UNION: each input's attributes, by place */
-    bool passes;         /* gives its inputs' columns too (filters, joins, windows …) */
-    uint32_t time;       /* attribute: ask logic_time; NO_ATTR */
-    bool one_row;        /* at most one */
-    bool matched;        /* JOIN: has its keys and bounds */
-    bool attached;       /* GROUP: its keys hold the window of a sub-select */
+    uint32_t visible;             /* so many of attrs can be named; the others only carry time */
+    const struct from_tree *from; /* WINDOW: as written */
+    struct logic *table;          /* LOOKUP: the leaf that it was */
+    uint32_t **arms;              /* UNION: each input's attributes, by place */
+    bool passes;                  /* gives its inputs' columns too (filters, joins, windows …) */
+    uint32_t time;                /* attribute: ask logic_time; NO_ATTR */
+    bool one_row;                 /* at most one */
+    bool matched;                 /* JOIN: has its keys and bounds */
+    bool attached;                /* GROUP: its keys hold the window of a sub-select */
 };
 
 struct range_column {
@@ -157,7 +158,8 @@ bool logic_gives(const struct binder *b, const struct logic *l, uint32_t attr);
 /* Whether the expression is one attribute; which. */
 bool expr_is_attr(const struct expr *e, uint32_t *attr);
 bool expr_reads_only(const struct binder *b, const struct expr *e, const struct logic *l);
-bool expr_reads(const struct expr *e); /* any attribute */
+bool expr_reads(const struct expr *e);                   /* any attribute */
+uint32_t expr_size(const struct expr *e, uint32_t most); /* its nodes; counts to most + 1 */
 /* A copy with attributes replaced: by[attr], where that is not NULL. */
 struct expr *expr_replaced(struct binder *b, const struct expr *e, struct expr *const *by);
 struct expr *expr_all(struct binder *b, struct expr *const *list, uint32_t count); /* AND; NULL */

@@ -159,10 +159,6 @@ static struct logic *window(struct binder *b, const struct from_tree *f, struct 
         bind_fail(b, f->text, ERR_SYNTAX, "a window takes one relation");
         return NULL;
     }
-    if (f->window.key_count) { /* SESSION … PARTITION BY: GROUP BY says the same */
-        bind_fail(b, f->window.keys[0]->text, ERR_UNSUPPORTED, "PARTITION BY of a window");
-        bind_hint(b, "name the columns in GROUP BY, beside window_start");
-    }
     struct scope *outer = b->scope;
     struct plan_window w = {.kind = f->window.kind,
                             .size_ms = f->window.size_ms,
@@ -176,6 +172,7 @@ static struct logic *window(struct binder *b, const struct from_tree *f, struct 
     struct range *r = l ? scope_add(b, s) : NULL;
     if (!r) return NULL;
     l->node.window = w;
+    l->from = f;
     l->one_row = false;
     *r = *one.ranges[0];
     if (f->alias.at) r->alias = f->alias;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { FUNCTION_CALLS_MAX = 16 };
+enum { FUNCTION_CALLS_MAX = 16, FUNCTION_SIZE_MAX = 20000 };
 
 /* --- CREATE FUNCTION … AS expression ------------------------------------------------------------
  */
@@ -46,8 +46,10 @@ static struct expr *take_body(struct binder *b, const struct tree *t, const stru
     b->group = saved.group;
     b->overs = saved.overs;
     b->no_aggregates = saved.no_aggregates;
-    if (!e) return NULL;
-    struct expr *copy = bind_take(b, sizeof(*copy));
+    if (e && expr_size(e, FUNCTION_SIZE_MAX) > FUNCTION_SIZE_MAX)
+        bind_fail(b, t->text, ERR_TOO_BIG, "%.*s becomes more than %d operations",
+                  SLICE_ARG(c->of->name), FUNCTION_SIZE_MAX);
+    struct expr *copy = e ? bind_take(b, sizeof(*copy)) : NULL;
     if (!copy) return NULL;
     *copy = *e;
     copy->text = t->text; /* people see the call */

@@ -116,6 +116,20 @@ struct expr *bind_window_part(struct binder *b, const struct tree *t)
 /* --- the group ----------------------------------------------------------------------------------
  */
 
+/* SESSION(t PARTITION BY a, …): each key has sessions of its own, as GROUP BY a has. */
+static void check_partition(struct binder *b, const struct group *g, const struct from_tree *f)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; f && i < f->window.key_count; i++)
+        for (uint32_t k = 0; k < g->key_count; k++)
+            found += tree_equal(g->keys[k], f->window.keys[i]);
+    if (!f || f->window.key_count == 0 || (found == f->window.key_count && found == g->key_count))
+        return;
+    bind_fail(b, f->window.keys[0]->text, ERR_UNSUPPORTED,
+              "sessions by other columns than GROUP BY names");
+    bind_hint(b, "GROUP BY the columns of PARTITION BY, window_start and window_end");
+}
+
 /* Of a window that stands below: its conditions go above, it goes into the group. */
 static struct logic *take_window(struct binder *b, struct group *g, struct logic *in)
 {
@@ -130,6 +144,7 @@ static struct logic *take_window(struct binder *b, struct group *g, struct logic
         in = in->ins[0];
     }
     INVARIANT(in->node.kind == NODE_WINDOW);
+    check_partition(b, g, in->from);
     g->spec = in->node.window;
     for (int i = 0; i < 3; i++) g->window_attrs[i] = in->attrs[i];
     return in->ins[0];

@@ -190,6 +190,11 @@ static struct placed *lower_sort(struct lowering *w, struct logic *l, const uint
 static struct placed *lower_window(struct lowering *w, struct logic *l, const uint8_t *need,
                                    struct placed **in)
 {
+    if (l->node.window.kind == WINDOW_SESSION) {
+        bind_fail(w->b, l->node.text, ERR_UNSUPPORTED,
+                  "SESSION without a GROUP BY of its window: a session grows row by row");
+        bind_hint(w->b, "GROUP BY window_start, window_end, …");
+    }
     uint8_t *mine = need_copy(w, need);
     if (mine) need_attr(mine, l->node.window.time);
     *in = mine ? lower(w, l->ins[0], mine) : NULL;

@@ -33,20 +33,14 @@ static void put_filter(struct binder *b, struct logic **at, struct expr *e)
 /* --- through what computes columns --------------------------------------------------------------
  */
 
-static uint32_t expr_size(const struct expr *e)
-{
-    uint32_t size = 1;
-    for (uint32_t i = 0; i < e->count; i++) size += expr_size(e->args[i]);
-    return size;
-}
-
 /* attr -> value for expr_replaced; all NULL. */
 static struct expr **replacing(struct binder *b)
 {
     return bind_take(b, MAX(b->attr_count, 1u) * sizeof(struct expr *));
 }
 
-enum { SINK_SIZE_MAX = 24 }; /* an output larger than this is not computed twice */
+/* An output larger than this is not computed twice; nor does a condition grow beyond that. */
+enum { SINK_SIZE_MAX = 24, SINK_WHOLE_MAX = 2000 };
 
 static bool sink_rows(struct binder *b, struct logic *l, struct expr *e)
 {
@@ -54,11 +48,13 @@ static bool sink_rows(struct binder *b, struct logic *l, struct expr *e)
     struct expr **by = replacing(b);
     for (uint32_t i = 0; by && i < l->attr_count; i++) {
         struct expr *v = (struct expr *)(uintptr_t)l->node.rows.outputs[i].value;
-        if (!v->deterministic || expr_size(v) > SINK_SIZE_MAX) continue;
+        if (!v->deterministic || expr_size(v, SINK_SIZE_MAX) > SINK_SIZE_MAX) continue;
         by[l->attrs[i]] = v;
     }
     struct expr *below = by ? expr_replaced(b, e, by) : NULL;
-    if (!below || !expr_reads_only(b, below, l->ins[0])) return false;
+    if (!below || expr_size(below, SINK_WHOLE_MAX) > SINK_WHOLE_MAX ||
+        !expr_reads_only(b, below, l->ins[0]))
+        return false;
     sink(b, &l->ins[0], below);
     return true;
 }
@@ -72,7 +68,9 @@ static bool sink_group(struct binder *b, struct logic *l, struct expr *e)
         if (l->node.group.keys[i]->deterministic)
             by[l->attrs[first + i]] = (struct expr *)(uintptr_t)l->node.group.keys[i];
     struct expr *below = expr_replaced(b, e, by);
-    if (!below || !expr_reads_only(b, below, l->ins[0])) return false;
+    if (!below || expr_size(below, SINK_WHOLE_MAX) > SINK_WHOLE_MAX ||
+        !expr_reads_only(b, below, l->ins[0]))
+        return false;
     sink(b, &l->ins[0], below);
     return true;
 }

@@ -277,7 +277,8 @@ static void parse_one(struct parser *p, struct statement *s)
     s->file = p->lex.file;
     s->dialect = p->dialect;
     s->watermark_delay_ms = -1;
-    p->notes = p->uses = (struct list){0};
+    if (!p->nothing) p->notes = (struct list){0}; /* else the next statement tells them */
+    p->uses = (struct list){0};
     p->declaring = NULL;
     p->expanded = 0;
     p->checks = p->nothing = false;

@@ -79,12 +79,14 @@ static void column_words(struct parser *p, struct columns_tree *t, struct sql_co
     (void)token_take(p);
 }
 
-static struct tree *name_tree(struct parser *p, struct slice name, const uint8_t *start)
+/* `text`: where it is written. */
+static struct tree *name_tree(struct parser *p, struct slice name, struct slice text)
 {
-    struct tree *t = tree_node(p, TREE_NAME, start);
+    struct tree *t = tree_node(p, TREE_NAME, text.at);
     struct json_step *step = parse_take(p, sizeof(*step));
     if (!t || !step) return NULL;
     *step = (struct json_step){.name = name};
+    t->text = text;
     t->steps = step;
     t->step_count = 1;
     return t;
@@ -92,7 +94,7 @@ static struct tree *name_tree(struct parser *p, struct slice name, const uint8_t
 
 /* Flink's ts TIMESTAMP(3) METADATA [FROM 'timestamp'] [VIRTUAL]: what every record has. */
 static const struct tree *parse_metadata(struct parser *p, struct slice name,
-                                         const struct type *type, const uint8_t *start)
+                                         const struct type *type, struct slice text)
 {
     static const struct {
         const char *from, *to;
@@ -106,9 +108,9 @@ static const struct tree *parse_metadata(struct parser *p, struct slice name,
     (void)accept_word(p, "virtual");
     for (size_t i = 0; i < COUNT_OF(known) && !p->err; i++) {
         if (!slice_equal_nocase(from, slice_of(known[i].from))) continue;
-        struct tree *t = name_tree(p, slice_of(known[i].to), start);
+        struct tree *t = name_tree(p, slice_of(known[i].to), text);
         if (!t || type->kind == known[i].kind) return t;
-        struct tree *cast = tree_node(p, TREE_CAST, start);
+        struct tree *cast = tree_node(p, TREE_CAST, text.at);
         struct list args = {0};
         tree_add(p, &args, t);
         if (cast) cast->type = type;
@@ -122,8 +124,9 @@ static const struct tree *parse_metadata(struct parser *p, struct slice name,
 
 /* `value`: of a computed one; NULL: a column of the table. */
 static void add_column(struct parser *p, struct columns_tree *t, const struct sql_column *c,
-                       const struct tree *value, const uint8_t *start)
+                       const struct tree *value, struct slice text)
 {
+    const uint8_t *start = text.at;
     const struct select_item *all = (const struct select_item *)(const void *)t->items.items;
     for (uint32_t i = 0; i < t->items.count && t->computed; i++)
         if (all[i].alias.at && slice_equal(all[i].alias, c->name))
@@ -134,7 +137,7 @@ static void add_column(struct parser *p, struct columns_tree *t, const struct sq
         parse_fail(p, start, ERR_TOO_BIG, "more than %d columns", (int)TYPE_FIELDS_MAX);
     struct select_item *item = parse_list_add(p, &t->items, sizeof(*item));
     if (item && value) *item = (struct select_item){value, c->name};
-    if (item && !value) item->value = name_tree(p, c->name, start);
+    if (item && !value) item->value = name_tree(p, c->name, text);
     if (value && !t->computed) t->computed = start;
     struct sql_column *place = value ? NULL : parse_list_add(p, &t->columns, sizeof(*c));
     if (place) *place = *c;
@@ -142,7 +145,7 @@ static void add_column(struct parser *p, struct columns_tree *t, const struct sq
 
 static void parse_column(struct parser *p, struct columns_tree *t)
 {
-    const uint8_t *start = token_peek(p, 0)->text.at;
+    struct slice text = token_peek(p, 0)->text;
     struct sql_column c = {.name = parse_name(p, "a column's name")};
     const struct tree *value = NULL;
     if (accept_word(p, "as")) {
@@ -150,11 +153,11 @@ static void parse_column(struct parser *p, struct columns_tree *t)
     } else {
         c.type = parse_type(p, false);
         if (!p->err && at_word(p, "metadata"))
-            value = parse_metadata(p, c.name, c.type, start);
+            value = parse_metadata(p, c.name, c.type, text);
         else if (!p->err)
-            column_words(p, t, &c, start);
+            column_words(p, t, &c, text.at);
     }
-    if (!p->err) add_column(p, t, &c, value, start);
+    if (!p->err) add_column(p, t, &c, value, text);
 }
 
 /* Key columns to the front, in the key's order. */

@@ -5,16 +5,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { ANSWER_MAX = 64 << 20 };
-
-static void reply_diag(struct http_request *r, const struct diag *d)
+void control_reply_diag(struct http_request *r, const struct diag *d)
 {
     char story[1600];
     diag_format(d, story, sizeof(story));
     http_reply_text(r, err_http(d->err), "%s\n", story);
 }
 
-static void reply_buf(struct http_request *r, int status, struct buf *text)
+void control_reply_buf(struct http_request *r, int status, struct buf *text)
 {
     if (text->err)
         http_reply_text(r, 500, "error: the answer is %s\n", err_text(text->err));
@@ -23,7 +21,7 @@ static void reply_buf(struct http_request *r, int status, struct buf *text)
     buf_done(text);
 }
 
-static bool wants_json(struct http_request *r)
+bool control_wants_json(struct http_request *r)
 {
     struct slice json;
     return http_param(r, "json", &json) && !slice_is(json, "0");
@@ -32,55 +30,35 @@ static bool wants_json(struct http_request *r)
 static void on_status(struct control *c, struct http_request *r)
 {
     struct report_facts facts;
-    struct buf text = buf_make(ANSWER_MAX);
+    struct buf text = buf_make(CONTROL_ANSWER_MAX);
     c->o.facts(c->o.ctx, &facts);
-    bool fine = (wants_json(r) ? report_status_json : report_status)(c->o.world, &facts, &text);
-    reply_buf(r, fine ? 200 : 503, &text);
+    bool fine =
+        (control_wants_json(r) ? report_status_json : report_status)(c->o.world, &facts, &text);
+    control_reply_buf(r, fine ? 200 : 503, &text);
 }
 
 static void on_top(struct control *c, struct http_request *r)
 {
     struct report_facts facts;
-    struct buf text = buf_make(ANSWER_MAX);
+    struct buf text = buf_make(CONTROL_ANSWER_MAX);
     c->o.facts(c->o.ctx, &facts);
     report_top(c->o.world, &facts, &text);
-    reply_buf(r, 200, &text);
+    control_reply_buf(r, 200, &text);
 }
 
 static void on_dead(struct control *c, struct http_request *r)
 {
     struct slice stage = {0};
     struct diag d;
-    struct buf text = buf_make(ANSWER_MAX);
+    struct buf text = buf_make(CONTROL_ANSWER_MAX);
     (void)http_param(r, "stage", &stage);
-    err_t e = report_dead(c->o.world, stage, wants_json(r), &text, &d);
+    err_t e = report_dead(c->o.world, stage, control_wants_json(r), &text, &d);
     if (e && e != text.err) {
         buf_done(&text);
-        reply_diag(r, &d);
+        control_reply_diag(r, &d);
         return;
     }
-    reply_buf(r, 200, &text);
-}
-
-static void on_act(struct control *c, struct http_request *r)
-{
-    static const struct {
-        const char *what;
-        err_t (*act)(struct flow *f, struct slice name, struct diag *d);
-    } acts[] = {{"pause", flow_pause}, {"resume", flow_resume}, {"restart", flow_restart}};
-    struct slice name = {0}, what = {0};
-    struct diag d = {.err = ERR_OK};
-    (void)http_param(r, "name", &name);
-    (void)http_param(r, "what", &what);
-    for (size_t i = 0; i < COUNT_OF(acts); i++) {
-        if (!slice_is(what, acts[i].what)) continue;
-        if (acts[i].act(c->o.world->flow, name, &d))
-            reply_diag(r, &d);
-        else
-            http_reply_text(r, 200, "%s: %.*s\n", acts[i].what, SLICE_ARG(name));
-        return;
-    }
-    http_reply_text(r, 400, "error: '%.*s' is nothing a stream can do\n", SLICE_ARG(what));
+    control_reply_buf(r, 200, &text);
 }
 
 static void on_level(struct control *c, struct http_request *r)
@@ -108,10 +86,11 @@ static const struct {
     const char *method, *path;
     void (*answer)(struct control *c, struct http_request *r);
 } routes[] = {
-    {"GET", "/status", on_status},   {"GET", "/top", on_top},
-    {"GET", "/dead", on_dead},       {"GET", "/logs", control_logs},
-    {"POST", "/act", on_act},        {"POST", "/level", on_level},
-    {"POST", "/sql", control_query}, {"POST", "/upkeep", control_upkeep},
+    {"GET", "/status", on_status},       {"GET", "/top", on_top},
+    {"GET", "/dead", on_dead},           {"GET", "/streams", control_streams},
+    {"GET", "/logs", control_logs},      {"POST", "/act", control_act},
+    {"POST", "/level", on_level},        {"POST", "/sql", control_query},
+    {"POST", "/upkeep", control_upkeep},
 };
 
 static void on_request(void *door, struct http_request *r)

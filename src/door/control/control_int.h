@@ -4,7 +4,10 @@
 #include "os/thread.h"
 #include <stdatomic.h>
 
-enum { CONTROL_FAILURE_MARK = 0x1e }; /* ASCII's record separator; no text of ours holds it */
+enum {
+    CONTROL_ANSWER_MAX = 64 << 20,
+    CONTROL_FAILURE_MARK = 0x1e
+}; /* ASCII's record separator; no text of ours holds it */
 
 struct query;
 struct control {
@@ -17,6 +20,12 @@ struct control {
     atomic_bool closing;
 };
 
+void control_reply_diag(struct http_request *r, const struct diag *d);
+void control_reply_buf(struct http_request *r, int status, struct buf *text); /* takes `text` */
+bool control_wants_json(struct http_request *r);
+
+void control_streams(struct control *c, struct http_request *r);
+void control_act(struct control *c, struct http_request *r);
 void control_query(struct control *c, struct http_request *r);
 void control_upkeep(struct control *c, struct http_request *r);
 void control_queries_stop(struct control *c);
