@@ -100,7 +100,9 @@ static err_t open_flow(struct project *p, struct stream_groups *groups, struct e
         .catchup_lag =
             (uint32_t)MIN(config_number(&p->config, CONFIG_flow_catchup_lag), (int64_t)UINT32_MAX),
         .memory_max = (size_t)config_number(&p->config, CONFIG_memory_budget) / 2,
-        .mutant = term ? FLOW_MUTANT_SKIP_COUNT : FLOW_MUTANT_NONE,
+        .mutant = term                                  ? FLOW_MUTANT_SKIP_COUNT
+                  : getenv("SLUICE_MUTANT_STATE_FIRST") ? FLOW_MUTANT_STATE_FIRST
+                                                        : FLOW_MUTANT_NONE,
         .committed = groups ? stream_groups_note : NULL,
         .committed_ctx = groups,
         .mutant_term = term ? (uint32_t)strtoul(term, NULL, 10) : 0,

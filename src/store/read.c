@@ -83,7 +83,8 @@ static err_t records_walk(struct store *s, rocksdb_iterator_t *i, struct slice p
         size_t key_len, value_len;
         const char *at = rocksdb_iter_key(i, &key_len);
         struct slice key = slice_make(at + KEY_PREFIX_SIZE, key_len - KEY_PREFIX_SIZE);
-        if (key.len < prefix.len || memcmp(key.at, prefix.at, prefix.len) != 0) break;
+        if (key.len < prefix.len) break;
+        if (prefix.len && memcmp(key.at, prefix.at, prefix.len) != 0) break;
         const char *value = rocksdb_iter_value(i, &value_len);
         if (after.at && slice_compare(key, after) <= 0) continue;
         e = each(ctx, key, slice_make(value, value_len));
