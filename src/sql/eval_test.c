@@ -141,7 +141,8 @@ TEST(a_plain_column_is_handed_on_without_a_copy)
     struct column_batch *b = kit_batch(&k, kit_leaf(p.root), rows, 4);
     struct column out;
     size_t used = arena_used(k.arena);
-    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &(struct eval_context){0}, b, &out), NULL);
+    CHECK_OK(expr_eval(kit_rows(p.root)->outputs[0].value, &(struct eval_context){0}, b, &out),
+             NULL);
     CHECK(out.data == b->columns[0].data && out.state == b->columns[0].state);
     CHECK_INT(arena_used(k.arena), used);
     kit_close(&k);

@@ -38,12 +38,12 @@ struct expr {
     enum tree_op op;
     bool negated;
     bool deterministic;
-    const struct type *type; /* NULL inside the binder: not decided yet */
-    struct slice text;       /* as written */
-    struct column constant;  /* LITERAL */
-    const struct tree *tree; /* LITERAL: as written, so that it can take on another type */
-    uint32_t input;          /* INPUT; CALL: which call of the statement this is */
-    const struct logic *leaf; /* PATH: whose field; NULL: of args[0] */
+    const struct type *type;   /* NULL inside the binder: not decided yet */
+    struct slice text;         /* as written */
+    struct column constant;    /* LITERAL */
+    const struct tree *tree;   /* LITERAL: as written, so that it can take on another type */
+    uint32_t input;            /* INPUT; CALL: which call of the statement this is */
+    const struct logic *leaf;  /* PATH: whose field; NULL: of args[0] */
     const struct type *fields; /* from_json: what this json is declared to hold */
     const struct json_step *steps;
     uint32_t step_count;

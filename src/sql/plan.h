@@ -21,7 +21,7 @@ struct sql_relation {
     struct slice keyspace, name;
     const struct sql_column *columns; /* a table's: key columns first, in the key's order */
     uint32_t column_count;
-    bool open; /* a topic of undeclared JSON: every other name is a path of type json */
+    bool open;         /* a topic of undeclared JSON: every other name is a path of type json */
     struct slice time; /* a topic: WATERMARK FOR time DELAY …; at NULL: none declared */
     int64_t delay_ms;
 };
@@ -193,7 +193,7 @@ struct plan_node {
      * key_count 0: none known. */
     const uint32_t *key;
     uint32_t key_count;
-    uint64_t shape; /* hash of what its state depends on: equal shapes can read each other's */
+    uint64_t shape;    /* hash of what its state depends on: equal shapes can read each other's */
     struct slice text; /* as written, for messages */
     union {
         struct plan_topic {
@@ -219,7 +219,7 @@ struct plan_node {
             const struct plan_output *outputs; /* columns[i] is outputs[i] */
             uint32_t output_count;
         } rows;
-        struct plan_unnest { /* columns: the input's, the element's, [ordinality bigint] */
+        struct plan_unnest {          /* columns: the input's, the element's, [ordinality bigint] */
             const struct expr *value; /* a list, set, or json array */
             bool outer;               /* a row without elements goes on with nulls */
             bool ordinality;          /* from 1 */
@@ -234,11 +234,11 @@ struct plan_node {
             uint32_t key_count;
             const struct plan_aggregate *aggregates;
             uint32_t aggregate_count;
-            enum emit emit;    /* streams: after each epoch that changed it, or when the watermark
-                                * has passed the window's end */
-            int64_t ttl_ms;    /* streams without a window: a group nobody touched so long (in the
-                                * input's time) is forgotten; 0: never */
-            bool takes_back;   /* the input changes: aggregates must take rows back */
+            enum emit emit;  /* streams: after each epoch that changed it, or when the watermark
+                              * has passed the window's end */
+            int64_t ttl_ms;  /* streams without a window: a group nobody touched so long (in the
+                              * input's time) is forgotten; 0: never */
+            bool takes_back; /* the input changes: aggregates must take rows back */
         } group;
         struct plan_join {
             enum join_kind kind;
@@ -261,7 +261,7 @@ struct plan_node {
             const struct expr *condition; /* over both rows; NULL: none */
             bool outer;                   /* LEFT JOIN */
         } lookup;
-        struct plan_distinct { /* columns: the input's */
+        struct plan_distinct {  /* columns: the input's */
             const uint32_t *by; /* columns of the input */
             uint32_t by_count;
             bool within_watermark; /* forgets a key once the watermark has passed its first row's
@@ -301,7 +301,7 @@ struct plan_node {
                     OVER_NTH_VALUE
                 } kind;
                 struct plan_aggregate aggregate; /* AGGREGATE; of the others only args and type */
-            } *functions;
+            } * functions;
             uint32_t function_count;
         } over;
         struct plan_sort {
@@ -324,7 +324,7 @@ struct stream_settings {
     int64_t every_ms;
     enum { OUTPUT_UPDATE, OUTPUT_APPEND, OUTPUT_COMPLETE } mode;
     enum { LATE_COUNT, LATE_DEAD_LETTER } late; /* late rows are counted, or dead letters too */
-    int64_t idle_ms; /* a partition silent so long holds no watermark; 0: 10 s; negative: never */
+    int64_t idle_ms;  /* a partition silent so long holds no watermark; 0: 10 s; negative: never */
     bool from_latest; /* starts at the topic's end, not its beginning */
     bool lineage;     /* keeps the hidden cell for `why`: yes, where nothing is said */
 };
@@ -344,7 +344,7 @@ struct plan_stream {
     const struct plan_node *const *topics; /* by plan_topic.number */
     int32_t topic_key;                     /* -1: records without a key */
     bool writes_every_column;
-    bool deterministic;   /* no now() or uuid(), no command */
+    bool deterministic; /* no now() or uuid(), no command */
     bool stateful;
     uint64_t sql_version; /* hash of the normalised text: an epoch records it */
     uint64_t shape;       /* of all stateful nodes together */
