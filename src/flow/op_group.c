@@ -527,12 +527,11 @@ static int by_end(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Adds the placed rows, window by window; they are sorted when there are several windows. */
-static err_t add_placed(struct group_run *u, struct placed *p, size_t count)
+/* Adds the placed rows, window by window. */
+static err_t add_placed(struct group_run *u, struct placed *p, size_t count, uint32_t *rows)
 {
-    uint32_t *rows = arena_take_raw(u->arena, (count + 1) * sizeof(*rows));
     bool in_order = true;
-    err_t e = rows ? ERR_OK : no_room(u);
+    err_t e = ERR_OK;
     for (size_t i = 1; i < count; i++) in_order &= p[i - 1].end <= p[i].end;
     if (!in_order) qsort(p, count, sizeof(*p), by_end);
     for (size_t from = 0, to; !e && from < count; from = to) {
@@ -543,14 +542,35 @@ static err_t add_placed(struct group_run *u, struct placed *p, size_t count)
     return e;
 }
 
+/* The rows go into their last windows, then into those before, as long as they are in them. */
+static err_t add_to_each(struct group_run *u, struct placed *p, uint32_t count)
+{
+    const struct plan_window *w = &u->s->plan->window;
+    const int64_t *time = u->r->b->columns[w->time].i64;
+    int64_t closed = u->o->graph->watermark;
+    uint32_t *rows = arena_take_raw(u->arena, (count + 1) * sizeof(*rows));
+    err_t e = rows ? ERR_OK : no_room(u);
+    while (!e && count) {
+        uint32_t kept = 0;
+        e = add_placed(u, p, count, rows);
+        for (uint32_t i = 0; i < count; i++) {
+            int64_t end = p[i].end - w->slide_ms;
+            if (end <= time[p[i].row] || end <= closed) continue;
+            p[kept++] = (struct placed){end, p[i].row};
+        }
+        count = kept;
+    }
+    return e;
+}
+
 /* The windows of each row that are still open. */
 static err_t add_windows(struct group_run *u)
 {
     const struct plan_window *w = &u->s->plan->window;
     const struct column *time = &u->r->b->columns[w->time];
-    size_t windows = (size_t)((w->size_ms + w->slide_ms - 1) / w->slide_ms), n = 0;
-    int64_t closed = u->o->graph->watermark, kept = 0;
-    struct placed *p = arena_take_raw(u->arena, (windows * u->count + 1) * sizeof(*p));
+    int64_t closed = u->o->graph->watermark;
+    uint32_t n = 0;
+    struct placed *p = arena_take_raw(u->arena, (u->count + 1) * sizeof(*p));
     err_t e = p ? ERR_OK : no_room(u);
     u->last_end = arena_take_raw(u->arena, (u->r->b->rows + 1) * sizeof(*u->last_end));
     if (!u->last_end) e = no_room(u);
@@ -568,12 +588,11 @@ static err_t add_windows(struct group_run *u)
         } else if (end <= closed) {
             e = op_late(u->o, u->r, row, u->d);
         } else {
-            kept++;
-            for (; end > t && end > closed; end -= w->slide_ms) p[n++] = (struct placed){end, row};
+            p[n++] = (struct placed){end, row};
         }
     }
-    if (!e && u->r->chunk) op_count(u->o, u->s->on_close ? TERM_HELD : TERM_APPLIED, kept);
-    return e ? e : add_placed(u, p, n);
+    if (!e && u->r->chunk) op_count(u->o, u->s->on_close ? TERM_HELD : TERM_APPLIED, n);
+    return e ? e : add_to_each(u, p, n);
 }
 
 static err_t group_push(struct op *o, uint32_t input, const struct rows *r, struct diag *d)

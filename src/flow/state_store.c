@@ -162,17 +162,32 @@ err_t state_read(struct state *s, struct bucket *b, struct slice key, uint64_t h
 /* --- all entries of some times ------------------------------------------------------------------
  */
 
+/* Sorted without looking at the heads themselves, but where the first eight bytes are the same. */
+struct sorted {
+    int64_t time;
+    uint64_t first; /* of the key, big-endian */
+    struct head *head;
+};
+
+static struct sorted sorted_of(struct head *h)
+{
+    uint64_t first = 0;
+    if (h->key_len) memcpy(&first, h->key, MIN(h->key_len, (uint32_t)sizeof(first)));
+    return (struct sorted){h->bucket->time, __builtin_bswap64(first), h};
+}
+
 static int by_time_and_key(const void *a, const void *b)
 {
-    const struct head *x = *(struct head *const *)a, *y = *(struct head *const *)b;
-    if (x->bucket != y->bucket) return x->bucket->time < y->bucket->time ? -1 : 1;
-    return slice_compare(head_key(x), head_key(y));
+    const struct sorted *x = a, *y = b;
+    if (x->time != y->time) return x->time < y->time ? -1 : 1;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    return slice_compare(head_key(x->head), head_key(y->head));
 }
 
 struct walk { /* of one bucket: heads in memory by key, and what the store has */
     struct state *s;
     struct bucket *b;
-    struct head **heads;
+    struct sorted *heads;
     size_t count, at;
     uint64_t out; /* on the store alone */
     err_t (*each)(void *ctx, void *entry, struct diag *d);
@@ -193,10 +208,10 @@ static err_t walk_stored(void *ctx, struct slice key, struct slice value)
     key = slice_make(key.at + STATE_HEAD, key.len - STATE_HEAD);
     int c = 1;
     err_t e = ERR_OK;
-    while (!e && w->at < w->count && (c = slice_compare(head_key(w->heads[w->at]), key)) < 0)
-        e = tell_head(w, w->heads[w->at++]);
+    while (!e && w->at < w->count && (c = slice_compare(head_key(w->heads[w->at].head), key)) < 0)
+        e = tell_head(w, w->heads[w->at++].head);
     if (e) return e;
-    if (w->at < w->count && c == 0) return tell_head(w, w->heads[w->at++]);
+    if (w->at < w->count && c == 0) return tell_head(w, w->heads[w->at++].head);
     e = head_load(w->s, w->b, key, state_hash(key), value, &h, w->d);
     if (e) return e;
     e = w->each(w->ctx, head_entry(h), w->d);
@@ -212,11 +227,11 @@ static err_t walk_bucket(struct walk *w)
     struct state *s = w->s;
     bool ask = b->on_store && !b->complete && !b->masked;
     err_t e = ERR_OK;
-    w->heads = b->filled ? mem_take_raw(b->filled * sizeof(struct head *)) : NULL;
+    w->heads = b->filled ? mem_take_raw(b->filled * sizeof(*w->heads)) : NULL;
     if (b->filled && !w->heads) return diag_fail(w->d, ERR_NO_MEMORY, "no memory to sort state");
     for (uint32_t i = 0; i < b->cap; i++)
-        if (b->cells[i].head) w->heads[w->count++] = b->cells[i].head;
-    if (w->count) qsort(w->heads, w->count, sizeof(struct head *), by_time_and_key);
+        if (b->cells[i].head) w->heads[w->count++] = sorted_of(b->cells[i].head);
+    if (w->count) qsort(w->heads, w->count, sizeof(*w->heads), by_time_and_key);
     if (ask) {
         state_store_key(s, b->time, (struct slice){0});
         struct slice prefix = arena_slice(s->arena, buf_view(&s->scratch_key));
@@ -224,7 +239,7 @@ static err_t walk_bucket(struct walk *w)
                                       walk_stored, w, w->d)
                       : diag_fail(w->d, ERR_NO_MEMORY, "no memory to read state");
     }
-    while (!e && w->at < w->count) e = tell_head(w, w->heads[w->at++]);
+    while (!e && w->at < w->count) e = tell_head(w, w->heads[w->at++].head);
     if (!e && ask) {
         b->out = w->out;
         b->out_known = true;
@@ -255,9 +270,14 @@ err_t state_each_touched(struct state *s, err_t (*each)(void *ctx, void *entry, 
 {
     err_t e = ERR_OK;
     size_t count = s->touched_count;
-    if (count) qsort(s->touched, count, sizeof(struct head *), by_time_and_key);
+    if (!count) return ERR_OK;
+    struct sorted *all = mem_take_raw(count * sizeof(*all));
+    if (!all) return diag_fail(d, ERR_NO_MEMORY, "no memory to sort state");
+    for (size_t i = 0; i < count; i++) all[i] = sorted_of(s->touched[i]);
+    qsort(all, count, sizeof(*all), by_time_and_key);
     for (size_t i = 0; !e && i < count; i++)
-        if (!(s->touched[i]->flags & HEAD_REMOVED)) e = each(ctx, head_entry(s->touched[i]), d);
+        if (!(all[i].head->flags & HEAD_REMOVED)) e = each(ctx, head_entry(all[i].head), d);
+    mem_give(all);
     return e;
 }
 
