@@ -634,3 +634,249 @@ TEST(groups_of_streams_are_as_the_model_has_them)
 {
     for (size_t i = 0; i < COUNT_OF(streams); i++) run(&streams[i], 20);
 }
+
+/* --- queries ------------------------------------------------------------------------------------
+ */
+
+static void run_query(const struct setup *s)
+{
+    static struct bed b;
+    bed_open(&b, s);
+    begin(&b);
+    for (int i = 0; i < 4; i++) {
+        make_rows(&b);
+        CHECK_OK(push(&b, 0, b.row_count), &b.d);
+        model_rows(&b);
+    }
+    CHECK_OK(graph_flush(b.g, true, &b.d), &b.d);
+    compare(&b);
+    CHECK(ledger_balanced(&b.counter.now));
+    bed_close(&b);
+}
+
+TEST(groups_of_queries_are_told_at_the_end)
+{
+    static const struct setup queries[] = {
+        {.name = "query", .bounded = true},
+        {.name = "query of all", .bounded = true, .no_keys = true},
+        {.name = "query, tumble", .bounded = true, .window = WINDOW_TUMBLE, .size = 100},
+        {.name = "query, hop", .bounded = true, .window = WINDOW_HOP, .size = 100, .slide = 30},
+        {.name = "query, session", .bounded = true, .window = WINDOW_SESSION, .size = 40},
+    };
+    for (size_t i = 0; i < COUNT_OF(queries); i++) run_query(&queries[i]);
+}
+
+TEST(a_query_of_no_rows_has_one_group_where_there_are_no_keys)
+{
+    static const struct setup none = {.name = "none", .bounded = true, .no_keys = true};
+    static const struct setup keyed = {.name = "none by key", .bounded = true};
+    static struct bed b;
+    bed_open(&b, &none);
+    begin(&b);
+    CHECK_OK(graph_flush(b.g, true, &b.d), &b.d);
+    CHECK_INT(b.line_count, 1);
+    CHECK_TEXT(b.lines[0].text, "|0|-|-|0|-|-|-");
+    bed_close(&b);
+    bed_open(&b, &keyed);
+    begin(&b);
+    CHECK_OK(graph_flush(b.g, true, &b.d), &b.d);
+    CHECK_INT(b.line_count, 0);
+    bed_close(&b);
+}
+
+/* --- what can not be told, and what is forgotten ------------------------------------------------
+ */
+
+static void one_row(struct bed *b, int64_t t, int64_t v)
+{
+    b->rows[0] = (struct row){.t = t, .v = v, .sign = 1};
+    b->row_count = 1;
+    begin(b);
+    CHECK_OK(push(b, 0, 1), &b->d);
+    CHECK_OK(graph_advance(b->g, t, &b->d), &b->d);
+    CHECK_OK(graph_flush(b->g, false, &b->d), &b->d);
+    commit(b, true);
+}
+
+TEST(a_sum_beyond_its_type_is_a_letter_and_the_groups_row_goes)
+{
+    static const struct setup s = {.name = "sum"};
+    static struct bed b;
+    bed_open(&b, &s);
+    one_row(&b, 1, INT64_MAX);
+    CHECK_INT(b.line_count, 1);
+    one_row(&b, 2, 5);
+    CHECK_INT(b.line_count, 0);
+    CHECK_INT(b.letters, 1);
+    one_row(&b, 3, -5);
+    CHECK_INT(b.line_count, 1);
+    CHECK_INT(b.letters, 1);
+    CHECK(strstr(b.lines[0].text, "|3|9223372036854775807|-5|") != NULL);
+    bed_close(&b);
+}
+
+TEST(groups_nobody_touches_are_forgotten_after_their_ttl)
+{
+    static const struct setup s = {.name = "ttl", .store = true, .upserts = true};
+    static struct bed b;
+    struct state_stats told;
+    bed_open(&b, &s);
+    graph_free(b.g);
+    b.nodes[0].time = TIME;
+    b.nodes[1].group.ttl_ms = 1000;
+    b.aggregates[DISTINCT_V].distinct = false;
+    open_graph(&b);
+    one_row(&b, 1000, 7);
+    one_row(&b, 1900, 7);
+    graph_free(b.g); /* the time when it is forgotten is on the store */
+    open_graph(&b);
+    one_row(&b, 2800, 7);
+    CHECK(strncmp(b.lines[0].text, "|3|", 3) == 0);
+    begin(&b);
+    CHECK_OK(graph_advance(b.g, 4000, &b.d), &b.d);
+    CHECK_OK(graph_flush(b.g, false, &b.d), &b.d);
+    commit(&b, true);
+    b.g->ops[1].kind->tell(&b.g->ops[1], &told);
+    CHECK_INT(told.entries, 0);
+    CHECK_INT(b.line_count, 1); /* what was told stays */
+    one_row(&b, 5000, 7);
+    CHECK(strncmp(b.lines[0].text, "|1|", 3) == 0);
+    bed_close(&b);
+}
+
+TEST(plans_that_no_state_can_keep_are_refused)
+{
+    static const struct setup s = {.name = "refused", .takes_back = true};
+    static struct bed b;
+    bed_open(&b, &s);
+    struct graph *open = b.g;
+    struct graph_options o = open->o;
+    aggregate(&b, MAX_KEY, "first_value", KEY, false, false);
+    CHECK_ERR(graph_new(&o, &b.g, &b.d), ERR_UNSUPPORTED);
+    CHECK(strstr(b.d.what, "over rows that change") != NULL);
+    aggregate(&b, MAX_KEY, "max", KEY, false, false);
+    b.nodes[1].group.window.kind = WINDOW_SESSION;
+    CHECK_ERR(graph_new(&o, &b.g, &b.d), ERR_UNSUPPORTED);
+    b.nodes[1].group.window.kind = WINDOW_NONE;
+    b.nodes[1].group.ttl_ms = 5;
+    CHECK_ERR(graph_new(&o, &b.g, &b.d), ERR_UNSUPPORTED);
+    b.g = open;
+    bed_close(&b);
+}
+
+/* --- keys ---------------------------------------------------------------------------------------
+ */
+
+TEST(keys_come_back_and_sort_as_their_values_do)
+{
+    static const struct {
+        enum type_kind type;
+        const char *values[6]; /* in order */
+    } kinds[] = {
+        {TYPE_BIGINT, {"-9223372036854775808", "-1", "0", "1", "256", "9223372036854775807"}},
+        {TYPE_INT, {"-2147483648", "-1", "0", "1", "65536", "2147483647"}},
+        {TYPE_SMALLINT, {"-32768", "-1", "0", "1", "256", "32767"}},
+        {TYPE_TINYINT, {"-128", "-1", "0", "1", "5", "127"}},
+        {TYPE_DOUBLE, {"-Infinity", "-1.5", "0", "1e-9", "2", "NaN"}},
+        {TYPE_FLOAT, {"-Infinity", "-1.5", "0", "0.5", "2", "NaN"}},
+        {TYPE_TEXT, {"", "a", "a b", "aa", "b", "\xC3\xA9"}},
+        {TYPE_BLOB, {"0x", "0x00", "0x0000", "0x0001", "0x01", "0xff00"}},
+        {TYPE_BOOLEAN, {"false", "false", "false", "true", "true", "true"}},
+        {TYPE_DATE,
+         {"1900-01-01", "1969-12-31", "1970-01-01", "1970-01-02", "2020-02-29", "2999-12-31"}},
+        {TYPE_TIMESTAMP, {"-5", "-1", "0", "1", "1000", "1700000000000"}},
+        {TYPE_UUID,
+         {"00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001",
+          "10000000-0000-0000-0000-000000000000", "80000000-0000-0000-0000-000000000000",
+          "f0000000-0000-0000-0000-000000000000", "ff000000-0000-0000-0000-000000000000"}},
+    };
+    struct arena *a = arena_new(MIB(4));
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+        struct column c, back;
+        struct diag d;
+        struct buf keys[7], *last = NULL;
+        CHECK_INT(column_init(&c, type_of(kinds[k].type), 7, a), ERR_OK);
+        CHECK_INT(column_init(&back, type_of(kinds[k].type), 7, a), ERR_OK);
+        for (uint32_t i = 1; i < 7; i++) { /* the first is null */
+            struct value v;
+            CHECK_OK(value_from_text(c.type, slice_of(kinds[k].values[i - 1]), a, &v, &d), &d);
+            CHECK_INT(column_set(&c, i, &v), ERR_OK);
+        }
+        for (uint32_t i = 0; i < 7; i++) {
+            struct value x, y;
+            keys[i] = buf_make(KIB(1));
+            group_key_put(&keys[i], &c, 1, i);
+            if (last) CHECK(slice_compare(buf_view(last), buf_view(&keys[i])) <= 0);
+            last = &keys[i];
+            CHECK_OK(group_key_take(buf_view(&keys[i]), &back, 1, i, a, &d), &d);
+            column_get(&c, i, &x);
+            column_get(&back, i, &y);
+            CHECK_INT(y.state, x.state);
+            if (x.state == VALID_VALUE) CHECK_INT(value_compare(&x, &y), 0);
+            uint32_t size;
+            if (!group_key_is_fixed(c.type, &size)) continue;
+            uint8_t fixed[32];
+            group_key_put_fixed(fixed, size, &c, 1, &i, 1);
+            CHECK(slice_equal(slice_make(fixed, size), buf_view(&keys[i])));
+        }
+        CHECK_ERR(group_key_take(SLICE("\1"), &back, 1, 0, a, &d), ERR_CORRUPT);
+        for (uint32_t i = 0; i < 7; i++) buf_done(&keys[i]);
+    }
+    arena_free(a);
+}
+
+/* --- windows without groups ---------------------------------------------------------------------
+ */
+
+static uint64_t window_rows;
+static int64_t window_sum;
+
+static err_t see_windows(void *ctx, const struct rows *r, struct diag *d)
+{
+    (void)ctx, (void)d;
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint32_t row = r->selected[i];
+        int64_t t = r->b->columns[TIME].i64[row], start = r->b->columns[INPUTS].i64[row];
+        int64_t end = r->b->columns[INPUTS + 1].i64[row];
+        CHECK(start <= t && t < end);
+        CHECK_INT(r->b->columns[INPUTS + 2].i64[row], end - 1);
+        CHECK_INT((start - 10) % 40, 0);
+        window_rows++;
+        window_sum += r->b->columns[VALUE].i64[row];
+    }
+    return ERR_OK;
+}
+
+TEST(rows_stand_once_in_each_of_their_windows)
+{
+    static const struct setup plain = {.name = "windows"};
+    static struct bed b;
+    for (int64_t size = 40; size <= 120; size += 40) {
+        bed_open(&b, &plain);
+        graph_free(b.g);
+        for (int i = 0; i < 3; i++)
+            b.out_columns[INPUTS + i] = (struct plan_column){SLICE("w"), type_of(TYPE_TIMESTAMP)};
+        memcpy(b.out_columns, b.in_columns, sizeof(b.in_columns));
+        b.nodes[1].kind = NODE_WINDOW;
+        b.nodes[1].column_count = INPUTS + 3;
+        b.nodes[1].window = (struct plan_window){.kind = size == 40 ? WINDOW_TUMBLE : WINDOW_HOP,
+                                                 .time = TIME,
+                                                 .size_ms = size,
+                                                 .slide_ms = 40,
+                                                 .offset_ms = 10};
+        open_graph(&b);
+        b.g->o.end = see_windows;
+        window_rows = 0;
+        window_sum = 0;
+        begin(&b);
+        make_rows(&b);
+        b.rows[0].t = INT64_MIN;
+        CHECK_OK(push(&b, 0, b.row_count), &b.d);
+        int64_t sum = 0;
+        for (uint32_t i = 1; i < b.row_count; i++) sum += b.rows[i].v;
+        CHECK_INT(window_rows, (b.row_count - 1) * (uint64_t)(size / 40));
+        CHECK_INT(window_sum, sum * (size / 40));
+        CHECK_INT(b.counter.now.dead, 1);
+        bed_close(&b);
+    }
+}

@@ -162,25 +162,32 @@ err_t state_read(struct state *s, struct bucket *b, struct slice key, uint64_t h
 /* --- all entries of some times ------------------------------------------------------------------
  */
 
-/* Sorted without looking at the heads themselves, but where the first eight bytes are the same. */
+/* Sorted without looking at the heads themselves, but where the first sixteen bytes are the same.
+ */
 struct sorted {
     int64_t time;
-    uint64_t first; /* of the key, big-endian */
+    uint64_t first[2]; /* of the key, big-endian */
     struct head *head;
 };
 
 static struct sorted sorted_of(struct head *h)
 {
-    uint64_t first = 0;
-    if (h->key_len) memcpy(&first, h->key, MIN(h->key_len, (uint32_t)sizeof(first)));
-    return (struct sorted){h->bucket->time, __builtin_bswap64(first), h};
+    uint8_t first[16] = {0};
+    struct sorted out = {.time = h->bucket->time, .head = h};
+    memcpy(first, h->key, MIN(h->key_len, (uint32_t)sizeof(first)));
+    for (int i = 0; i < 2; i++) {
+        memcpy(&out.first[i], first + i * 8, 8);
+        out.first[i] = __builtin_bswap64(out.first[i]);
+    }
+    return out;
 }
 
 static int by_time_and_key(const void *a, const void *b)
 {
     const struct sorted *x = a, *y = b;
     if (x->time != y->time) return x->time < y->time ? -1 : 1;
-    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    for (int i = 0; i < 2; i++)
+        if (x->first[i] != y->first[i]) return x->first[i] < y->first[i] ? -1 : 1;
     return slice_compare(head_key(x->head), head_key(y->head));
 }
 
