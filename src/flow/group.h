@@ -1,5 +1,6 @@
 /* flow/group: what the files of the GROUP operator share. Private to them: op_group.c (rows into
- * groups, an epoch's end), op_group_tell.c (groups into rows), op_session.c, group_key.c.
+ * groups, an epoch's end), op_group_tell.c (groups into rows), op_session.c, group_key.c,
+ * group_form.c.
  *
  * A group is an entry of state: struct group, then each aggregate's memory, then an agg_more of
  * those that grow. It stands at its window's end (0 without windows; sessions: their end rounded
@@ -62,6 +63,14 @@ void group_key_put_fixed(uint8_t *out, uint32_t size, const struct column *colum
 /* Into row `row` of the columns; bytes are copied into the arena. */
 MUST_CHECK err_t group_key_take(struct slice key, struct column *columns, uint32_t count,
                                 uint32_t row, struct arena *a, struct diag *d);
+
+/* group_form.c */
+MUST_CHECK err_t group_check_plan(struct op *o, const struct group_self *s, struct diag *d);
+MUST_CHECK err_t group_lay_out(struct op *o, struct group_self *s, struct diag *d);
+static inline bool group_is_distinct(const struct plan_aggregate *a)
+{
+    return a->distinct && a->arg_count && !(a->of->flags & AGG_DISTINCT_SAME);
+}
 
 /* op_group_tell.c: groups become rows, in batches. */
 struct group_out {
