@@ -150,7 +150,8 @@ MUST_CHECK err_t ledger_load(struct store *s, struct slice stage, struct ledger 
 MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *version,
                                 struct diag *d);
 /* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning;
- * a source fetches from its beginning. One atomic write. Not while the stage runs. */
+ * a source fetches from its beginning. One atomic write (a large state goes before, in several:
+ * the stream does not start until all of it is done). Not while the stage runs. */
 MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);
 
 /* --- bounded queries -------------------------------------------------------------------------- */

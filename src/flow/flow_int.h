@@ -109,7 +109,9 @@ MUST_CHECK err_t lane_ledger_take(struct slice value, struct lane_ledger *out);
 /* A small number that stands for the stream in each row's lineage, the same for ever. */
 MUST_CHECK err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct diag *d);
 /* How often a stage was reset: a source's producer name carries it. */
-/* What the stream's state on the store was made for; 0: it has none. */
+/* What the stream's state on the store was made for; 0: it has none; SHAPE_NONE: it is being
+ * dropped, and what is left of it is good for nothing. */
+#define SHAPE_NONE UINT64_MAX
 MUST_CHECK err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct diag *d);
 MUST_CHECK err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape);
 MUST_CHECK err_t stage_generation(struct store *s, struct slice name, uint64_t *out,

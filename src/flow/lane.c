@@ -66,7 +66,9 @@ static err_t check_shape(struct lane *l, struct diag *d)
     if (e || !begun || made_for == wanted) return e;
     diag_fail(d, ERR_UNSUPPORTED, "stream '%.*s': its SQL has changed, and what it remembers is %s",
               SLICE_ARG(p->name),
-              made_for ? "of another shape than the new SQL reads" : "not what the new SQL needs");
+              made_for == SHAPE_NONE ? "half dropped by a reset that did not end"
+              : made_for             ? "of another shape than the new SQL reads"
+                                     : "not what the new SQL needs");
     return diag_hint(d,
                      "`sluice reset --stage %.*s` starts it over, or run the old SQL until it is "
                      "upgraded",

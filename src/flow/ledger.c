@@ -350,27 +350,45 @@ static err_t forget_one(void *ctx, struct slice key, struct slice value)
     return store_write_record(f->write, f->space, key, (struct slice){0});
 }
 
-err_t stream_reset(struct store *s, struct slice stage, struct diag *d)
+/* One write's part of a reset: state goes first, in as many writes as it needs, all the rest with
+ * the last of it. Until then the stream does not start. */
+static err_t drop_state(struct store *s, struct slice stage, struct store_write *w, bool *more,
+                        struct diag *d)
+{
+    struct stage_key stream = number_key("flow.stream", stage);
+    uint64_t number = 0;
+    err_t e = number_load(s, stage_key_slice(&stream), &number, d);
+    *more = false;
+    if (!e && number) e = state_drop_all(s, (uint32_t)number, w, more, d);
+    return e ? e : stream_shape_write(w, stage, *more ? SHAPE_NONE : 0);
+}
+
+static err_t reset_step(struct store *s, struct slice stage, bool *more, struct diag *d)
 {
     static const enum store_space spaces[] = {STORE_CURSOR, STORE_EPOCH, STORE_LEDGER, STORE_DEAD,
                                               STORE_OUTBOX};
     struct stage_key k = stage_key(stage), generation = number_key("flow.generation", stage);
-    struct stage_key stream = number_key("flow.stream", stage);
     struct forgetting f = {0};
-    uint64_t times = 0, number = 0;
+    uint64_t times = 0;
     err_t e = stage_generation(s, stage, &times, d);
     if (!e) e = store_write_begin(s, STORE_LIVE, MIB(512), &f.write, d);
     if (e) return e;
-    for (size_t i = 0; !e && i < COUNT_OF(spaces); i++) {
+    e = drop_state(s, stage, f.write, more, d);
+    for (size_t i = 0; !e && !*more && i < COUNT_OF(spaces); i++) {
         f.space = spaces[i];
         e = store_records(s, NULL, f.space, stage_key_slice(&k), (struct slice){0}, forget_one, &f,
                           d);
     }
-    if (!e) e = number_load(s, stage_key_slice(&stream), &number, d);
-    if (!e && number) e = state_drop_all(s, (uint32_t)number, f.write, d);
-    if (!e) e = stream_shape_write(f.write, stage, 0);
-    if (!e) e = number_write(f.write, stage_key_slice(&generation), times + 1);
+    if (!e && !*more) e = number_write(f.write, stage_key_slice(&generation), times + 1);
     if (!e) return store_write_commit(f.write, d);
     store_write_abort(f.write);
+    return e;
+}
+
+err_t stream_reset(struct store *s, struct slice stage, struct diag *d)
+{
+    bool more = true;
+    err_t e = ERR_OK;
+    while (!e && more) e = reset_step(s, stage, &more, d);
     return e;
 }

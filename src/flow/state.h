@@ -81,6 +81,7 @@ struct state_stats {
     size_t bytes;
 };
 struct state_stats state_stats(const struct state *s);
-/* Removes all that a stream's states hold: reset, and changed shapes. */
-MUST_CHECK err_t state_drop_all(struct store *s, uint32_t stream, struct store_write *w,
+/* Removes what a stream's states hold: reset, and changed shapes. *more: it is not all, the write
+ * is large enough. */
+MUST_CHECK err_t state_drop_all(struct store *s, uint32_t stream, struct store_write *w, bool *more,
                                 struct diag *d);

@@ -9,7 +9,8 @@ enum {
     STATE_KEY_INLINE = 24,
     STATE_PREFIX = 7,              /* stream, node, part */
     STATE_HEAD = STATE_PREFIX + 9, /* … time, 1 */
-    STATE_VERSION = 1
+    STATE_VERSION = 1,
+    STATE_DROP_BYTES = 64 << 20 /* of keys removed by one write */
 };
 enum head_flag {
     HEAD_STORED = 1,  /* there may be one of this key on the store */

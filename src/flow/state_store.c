@@ -309,12 +309,14 @@ struct erase {
     struct state *s;
     struct bucket *b; /* NULL: whatever comes */
     struct store_write *w;
+    size_t bytes_max; /* 0: none */
 };
 
 static err_t erase_one(void *ctx, struct slice key, struct slice value)
 {
     const struct erase *x = ctx;
     (void)value;
+    if (x->bytes_max && store_write_bytes(x->w) >= x->bytes_max) return ERR_STOPPED;
     if (x->b) { /* heads in memory are written, or deleted, for themselves */
         struct slice own = slice_make(key.at + STATE_HEAD, key.len - STATE_HEAD);
         if (bucket_get(x->b, own, state_hash(own))) return ERR_OK;
@@ -347,7 +349,7 @@ err_t state_write(struct state *s, struct store_write *w, struct diag *d)
     if (!s->o.store) return ERR_OK;
     for (size_t i = 0; !e && i < s->touched_count; i++) e = write_head(s, s->touched[i], w, d);
     for (size_t i = 0; !e && i < s->bucket_count; i++) {
-        struct erase x = {s, s->buckets[i], w};
+        struct erase x = {s, s->buckets[i], w, 0};
         if (!x.b->masked) continue;
         arena_reset(s->arena);
         state_store_key(s, x.b->time, (struct slice){0});
@@ -425,13 +427,15 @@ void state_forget(struct state *s)
     epoch_over(s);
 }
 
-err_t state_drop_all(struct store *s, uint32_t stream, struct store_write *w, struct diag *d)
+err_t state_drop_all(struct store *s, uint32_t stream, struct store_write *w, bool *more,
+                     struct diag *d)
 {
     uint8_t at[4];
     struct buf prefix = buf_over(at, sizeof(at));
-    struct erase x = {.w = w};
+    struct erase x = {.w = w, .bytes_max = STATE_DROP_BYTES};
     buf_be(&prefix, stream, 4);
     err_t e =
         store_records(s, NULL, STORE_STATE, buf_view(&prefix), (struct slice){0}, erase_one, &x, d);
-    return e ? diag_fail(d, e, "the stream's state can not be dropped") : ERR_OK;
+    *more = e == ERR_STOPPED;
+    return e && !*more ? diag_fail(d, e, "the stream's state can not be dropped") : ERR_OK;
 }

@@ -460,6 +460,30 @@ TEST(state_of_another_shape_is_not_read)
     world_close(&w);
 }
 
+TEST(a_stream_whose_reset_did_not_end_does_not_start)
+{
+    struct world w = {0};
+    struct store_write *write = NULL;
+    struct diag d = {0};
+    world_open(&w, NULL, 0);
+    fill_timed(&w, 1, 100, 1);
+    world_stream(&w, SUMS_SQL);
+    run_to_end(&w);
+    CHECK_OK(store_write_begin(w.store, STORE_LIVE, KIB(64), &write, &d), &d);
+    CHECK_OK(stream_shape_write(write, SLICE("load"), SHAPE_NONE), NULL);
+    CHECK_OK(store_write_commit(write, &d), &d);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK(world_reaches(&w, "load", "failed"));
+    CHECK(strstr(world_status(&w, "load").trouble, "half dropped") != NULL);
+    flow_stop(w.flow);
+    world_flow_again(&w);
+    CHECK_OK(stream_reset(w.store, SLICE("load"), &d), &d);
+    world_stream(&w, SUMS_SQL);
+    run_to_end(&w);
+    CHECK_INT(world_status(&w, "load").ledger.in, 100);
+    world_close(&w);
+}
+
 /* --- topics -------------------------------------------------------------------------------------
  */
 
