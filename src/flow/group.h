@@ -1,6 +1,6 @@
 /* flow/group: what the files of the GROUP operator share. Private to them: op_group.c (rows into
- * groups, an epoch's end), op_group_tell.c (groups into rows), op_session.c, group_key.c,
- * group_form.c.
+ * groups), op_group_end.c (an epoch's end), op_group_tell.c (groups into rows), op_session.c,
+ * group_key.c, group_form.c.
  *
  * A group is an entry of state: struct group, then each aggregate's memory, then an agg_more of
  * those that grow. It stands at its window's end (0 without windows; sessions: their end rounded
@@ -87,6 +87,14 @@ MUST_CHECK err_t group_out_open(struct op *o, uint32_t cap, bool resets, struct 
 MUST_CHECK err_t group_out_add(struct group_out *out, const void *entry, int8_t sign,
                                struct diag *d);
 MUST_CHECK err_t group_out_emit(struct group_out *out, struct diag *d);
+
+/* op_group_end.c */
+MUST_CHECK err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d);
+MUST_CHECK err_t op_group_flush(struct op *o, bool end, struct diag *d);
+MUST_CHECK err_t op_group_write(struct op *o, struct store_write *w, struct diag *d);
+void op_group_kept(struct op *o);
+void op_group_forget(struct op *o);
+void op_group_tell(const struct op *o, struct state_stats *out);
 
 /* op_group.c */
 static inline struct agg_more *group_more(const struct group_self *s, const void *entry, uint32_t i)
