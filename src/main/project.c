@@ -233,9 +233,14 @@ static err_t check_target(struct project *p, struct project_stream *stream, stru
     const struct statement *s = stream->statement;
     if (s->kind == STATEMENT_CREATE_VIEW) {
         err_t e = sql_bind_view(s, port, pipeline_name, p->arena, &stream->view, d);
-        if (!e && catalog_find(c, (struct slice){0}, stream->view.keyspace, stream->view.name))
-            e = diag_fail(d, ERR_EXISTS, "%.*s.%.*s is there already",
-                          SLICE_ARG(stream->view.keyspace), SLICE_ARG(stream->view.name));
+        for (uint32_t i = 0; !e && i < p->script.count; i++) {
+            const struct statement *other = &p->script.statements[i];
+            if (other->kind == STATEMENT_CREATE_TABLE &&
+                slice_equal(other->name.name, stream->view.name) &&
+                slice_equal(other->name.keyspace, stream->view.keyspace))
+                e = diag_fail(d, ERR_EXISTS, "%.*s.%.*s is a table already",
+                              SLICE_ARG(stream->view.keyspace), SLICE_ARG(stream->view.name));
+        }
         return e ? e : catalog_declare(c, &stream->view);
     }
     stream->makes_topic =
