@@ -355,15 +355,24 @@ static err_t tell_difference(struct top *t, struct slice before, struct slice af
     return e;
 }
 
-static err_t tell_key(void *ctx, void *entry, struct diag *d)
+static err_t tell_change(struct top *t, const struct ranking *k, int8_t sign, struct diag *d)
 {
-    struct top *t = ctx;
-    struct ranking *k = entry;
     if (!k->before) return ERR_OK;
     struct slice before = slice_make(k->before, k->before_len);
     struct slice after = slice_make(k->at, within(t->p, all_of(k)));
-    err_t e = tell_difference(t, before, after, -1, d);
-    if (!e) e = tell_difference(t, before, after, 1, d);
+    return tell_difference(t, before, after, sign, d);
+}
+
+static err_t tell_gone(void *ctx, void *entry, struct diag *d)
+{
+    return tell_change(ctx, entry, -1, d);
+}
+
+static err_t tell_come(void *ctx, void *entry, struct diag *d)
+{
+    struct top *t = ctx;
+    struct ranking *k = entry;
+    err_t e = tell_change(t, k, 1, d);
     mem_give(k->before);
     k->before = NULL;
     k->before_len = 0;
@@ -371,11 +380,14 @@ static err_t tell_key(void *ctx, void *entry, struct diag *d)
     return e;
 }
 
+/* What is gone from any key first: a row may have gone from one to another, and be the same to who
+ * takes it. */
 static err_t top_flush(struct op *o, bool end, struct diag *d)
 {
     struct top *t = o->self;
     (void)end;
-    err_t e = state_each_touched(t->state, tell_key, t, d);
+    err_t e = state_each_touched(t->state, tell_gone, t, d);
+    if (!e) e = state_each_touched(t->state, tell_come, t, d);
     if (!e) e = tell_flush(&t->out, d);
     return e || state_first(t->state) >= t->until ? e : state_remove_until(t->state, t->until, d);
 }

@@ -156,7 +156,8 @@ static void walk_batch(struct reader *r, struct chunk *c, uint32_t rows_max,
                        struct counter *counter)
 {
     struct record record;
-    while (r->next < r->until && c->rows < rows_max && c->dead_count < CHUNK_ROWS && c->rows + c->dead_count < rows_max) {
+    while (r->next < r->until && c->rows < rows_max && c->dead_count < CHUNK_ROWS &&
+           c->rows + c->dead_count < rows_max) {
         err_t e = r->walked < r->batch.count ? record_next(&r->records, &record) : ERR_NOT_FOUND;
         if (e) {
             int32_t left = r->batch.count - r->walked;

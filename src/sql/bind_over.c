@@ -139,12 +139,17 @@ static bool over_args(struct binder *b, const struct tree *t, const struct over_
     if (t->filter) bind_fail(b, t->text, ERR_SYNTAX, "%s has no FILTER", row->name);
     const struct expr **args = bind_take(b, MAX(t->count, 1u) * sizeof(const struct expr *));
     bool number = row->kind == OVER_NTILE;
-    for (uint32_t i = 0; args && i < t->count && !b->err; i++) {
-        struct expr *e = bind_expr(b, t->args[i]);
+    struct expr *bound[3] = {0};
+    for (uint32_t i = 0; args && i < t->count && !b->err; i++) bound[i] = bind_expr(b, t->args[i]);
+    if (b->err) return false;
+    struct expr *values[2] = {bound[0], bound[2]}; /* lag's and lead's: of one type */
+    const struct type *common = bound[2] ? bind_common(b, values, 2, t) : NULL;
+    for (uint32_t i = 0; i < t->count && !b->err; i++) {
+        struct expr *e = bound[i];
         if (i == 1 || number)
             e = bind_coerce(b, e, type_of(TYPE_BIGINT), row->name);
-        else if (i == 2)
-            e = bind_coerce(b, e, args[0]->type, row->name);
+        else if (common)
+            e = bind_widen(b, e, common);
         args[i] = bind_settle(b, e);
     }
     if (b->err) return false;
