@@ -192,6 +192,7 @@ const struct sql_relation *catalog_find(struct catalog *c, struct slice session_
     } else {
         if (!keyspace.at && session_keyspace.len) r = find_table(c, session_keyspace, name);
         if (!r) r = find_topic(c, name);
+        if (!r) r = find_table(c, SLICE(CATALOG_VIEWS), name);
     }
     gate_leave(&c->gate);
     return r;

@@ -23,6 +23,7 @@ MUST_CHECK err_t catalog_declare_function(struct catalog *c, const struct statem
                                           struct diag *d);
 /* The topic that a CREATE SOURCE or CREATE TOPIC declares. */
 struct sql_relation relation_of_topic(const struct statement *s);
+#define CATALOG_VIEWS "views" /* the keyspace of views that name none: found without it too */
 /* The port sql binds with: the view is the caller's, and lives as long as the port is used. */
 struct catalog_view {
     struct catalog *catalog;

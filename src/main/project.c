@@ -270,6 +270,11 @@ static err_t check_stream(struct project *p, const struct statement *s, struct c
 err_t project_check(struct project *p, struct catalog *c, struct diag *d)
 {
     err_t e = ERR_OK;
+    for (uint32_t i = 0; i < p->script.count; i++) { /* a view without a keyspace has this one */
+        struct statement *s = &p->script.statements[i];
+        if (s->kind == STATEMENT_CREATE_VIEW && !s->name.keyspace.at)
+            s->name.keyspace = SLICE(CATALOG_VIEWS);
+    }
     for (uint32_t i = 0; i < p->script.count && !e; i++) {
         e = check_names(p, &p->script.statements[i], c, d);
         if (e) e = at(&p->script.statements[i], d);

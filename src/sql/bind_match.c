@@ -95,8 +95,8 @@ static bool is_time(struct binder *b, struct logic *side, uint32_t attr, int64_t
     const struct attr *a = &b->attrs[attr], *t = &b->attrs[time];
     if (t->role != ATTR_WINDOW_TIME || a->role == ATTR_PLAIN || a->window != t->window)
         return false;
-    *more = a->role == ATTR_WINDOW_END ? 1 : a->role == ATTR_WINDOW_START ? 1 - t->size_ms : 0;
-    return a->role != ATTR_WINDOW_START || t->size_ms;
+    *more = a->role == ATTR_WINDOW_END ? 1 : a->role == ATTR_WINDOW_START ? 1 - a->size_ms : 0;
+    return a->role != ATTR_WINDOW_START || a->size_ms;
 }
 
 /* left.time + x op right.time + y, or the other way round; whether e is that. */

@@ -19,7 +19,7 @@ START_MS = 1600000000000
 LAST = {  # a record a topic, a day later: its watermark closes every window of the others
     "person": {"id": 1, "name": "last", "email_address": "", "credit_card": "", "city": "", "state": "", "extra": ""},
     "auction": {"id": 1, "item_name": "last", "description": "", "initial_bid": 0, "reserve": 0, "seller": 0, "category": 0, "extra": ""},
-    "bid": {"auction": 0, "bidder": 0, "price": 0, "channel": "", "url": "", "extra": ""},
+    "bid": {"auction": 0, "bidder": 0, "price": 0, "channel": "none", "url": "a/b/c/d/e/f", "extra": ""},
 }
 
 
