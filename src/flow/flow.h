@@ -187,6 +187,28 @@ MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *v
  * the stream does not start until all of it is done). Not while the stage runs. */
 MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);
 
+/* --- why a row is there, or is not ------------------------------------------------------------ */
+
+enum why_how { WHY_STORED, WHY_RECOMPUTED, WHY_GONE };
+struct why_step {
+    enum why_how how;
+    const char *how_text; /* "stored", "recomputed", "no longer knowable" */
+    struct slice stream;  /* at NULL: none yet */
+    const char *step;     /* "origin", "record", "WHERE", "row" … */
+    struct slice text;
+};
+struct why_options {
+    void *ctx;
+    err_t (*each)(void *ctx, const struct why_step *s);
+};
+/* From a row's lineage back: stream, epoch, record, fetch, and what each step made of it. */
+MUST_CHECK err_t flow_why_row(struct flow *f, const struct store_lineage *from,
+                              const struct why_options *o, struct diag *d);
+/* From a record forward, through each stream that reads it: to its rows, or the reason there are
+ * none. ERR_UNSUPPORTED: a stream whose rows are of several records. */
+MUST_CHECK err_t flow_why_record(struct flow *f, struct slice topic, int32_t partition,
+                                 int64_t offset, const struct why_options *o, struct diag *d);
+
 /* --- bounded queries -------------------------------------------------------------------------- */
 struct query_result {
     void *ctx;

@@ -88,6 +88,14 @@ const struct verb verbs[] = {
               "for mend: a command of your shell that reads the bytes and writes others"},
              {"--yes", NULL, "do not ask"}),
      true, verb_dead},
+    {"why", "TABLE KEY … | TOPIC PARTITION OFFSET",
+     "where a row came from, step by step; or where a record went, or why nowhere",
+     "A row (of KEYSPACE.TABLE, each key column a word) is followed back to its stream, epoch, "
+     "record and fetch, a record forward to its rows or the reason there are none: the predicate, "
+     "the dead letter, who overwrote it. Each step says whether it is stored, recomputed by "
+     "today's SQL, or no longer knowable and what removed it. Streams whose rows are made of "
+     "several records are refused.",
+     OPTIONS(JSON_OPTION), true, verb_why},
     {"logs", "[ROOM]", "the log, by room and level",
      "Shows the running server's last lines; of a stopped one, the file the display wrote.",
      OPTIONS({"--follow", NULL, "and those that come"},

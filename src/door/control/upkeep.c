@@ -373,6 +373,7 @@ static const struct {
     {"clear", upkeep_clear},
     {"export", upkeep_export},
     {"import", upkeep_import},
+    {"why", upkeep_why},
     {"dead-next", upkeep_dead_next},
     {"dead-mend", upkeep_dead_mend},
     {"dead-forget", upkeep_dead_forget},
