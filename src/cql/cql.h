@@ -25,12 +25,21 @@ enum {
 #define CQL_VERSION "3.4.7"
 
 struct cql;
+struct cql_dead_letter { /* a record that a stream or source could not use; at NULL: null */
+    struct slice stage, topic, code, expression, column, reason, key, raw, mended;
+    int32_t partition;
+    int64_t offset, time_ms, written_ms, epoch, records, number;
+};
+typedef err_t cql_dead_each(void *ctx, const struct cql_dead_letter *l);
 struct cql_options {
     struct store *store;
     struct log *log;     /* keyspace `topics`; NULL: there is none */
     struct users *users; /* NULL: everyone may do all */
     bool login; /* PasswordAuthenticator and CassandraAuthorizer; else everyone is anonymous and may
                    do all */
+    /* Says each letter of a stage (at NULL: of all), for system_views.dead_letters; NULL: none. */
+    err_t (*dead_letters)(void *ctx, struct slice stage, cql_dead_each *each, void *each_ctx);
+    void *dead_ctx;
     const char *cluster_name, *data_center, *rack; /* NULL: "Sluice", "datacenter1", "rack1" */
     const char *address;                           /* of system.local when the session has none */
     uint16_t port;

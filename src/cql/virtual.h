@@ -152,4 +152,4 @@ virtual_fill fill_local, fill_size_estimates, fill_table_estimates, fill_built_i
     fill_virtual_tables, fill_virtual_columns, fill_clients, fill_settings, fill_properties,
     fill_sstable_tasks, fill_thread_pools, fill_caches, fill_disk_usage, fill_roles,
     fill_role_members, fill_role_permissions, fill_resource_roles, fill_sessions, fill_events,
-    fill_sai_indexes, fill_cql_metrics;
+    fill_sai_indexes, fill_cql_metrics, fill_dead_letters;

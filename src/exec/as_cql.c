@@ -100,6 +100,8 @@ static err_t run_pages(struct exec_call *x, struct slice text, struct arena *a, 
     struct buf state = buf_make(KIB(64));
     session.trusted = !own->user[0];
     memcpy(session.keyspace, own->keyspace, sizeof(session.keyspace));
+    if (!own->keyspace[0] && exec_of_letters(text))
+        (void)slice_to_cstr(SLICE("system_views"), session.keyspace, sizeof(session.keyspace));
     memcpy(session.user, own->user, sizeof(session.user));
     err_t e = ERR_OK;
     for (bool first = true; !e && (first || state.len); first = false) {

@@ -34,6 +34,6 @@ MUST_CHECK err_t report_streams(const struct exec_world *w, const struct report_
 /* All terms, also those of 0, and whether they add up. */
 void report_ledger_whole(struct buf *out, const struct ledger *l, bool balanced, bool color);
 void report_top(const struct exec_world *w, const struct report_facts *f, struct buf *out);
-/* Dead letters, newest last; `stage` empty: of all. */
+/* The newest `limit` dead letters (0: all), newest last; `stage` empty: of all. */
 MUST_CHECK err_t report_dead(const struct exec_world *w, struct slice stage, bool json,
-                             struct buf *out, struct diag *d);
+                             uint64_t limit, struct buf *out, struct diag *d);

@@ -37,6 +37,51 @@ static struct slice take_word(struct slice s, uint32_t *at)
     return slice_make(s.at + start, *at - start);
 }
 
+/* The name behind the first FROM of a SELECT; empty: there is none. */
+static struct slice from_of(struct slice text)
+{
+    uint32_t at = 0, depth = 0;
+    if (!slice_equal_nocase(take_word(text, &at), SLICE("SELECT"))) return SLICE("");
+    while ((at = skip(text, at)) < text.len) {
+        uint8_t c = text.at[at];
+        if (is_letter(c)) {
+            struct slice word = take_word(text, &at);
+            while (at < text.len && text.at[at] >= '0' && text.at[at] <= '9') at++;
+            if (depth || !slice_equal_nocase(word, SLICE("FROM"))) continue;
+            at = skip(text, at);
+            uint32_t start = at;
+            while (at < text.len && (is_letter(text.at[at]) || text.at[at] == '.')) at++;
+            return slice_make(text.at + start, at - start);
+        }
+        depth += c == '(';
+        depth -= c == ')' && depth;
+        at++;
+        if (c != '\'' && c != '"') continue;
+        while (at < text.len && text.at[at] != c) at++;
+        at += at < text.len;
+    }
+    return SLICE("");
+}
+
+bool exec_of_letters(struct slice text)
+{
+    return slice_equal_nocase(from_of(text), SLICE("dead_letters"));
+}
+
+/* Tables that no store holds: what the node says of itself. */
+static bool is_of_system(struct slice text)
+{
+    static const char *const keyspaces[] = {"system.", "system_views.", "system_schema.",
+                                            "system_virtual_schema."};
+    struct slice from = from_of(text);
+    for (size_t i = 0; i < COUNT_OF(keyspaces); i++) {
+        uint32_t len = (uint32_t)strlen(keyspaces[i]);
+        if (from.len > len && slice_equal_nocase(slice_make(from.at, len), slice_of(keyspaces[i])))
+            return true;
+    }
+    return slice_equal_nocase(from, SLICE("dead_letters"));
+}
+
 bool exec_is_cql(struct slice text)
 {
     static const struct {
@@ -59,7 +104,7 @@ bool exec_is_cql(struct slice text)
         if (slice_equal_nocase(first, slice_of(words[i].first)) &&
             (!words[i].second || slice_equal_nocase(second, slice_of(words[i].second))))
             return true;
-    return false;
+    return is_of_system(text);
 }
 
 static void count_place(struct slice text, uint32_t end, struct exec_piece *p)

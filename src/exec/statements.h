@@ -13,6 +13,8 @@ struct exec_piece {
 /* Whether a statement is Cassandra's alone (UPDATE, BEGIN BATCH, CREATE TYPE …), by its first
  * words: what it does is the room cql's. */
 bool exec_is_cql(struct slice text);
+/* Whether it is a SELECT of system_views.dead_letters by its bare name. */
+bool exec_of_letters(struct slice text);
 MUST_CHECK err_t exec_cut(struct slice text, struct arena *a, struct exec_piece **out,
                           uint32_t *count, struct diag *d);
 /* A mistake's place in a piece becomes its place in the whole text. */

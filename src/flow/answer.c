@@ -221,6 +221,7 @@ static err_t write_dead(struct source *s, const struct answer *a, struct diag *d
 {
     struct store_write *w = NULL;
     size_t bytes = MIB(1);
+    uint64_t written = 0;
     if (!a->dead_count) return ERR_OK;
     for (uint32_t i = 0; i < a->dead_count; i++)
         bytes += 4096 + a->dead[i].key.len + MIN(a->dead[i].raw.len, (uint32_t)DEAD_RAW_MAX) * 2;
@@ -232,6 +233,8 @@ static err_t write_dead(struct source *s, const struct answer *a, struct diag *d
                                  .minor = (int64_t)n->index,
                                  .offset = -1,
                                  .time_ms = a->now_ms,
+                                 .written_ms = a->now_ms,
+                                 .count = 1,
                                  .epoch = a->number,
                                  .err = n->err,
                                  .topic = s->o.topic,
@@ -239,9 +242,14 @@ static err_t write_dead(struct source *s, const struct answer *a, struct diag *d
                                  .expression = n->expression,
                                  .key = n->key,
                                  .raw = n->raw};
-        e = dead_write(w, s->stage->name, &note, &s->scratch, d);
+        e = dead_write(w, s->stage->name, &note, &s->scratch, &written, d);
     }
-    if (!e) return store_write_commit(w, d);
+    if (!e) e = dead_room(s->stage, written, d);
+    if (!e) {
+        e = store_write_commit(w, d);
+        if (!e) atomic_fetch_add(&s->stage->dead_bytes, (int64_t)written);
+        return e;
+    }
     store_write_abort(w);
     return e;
 }

@@ -1,6 +1,8 @@
+/* dead: dead letters as the store keeps them. */
 #include "flow/flow_int.h"
 
-enum { DEAD_VERSION = 1, DEAD_NO_KEY = 1, DEAD_CUT = 2, DEAD_TEXT_MAX = 64 << 10 };
+enum { DEAD_VERSION = 2, VERSION_ONE = 1, DEAD_TEXT_MAX = 64 << 10 };
+enum { DEAD_NO_KEY = 1, DEAD_CUT = 2, DEAD_MENDED = 4 };
 
 static struct slice cut_at(struct slice s, uint32_t most)
 {
@@ -10,16 +12,19 @@ static struct slice cut_at(struct slice s, uint32_t most)
 /* A letter's key stands on its record alone, so that a replay writes the same letter again (F6).
  * The time leads, its sign flipped, so that the newest stands last. */
 err_t dead_write(struct store_write *w, struct slice stage, const struct dead_note *n,
-                 struct buf *scratch, struct diag *d)
+                 struct buf *scratch, uint64_t *bytes, struct diag *d)
 {
     struct stage_key k = stage_key(stage);
     stage_key_be(&k, n->major ^ (uint64_t)INT64_MIN, 8);
     stage_key_be(&k, (uint32_t)n->partition, 4);
     stage_key_be(&k, (uint64_t)n->minor, 8);
-    bool cut = n->raw.len > DEAD_RAW_MAX;
+    if (n->topic_number) stage_key_be(&k, n->topic_number, 4);
+    bool cut = n->cut || n->raw.len > DEAD_RAW_MAX;
     buf_reset(scratch);
     buf_be(scratch, DEAD_VERSION, 1);
-    buf_be(scratch, (n->key.at ? 0 : DEAD_NO_KEY) | (cut ? DEAD_CUT : 0), 1);
+    buf_be(scratch,
+           (n->key.at ? 0 : DEAD_NO_KEY) | (cut ? DEAD_CUT : 0) | (n->mended.at ? DEAD_MENDED : 0),
+           1);
     buf_be(scratch, (uint32_t)n->partition, 4);
     buf_be(scratch, (uint64_t)n->offset, 8);
     buf_be(scratch, (uint64_t)n->time_ms, 8);
@@ -31,22 +36,21 @@ err_t dead_write(struct store_write *w, struct slice stage, const struct dead_no
     bytes_put(scratch, cut_at(n->key, DEAD_TEXT_MAX));
     buf_uvarint(scratch, n->raw.len);
     bytes_put(scratch, cut_at(n->raw, DEAD_RAW_MAX));
+    bytes_put(scratch, cut_at(n->column, DEAD_TEXT_MAX));
+    buf_uvarint(scratch, n->count);
+    buf_be(scratch, (uint64_t)n->written_ms, 8);
+    if (n->mended.at) bytes_put(scratch, n->mended);
     if (scratch->err) return diag_fail(d, scratch->err, "a dead letter's bytes");
+    if (bytes) *bytes += k.len + scratch->len;
     return store_write_record(w, STORE_DEAD, stage_key_slice(&k), buf_view(scratch));
 }
 
-struct dead_walk {
-    err_t (*each)(void *ctx, const struct dead_letter *l);
-    void *ctx;
-    bool damaged;
-};
-
-static err_t read_letter(void *ctx, struct slice key, struct slice value)
+err_t dead_read(struct slice key, struct slice value, struct dead_letter *out)
 {
-    struct dead_walk *walk = ctx;
-    struct dead_letter l = {0};
+    struct dead_letter l = {.count = 1, .size = key.len + value.len};
     struct cursor c = cursor_of(value);
-    if (cursor_be(&c, 1) > DEAD_VERSION) c.err = ERR_VERSION;
+    uint64_t version = cursor_be(&c, 1);
+    if (version > DEAD_VERSION) c.err = ERR_VERSION;
     uint64_t flags = cursor_be(&c, 1);
     l.partition = cursor_i32(&c);
     l.offset = cursor_i64(&c);
@@ -59,24 +63,140 @@ static err_t read_letter(void *ctx, struct slice key, struct slice value)
     l.key = bytes_take(&c);
     (void)cursor_uvarint(&c); /* the raw bytes' whole length */
     l.raw = bytes_take(&c);
+    l.cut = (flags & DEAD_CUT) != 0;
+    l.written_ms = l.time_ms; /* what version one has */
+    if (version > VERSION_ONE) {
+        l.column = bytes_take(&c);
+        l.count = cursor_uvarint(&c);
+        l.written_ms = cursor_i64(&c);
+        if (flags & DEAD_MENDED) l.mended = bytes_take(&c);
+        if ((flags & DEAD_MENDED) && !l.mended.at) l.mended = SLICE("");
+    }
     if (flags & DEAD_NO_KEY) l.key = (struct slice){0};
     const uint8_t *end = key.len ? memchr(key.at, 0, key.len) : NULL;
-    if (c.err || !end) {
-        walk->damaged = true;
-        return c.err == ERR_VERSION ? ERR_VERSION : ERR_CORRUPT;
-    }
+    if (c.err || !end) return c.err == ERR_VERSION ? ERR_VERSION : ERR_CORRUPT;
     l.stage = slice_make(key.at, (size_t)(end - key.at));
-    return walk->each(walk->ctx, &l);
+    l.place = slice_make(end + 1, key.len - l.stage.len - 1);
+    *out = l;
+    return ERR_OK;
+}
+
+struct dead_note dead_note_of(const struct dead_letter *l)
+{
+    struct cursor c = cursor_of(l->place);
+    struct dead_note n = {.major = cursor_be(&c, 8) ^ (uint64_t)INT64_MIN,
+                          .partition = cursor_i32(&c),
+                          .minor = cursor_i64(&c),
+                          .topic_number = cursor_left(&c) ? (uint32_t)cursor_be(&c, 4) : 0,
+                          .offset = l->offset,
+                          .time_ms = l->time_ms,
+                          .written_ms = l->written_ms,
+                          .epoch = l->epoch,
+                          .count = l->count,
+                          .err = l->err,
+                          .topic = l->topic,
+                          .reason = l->reason,
+                          .expression = l->expression,
+                          .column = l->column,
+                          .key = l->key,
+                          .raw = l->raw,
+                          .mended = l->mended,
+                          .cut = l->cut};
+    return n;
+}
+
+static bool is_part(struct slice part, struct slice whole)
+{
+    return !part.len || memmem(whole.at, whole.len, part.at, part.len) != NULL;
+}
+
+bool dead_fits(const struct dead_filter *w, const struct dead_letter *l)
+{
+    if (w->partition && *w->partition != l->partition) return false;
+    if (w->offset && *w->offset != l->offset) return false;
+    if (w->topic.len && !slice_equal(w->topic, l->topic)) return false;
+    if (w->code.len && !slice_is(w->code, err_name(l->err))) return false;
+    if (w->column.len && !slice_equal(w->column, l->column)) return false;
+    if (w->place.len && !slice_equal(w->place, l->place)) return false;
+    return is_part(w->reason, l->reason);
+}
+
+/* --- walking ------------------------------------------------------------------------------------
+ */
+
+struct dead_walk {
+    err_t (*each)(void *ctx, const struct dead_letter *l);
+    void *ctx;
+    bool damaged;
+};
+
+static err_t walk_letter(void *ctx, struct slice key, struct slice value)
+{
+    struct dead_walk *walk = ctx;
+    struct dead_letter l;
+    err_t e = dead_read(key, value, &l);
+    walk->damaged |= e != ERR_OK;
+    return e ? e : walk->each(walk->ctx, &l);
+}
+
+static err_t stage_named(struct slice stage, struct stage_key *k, struct diag *d)
+{
+    *k = (struct stage_key){.len = 0};
+    if (stage.len > STAGE_NAME_MAX)
+        return diag_fail(d, ERR_UNKNOWN_STREAM, "a stage's name has 1 to %d bytes", STAGE_NAME_MAX);
+    if (stage.len) *k = stage_key(stage);
+    return ERR_OK;
 }
 
 err_t dead_letters(struct store *s, struct slice stage,
                    err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx, struct diag *d)
 {
     struct dead_walk walk = {each, ctx, false};
-    struct stage_key k = {.len = 0};
-    if (stage.len) k = stage_key(stage);
-    err_t e = store_records(s, NULL, STORE_DEAD, stage_key_slice(&k), (struct slice){0},
-                            read_letter, &walk, d);
+    struct stage_key k;
+    err_t e = stage_named(stage, &k, d);
+    if (e) return e;
+    e = store_records(s, NULL, STORE_DEAD, stage_key_slice(&k), (struct slice){0}, walk_letter,
+                      &walk, d);
     if (walk.damaged) return diag_fail(d, e, "a dead letter can not be read");
     return e;
+}
+
+struct finding {
+    const struct dead_filter *wanted;
+    struct arena *arena;
+    struct dead_letter *out;
+    bool found, damaged;
+};
+
+static err_t find_letter(void *ctx, struct slice key, struct slice value)
+{
+    struct finding *f = ctx;
+    struct dead_letter l;
+    err_t e = dead_read(key, value, &l);
+    f->damaged = e != ERR_OK;
+    if (e || !dead_fits(f->wanted, &l)) return e;
+    struct slice kept = arena_slice(f->arena, value), name = arena_slice(f->arena, key);
+    if (!kept.at || !name.at) return ERR_NO_MEMORY;
+    f->found = true;
+    e = dead_read(name, kept, f->out);
+    return e ? e : ERR_STOPPED;
+}
+
+err_t dead_next(struct store *s, const struct dead_filter *w, struct slice after, struct arena *a,
+                struct dead_letter *out, struct diag *d)
+{
+    struct finding f = {.wanted = w, .arena = a, .out = out};
+    struct stage_key k, from;
+    err_t e = stage_named(w->stage, &k, d);
+    if (e) return e;
+    from = k;
+    if (after.len > sizeof(from.at) - from.len)
+        return diag_fail(d, ERR_USAGE, "no letter has such a place");
+    if (after.at) memcpy(from.at + from.len, after.at, after.len);
+    from.len += after.len;
+    e = store_records(s, NULL, STORE_DEAD, stage_key_slice(&k),
+                      after.at ? stage_key_slice(&from) : (struct slice){0}, find_letter, &f, d);
+    if (f.found) return ERR_OK;
+    if (f.damaged) return diag_fail(d, e, "a dead letter can not be read");
+    return e ? e : ERR_NOT_FOUND;
 }

@@ -60,6 +60,10 @@ static err_t write_dead(struct lane *l, struct lane_partition *p, struct diag *d
         struct dead_note note = {.major = (uint64_t)n->time_ms,
                                  .partition = p->index,
                                  .minor = n->offset,
+                                 .topic_number = p->topic,
+                                 .count = n->count,
+                                 .column = n->column,
+                                 .written_ms = l->epoch.now_ms,
                                  .offset = n->offset,
                                  .time_ms = n->time_ms,
                                  .epoch = l->epoch.number,
@@ -69,7 +73,8 @@ static err_t write_dead(struct lane *l, struct lane_partition *p, struct diag *d
                                  .expression = n->expression,
                                  .key = n->key,
                                  .raw = n->raw};
-        e = dead_write(l->epoch.write, l->stream->stage->name, &note, &l->scratch, d);
+        e = dead_write(l->epoch.write, l->stream->stage->name, &note, &l->scratch,
+                       &l->epoch.dead_bytes, d);
         count_term(&l->epoch.counter, TERM_DEAD, n->count);
     }
     return e;
@@ -86,13 +91,15 @@ static err_t dead_row(void *ctx, err_t why, struct slice reason, struct slice ex
                              .minor = (int64_t)(l->epoch.number << 24 | l->epoch.letters++),
                              .offset = -1,
                              .time_ms = l->epoch.now_ms,
+                             .written_ms = l->epoch.now_ms,
                              .epoch = l->epoch.number,
                              .err = why,
                              .topic = l->stream->stage->from,
                              .reason = reason,
                              .expression = expression,
                              .raw = raw};
-    return dead_write(l->epoch.write, l->stream->stage->name, &note, &l->scratch, d);
+    return dead_write(l->epoch.write, l->stream->stage->name, &note, &l->scratch,
+                      &l->epoch.dead_bytes, d);
 }
 
 /* --- records in, rows out -----------------------------------------------------------------------
@@ -299,7 +306,10 @@ static void publish(struct lane *l)
     if (l->epoch.form == STORE_LIVE) set_pace(l, took_us);
     metric_add(METRIC_flow_records_in_total, (int64_t)delta->in);
     metric_add(METRIC_flow_rows_out_total, (int64_t)delta->rows_out);
-    metric_add(METRIC_flow_dead_total, (int64_t)delta->dead);
+    if (!l->epoch.replay) metric_add(METRIC_flow_dead_total, (int64_t)delta->dead);
+    atomic_fetch_add(&s->dead_bytes, (int64_t)(l->epoch.dead_bytes - l->epoch.dead_freed));
+    if (l->epoch.dead_bytes && atomic_load(&s->dead_oldest) > l->epoch.now_ms)
+        atomic_store(&s->dead_oldest, l->epoch.now_ms);
     gate_enter(&s->flow->gate); /* cursors and ledger move together for who looks */
     progress_note(l, took_us);
     for (uint32_t i = 0; i < l->partition_count; i++) {
@@ -361,6 +371,7 @@ static err_t write_all(struct lane *l, struct diag *d)
 err_t epoch_commit(struct lane *l, struct diag *d)
 {
     err_t e = check_balance(l, d); /* (F4) */
+    if (!e && !l->epoch.replay) e = dead_room(l->stream->stage, l->epoch.dead_bytes, d);
     if (e) return e;
     l->epoch.commit_ns = clock_mono_ns();
     arena_reset(l->arena);

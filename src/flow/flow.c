@@ -143,7 +143,7 @@ err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct dia
 /* --- starting and stopping one stage; inside the control gate -----------------------------------
  */
 
-static void wake_workers(struct stage *s)
+void stage_wake(struct stage *s)
 {
     if (s->source) worker_wake(&s->source->worker);
     for (uint32_t i = 0; s->stream && i < s->stream->lane_count; i++)
@@ -153,7 +153,7 @@ static void wake_workers(struct stage *s)
 void stage_ask_to_stop(struct stage *s)
 {
     atomic_store(&s->stopping, true);
-    wake_workers(s);
+    stage_wake(s);
 }
 
 static void stage_join(struct stage *s)
@@ -194,6 +194,7 @@ static err_t load_others(struct stream *s, struct diag *d)
 static err_t stage_start(struct stage *s, struct diag *d)
 {
     err_t e = s->stream ? load_others(s->stream, d) : ERR_OK;
+    if (!e) e = dead_measure(s, d);
     char name[64];
     if (e) return e;
     gate_enter(&s->flow->gate);
@@ -257,6 +258,7 @@ static err_t act(struct stage *s, enum verb verb, struct diag *d)
     if (verb == VERB_RESTART && s->source) s->source->recovered = s->source->ended = false;
     gate_enter(&s->flow->gate);
     if (verb != VERB_RESTART) s->paused = verb == VERB_PAUSE;
+    if (verb == VERB_RESUME) stage_wake(s); /* one that waits for room looks again */
     bool start = s->flow->running && !s->paused && !s->started;
     gate_wake(&s->flow->gate);
     gate_leave(&s->flow->gate);

@@ -25,6 +25,8 @@ struct flow_options {
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
     uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
     size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
+    uint64_t dead_bytes_max;     /* of a stage's letters: then it waits, and says so; 0: no bound */
+    int64_t dead_age_ms;         /* flow_dead_expire; 0: they stay */
     enum { FLOW_FORM_AUTO, FLOW_FORM_LIVE, FLOW_FORM_CATCHUP } form; /* AUTO but in benchmarks */
     enum {
         FLOW_MUTANT_NONE,
@@ -130,18 +132,49 @@ MUST_CHECK err_t flow_progress_json(struct flow *f, struct slice name, bool rece
  * that holds a source's cursor; INT64_MAX: nobody needs it. */
 int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition);
 
-/* Dead letters: of one stage or all (name empty), newest last. */
+/* Dead letters: of one stage or all (name empty), by the record's time. */
 struct dead_letter {
     struct slice stage, topic;
-    int32_t partition;
-    int64_t offset, time_ms;
+    int32_t partition; /* -1: no record of a topic, but a row or what a source could not use */
+    int64_t offset, time_ms, written_ms; /* written_ms 0: not known */
     uint64_t epoch;
+    uint64_t count; /* records it stands for: 0: a late one, more: a batch that can't be opened */
     err_t err;
-    struct slice reason, expression, key, raw;
+    struct slice reason, expression, column, key, raw;
+    struct slice mended; /* the bytes to use instead of raw; at NULL: it was not mended */
+    bool cut;            /* raw is only the beginning */
+    struct slice place;  /* among its stage's letters: names it */
+    uint64_t size;       /* on disk */
 };
+struct dead_filter { /* all that is given must fit */
+    struct slice stage;
+    const int32_t *partition;
+    const int64_t *offset;
+    struct slice topic, code, column, reason /* a part of it */, place;
+};
+bool dead_fits(const struct dead_filter *w, const struct dead_letter *l);
 MUST_CHECK err_t dead_letters(struct store *s, struct slice stage,
                               err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx,
                               struct diag *d);
+/* The first one behind `after` (at NULL: from the start) that fits, in the arena; ERR_NOT_FOUND. */
+MUST_CHECK err_t dead_next(struct store *s, const struct dead_filter *w, struct slice after,
+                           struct arena *a, struct dead_letter *out, struct diag *d);
+/* Other bytes for one letter, which the next replay uses. `f` NULL: nothing runs. */
+MUST_CHECK err_t dead_mend(struct flow *f, struct store *s, struct slice stage, struct slice place,
+                           struct slice bytes, struct diag *d);
+/* Removes letters; the ledger still tells that the records died. */
+MUST_CHECK err_t dead_forget(struct flow *f, struct store *s, const struct dead_filter *w,
+                             uint64_t *count, struct diag *d);
+/* The letters' bytes go through their stream once more, as records of the same topic, partition,
+ * offset, key and time; in one atomic write what becomes of them is counted anew and a letter that
+ * has died no more is gone. Those that fail again stay, with the new reason. Each letter once. */
+struct dead_outcome {
+    uint64_t replayed, mended /* of these: no letter any more */, again, left;
+};
+MUST_CHECK err_t flow_dead_replay(struct flow *f, const struct dead_filter *w,
+                                  struct dead_outcome *out, struct diag *d);
+/* Removes letters that were written more than flow_options.dead_age_ms ago. */
+MUST_CHECK err_t flow_dead_expire(struct flow *f, int64_t now_ms, uint64_t *count, struct diag *d);
 /* The durable ledger, cursors and epochs as the store holds them: what `status` shows of a project
  * that is not running. */
 MUST_CHECK err_t ledger_load(struct store *s, struct slice stage, struct ledger *out,
@@ -153,6 +186,28 @@ MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *v
  * a source fetches from its beginning. One atomic write (a large state goes before, in several:
  * the stream does not start until all of it is done). Not while the stage runs. */
 MUST_CHECK err_t stream_reset(struct store *s, struct slice stage, struct diag *d);
+
+/* --- why a row is there, or is not ------------------------------------------------------------ */
+
+enum why_how { WHY_STORED, WHY_RECOMPUTED, WHY_GONE };
+struct why_step {
+    enum why_how how;
+    const char *how_text; /* "stored", "recomputed", "no longer knowable" */
+    struct slice stream;  /* at NULL: none yet */
+    const char *step;     /* "origin", "record", "WHERE", "row" … */
+    struct slice text;
+};
+struct why_options {
+    void *ctx;
+    err_t (*each)(void *ctx, const struct why_step *s);
+};
+/* From a row's lineage back: stream, epoch, record, fetch, and what each step made of it. */
+MUST_CHECK err_t flow_why_row(struct flow *f, const struct store_lineage *from,
+                              const struct why_options *o, struct diag *d);
+/* From a record forward, through each stream that reads it: to its rows, or the reason there are
+ * none. ERR_UNSUPPORTED: a stream whose rows are of several records. */
+MUST_CHECK err_t flow_why_record(struct flow *f, struct slice topic, int32_t partition,
+                                 int64_t offset, const struct why_options *o, struct diag *d);
 
 /* --- bounded queries -------------------------------------------------------------------------- */
 struct query_result {

@@ -123,14 +123,25 @@ MUST_CHECK err_t stage_generation(struct store *s, struct slice name, uint64_t *
 struct dead_note {           /* one dead letter on its way into the store */
     uint64_t major;          /* the record's time, or the answer's number … */
     int32_t partition;       /* … */
-    int64_t minor;           /* … and offset, or the item's place: the letter's key */
+    int64_t minor;           /* … and offset, or the item's place: the letter's key … */
+    uint32_t topic_number;   /* … where the stream has several topics */
     int64_t offset, time_ms; /* offset -1: it never had one */
-    uint64_t epoch;
+    int64_t written_ms;
+    uint64_t epoch, count;
     err_t err;
-    struct slice topic, reason, expression, key, raw;
+    struct slice topic, reason, expression, column, key, raw;
+    struct slice mended; /* at NULL: none */
+    bool cut;            /* raw is only the beginning already */
 };
+/* *bytes grows by what it takes. */
 MUST_CHECK err_t dead_write(struct store_write *w, struct slice stage, const struct dead_note *n,
-                            struct buf *scratch, struct diag *d);
+                            struct buf *scratch, uint64_t *bytes, struct diag *d);
+MUST_CHECK err_t dead_read(struct slice key, struct slice value, struct dead_letter *out);
+struct dead_note dead_note_of(const struct dead_letter *l); /* written again it is the same */
+struct stage;
+MUST_CHECK err_t dead_measure(struct stage *s, struct diag *d);
+/* ERR_LETTERS_FULL: so many bytes more do not fit. */
+MUST_CHECK err_t dead_room(struct stage *s, uint64_t bytes, struct diag *d);
 
 /* --- stage: what a source and a stream have in common ------------------------------------------
  */
@@ -174,6 +185,8 @@ struct stage {
     int64_t since_ms, last_commit_ms;
     enum store_form form;
     struct spans live, catchup;
+    _Atomic int64_t dead_bytes;  /* of its letters on disk */
+    _Atomic int64_t dead_oldest; /* when the oldest of them was written, or before */
     double rate;
     int64_t rate_since_ns;
     uint64_t rate_rows;
@@ -207,8 +220,11 @@ struct flow_span spans_tell(const struct spans *s);
 void stage_rate(struct stage *s, uint64_t rows);     /* inside the flow's gate */
 void stage_note(struct stage *s, struct slice note); /* said aloud when it changes */
 void stage_ask_to_stop(struct stage *s);
+void stage_wake(struct stage *s); /* whoever waits looks again */
 /* Whether trying again can help: a full disk, yes; damaged data, no. */
 bool err_passes(err_t e);
+/* What a worker is called while it waits to try again. */
+enum stage_state state_after(err_t e);
 int64_t retry_delay(int64_t before_ms);
 struct stage *flow_stage(struct flow *f, struct slice name); /* NULL: none */
 /* Stops the stage, does `work`, and lets it go on if it ran; inside the control gate. */
@@ -327,7 +343,7 @@ struct chunk_dead { /* a record that can not go on */
     int64_t offset, time_ms;
     int32_t partition;
     err_t err;
-    struct slice key, raw, reason, expression;
+    struct slice key, raw, reason, expression, column; /* column: of the stream's outputs */
 };
 struct chunk { /* records on their way through a plan; the slices live until the next fill */
     uint32_t rows;
@@ -410,11 +426,13 @@ struct epoch { /* what one atomic write will hold */
     struct store_write *write;
     struct counter counter;
     uint64_t rows_max;
-    int64_t watermark; /* at its end */
-    uint64_t letters;  /* of rows that are no records */
-    int64_t commit_ns; /* when committing began */
-    bool begun;        /* the sink has found its target */
-    bool dirty;        /* there is something to commit */
+    int64_t watermark;               /* at its end */
+    uint64_t letters;                /* of rows that are no records */
+    uint64_t dead_bytes, dead_freed; /* letters that are written and removed */
+    bool replay;                     /* of dead letters */
+    int64_t commit_ns;               /* when committing began */
+    bool begun;                      /* the sink has found its target */
+    bool dirty;                      /* there is something to commit */
 };
 struct lane {
     struct stream *stream;

@@ -302,6 +302,13 @@ err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e, struct 
     return dead_columns(o->graph, r, row, e, reason, expression, d);
 }
 
+void op_dead_column(const struct rows *r, uint32_t row, struct slice column)
+{
+    struct chunk *c = r->chunk;
+    if (c && c->dead_count && c->dead[c->dead_count - 1].row == row)
+        c->dead[c->dead_count - 1].column = column;
+}
+
 err_t op_late(struct op *o, const struct rows *r, uint32_t row, struct diag *d)
 {
     static const char *const why = "the row is older than the watermark";

@@ -418,7 +418,7 @@ void lane_run(void *lane)
         } else {
             delay_ms = retry_delay(delay_ms);
             stage_trouble(s, &d);
-            worker_state(s, &l->worker, STAGE_RETRYING);
+            worker_state(s, &l->worker, state_after(e));
             worker_wait(&l->worker, delay_ms);
         }
     }

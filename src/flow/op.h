@@ -121,6 +121,8 @@ struct slice op_print(struct op *o, const struct expr *e); /* as SQL, for letter
  * its columns. */
 MUST_CHECK err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e,
                          struct slice reason, struct slice expression, struct diag *d);
+/* … in which column of the stream's, where one is to blame: after op_dead. */
+void op_dead_column(const struct rows *r, uint32_t row, struct slice column);
 /* The row came too late: counted, and a letter where the stream wants them. Its way ends. */
 MUST_CHECK err_t op_late(struct op *o, const struct rows *r, uint32_t row, struct diag *d);
 /* An expression over a batch, as of this epoch; for rows of this `r`. */

@@ -172,16 +172,23 @@ static err_t apply_nulls(struct run *r, uint32_t output, struct column *col)
     return ERR_OK;
 }
 
-static err_t run_output(struct run *r, uint32_t output, struct column *col)
+/* The letter names the column that could not be made. */
+static err_t kill_output(struct run *r, uint32_t row, uint32_t output)
 {
     const struct op_rows_self *self = r->o->self;
+    err_t e = kill_faulty(r, row, self->output_texts[output]);
+    if (!e) op_dead_column(r->r, row, r->plan->outputs[output].name);
+    return e;
+}
+
+static err_t run_output(struct run *r, uint32_t output, struct column *col)
+{
     err_t e = op_eval(r->o, r->plan->outputs[output].value, r->r, col, r->d);
     if (!e) e = apply_nulls(r, output, col);
     if (e || !r->r->b->fault_count) return e;
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
-        if (col->state[row] == ERROR_VALUE && !has_ended(r, row))
-            e = kill_faulty(r, row, self->output_texts[output]);
+        if (col->state[row] == ERROR_VALUE && !has_ended(r, row)) e = kill_output(r, row, output);
     }
     return e;
 }

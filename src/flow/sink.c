@@ -175,8 +175,10 @@ static err_t check_key(struct lane *l, const struct rows *r, uint32_t column, ui
     struct slice name = r->node->columns[column].name;
     const char *text =
         arena_printf(l->arena, "key column '%.*s' is %s", SLICE_ARG(name), null ? "null" : "empty");
-    return op_dead(root_op(l), r, row, ERR_CONSTRAINT,
-                   text ? slice_of(text) : SLICE("key column is null"), s->texts[column], d);
+    err_t e = op_dead(root_op(l), r, row, ERR_CONSTRAINT,
+                      text ? slice_of(text) : SLICE("key column is null"), s->texts[column], d);
+    op_dead_column(r, row, name);
+    return e;
 }
 
 /* Leaves out of `kept` the rows that can not stand in the table. */

@@ -241,7 +241,7 @@ void source_run(void *source)
         } else if (e) {
             delay_ms = retry_delay(delay_ms);
             stage_trouble(stage, &d);
-            worker_state(stage, &s->worker, STAGE_RETRYING);
+            worker_state(stage, &s->worker, state_after(e));
             worker_wait(&s->worker, delay_ms);
         } else {
             if (delay_ms) stage_trouble(stage, NULL);

@@ -66,9 +66,15 @@ bool err_passes(err_t e)
     case ERR_IN_USE:
     case ERR_THROTTLED:
     case ERR_PEER:
+    case ERR_LETTERS_FULL:
     case ERR_STOPPED: return true;
     default: return false;
     }
+}
+
+enum stage_state state_after(err_t e)
+{
+    return e == ERR_LETTERS_FULL ? STAGE_PAUSED : STAGE_RETRYING;
 }
 
 int64_t retry_delay(int64_t before_ms)
@@ -183,8 +189,8 @@ static const char *const state_names[] = {
 /* The stage's state is its worst worker's; a lane that works makes the stream a running one. */
 static enum stage_state state_of(const struct stage *s)
 {
-    static const int rank[] = {[STAGE_ENDED] = 0,   [STAGE_WAITING] = 1,  [STAGE_PAUSED] = 1,
-                               [STAGE_RUNNING] = 2, [STAGE_RETRYING] = 3, [STAGE_FAILED] = 4};
+    static const int rank[] = {[STAGE_ENDED] = 0,   [STAGE_WAITING] = 1,  [STAGE_PAUSED] = 4,
+                               [STAGE_RUNNING] = 2, [STAGE_RETRYING] = 3, [STAGE_FAILED] = 5};
     if (s->failure) return STAGE_FAILED;
     if (s->paused) return STAGE_PAUSED;
     if (s->source) return s->source->worker.state;

@@ -1,5 +1,6 @@
 #include "main/cassandra.h"
 
+#include "main/letters.h"
 #include "main/safety.h"
 #include "main/server.h"
 
@@ -16,6 +17,8 @@ static err_t open_engine(struct project *p, const struct exec_world *w, struct u
         .store = w->store,
         .log = w->log,
         .users = users,
+        .dead_letters = letters_tell,
+        .dead_ctx = w->store,
         .cluster_name = config_text(s, CONFIG_cql_cluster_name),
         .data_center = config_text(s, CONFIG_cql_data_center),
         .rack = config_text(s, CONFIG_cql_rack),

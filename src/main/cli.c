@@ -13,6 +13,7 @@ enum { RUNNING_MAX = 64 };
 
 static const struct cli_option help_option = {"--help", NULL, "how this command is used"};
 
+enum { SETTING = 2 }; /* which of project_options it is */
 const struct cli_option project_options[] = {
     {"--project", "DIR", "the project's folder; without it: the current one, or the one that runs"},
     {"--data", "PATH", "where its data lie; without it: DIR/.sluice"},
@@ -126,7 +127,9 @@ err_t cli_project(const struct args *a, const char *dir, struct project *p, stru
                                 .sets = sets};
     static struct running running; /* large, and lives as long as the options point into it */
     for (int i = 0; i < a->given_count; i++)
-        if (strcmp(a->given[i].option->name, "--set") == 0) sets[o.set_count++] = a->given[i].value;
+        if (a->given[i].option ==
+            &project_options[SETTING]) /* a verb may have a --set of its own */
+            sets[o.set_count++] = a->given[i].value;
     if (!o.dir && !file_exists("pipeline.sql")) {
         find_running(&running);
         if (running.count == 0) {

@@ -58,9 +58,12 @@ int verb_up(const struct verb *v, const struct args *a);
 int verb_plan(const struct verb *v, const struct args *a);
 int verb_test(const struct verb *v, const struct args *a);
 int verb_query(const struct verb *v, const struct args *a);
-int verb_look(const struct verb *v, const struct args *a); /* status, top, dead */
+int verb_look(const struct verb *v, const struct args *a); /* status, top */
 /* The same of a project that does not run: what the store knows. */
 int look_offline(struct project *p, const char *what, const struct args *a);
+int verb_why(const struct verb *v, const struct args *a);
+int verb_dead(const struct verb *v, const struct args *a);
+uint64_t dead_limit(const struct args *a); /* --limit; the newest so many, 0: all */
 int verb_streams(const struct verb *v, const struct args *a);
 /* pause, resume, restart, reset or drop of one stream or source; asks where something goes. */
 int act_on_stage(struct project *p, const char *what, const char *name, bool yes);

@@ -103,6 +103,8 @@ static err_t open_flow(struct project *p, struct stream_groups *groups, struct e
         .mutant = term                                  ? FLOW_MUTANT_SKIP_COUNT
                   : getenv("SLUICE_MUTANT_STATE_FIRST") ? FLOW_MUTANT_STATE_FIRST
                                                         : FLOW_MUTANT_NONE,
+        .dead_bytes_max = (uint64_t)config_number(&p->config, CONFIG_dead_letters_max_bytes),
+        .dead_age_ms = config_number(&p->config, CONFIG_dead_letters_max_age),
         .committed = groups ? stream_groups_note : NULL,
         .committed_ctx = groups,
         .mutant_term = term ? (uint32_t)strtoul(term, NULL, 10) : 0,
@@ -306,6 +308,13 @@ static err_t retain_topic(void *ctx, struct log_topic *t)
 static void on_retention(void *arg)
 {
     struct server *s = arg;
+    struct diag d = {.err = ERR_OK};
+    uint64_t letters = 0;
+    if (flow_dead_expire(s->world.flow, clock_wall_ms(), &letters, &d))
+        say_diag(SAY_FLOW, SAY_WARN, "old dead letters stay; it is tried again", &d);
+    if (letters)
+        say_warn(SAY_FLOW, "dead letters older than dead_letters.max_age are removed",
+                 "letters=%" PRIu64, letters);
     if (log_topics(s->world.log, retain_topic, s))
         say_warn(SAY_LOG, "topics can not be listed for retention", "err=%d", 1);
 }

@@ -30,7 +30,7 @@ int look_offline(struct project *p, const char *what, const struct args *a)
     if (!e && project_check(p, w.catalog, &d)) e = d.err;
     if (!e && strcmp(what, "dead") == 0) {
         e = report_dead(&w, slice_of(a->word_count ? a->words[0] : NULL), args_has(a, "--json"),
-                        &out, &d);
+                        dead_limit(a), &out, &d);
         code = 0;
     } else if (!e) {
         buf_printf(&out, "nothing runs; on disk in %s:\n", p->data);

@@ -3,6 +3,7 @@
 
 #include "cql/cql.h"
 #include "exec/render.h"
+#include "main/letters.h"
 #include "main/server.h"
 #include "os/clock.h"
 
@@ -98,7 +99,11 @@ static err_t open_cql(struct asking *q, struct diag *d)
     char path[PROJECT_PATH_MAX];
     err_t e = project_data_path(&q->project, "users", path, d);
     if (!e) e = users_open(path, &q->users, d);
-    struct cql_options o = {.store = q->world.store, .log = q->world.log, .users = q->users};
+    struct cql_options o = {.store = q->world.store,
+                            .log = q->world.log,
+                            .users = q->users,
+                            .dead_letters = letters_tell,
+                            .dead_ctx = q->world.store};
     return e ? e : cql_open(&o, &q->world.cql, d);
 }
 

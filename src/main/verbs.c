@@ -70,10 +70,32 @@ const struct verb verbs[] = {
              {"--yes", NULL, "do not ask"}),
      true, verb_streams},
     {"top", "", "what uses the memory and the processor, by stage", "", NULL, true, verb_look},
-    {"dead", "[STAGE]", "the dead letters: records that could not be used, and why",
+    {"dead", "[STAGE | mend STREAM | replay STREAM | forget STAGE]",
+     "the dead letters: records that could not be used, and why; mended and replayed",
      "A record is set aside with the reason, the check it failed and its bytes; its neighbours go "
-     "on.",
-     OPTIONS(JSON_OPTION), true, verb_look},
+     "on. mend gives letters other bytes; replay lets them go through their stream once more as "
+     "the records they were, each once: those that fail again stay. forget removes them. In SQL: "
+     "SELECT * FROM dead_letters. Exit code 1 when a letter could not be mended.",
+     OPTIONS({"--limit", "N", "show the newest N (1,000); 0: all"}, JSON_OPTION,
+             {"--where", "FIELD=VALUE",
+              "only letters with this topic, partition, offset, code, column, or reason (a part of "
+              "it); several times"},
+             {"--offset", "N", "the same as --where offset=N"},
+             {"--set", "PATH=VALUE",
+              "for mend: this value in the record's JSON: 'a.b=1', 'list[0]=null', 'name=Ann'; "
+              "several times"},
+             {"--command", "CMD",
+              "for mend: a command of your shell that reads the bytes and writes others"},
+             {"--yes", NULL, "do not ask"}),
+     true, verb_dead},
+    {"why", "TABLE KEY … | TOPIC PARTITION OFFSET",
+     "where a row came from, step by step; or where a record went, or why nowhere",
+     "A row (of KEYSPACE.TABLE, each key column a word) is followed back to its stream, epoch, "
+     "record and fetch, a record forward to its rows or the reason there are none: the predicate, "
+     "the dead letter, who overwrote it. Each step says whether it is stored, recomputed by "
+     "today's SQL, or no longer knowable and what removed it. Streams whose rows are made of "
+     "several records are refused.",
+     OPTIONS(JSON_OPTION), true, verb_why},
     {"logs", "[ROOM]", "the log, by room and level",
      "Shows the running server's last lines; of a stopped one, the file the display wrote.",
      OPTIONS({"--follow", NULL, "and those that come"},

@@ -48,11 +48,16 @@ static void on_top(struct control *c, struct http_request *r)
 
 static void on_dead(struct control *c, struct http_request *r)
 {
-    struct slice stage = {0};
+    struct slice stage = {0}, most = {0};
     struct diag d;
-    struct buf text = buf_make(CONTROL_ANSWER_MAX);
+    uint64_t limit = 0;
     (void)http_param(r, "stage", &stage);
-    err_t e = report_dead(c->o.world, stage, control_wants_json(r), &text, &d);
+    if (http_param(r, "limit", &most) && !slice_to_u64(most, &limit)) {
+        http_reply_text(r, 400, "error: '%.*s' is no number\n", SLICE_ARG(most));
+        return;
+    }
+    struct buf text = buf_make(CONTROL_ANSWER_MAX);
+    err_t e = report_dead(c->o.world, stage, control_wants_json(r), limit, &text, &d);
     if (e && e != text.err) {
         buf_done(&text);
         control_reply_diag(r, &d);

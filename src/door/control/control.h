@@ -5,7 +5,7 @@
  *   POST /sql?format=&keyspace=  the body's statements; rows stream back as text
  *   GET  /logs?room=&level=&follow=1
  *   POST /level?room=&level=     POST /act?name=&what=pause|resume|restart|reset|drop
- *   GET  /dead?stage=&json=1     GET /top
+ *   GET  /dead?stage=&json=1&limit=     GET /top
  *   GET  /streams?name=&color=1&json=1&recent=1   503 when a ledger does not balance or one failed
  *   POST /upkeep?what=&table=&name=&format=   of tables and snapshots: upkeep.h
  * A failure answers its story as text, with the HTTP status of err.def.

@@ -373,11 +373,16 @@ static const struct {
     {"clear", upkeep_clear},
     {"export", upkeep_export},
     {"import", upkeep_import},
+    {"why", upkeep_why},
+    {"dead-next", upkeep_dead_next},
+    {"dead-mend", upkeep_dead_mend},
+    {"dead-forget", upkeep_dead_forget},
+    {"dead-replay", upkeep_dead_replay},
 };
 
 err_t upkeep_run(struct upkeep *u, struct diag *d)
 {
     for (size_t i = 0; i < COUNT_OF(actions); i++)
         if (strcmp(u->what, actions[i].what) == 0) return actions[i].run(u, d);
-    return diag_fail(d, ERR_USAGE, "'%s' is nothing that can be done with tables", u->what);
+    return diag_fail(d, ERR_USAGE, "'%s' is nothing that can be done here", u->what);
 }

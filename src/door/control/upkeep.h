@@ -13,6 +13,12 @@
  *   clear         removes the snapshot NAME; "": all
  *   export        rows as `format`: json (an object a line) or csv (a header first)
  *   import        the body's rows in `format`; a JSON object a row that is refused, then the count
+ *   why           of table `table` the row whose key the body's lines are; or of topic `table` the
+ *                 record at the partition and offset that they are. `format` json: an object a step
+ *   dead-next     of stage `table`, behind the place `name`, the next letter that fits the body's
+ *                 lines "field=value" (upkeep_dead.c): its place and its bytes in base64
+ *   dead-mend     the body becomes the bytes of the letter at the place `name`
+ *   dead-forget, dead-replay   all letters that fit the body's lines
  *
  * Loop: any thread, blocking. Memory: an arena of CQL_CALL_BYTES_MAX at most, IMPORT_CALLS of
  * ROW_BYTES_MAX for import. Never removes anything outside of DATA/snapshots.

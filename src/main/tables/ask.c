@@ -1,6 +1,7 @@
 #include "main/tables/ask.h"
 
 #include "main/cli.h"
+#include "main/letters.h"
 #include "main/server.h"
 #include "os/clock.h"
 
@@ -16,7 +17,11 @@ static err_t open_data(struct tables_session *s, struct diag *d)
     if (!e) e = world_open(&s->project, false, &s->world, d);
     if (!e) e = project_data_path(&s->project, "users", path, d);
     if (!e) e = users_open(path, &s->users, d);
-    struct cql_options o = {.store = s->world.store, .log = s->world.log, .users = s->users};
+    struct cql_options o = {.store = s->world.store,
+                            .log = s->world.log,
+                            .users = s->users,
+                            .dead_letters = letters_tell,
+                            .dead_ctx = s->world.store};
     return e ? e : cql_open(&o, &s->world.cql, d);
 }
 
