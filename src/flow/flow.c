@@ -288,6 +288,17 @@ err_t flow_restart(struct flow *f, struct slice name, struct diag *d)
     return act_on(f, name, VERB_RESTART, d);
 }
 
+err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **plan,
+                uint32_t *number, struct diag *d)
+{
+    struct stage *s = flow_stage(f, name);
+    if (!s || !s->stream)
+        return diag_fail(d, ERR_UNKNOWN_STREAM, "no stream '%.*s'", SLICE_ARG(name));
+    *plan = s->stream->plan;
+    *number = s->stream->number;
+    return ERR_OK;
+}
+
 bool flow_has(const struct flow *f, struct slice name)
 {
     for (uint32_t i = 0; i < f->stage_count; i++)

@@ -68,6 +68,9 @@ MUST_CHECK err_t flow_resume(struct flow *f, struct slice name, struct diag *d);
 MUST_CHECK err_t flow_restart(struct flow *f, struct slice name, struct diag *d);
 /* stream_reset, of a stage that this flow has: it stops, forgets, and begins anew. */
 MUST_CHECK err_t flow_reset(struct flow *f, struct slice name, struct diag *d);
+/* What a stream runs, for as long as the flow is open, and its number in lineage. */
+MUST_CHECK err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **plan,
+                           uint32_t *number, struct diag *d);
 bool flow_has(const struct flow *f, struct slice name); /* a source or stream of this name */
 /* Waits until no source will bring more and every stream has committed all there is, or timeout. */
 MUST_CHECK err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d);

@@ -61,6 +61,7 @@ int verb_query(const struct verb *v, const struct args *a);
 int verb_look(const struct verb *v, const struct args *a); /* status, top */
 /* The same of a project that does not run: what the store knows. */
 int look_offline(struct project *p, const char *what, const struct args *a);
+int verb_replay(const struct verb *v, const struct args *a);
 int verb_why(const struct verb *v, const struct args *a);
 int verb_dead(const struct verb *v, const struct args *a);
 uint64_t dead_limit(const struct args *a); /* --limit; the newest so many, 0: all */

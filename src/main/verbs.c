@@ -96,6 +96,13 @@ const struct verb verbs[] = {
      "today's SQL, or no longer knowable and what removed it. Streams whose rows are made of "
      "several records are refused.",
      OPTIONS(JSON_OPTION), true, verb_why},
+    {"replay", "STREAM", "what a stream's SQL, or a changed one, would make of the records there",
+     "Runs all records that retention has left through the SQL into a shadow table, beside the "
+     "running stream, and shows which rows are added, removed or changed, with their columns "
+     "before and after. The shadow goes afterwards.",
+     OPTIONS({"--sql", "FILE", "the changed SQL: a pipeline.sql that declares the stream"},
+             {"--keep", NULL, "keep the shadow: KEYSPACE.replay_TABLE"}, JSON_OPTION),
+     true, verb_replay},
     {"logs", "[ROOM]", "the log, by room and level",
      "Shows the running server's last lines; of a stopped one, the file the display wrote.",
      OPTIONS({"--follow", NULL, "and those that come"},

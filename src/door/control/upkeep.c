@@ -374,6 +374,7 @@ static const struct {
     {"export", upkeep_export},
     {"import", upkeep_import},
     {"why", upkeep_why},
+    {"replay", upkeep_replay},
     {"dead-next", upkeep_dead_next},
     {"dead-mend", upkeep_dead_mend},
     {"dead-forget", upkeep_dead_forget},

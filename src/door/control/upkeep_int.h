@@ -24,6 +24,7 @@ MUST_CHECK err_t upkeep_snapshot(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_snapshots(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_clear(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_export(struct upkeep *u, struct diag *d);
+MUST_CHECK err_t upkeep_replay(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_why(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_dead_next(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_dead_mend(struct upkeep *u, struct diag *d);

@@ -1,0 +1,44 @@
+/* replay: what changed SQL would make of the records that are still there. */
+#include "main/cli.h"
+#include "main/tables/ask.h"
+#include "os/file.h"
+
+#include <stdio.h>
+
+enum { SQL_MAX = 8 << 20 };
+
+static err_t to_stdout(void *ctx, struct slice text)
+{
+    (void)ctx;
+    return fwrite(text.at, 1, text.len, stdout) == text.len && fflush(stdout) == 0 ? ERR_OK
+                                                                                   : ERR_IO;
+}
+
+int verb_replay(const struct verb *v, const struct args *a)
+{
+    struct tables_session s;
+    struct diag d;
+    struct slice sql = {0};
+    const char *file = args_value(a, "--sql");
+    int code = 0;
+    if (a->word_count != 1 || !a->words[0][0] || strlen(a->words[0]) > 240)
+        return cli_usage(v, "name one stream; `sluice streams` lists them");
+    if (file && file_load(file, SQL_MAX, &sql, &d)) return cli_fail(&d);
+    if (tables_open(a, false, &s, &d)) {
+        code = cli_fail(&d);
+    } else {
+        struct tables_call call = {.what = "replay",
+                                   .table = a->words[0],
+                                   .name = args_has(a, "--keep") ? "keep" : "",
+                                   .format = args_has(a, "--json") ? "json" : "",
+                                   .body = sql,
+                                   .put = to_stdout};
+        if (tables_ask(&s, &call)) {
+            fprintf(stderr, "%s\n", s.story);
+            code = 1;
+        }
+        tables_close(&s);
+    }
+    mem_give((void *)(uintptr_t)sql.at);
+    return code;
+}
