@@ -93,6 +93,10 @@ static bool key_text(struct lane *l, const struct rows *r, uint32_t row)
     if (column < 0) return false;
     column_get(&r->b->columns[column], row, &v);
     if (v.state != VALID_VALUE) return false;
+    if (v.type->kind == TYPE_JSON && v.bytes.len && v.bytes.at[0] == '"') {
+        struct value text; /* a JSON string's own text, without its quotes */
+        if (!value_from_json(type_of(TYPE_TEXT), v.bytes, false, l->arena, &text, NULL)) v = text;
+    }
     value_to_text(&v, &s->key);
     return true;
 }
