@@ -76,7 +76,7 @@ TEST(a_command_that_fails_is_told_how)
     ends_with("sleep 100", 200, ERR_TIMEOUT, "it was ended");
     ends_with("while :; do echo y >&2; done", 200, ERR_TIMEOUT, "it was ended");
     ends_with("yes", 10000, ERR_RANGE, "it was ended");
-    ends_with("tr '\\n' ' ' < /dev/zero", 10000, ERR_TOO_BIG, "it was ended");
+    ends_with("read x; tr '\\n' ' ' < /dev/zero", 10000, ERR_TOO_BIG, "it was ended");
     ends_with("exec < /dev/null > /dev/null; exit 0", 10000, ERR_PEER, "exit status 0");
     struct coprocess *none = NULL;
     struct diag d = {0};
