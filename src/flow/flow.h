@@ -25,8 +25,12 @@ struct flow_options {
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
     uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
     size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
-    uint64_t dead_bytes_max;     /* of a stage's letters: then it waits, and says so; 0: no bound */
-    int64_t dead_age_ms;         /* flow_dead_expire; 0: they stay */
+    /* Only these offsets of each stream's first topic, one of each a partition; NULL: all there
+     * are. For streams that are read once, from their beginning. They outlive the flow. */
+    const int64_t *read_from, *read_to;
+    uint32_t read_count;
+    uint64_t dead_bytes_max; /* of a stage's letters: then it waits, and says so; 0: no bound */
+    int64_t dead_age_ms;     /* flow_dead_expire; 0: they stay */
     enum { FLOW_FORM_AUTO, FLOW_FORM_LIVE, FLOW_FORM_CATCHUP } form; /* AUTO but in benchmarks */
     enum {
         FLOW_MUTANT_NONE,

@@ -519,6 +519,8 @@ void progress_note(struct lane *l, int64_t took_us); /* inside the gate, before 
 /* ranges.c: which records an epoch of a stateful plan reads, fixed at its start, and what time it
  * is at its end. */
 bool partition_readable(const struct lane_partition *p);
+/* Where a stream without a cursor begins. */
+int64_t partition_first(const struct lane_partition *p);
 void ranges_fix(struct lane *l, uint64_t rows);
 int64_t watermark_now(const struct lane *l, int64_t now_ns);
 /* Nanoseconds until a silent partition stops holding the watermark; -1: nothing to wait for. */

@@ -44,7 +44,7 @@ const struct op_kind *const op_kinds[NODE_KINDS] = {
     [NODE_ROWS] = &op_rows,     [NODE_UNNEST] = &op_unnest, [NODE_JOIN] = &op_join,
     [NODE_LOOKUP] = &op_lookup, [NODE_UNION] = &op_union,   [NODE_DISTINCT] = &op_distinct,
     [NODE_GROUP] = &op_group,   [NODE_WINDOW] = &op_window, [NODE_TOP] = &op_top,
-    [NODE_OVER] = &op_over,     [NODE_SORT] = &op_sort,
+    [NODE_OVER] = &op_over,     [NODE_SORT] = &op_sort,     [NODE_TRANSFORM] = &op_transform,
 };
 
 /* --- making -------------------------------------------------------------------------------------

@@ -34,9 +34,8 @@ static err_t load_cursor(struct lane *l, struct lane_partition *p, struct diag *
                            &value, d);
     p->has_cursor = !e;
     if (e && e != ERR_NOT_FOUND) return e;
-    p->durable = (struct stream_cursor){.next = latest ? log_stable_offset(p->log)
-                                                       : log_start_offset(p->log),
-                                        .time_seen = INT64_MIN};
+    p->durable = (struct stream_cursor){
+        .next = latest ? log_stable_offset(p->log) : partition_first(p), .time_seen = INT64_MIN};
     l->fresh |= !p->has_cursor && latest; /* written at once: a restart begins here */
     memcpy(p->durable.topic_id, id, sizeof(p->durable.topic_id));
     if (p->has_cursor) {

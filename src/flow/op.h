@@ -53,7 +53,7 @@ struct op {
     uint64_t rows_in, rows_out, late; /* of this epoch and all before since the start */
 };
 extern const struct op_kind op_join, op_lookup, op_union, op_distinct, op_top, op_unnest, op_sort,
-    op_over, op_group, op_window;
+    op_over, op_group, op_window, op_transform;
 extern const struct op_kind *const op_kinds[NODE_KINDS]; /* NULL: not for graphs */
 /* At most CHUNK_ROWS rows a batch, but where rows come of one batch that has more. */
 MUST_CHECK err_t op_emit(struct op *o, const struct rows *r, struct diag *d); /* to who is next */

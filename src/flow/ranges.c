@@ -93,13 +93,33 @@ int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns)
 /* --- triggers -----------------------------------------------------------------------------------
  */
 
+/* flow_options.read_from and read_to are about the first topic. */
+static bool is_cut(const struct lane_partition *p)
+{
+    const struct flow_options *o = &lane_flow(p->lane)->o;
+    return o->read_from && p->topic == 0 && (uint32_t)p->index < o->read_count;
+}
+
+int64_t partition_first(const struct lane_partition *p)
+{
+    int64_t start = log_start_offset(p->log);
+    if (!is_cut(p)) return start;
+    return MAX(start, MIN(lane_flow(p->lane)->o.read_from[p->index], log_stable_offset(p->log)));
+}
+
+static int64_t partition_last(const struct lane_partition *p)
+{
+    int64_t end = log_stable_offset(p->log);
+    return is_cut(p) ? MIN(end, lane_flow(p->lane)->o.read_to[p->index]) : end;
+}
+
 bool trigger_now(struct lane *l, int64_t now_ns)
 {
     const struct stream_settings *s = &l->stream->plan->settings;
     if (s->trigger == TRIGGER_AT_ONCE || l->limited) return true;
     if (l->ended || now_ns < l->trigger_ns) return false;
     for (uint32_t i = 0; i < l->partition_count; i++)
-        l->partitions[i].limit = log_stable_offset(l->partitions[i].log);
+        l->partitions[i].limit = partition_last(&l->partitions[i]);
     l->limited = true;
     if (s->trigger == TRIGGER_EVERY) l->trigger_ns = now_ns + MAX(s->every_ms, 1) * 1000000;
     return true;

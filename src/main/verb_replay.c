@@ -20,7 +20,14 @@ int verb_replay(const struct verb *v, const struct args *a)
     struct diag d;
     struct slice sql = {0};
     const char *file = args_value(a, "--sql");
+    char how[160];
+    const char *from = args_value(a, "--from"), *to = args_value(a, "--to");
     int code = 0;
+    if ((from && (strlen(from) > 60 || strchr(from, ' '))) ||
+        (to && (strlen(to) > 60 || strchr(to, ' '))))
+        return cli_usage(v, "--from and --to want an offset, or a time: 2026-11-21T08:00:00Z");
+    snprintf(how, sizeof(how), "%s %s %s", args_has(a, "--keep") ? "keep" : "drop",
+             from ? from : "-", to ? to : "-");
     if (a->word_count != 1 || !a->words[0][0] || strlen(a->words[0]) > 240)
         return cli_usage(v, "name one stream; `sluice streams` lists them");
     if (file && file_load(file, SQL_MAX, &sql, &d)) return cli_fail(&d);
@@ -29,7 +36,7 @@ int verb_replay(const struct verb *v, const struct args *a)
     } else {
         struct tables_call call = {.what = "replay",
                                    .table = a->words[0],
-                                   .name = args_has(a, "--keep") ? "keep" : "",
+                                   .name = how,
                                    .format = args_has(a, "--json") ? "json" : "",
                                    .body = sql,
                                    .put = to_stdout};

@@ -101,6 +101,8 @@ const struct verb verbs[] = {
      "running stream, and shows which rows are added, removed or changed, with their columns "
      "before and after. The shadow goes afterwards.",
      OPTIONS({"--sql", "FILE", "the changed SQL: a pipeline.sql that declares the stream"},
+             {"--from", "PLACE", "an offset of each partition, or a time: 2026-11-21T08:00:00Z"},
+             {"--to", "PLACE", "up to it, without it"},
              {"--keep", NULL, "keep the shadow: KEYSPACE.replay_TABLE"}, JSON_OPTION),
      true, verb_replay},
     {"logs", "[ROOM]", "the log, by room and level",

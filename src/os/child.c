@@ -44,10 +44,14 @@ _Noreturn static void become(const struct child_options *o, int parent, int repo
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(EXEC_FAILED); /* gone between fork and prctl */
     }
+    if (o->own_group && setpgid(0, 0) != 0) _exit(EXEC_FAILED);
     int kept = fcntl(report, F_DUPFD_CLOEXEC, 20);
     bool ready = place_descriptors(wanted) && (!o->directory || chdir(o->directory) == 0);
     if (ready) syscall(SYS_close_range, 3, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
-    if (ready) execvp(o->argv[0], (char *const *)(uintptr_t)o->argv);
+    const char *const *environment = o->environment ? o->environment : (void *)environ;
+    if (ready)
+        execvpe(o->argv[0], (char *const *)(uintptr_t)o->argv,
+                (char *const *)(uintptr_t)environment);
     int error = errno;
     if (write(kept, &error, sizeof(error)) < 0) _exit(EXEC_FAILED + 1); /* seen as an exit code */
     _exit(EXEC_FAILED);

@@ -3,10 +3,12 @@
 #include "os/loop.h"
 
 struct child_options {
-    const char *const *argv; /* NULL-terminated; argv[0] is looked for in PATH */
-    const char *directory;   /* NULL: ours */
-    int in, out, err;        /* descriptors for the child; -1: /dev/null */
-    bool dies_with_parent;   /* SIGKILL when the thread that started it is gone */
+    const char *const *argv;        /* NULL-terminated; argv[0] is looked for in PATH */
+    const char *directory;          /* NULL: ours */
+    int in, out, err;               /* descriptors for the child; -1: /dev/null */
+    const char *const *environment; /* "NAME=value", NULL-terminated; NULL: ours */
+    bool own_group;                 /* it leads a process group of its own */
+    bool dies_with_parent;          /* SIGKILL when the thread that started it is gone */
 };
 /* No descriptor but those three reaches the child, and its signals are the usual ones again. A
  * program that cannot be run is an error here, not an exit code there. */

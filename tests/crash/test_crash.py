@@ -3,14 +3,19 @@ import audit
 from harness import Failed, Server, check, folder, wait_for
 
 
-def test_200_kills():
+def test_1000_kills():
+    """A third inside a commit of the store, the others anywhere."""
     with folder() as f:
-        audit.kills(f, audit.expected(f), rounds=100, seed=10)  # two kills a round on average
+        done = audit.kills(f, audit.expected(f), rounds=750, seed=10)
+        print(f"killed: {done}")
+        check(sum(done.values()) >= 1000 and done["inside"] * 4 >= sum(done.values()), f"too few kills: {done}")
 
 
 def test_1000_power_cuts():
     with folder() as f:
-        audit.power_cuts(f, audit.expected(f), rounds=700, seed=20)  # three cuts in two rounds
+        done = audit.power_cuts(f, audit.expected(f), rounds=750, seed=20)
+        print(f"power cuts: {done}")
+        check(done >= 1000, f"too few power cuts: {done}")
 
 
 def test_every_call_failing_once():
@@ -25,12 +30,12 @@ def test_torn_writes():
         audit.nth_call(f, audit.expected(f), "tear", step=11, only="write")
 
 
-def must_be_caught(what, env, rounds):
+def must_be_caught(what, mutant, rounds, way=audit.power_cuts):
     """With a seeded mistake the audit must go red."""
     with folder() as f:
         want = audit.expected(f)
         try:
-            audit.power_cuts(f, want, rounds=rounds, seed=30, env=env)
+            way(f, want, rounds=rounds, seed=30, env={mutant: "1"})
         except Failed as red:
             print(f"caught {what}: {red}")
             return
@@ -38,16 +43,22 @@ def must_be_caught(what, env, rounds):
 
 
 def test_mutant_cursor_before_rows_is_caught():
-    must_be_caught("cursor before rows", {"SLUICE_MUTANT_CURSOR_FIRST": "1"}, 300)
+    must_be_caught("cursor before rows, by kills", "SLUICE_MUTANT_CURSOR_FIRST", 100, audit.kills)
+    must_be_caught("cursor before rows, by power cuts", "SLUICE_MUTANT_CURSOR_FIRST", 300)
+
+
+def test_mutant_state_outside_the_batch_is_caught():
+    must_be_caught("state before rows, by kills", "SLUICE_MUTANT_STATE_FIRST", 100, audit.kills)
+    must_be_caught("state before rows, by power cuts", "SLUICE_MUTANT_STATE_FIRST", 300)
 
 
 def test_mutant_answer_before_fsync_is_caught():
-    must_be_caught("answer before fsync", {"SLUICE_MUTANT_ANSWER_FIRST": "1"}, 600)
+    must_be_caught("answer before fsync", "SLUICE_MUTANT_ANSWER_FIRST", 600)
 
 
 def test_mutant_ledger_term_not_counted_is_red():
     """One counting site at a time is switched off: the stream fails, status is red and non-zero."""
-    terms = {0: "in", 1: "applied", 2: "filtered", 5: "dead"}
+    terms = {0: "in", 1: "applied", 2: "filtered", 5: "dead", 7: "held"}
     for number, term in terms.items():
         with folder() as f, Server(audit.make(f), sets=audit.SETS, env={"SLUICE_MUTANT_SKIP_COUNT": str(number)}) as s:
             s.ready()

@@ -1,4 +1,5 @@
-"""The crash tests' workload and audit: source = topic = table, by count, sum, hash and set.
+"""The crash tests' workload and audit: source = topic = table by count, sum, hash and set difference; and each
+stream with state holds what the topic's records make, every record once (audit_state.py).
 
 The source is the generator with a fixed seed: its records are known without asking anyone (the audit
 makes them with the program's own API in a process of its own). After any crash the server is started
@@ -7,23 +8,36 @@ import hashlib
 import json
 import pathlib
 import random
+import re
+import shutil
 import time
 
-from harness import Failed, SLUICE, Server, check, project, wait_for
+import audit_state
+from harness import SLUICE, Server, check, offline_query, project, wait_for
 
-TOTAL = 600
+TOTAL = 300
 PIPELINE = f"""
 CREATE SOURCE people FROM GENERATOR ''
   WITH (seed = 'audit', results = 7, total = {TOTAL}, key = 'login.uuid')
   INTO TOPIC people WITH (partitions = 3);
 CREATE TABLE audit.people (id UUID PRIMARY KEY, name TEXT, age INT, nat TEXT);
+{audit_state.TABLES}
 CREATE STREAM load INTO audit.people AS
 SELECT login.uuid AS id, concat_ws(' ', name.first, name.last) AS name, dob.age AS age, nat
 FROM people
 WHERE nat <> 'FR'
 CHECK (nat <> 'DE') ELSE DEAD LETTER;
+{audit_state.STREAMS}
 """
 SETS = ("flow.epoch_rows=20", "log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1")
+QUERIES = {
+    "topic": "SELECT login.uuid AS id, nat, name.first AS first, gender, dob.age AS age, _timestamp, _partition FROM people",
+    "table": "SELECT id, name, age, nat FROM audit.people",
+    **audit_state.QUERIES,
+}
+KEYS = {"topic": ["id"], "table": ["id"], **audit_state.KEYS}
+SUMS = {"topic": "age", "table": "age", **audit_state.SUMS}
+STORE_CALLS = ("write", "fsync")  # what the store does with its files while it commits
 
 
 def make(path):
@@ -40,51 +54,97 @@ def digest(rows):
 
 
 def expected(workdir):
-    """What an undisturbed run gives: the records in the topic, and the table's rows."""
-    p = make(workdir / "expected")
+    """What an undisturbed run gives: the records in the topics, the rows of the stateless table, and how long it took."""
+    p, began = make(workdir / "expected"), time.monotonic()
     with Server(p, sets=SETS, args=("--drain",)) as s:
         check(s.process.wait(60) == 0, s.output())
-    return contents(p, p / ".sluice")
+    took = time.monotonic() - began
+    return {**contents(p, p / ".sluice"), "seconds": took}
 
 
 def contents(directory, data):
-    from harness import offline_query
-    topic = offline_query(directory, data, "SELECT login.uuid AS id, nat, name.first AS first FROM people")
-    table = offline_query(directory, data, "SELECT id, name, age, nat FROM audit.people")
-    return {"topic": topic, "table": table}
+    """All places in one go: each row says in `of` where it stood."""
+    marked = "; ".join(q.replace("SELECT ", f"SELECT '{place}' AS of, ", 1) for place, q in QUERIES.items())
+    out = {place: [] for place in QUERIES}
+    for r in offline_query(directory, data, marked):
+        out[r.pop("of")].append(r)
+    return out
 
 
-def compare(got, want, what):
-    for place in ("topic", "table"):
-        g, w = got[place], want[place]
-        ids, wanted = [r["id"] for r in g], {r["id"] for r in w}
-        check(len(ids) == len(set(ids)), f"{what}: {place} holds {len(ids) - len(set(ids))} records twice")
-        check(set(ids) == wanted, f"{what}: {place} lost {len(wanted - set(ids))} and has {len(set(ids) - wanted)} too many")
-        check(len(g) == len(w), f"{what}: {place} has {len(g)} records, not {len(w)}")
-        check(digest(g) == digest(w), f"{what}: {place} holds other bytes")
-    check(sum(r["age"] for r in got["table"]) == sum(r["age"] for r in want["table"]), f"{what}: the ages' sum differs")
+def compare(place, got, want, what):
+    key = lambda r: tuple(r[k] for k in KEYS[place])
+    keys, wanted = [key(r) for r in got], {key(r) for r in want}
+    check(len(keys) == len(set(keys)), f"{what}: {place} holds {len(keys) - len(set(keys))} records twice")
+    check(set(keys) == wanted, f"{what}: {place} lost {len(wanted - set(keys))} and has {len(set(keys) - wanted)} too many")
+    check(len(got) == len(want), f"{what}: {place} has {len(got)} records, not {len(want)}")
+    if place in SUMS:
+        column = SUMS[place]
+        check(sum(r[column] for r in got) == sum(r[column] for r in want), f"{what}: {place}: the sum of {column} differs")
+    check(digest(got) == digest(want), f"{what}: {place} holds other bytes")
+
+
+def compare_all(got, want, what):
+    """Source = topic = table; then the streams with state against the topics."""
+    timeless = lambda rows: [{k: v for k, v in r.items() if k not in ("_timestamp",)} for r in rows]
+    compare("topic", timeless(got["topic"]), timeless(want["topic"]), what)
+    compare("table", got["table"], want["table"], what)
+    for place, rows in audit_state.must_hold(got, want["guests"]).items():
+        compare(place, got[place], rows, what)
+
+
+def compare_ledgers(stages, got, want, what):
+    french = sum(r["nat"] == "FR" for r in want["topic"])
+    german = sum(r["nat"] == "DE" for r in want["topic"])
+    terms = {"people": {"applied": TOTAL},
+             "load": {"in": TOTAL, "filtered": french, "dead": german, "applied": TOTAL - french - german},
+             **audit_state.ledgers(got, want["guests"])}
+    for name, wanted in terms.items():
+        ledger = stages[name]["ledger"]
+        check(all(ledger[k] == v for k, v in wanted.items()), f"{what}: {name}: not {wanted}: the ledger says {ledger}")
+
+
+def healthy(status, what):
+    """The stages by name; none has failed, each ledger balances."""
+    for x in status["stages"]:
+        check(x["balanced"], f"{what}: the ledger of {x['name']} does not balance: {x['ledger']}")
+        check(x["state"] != "failed", f"{what}: {x['name']} failed: {x['trouble']}")
+    return {x["name"]: x for x in status["stages"]}
+
+
+PROGRESS = re.compile(r'msg="?progress"? stage=(\S+) state=(\S+) rate=\S+ lag=(\d+) ledger="([^"]*)" balanced=(\w+)')
+
+
+def last_words(output):
+    """The stages by name as the lines say that a server writes when it ends."""
+    stages = {}
+    for name, state, lag, text, balanced in PROGRESS.findall(output):
+        ledger = dict.fromkeys(("in", "applied", "filtered", "deduplicated", "late", "dead", "expired", "held"), 0)
+        ledger.update((term, int(n)) for term, n in re.findall(r"([a-z]+) (\d+)", text))
+        stages[name] = {"name": name, "state": state, "lag": int(lag), "ledger": ledger, "balanced": balanced == "yes", "trouble": ""}
+    return stages
 
 
 def audit(directory, data, want, what, env=None):
     """Starts once more, lets it finish, compares; and the ledgers balance."""
-    with Server(directory, data, sets=SETS, env=env) as s:
+    with Server(directory, data, sets=SETS, env=env, args=("--drain",)) as s:
         s.ready()
-
-        def done():
-            stages = {x["name"]: x for x in s.status()["stages"]}
-            for x in stages.values():
-                check(x["balanced"], f"{what}: the ledger of {x['name']} does not balance: {x['ledger']}")
-                check(x["state"] != "failed", f"{what}: {x['name']} failed: {x['trouble']}")
-            return stages["people"]["state"] == "ended" and stages["load"]["ledger"]["in"] >= TOTAL and stages["load"]["lag"] == 0 and stages
-        stages = wait_for(f"{what}: everything taken in", done, 60)
-        ledger = stages["load"]["ledger"]
-        french = sum(r["nat"] == "FR" for r in want["topic"])
-        german = sum(r["nat"] == "DE" for r in want["topic"])
-        check(ledger["in"] == TOTAL and ledger["filtered"] == french and ledger["dead"] == german and
-              ledger["applied"] == TOTAL - french - german, f"{what}: the ledger says {ledger}")
-        check(stages["people"]["ledger"]["applied"] == TOTAL, f"{what}: the source's ledger says {stages['people']['ledger']}")
-        check(s.stop() == 0, s.output())
-    compare(contents(directory, data), want, what)
+        looked = time.monotonic()
+        end = looked + 60
+        while s.process.poll() is None:
+            if time.monotonic() > looked + 1:
+                status = s.command("status", "--json")
+                if s.process.poll() is None:
+                    healthy(json.loads(status.stdout), what)
+                looked = time.monotonic()
+            check(time.monotonic() < end, f"{what}: waited 60 s in vain for everything to be taken in: {s.output()[-3000:]}")
+            time.sleep(0.005)
+        check(s.process.returncode == 0, f"{what}: {s.output()[-3000:]}")
+        stages = last_words(s.output())
+    healthy({"stages": list(stages.values())}, what)
+    check(len(stages) == 7 and all(x["lag"] == 0 for x in stages.values()), f"{what}: {stages}")
+    got = contents(directory, data)
+    compare_all(got, want, what)
+    compare_ledgers(stages, got, want, what)
 
 
 def library():
@@ -109,45 +169,51 @@ def run_until_gone(directory, data, env, timeout=60):
         return s.process.wait(timeout), s.output()
 
 
-def kills(workdir, want, rounds, seed):
-    """Another process kills the server: a third of the moments lie inside a commit (right after the
-    fault kit has counted a write or sync of the data), the others anywhere."""
+def kills(workdir, want, rounds, seed, env=None):
+    """The server is killed: a third of the times inside a commit (the fault kit ends the process before the n-th write or
+    sync of the store's files), the others from outside, anywhere in its life. Answers how many of each."""
     rng = random.Random(seed)
+    most = total_calls(workdir, "store", STORE_CALLS)
+    done = {"inside": 0, "anywhere": 0}
     for round_ in range(rounds):
         base = workdir / f"kill{round_}"
         p, count = make(base), base / "count"
         data = p / ".sluice"
-        for crash in range(1 + rng.randrange(3)):
-            env = fault_env(data, count)
-            with Server(p, data, sets=SETS, env=env, args=("--drain",)) as s:
-                if rng.randrange(3) == 0:
-                    target = calls(count) + 1 + rng.randrange(150)
-                    end = time.monotonic() + 10
-                    while calls(count) < target and s.process.poll() is None and time.monotonic() < end:
-                        pass
-                else:
+        for _ in range(1 + rng.randrange(3)):
+            if rng.randrange(3) == 0:
+                settings = {"at": 1 + rng.randrange(most), "do": "stop", "only": ",".join(STORE_CALLS)}
+                code, text = run_until_gone(p, data, {**fault_env(data / "store", count, **settings), **(env or {})})
+                check(code in (137, 0), f"kill {round_} ended with {code}, {settings}:\n{text[-2000:]}")
+                done["inside"] += code == 137
+            else:
+                with Server(p, data, sets=SETS, env={**fault_env(data, count), **(env or {})}, args=("--drain",)) as s:
                     wait_for("it runs", lambda: calls(count) > 0 or s.process.poll() is not None)
-                    time.sleep(rng.random() * 0.15)
-                s.kill()
-        audit(p, data, want, f"kill round {round_}")
-        import shutil
+                    time.sleep(rng.random() * want["seconds"])
+                    done["anywhere"] += s.process.poll() is None
+                    s.kill()
+        audit(p, data, want, f"kill round {round_} of seed {seed}", env=env)
         shutil.rmtree(base)
+    return done
 
 
-def total_calls(workdir):
+def total_calls(workdir, under=".", only=()):
+    """How many calls that change files an undisturbed run makes."""
     base = workdir / "calls"
     p, count = make(base), base / "count"
-    code, text = run_until_gone(p, p / ".sluice", fault_env(p / ".sluice", count))
+    settings = {"only": ",".join(only)} if only else {}
+    code, text = run_until_gone(p, p / ".sluice", fault_env(p / ".sluice" / under, count, **settings))
     check(code == 0, text)
-    return calls(count)
+    made = calls(count)
+    shutil.rmtree(base)
+    return made
 
 
 def power_cuts(workdir, want, rounds, seed, env=None):
     """The n-th call that changes files is a power cut; half of them keep a random part of what was
-    not synced."""
-    import shutil
+    not synced. Answers how many there were."""
     rng = random.Random(seed)
     most = total_calls(workdir)
+    done = 0
     for round_ in range(rounds):
         base = workdir / f"cut{round_}"
         p, count = make(base), base / "count"
@@ -158,17 +224,15 @@ def power_cuts(workdir, want, rounds, seed, env=None):
                 settings["seed"] = 1 + rng.randrange(1 << 32)
             code, text = run_until_gone(p, data, {**fault_env(data, count, **settings), **(env or {})})
             check(code in (137, 0), f"cut {round_} ended with {code}, {settings}:\n{text[-2000:]}")
-        try:
-            audit(p, data, want, f"power cut round {round_}, last {settings}", env=env)
-        except Failed:
-            raise
+            done += code == 137
+        audit(p, data, want, f"power cut round {round_} of seed {seed}, last {settings}", env=env)
         shutil.rmtree(base)
+    return done
 
 
 def nth_call(workdir, want, action, step, first=1, **settings):
     """Walks the whole run: the 1st, the (1+step)th … call fails; the program says so or goes on, and
     the next start is whole."""
-    import shutil
     most = total_calls(workdir)
     n = first
     while n <= most:

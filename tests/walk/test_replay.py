@@ -102,3 +102,21 @@ def test_what_can_not_be_replayed_is_refused():
             check({t["table"] for t in s.query("SHOW TABLES")} == {"replay_t", "t"}, f"{s.query('SHOW TABLES')}")
             check(s.stop() == 0, s.output())
         check(run("replay", "load", "--project", p).returncode == 1, "nothing runs")
+
+
+def test_a_span_is_replayed():
+    with folder() as f:
+        p = project(f / "p", PIPELINE.replace("partitions = 2", "partitions = 1"))
+        (f / "changed.sql").write_text(CHANGED.replace("partitions = 2", "partitions = 1"))
+        with Server(p) as s:
+            start(s)  # offsets 0 to 4: n = 1, 2, 3, 5, 99
+            produce(s, [{"id": "e3", "n": 33, "city": "later"}])
+            wait_for("read", lambda: s.stage("load")["ledger"]["in"] == 6)
+            rows, sums = replay(s, "--from", "1", "--to", "4")
+            check(sums == {"records": 3, "same": 2, "added": 0, "removed": 0, "changed": 0, "notComparable": 2, "dead": 0} and not rows, f"{sums} {rows}")
+            rows, sums = replay(s, "--from", "3", "--to", "5", "--sql", f / "changed.sql")
+            check(sums["records"] == 2 and sums["changed"] == 1 and sums["added"] == 1 and sums["removed"] == 0, f"{sums} {rows}")
+            check(replay(s, "--from", "2099-01-01T00:00:00Z")[1]["records"] == 0 and replay(s, "--to", "2099-01-01T00:00:00Z")[1]["records"] == 6, "times")
+            r = s.command("replay", "load", "--from", "yesterday")
+            check(r.returncode == 1 and "yesterday" in r.stderr, r.stderr)
+            check(s.stop() == 0, s.output())

@@ -16,7 +16,8 @@
  *   why           of table `table` the row whose key the body's lines are; or of topic `table` the
  *                 record at the partition and offset that they are. `format` json: an object a step
  *   replay        stream `table` once more, by the body's SQL if there is some, and the difference
- *                 of its rows; `name` keep: the shadow stays
+ *                 of its rows; `name`: "keep" (the shadow stays) or "drop",
+ *                 then a space and FROM, a space and TO: offsets or times, or -
  *   dead-next     of stage `table`, behind the place `name`, the next letter that fits the body's
  *                 lines "field=value" (upkeep_dead.c): its place and its bytes in base64
  *   dead-mend     the body becomes the bytes of the letter at the place `name`

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum {
     REPLAY_ARENA = 64 << 20,
@@ -31,6 +32,8 @@ struct replaying {
     struct arena *arena, *batch, *row;
     struct buf out;
     struct ledger ledger;
+    int64_t *from, *to; /* the span: offsets, one a partition; NULL: all there is */
+    uint32_t partitions;
     uint64_t same, added, removed, changed, left, shown;
 };
 
@@ -96,6 +99,51 @@ static err_t make_plan(struct replaying *r)
     r->plan.settings.trigger = TRIGGER_AVAILABLE_NOW;
     r->plan.settings.from_latest = false;
     return ERR_OK;
+}
+
+/* --- the span -----------------------------------------------------------------------------------
+ */
+
+/* An offset, or a time: the first record that is not before it. */
+static err_t place_in(struct replaying *r, struct log_partition *p, const char *text, int64_t *out)
+{
+    struct value v;
+    uint64_t offset;
+    int64_t ms = 0;
+    if (slice_to_u64(slice_of(text), &offset) && offset <= INT64_MAX) {
+        *out = (int64_t)offset;
+        return ERR_OK;
+    }
+    err_t e = value_from_text(type_of(TYPE_TIMESTAMP), slice_of(text), r->arena, &v, r->d);
+    if (!e) e = log_record_at(p, v.integer, out, &ms, r->d);
+    if (!e && *out < 0) *out = log_end_offset(p);
+    return e;
+}
+
+/* `name`: "keep" or "", then FROM and TO, each behind a space; "-": not given. */
+static err_t take_span(struct replaying *r)
+{
+    char from[64] = "-", to[64] = "-", keep[8] = "";
+    if (sscanf(r->u->name, "%7s %63s %63s", keep, from, to) < 1) return ERR_OK;
+    bool has_from = strcmp(from, "-") != 0, has_to = strcmp(to, "-") != 0;
+    if (!has_from && !has_to) return ERR_OK;
+    if (r->plan.topic_count != 1 || r->plan.stateful || r->plan.root->changes) {
+        (void)diag_fail(r->d, ERR_UNSUPPORTED,
+                        "a span of a stream whose rows are of several records can not be compared");
+        return diag_hint(r->d, "without --from and --to all there is is replayed");
+    }
+    struct log_topic *t = log_topic_find(r->u->world->log, r->plan.topics[0]->topic.relation->name);
+    r->partitions = t ? (uint32_t)log_topic_partitions(t) : 0;
+    r->from = arena_take(r->arena, (r->partitions + 1) * sizeof(*r->from));
+    r->to = arena_take(r->arena, (r->partitions + 1) * sizeof(*r->to));
+    err_t e = r->from && r->to ? ERR_OK : diag_fail(r->d, ERR_NO_MEMORY, "no memory for a span");
+    for (uint32_t i = 0; !e && i < r->partitions; i++) {
+        struct log_partition *p = log_partition(t, (int32_t)i);
+        r->to[i] = INT64_MAX;
+        if (has_from) e = place_in(r, p, from, &r->from[i]);
+        if (!e && has_to) e = place_in(r, p, to, &r->to[i]);
+    }
+    return e;
 }
 
 /* --- the shadow ---------------------------------------------------------------------------------
@@ -171,7 +219,10 @@ static err_t fill_shadow(struct replaying *r)
                              .store = r->u->world->store,
                              .dir = dir,
                              .lanes_max = 1,
-                             .memory_max = REPLAY_MEMORY};
+                             .memory_max = REPLAY_MEMORY,
+                             .read_from = r->from,
+                             .read_to = r->to,
+                             .read_count = r->partitions};
     err_t e = path.err ? path.err : flow_open(&o, &f, r->d);
     if (!e) e = flow_stream_add(f, &r->plan, r->d);
     if (!e) e = flow_start(f, r->d);
@@ -293,7 +344,8 @@ static err_t put_change(struct replaying *r, const struct compared *c,
 
 /* The row of the other table with the key of `row`; found->rows 0: none. */
 static err_t find_row(struct replaying *r, const struct compared *c, int side,
-                      const struct column_batch *of, uint32_t row, struct column_batch *found)
+                      const struct column_batch *of, uint32_t row, struct column_batch *found,
+                      struct store_lineage *by)
 {
     const struct store_table *tables[] = {r->shadow, r->real};
     struct value key[64];
@@ -305,31 +357,14 @@ static err_t find_row(struct replaying *r, const struct compared *c, int side,
                                    .column_count = c->count,
                                    .key = key,
                                    .key_count = c->key_count,
-                                   .now_ms = clock_wall_ms()};
+                                   .now_ms = clock_wall_ms(),
+                                   .with_lineage = true};
     arena_reset(r->row);
     *found = (struct column_batch){.arena = r->row};
     err_t e = store_scan_open(r->u->world->store, NULL, &o, &scan, r->d);
-    if (!e) e = store_scan_next(scan, 1, found, NULL, r->d);
+    if (!e) e = store_scan_next(scan, 1, found, by, r->d);
     store_scan_close(scan);
     return e;
-}
-
-static err_t compare_new(struct replaying *r, const struct compared *c,
-                         const struct column_batch *b, uint32_t row)
-{
-    struct column_batch real;
-    bool same = true;
-    err_t e = find_row(r, c, 1, b, row, &real);
-    if (e) return e;
-    if (!real.rows) {
-        r->added++;
-        return put_row(r, c, "added", b, row);
-    }
-    for (uint32_t i = c->key_count; i < c->count; i++)
-        same &= cells_equal(&b->columns[i], row, &real.columns[i]);
-    r->same += same;
-    r->changed += !same;
-    return same ? ERR_OK : put_change(r, c, b, row, &real);
 }
 
 /* Rows that this stream did not make of records it could read again are no difference. */
@@ -340,14 +375,41 @@ static bool comparable(const struct replaying *r, const struct store_lineage *l)
     if (l->offset < 0 || r->now->topic_count != 1) return true;
     struct log_topic *t = log_topic_find(r->u->world->log, topic->name);
     struct log_partition *p = t ? log_partition(t, (int32_t)l->partition) : NULL;
+    if (r->from && p && l->partition < r->partitions &&
+        (l->offset < r->from[l->partition] || l->offset >= r->to[l->partition]))
+        return false;
     return p && l->offset >= log_start_offset(p);
+}
+
+static err_t compare_new(struct replaying *r, const struct compared *c,
+                         const struct column_batch *b, uint32_t row)
+{
+    struct column_batch real;
+    struct store_lineage by = {0};
+    bool same = true;
+    err_t e = find_row(r, c, 1, b, row, &real, &by);
+    if (e) return e;
+    if (!real.rows) {
+        r->added++;
+        return put_row(r, c, "added", b, row);
+    }
+    for (uint32_t i = c->key_count; i < c->count; i++)
+        same &= cells_equal(&b->columns[i], row, &real.columns[i]);
+    if (!same && r->from && !comparable(r, &by)) { /* a record outside the span was later */
+        r->left++;
+        return ERR_OK;
+    }
+    r->same += same;
+    r->changed += !same;
+    return same ? ERR_OK : put_change(r, c, b, row, &real);
 }
 
 static err_t compare_old(struct replaying *r, const struct compared *c,
                          const struct column_batch *b, uint32_t row, const struct store_lineage *l)
 {
     struct column_batch shadow;
-    err_t e = find_row(r, c, 0, b, row, &shadow);
+    struct store_lineage by;
+    err_t e = find_row(r, c, 0, b, row, &shadow, &by);
     if (e || shadow.rows) return e;
     if (!comparable(r, l)) {
         r->left++;
@@ -411,6 +473,7 @@ static err_t run(struct replaying *r)
     struct diag last = {.err = ERR_OK};
     struct store_snapshot *before = NULL;
     err_t e = make_plan(r);
+    if (!e) e = take_span(r);
     if (e) return e;
     e = make_shadow(r);
     if (e) return e;
@@ -436,7 +499,7 @@ err_t upkeep_replay(struct upkeep *u, struct diag *d)
     static atomic_flag busy = ATOMIC_FLAG_INIT;
     struct replaying r = {.u = u, .d = d};
     r.json = strcmp(u->format, "json") == 0;
-    r.keep = strcmp(u->name, "keep") == 0;
+    r.keep = strncmp(u->name, "keep", 4) == 0;
     if (!u->world->flow) return diag_fail(d, ERR_UNSUPPORTED, "a server that runs replays streams");
     if (atomic_flag_test_and_set(&busy))
         return diag_fail(d, ERR_BUSY, "another replay runs just now");
