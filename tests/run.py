@@ -16,7 +16,7 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 
-QUICK = ["house", "unit", "examples", "walk", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
+QUICK = ["house", "unit", "examples", "plan", "walk", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
 LONG = ["crash", "fuzz", "fresh", "peers", "nexmark", "tidy", "bank", "rows", "long"]
 LATER = {"browser": "the console (issue 6 of 6)"}
 
