@@ -61,20 +61,51 @@ static void plan_topic(struct planning *l, struct buf *out, const struct stateme
              "write the number it has, or start over with `sluice reset`");
 }
 
+/* What a stream that is built anew would not find any more. */
+static void plan_missing(struct buf *out, const struct exec_world *w, const struct plan_stream *p)
+{
+    bool whole = true;
+    for (uint32_t i = 0; i < p->topic_count; i++) {
+        struct slice name = p->topics[i]->topic.relation->name;
+        struct log_topic *t = w->log ? log_topic_find(w->log, name) : NULL;
+        for (int32_t n = 0; t && n < log_topic_partitions(t); n++) {
+            int64_t start = log_start_offset(log_partition(t, n));
+            if (!start) continue;
+            whole = false;
+            buf_printf(out,
+                       "        %.*s/%d begins at offset %lld: what the records before it did is "
+                       "lost with the state\n",
+                       SLICE_ARG(name), n, (long long)start);
+        }
+    }
+    if (whole) buf_text(out, "        the log still has every record from the beginning\n");
+}
+
 static void plan_stream(struct buf *out, const struct exec_world *w, const struct project_stream *s)
 {
-    struct ledger l;
+    static const char *const words[] = {
+        [STREAM_NEW] = "new",
+        [STREAM_SAME] = "goes on from its cursor",
+        [STREAM_IN_PLACE] = "changed: goes on in place, from its cursor with the new text; what is "
+                            "written and counted stays as it is",
+        [STREAM_REBUILD] = "CHANGED: does not start",
+    };
+    enum stream_change change = STREAM_NEW;
+    const char *why = NULL;
     struct diag d;
-    uint64_t version = 0;
-    const char *change = "new";
-    if (w->store && ledger_load(w->store, s->plan.name, &l, &d) == ERR_OK) {
-        change = "goes on from its cursor";
-        if (stream_version(w->store, s->plan.name, &version, &d) == ERR_OK &&
-            version != s->plan.sql_version)
-            change = "changed: goes on from its cursor with the new text; rows already written "
-                     "stay as they are (`sluice reset --keep-topics` builds them anew)";
+    if (w->store && stream_change_of(w->store, &s->plan, &change, &why, &d)) {
+        buf_printf(out, "stream  %.*s  CONFLICT: %s\n", SLICE_ARG(s->plan.name), d.what);
+        return;
     }
-    buf_printf(out, "stream  %.*s  %s\n", SLICE_ARG(s->plan.name), change);
+    buf_printf(out, "stream  %.*s  %s\n", SLICE_ARG(s->plan.name), words[change]);
+    if (change == STREAM_REBUILD) {
+        buf_printf(out,
+                   "        what it remembers is %s; `sluice reset --stage %.*s` drops that and "
+                   "builds it anew from the log\n"
+                   "        rows of the old text that the new one does not make stay as they are\n",
+                   why, SLICE_ARG(s->plan.name));
+        plan_missing(out, w, &s->plan);
+    }
     plan_stream_print(&s->plan, out);
 }
 
