@@ -15,8 +15,9 @@ import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
+from harness import in_memory
 
-QUICK = ["house", "unit", "examples", "walk", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
+QUICK = ["house", "unit", "examples", "plan", "walk", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
 LONG = ["crash", "fuzz", "fresh", "peers", "nexmark", "tidy", "bank", "rows", "long"]
 LATER = {"browser": "the console (issue 6 of 6)"}
 
@@ -28,17 +29,6 @@ class Count:
 
 def say(text):
     print(text, flush=True)
-
-
-def unit_folder():
-    """Where unit tests write: in memory, since they wait for thousands of fdatasyncs, and what a power cut
-    leaves of a real disk is asked by the fault kit in crash_short."""
-    memory = pathlib.Path("/dev/shm")
-    try:
-        room = os.statvfs(memory)
-    except OSError:
-        return "/tmp"
-    return str(memory) if os.access(memory, os.W_OK) and room.f_bavail * room.f_frsize > 2 << 30 else "/tmp"
 
 
 def run_unit(word):
@@ -58,7 +48,7 @@ def run_unit(word):
     for p in programs:
         start = time.time()
         r = subprocess.run([build / p, *([word] if word else [])], capture_output=True, text=True,
-                           env={**os.environ, "SLUICE_TEST_DIR": unit_folder(), "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+                           env={**os.environ, "SLUICE_TEST_DIR": in_memory(), "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
         last = (r.stdout.strip().splitlines() or [""])[-1].replace(",", "").split()
         if len(last) == 4 and last[1] == "passed":
             passed, failed = int(last[0]), int(last[2])

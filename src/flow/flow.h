@@ -186,9 +186,16 @@ MUST_CHECK err_t flow_dead_expire(struct flow *f, int64_t now_ms, uint64_t *coun
  * that is not running. */
 MUST_CHECK err_t ledger_load(struct store *s, struct slice stage, struct ledger *out,
                              struct diag *d);
-/* The sql_version of a stream's last epoch; ERR_NOT_FOUND before the first. */
-MUST_CHECK err_t stream_version(struct store *s, struct slice stage, uint64_t *version,
-                                struct diag *d);
+/* What a stream's SQL means for what the store holds of the stream. */
+enum stream_change {
+    STREAM_NEW,      /* it has committed nothing */
+    STREAM_SAME,     /* the last epoch's text, or one that nobody knows any more */
+    STREAM_IN_PLACE, /* another text, which goes on from the cursor and reads the state */
+    STREAM_REBUILD   /* it can not read the state: it does not start before a reset */
+};
+/* *why, of STREAM_REBUILD: what is the matter with the state ("of another shape …"). */
+MUST_CHECK err_t stream_change_of(struct store *s, const struct plan_stream *p,
+                                  enum stream_change *out, const char **why, struct diag *d);
 /* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning;
  * a source fetches from its beginning. One atomic write (a large state goes before, in several:
  * the stream does not start until all of it is done). Not while the stage runs. */

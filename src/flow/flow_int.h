@@ -113,6 +113,8 @@ MUST_CHECK err_t stream_number(struct store *s, struct slice name, uint32_t *out
  * dropped, and what is left of it is good for nothing. */
 #define SHAPE_NONE UINT64_MAX
 MUST_CHECK err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct diag *d);
+/* Why a plan can not go on with state that was made for a shape; NULL: it can. */
+const char *shape_trouble(uint64_t made_for, const struct plan_stream *p);
 MUST_CHECK err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape);
 MUST_CHECK err_t stage_generation(struct store *s, struct slice name, uint64_t *out,
                                   struct diag *d);

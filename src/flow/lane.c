@@ -57,17 +57,15 @@ static err_t load_cursor(struct lane *l, struct lane_partition *p, struct diag *
 static err_t check_shape(struct lane *l, struct diag *d)
 {
     const struct plan_stream *p = l->stream->plan;
-    uint64_t made_for = 0, wanted = p->stateful ? p->shape : 0;
+    uint64_t made_for = 0;
     bool begun = false;
     err_t e = stream_shape(lane_flow(l)->o.store, p->name, &made_for, d);
     for (uint32_t i = 0; i < l->partition_count; i++) begun |= l->partitions[i].has_cursor;
-    l->shape_known = made_for == wanted;
-    if (e || !begun || made_for == wanted) return e;
+    const char *trouble = shape_trouble(made_for, p);
+    l->shape_known = !trouble;
+    if (e || !begun || !trouble) return e;
     diag_fail(d, ERR_UNSUPPORTED, "stream '%.*s': its SQL has changed, and what it remembers is %s",
-              SLICE_ARG(p->name),
-              made_for == SHAPE_NONE ? "half dropped by a reset that did not end"
-              : made_for             ? "of another shape than the new SQL reads"
-                                     : "not what the new SQL needs");
+              SLICE_ARG(p->name), trouble);
     return diag_hint(d,
                      "`sluice reset --stage %.*s` starts it over, or run the old SQL until it is "
                      "upgraded",

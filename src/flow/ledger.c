@@ -257,6 +257,15 @@ err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct dia
     return number_load(s, stage_key_slice(&k), out, d);
 }
 
+const char *shape_trouble(uint64_t made_for, const struct plan_stream *p)
+{
+    uint64_t wanted = p->stateful ? p->shape : 0;
+    if (made_for == wanted) return NULL;
+    return made_for == SHAPE_NONE ? "half dropped by a reset that did not end"
+           : made_for             ? "of another shape than the new SQL reads"
+                                  : "not what the new SQL needs";
+}
+
 err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape)
 {
     struct stage_key k = number_key("flow.shape", name);
@@ -323,7 +332,8 @@ static err_t look_at_epoch(void *ctx, struct slice key, struct slice value)
     return e;
 }
 
-err_t stream_version(struct store *s, struct slice stage, uint64_t *version, struct diag *d)
+/* The sql_version of a stream's last epoch; ERR_NOT_FOUND where the log's retention took it too. */
+static err_t last_version(struct store *s, struct slice stage, uint64_t *version, struct diag *d)
 {
     struct stage_key k = stage_key(stage);
     struct last_version last = {.arena = arena_new(MIB(1))};
@@ -333,9 +343,27 @@ err_t stream_version(struct store *s, struct slice stage, uint64_t *version, str
     arena_free(last.arena);
     if (e) return e;
     *version = last.version;
-    return last.found
-               ? ERR_OK
-               : diag_fail(d, ERR_NOT_FOUND, "'%.*s' has committed nothing yet", SLICE_ARG(stage));
+    return last.found ? ERR_OK : ERR_NOT_FOUND;
+}
+
+err_t stream_change_of(struct store *s, const struct plan_stream *p, enum stream_change *out,
+                       const char **why, struct diag *d)
+{
+    struct ledger l;
+    uint64_t made_for = 0, version = 0;
+    *out = STREAM_NEW;
+    *why = NULL;
+    err_t e = ledger_load(s, p->name, &l, d);
+    bool begun = !e;
+    if (e == ERR_UNKNOWN_STREAM) e = ERR_OK;
+    if (!e) e = stream_shape(s, p->name, &made_for, d);
+    if (e || !(begun || made_for == SHAPE_NONE)) return e;
+    *why = shape_trouble(made_for, p);
+    *out = STREAM_REBUILD;
+    if (*why) return ERR_OK;
+    e = last_version(s, p->name, &version, d);
+    *out = !e && version != p->sql_version ? STREAM_IN_PLACE : STREAM_SAME;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 struct forgetting {

@@ -460,6 +460,57 @@ TEST(state_of_another_shape_is_not_read)
     world_close(&w);
 }
 
+static enum stream_change change_to(struct world *w, const char *sql)
+{
+    struct plan_stream p;
+    struct diag d = {0};
+    enum stream_change change = STREAM_NEW;
+    const char *why;
+    CHECK_OK(world_bind(w, sql, &p, &d), &d);
+    CHECK_OK(stream_change_of(w->store, &p, &change, &why, &d), &d);
+    CHECK((why != NULL) == (change == STREAM_REBUILD));
+    return change;
+}
+
+TEST(a_change_of_sql_is_told_before_it_runs)
+{
+    static const struct {
+        const char *what, *from;
+        enum stream_change change;
+    } to[] = {
+        {"count(*) AS n, sum(n) AS s", "timed WHERE n < 50 GROUP BY k", STREAM_SAME},
+        {"count(*) AS n, sum(n) AS s", "timed WHERE n < 60 GROUP BY k", STREAM_IN_PLACE},
+        {"count(*) + 1 AS n, sum(n) AS s", "timed WHERE n < 50 GROUP BY k", STREAM_IN_PLACE},
+        {"count(*) AS n, max(n) AS s", "timed WHERE n < 50 GROUP BY k", STREAM_REBUILD},
+        {"count(*) AS n, sum(n) AS s", "out WHERE n < 50 GROUP BY k", STREAM_REBUILD},
+        {"n, n AS s", "timed WHERE n < 50", STREAM_REBUILD},
+    };
+    struct world w = {0};
+    struct diag d = {0};
+    char sql[512];
+    world_open(&w, NULL, 0);
+    fill_timed(&w, 1, 100, 1);
+    for (size_t i = 0; i < COUNT_OF(to); i++) {
+        snprintf(sql, sizeof(sql), "CREATE STREAM load INTO ks.sums AS SELECT k, %s FROM %s",
+                 to[i].what, to[i].from);
+        if (i == 0) {
+            CHECK(change_to(&w, sql) == STREAM_NEW);
+            world_stream(&w, sql);
+            run_to_end(&w);
+        }
+        if (change_to(&w, sql) != to[i].change)
+            test_failed(__FILE__, __LINE__, "%s: %d", sql, (int)change_to(&w, sql));
+    }
+    world_flow_again(&w);
+    CHECK_OK(stream_reset(w.store, SLICE("load"), &d), &d);
+    CHECK(change_to(&w, sql) == STREAM_NEW);
+    world_stream(&w, FEW_SQL);
+    run_to_end(&w);
+    CHECK(change_to(&w, FEW_SQL " AND count(*) > 1") == STREAM_IN_PLACE);
+    CHECK(change_to(&w, SUMS_SQL) == STREAM_IN_PLACE);
+    world_close(&w);
+}
+
 TEST(a_stream_whose_reset_did_not_end_does_not_start)
 {
     struct world w = {0};

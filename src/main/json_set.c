@@ -1,5 +1,7 @@
 #include "main/json_set.h"
 
+#include "main/json_parts.h"
+
 struct setting {
     const struct json_step *steps;
     uint32_t count;
@@ -10,45 +12,6 @@ struct setting {
 
 /* --- a valid document's parts -------------------------------------------------------------------
  */
-
-static uint32_t skip_space(struct slice s, uint32_t at)
-{
-    while (at < s.len &&
-           (s.at[at] == ' ' || s.at[at] == '\t' || s.at[at] == '\n' || s.at[at] == '\r'))
-        at++;
-    return at;
-}
-
-static uint32_t skip_string(struct slice s, uint32_t at)
-{
-    for (at++; at < s.len && s.at[at] != '"'; at++) at += s.at[at] == '\\';
-    return MIN(at + 1, s.len);
-}
-
-static bool is_end(uint8_t c)
-{
-    return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* Behind the value that begins here. */
-static uint32_t skip_value(struct slice s, uint32_t at)
-{
-    uint32_t depth = 0;
-    if (at < s.len && s.at[at] != '{' && s.at[at] != '[' && s.at[at] != '"') {
-        while (at < s.len && !is_end(s.at[at])) at++;
-        return at;
-    }
-    do {
-        if (s.at[at] == '"') {
-            at = skip_string(s, at);
-            continue;
-        }
-        depth += s.at[at] == '{' || s.at[at] == '[';
-        depth -= s.at[at] == '}' || s.at[at] == ']';
-        at++;
-    } while (depth && at < s.len);
-    return at;
-}
 
 static struct slice part(struct slice s, uint32_t from, uint32_t to)
 {
@@ -84,30 +47,30 @@ static err_t put_inside(const struct setting *t, struct slice s, uint32_t step, 
                         uint32_t *met)
 {
     const struct json_step *want = &t->steps[step];
-    uint32_t at = skip_space(s, 1), copied = 0;
+    uint32_t at = json_skip_space(s, 1), copied = 0;
     err_t e = ERR_OK;
     for (int64_t i = 0; !e && s.at[at] != '}' && s.at[at] != ']'; i++) {
         bool hit = !want->name.at && i == wanted;
         if (want->name.at) {
-            uint32_t end = skip_string(s, at);
+            uint32_t end = json_skip_string(s, at);
             hit = slice_equal(part(s, at + 1, end - 1), want->name);
-            at = skip_space(s, skip_space(s, end) + 1); /* the colon */
+            at = json_skip_space(s, json_skip_space(s, end) + 1); /* the colon */
         }
-        uint32_t end = skip_value(s, at);
+        uint32_t end = json_skip_value(s, at);
         if (hit) {
             buf_slice(t->out, part(s, copied, at));
             e = put_value(t, part(s, at, end), step + 1);
             copied = end;
             ++*met;
         }
-        at = skip_space(s, end);
-        if (s.at[at] == ',') at = skip_space(s, at + 1);
+        at = json_skip_space(s, end);
+        if (s.at[at] == ',') at = json_skip_space(s, at + 1);
     }
     if (e) return e;
     if (!*met && want->name.at) { /* behind the last member */
         e = check_made(t, step + 1);
         buf_slice(t->out, part(s, copied, at));
-        if (s.at[skip_space(s, 1)] != '}') buf_char(t->out, ',');
+        if (s.at[json_skip_space(s, 1)] != '}') buf_char(t->out, ',');
         json_put_text(t->out, want->name);
         buf_char(t->out, ':');
         put_made(t, step + 1);
@@ -120,9 +83,9 @@ static err_t put_inside(const struct setting *t, struct slice s, uint32_t step, 
 static int64_t elements(struct slice s)
 {
     int64_t count = 0;
-    for (uint32_t at = skip_space(s, 1); s.at[at] != ']'; count++) {
-        at = skip_space(s, skip_value(s, at));
-        if (s.at[at] == ',') at = skip_space(s, at + 1);
+    for (uint32_t at = json_skip_space(s, 1); s.at[at] != ']'; count++) {
+        at = json_skip_space(s, json_skip_value(s, at));
+        if (s.at[at] == ',') at = json_skip_space(s, at + 1);
     }
     return count;
 }
@@ -155,7 +118,7 @@ err_t json_set(struct slice document, const struct json_step *steps, uint32_t co
                struct slice value, struct buf *out, struct diag *d)
 {
     struct setting t = {steps, count, value, out, d};
-    uint32_t at = skip_space(document, 0), end = skip_value(document, at);
+    uint32_t at = json_skip_space(document, 0), end = json_skip_value(document, at);
     if (at == document.len) return diag_fail(d, ERR_SYNTAX, "the record is empty");
     buf_slice(out, part(document, 0, at));
     err_t e = put_value(&t, part(document, at, end), 0);

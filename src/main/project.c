@@ -133,9 +133,9 @@ static err_t check_topic(const struct statement *s, struct catalog *c, struct di
 }
 
 /* What WITH gives, for the kind of source it is. */
-static err_t source_settings(struct project *p, const struct statement *s,
-                             const struct connect_kind **kind, struct connect_setting **settings,
-                             struct connect_common *common, struct diag *d)
+err_t project_source(struct project *p, const struct statement *s, const struct connect_kind **kind,
+                     struct connect_setting **settings, struct connect_common *common,
+                     struct diag *d)
 {
     const struct sql_options *o = &s->source.options;
     struct connect_given *given = arena_take(p->arena, MAX(o->count, 1u) * sizeof(*given));
@@ -163,7 +163,7 @@ static err_t check_source(struct project *p, const struct statement *s, struct c
     const struct connect_kind *kind;
     struct connect_setting *settings;
     struct connect_common common;
-    err_t e = source_settings(p, s, &kind, &settings, &common, d);
+    err_t e = project_source(p, s, &kind, &settings, &common, d);
     return e ? e : check_topic(s, c, d);
 }
 
@@ -377,7 +377,7 @@ static err_t wire_source(struct project *p, const struct exec_world *w, const st
     struct connect_setting *settings;
     struct connect_common common;
     struct flow_source_options o = {.name = s->name.name, .topic = s->source.topic};
-    err_t e = source_settings(p, s, &kind, &settings, &common, d);
+    err_t e = project_source(p, s, &kind, &settings, &common, d);
     if (!e) e = kind->open(s->source.address, settings, &o.port, d);
     if (e) return e;
     o.key_path = common.key;

@@ -44,6 +44,10 @@ MUST_CHECK err_t project_data_path(const struct project *p, const char *name, ch
 MUST_CHECK err_t project_check(struct project *p, struct catalog *c, struct diag *d);
 /* Makes keyspaces, tables and topics that are missing. */
 MUST_CHECK err_t project_make(struct project *p, const struct exec_world *w, struct diag *d);
+/* What a source's WITH gives, for the kind of source it is; in the project's arena. */
+MUST_CHECK err_t project_source(struct project *p, const struct statement *s,
+                                const struct connect_kind **kind, struct connect_setting **settings,
+                                struct connect_common *common, struct diag *d);
 /* Opens the sources' connections and gives sources and streams to flow. After check and make. */
 MUST_CHECK err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d);
 /* A topic's partition count and options as declared by source or topic statement. */

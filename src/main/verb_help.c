@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "main/cli.h"
 #include "main/kafka/tools.h"
+#include "main/plan/planning.h"
 #include "main/version.h"
 #include "sql/sql.h"
 #include "wire/cql/cql.h"
@@ -46,10 +47,9 @@ static void put_list(struct buf *out)
                   "program\n\nusage: sluice COMMAND [options]\n\n");
     for (size_t i = 0; i < verb_count; i++)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
-    buf_text(
-        out,
-        "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
-        "`functions`, `sources`, `faults`, `kafka`, `cql-wire` and `tools` list what there is.\n");
+    buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
+                  "`functions`, `sources`, `findings`, `faults`, `kafka`, `cql-wire` and `tools` "
+                  "list what there is.\n");
 }
 
 static void put_man(struct buf *out)
@@ -92,6 +92,15 @@ static void sources_markdown(struct buf *out)
     connect_help(out, true);
 }
 
+static void plan_help(struct buf *out)
+{
+    findings_help(out, false);
+}
+static void plan_markdown(struct buf *out)
+{
+    findings_help(out, true);
+}
+
 static void tools_help(struct buf *out)
 {
     buf_text(
@@ -121,6 +130,7 @@ static const struct {
     {"settings", config_help, config_markdown},
     {"functions", functions_help, functions_markdown},
     {"sources", sources_help, sources_markdown},
+    {"findings", plan_help, plan_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
     {"cql-wire", native_wire_help, native_wire_help},

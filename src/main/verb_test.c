@@ -13,6 +13,7 @@
 #include "main/cli.h"
 
 #include "exec/report.h"
+#include "main/fixture.h"
 #include "main/server.h"
 #include "main/yaml.h"
 #include "os/clock.h"
@@ -268,6 +269,63 @@ static err_t on_file(void *ctx, const char *name)
     buf_done(&f.wrong);
     arena_free(f.arena);
     return ERR_OK;
+}
+
+/* --- for `sluice plan` --------------------------------------------------------------------------
+ */
+
+struct collecting {
+    struct run run;
+    struct slice topic;
+    bool (*each)(void *ctx, struct slice record);
+    void *ctx;
+};
+
+static err_t collect_file(struct collecting *c, struct fixture *f, struct diag *d)
+{
+    yaml_node_t *root = yaml_root(&f->yaml);
+    const yaml_node_t *records = yaml_get(&f->yaml, root, "records");
+    const struct plan_stream *plan =
+        find_plan(c->run.project, yaml_text(yaml_get(&f->yaml, root, "stream")));
+    if (!plan || !plan->topic_count ||
+        !slice_equal(plan->topics[0]->topic.relation->name, c->topic))
+        return ERR_OK;
+    f->dead = yaml_get(&f->yaml, root, "dead");
+    for (uint32_t i = 0; i < MIN(items(records), (uint32_t)FIXTURE_RECORDS_MAX); i++) {
+        struct slice text;
+        if (death_of(f, i)) continue;
+        err_t e = record_text(f, item(f, records, i), &text);
+        if (e) return diag_fail(d, e, "the fixture's records are too large");
+        if (!c->each(c->ctx, text)) break;
+    }
+    return ERR_OK;
+}
+
+static err_t on_collected(void *ctx, const char *name)
+{
+    struct collecting *c = ctx;
+    struct diag d = {.err = ERR_OK};
+    struct fixture f = {.arena = arena_new(FIXTURE_BYTES_MAX)};
+    char path[PROJECT_PATH_MAX + 256];
+    const char *dot = strrchr(name, '.');
+    if (!dot || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0)) {
+        arena_free(f.arena);
+        return ERR_OK;
+    }
+    snprintf(path, sizeof(path), "%s/%s", c->run.dir, name);
+    err_t e = f.arena ? yaml_open(path, YAML_BYTES_MAX, &f.yaml, &d) : ERR_NO_MEMORY;
+    if (!e) e = collect_file(c, &f, &d);
+    yaml_close(&f.yaml);
+    arena_free(f.arena);
+    return e;
+}
+
+err_t fixture_records(struct project *p, struct slice topic,
+                      bool (*each)(void *ctx, struct slice record), void *ctx, struct diag *d)
+{
+    struct collecting c = {.run = {.project = p}, .topic = topic, .each = each, .ctx = ctx};
+    snprintf(c.run.dir, sizeof(c.run.dir), "%.*s/tests", PROJECT_PATH_MAX - 10, p->dir);
+    return file_exists(c.run.dir) ? dir_list(c.run.dir, on_collected, &c, d) : ERR_OK;
 }
 
 int verb_test(const struct verb *v, const struct args *a)

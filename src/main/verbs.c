@@ -27,10 +27,17 @@ const struct verb verbs[] = {
      OPTIONS({"--plain", NULL, "log lines instead of the display"},
              {"--drain", NULL, "end when the sources have ended and every stream has caught up"}),
      true, verb_up},
-    {"plan", "[DIR]", "check a project end to end, and say what starting it would change",
-     "Resolves every name and type of pipeline.sql without starting anything. Exit code 1 when "
-     "something is wrong.",
-     NULL, true, verb_plan},
+    {"plan", "[DIR] [--sample N] [--offline] [--strict] [--json]",
+     "check a project end to end, and say what starting it would change",
+     "Resolves every name and type of pipeline.sql without starting anything, looks at a sample of "
+     "each source (the topic's last records, else the source's live answer, else the generator or "
+     "the fixtures), runs it through the streams, and tells what it finds: a code, a place, a "
+     "sentence, a fix; `sluice help findings` lists the codes. Exit code 1 for errors; with "
+     "--strict for warnings too.",
+     OPTIONS({"--sample", "N", "so many records a topic; 100"},
+             {"--offline", NULL, "ask no source: the topic's records, the generator, the fixtures"},
+             {"--strict", NULL, "warnings fail too"}, JSON_OPTION),
+     true, verb_plan},
     {"test", "[DIR] [NAME]", "run the project's fixtures",
      "Each tests/*.yaml names a stream, records, and the rows and dead letters they must give. "
      "Exit code 1 when one differs.",

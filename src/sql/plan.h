@@ -71,6 +71,26 @@ struct expr; /* bound, typed, immutable */
 const struct type *expr_type(const struct expr *e);
 void expr_print(const struct expr *e, struct buf *out);
 
+/* What an expression is made of, for who judges plans: parts.c. */
+enum expr_part_kind {
+    EXPR_PART_COLUMN, /* a column of the input is read */
+    EXPR_PART_CALL,   /* a function is called */
+    EXPR_PART_TRY,    /* TRY_CAST: null instead of a fault */
+    EXPR_PART_TRUTH,  /* a comparison, LIKE, IN …: of what is inside only a yes or no goes on */
+    EXPR_PART_OTHER
+};
+struct expr_part {
+    enum expr_part_kind kind;
+    uint32_t column;               /* COLUMN */
+    const char *name;              /* CALL */
+    bool fresh;                    /* CALL: answers differently each time */
+    struct slice text;             /* as written */
+    const struct expr_part *outer; /* what it stands in; NULL: nothing */
+};
+/* Each part, the outer ones first; `each` answers whether to look inside of it. */
+void expr_parts(const struct expr *e, bool (*each)(void *ctx, const struct expr_part *p),
+                void *ctx);
+
 struct eval_context { /* what is given, never taken: the same inputs give the same outputs */
     int64_t now_ms;   /* the epoch's recorded time */
     uint64_t

@@ -114,6 +114,8 @@ MUST_CHECK err_t sql_bind_view(const struct statement *s, const struct sql_catal
 MUST_CHECK err_t sql_bind_select(const struct statement *s, const struct sql_catalog *c,
                                  enum sql_dialect dialect, struct arena *a, struct plan_select *out,
                                  struct diag *d);
+/* Where a part of a script's text stands; false: it is no part of it. */
+bool sql_where(struct slice script, struct slice part, uint32_t *line, uint32_t *column);
 /* An option's value by name; {0} when not given. */
 struct slice sql_option(const struct sql_options *o, const char *name);
 /* Reserved words, keywords and function names, for completion. */

@@ -1,38 +1,38 @@
 """Kills, power cuts, failing calls, and the proof that this test sees the mistakes it is there for."""
 import audit
-from harness import Failed, Server, check, folder, wait_for
+from harness import Failed, Server, check, folder, in_memory, wait_for
 
 
 def test_1000_kills():
     """A third inside a commit of the store, the others anywhere."""
-    with folder() as f:
+    with folder(in_memory()) as f:
         done = audit.kills(f, audit.expected(f), rounds=750, seed=10)
         print(f"killed: {done}")
         check(sum(done.values()) >= 1000 and done["inside"] * 4 >= sum(done.values()), f"too few kills: {done}")
 
 
 def test_1000_power_cuts():
-    with folder() as f:
+    with folder(in_memory()) as f:
         done = audit.power_cuts(f, audit.expected(f), rounds=750, seed=20)
         print(f"power cuts: {done}")
         check(done >= 1000, f"too few power cuts: {done}")
 
 
 def test_every_call_failing_once():
-    with folder() as f:
+    with folder(in_memory()) as f:
         want = audit.expected(f)
         audit.nth_call(f, want, "fail", step=7)
         audit.nth_call(f, want, "fail", step=13, errno="ENOSPC")
 
 
 def test_torn_writes():
-    with folder() as f:
+    with folder(in_memory()) as f:
         audit.nth_call(f, audit.expected(f), "tear", step=11, only="write")
 
 
 def must_be_caught(what, mutant, rounds, way=audit.power_cuts):
     """With a seeded mistake the audit must go red."""
-    with folder() as f:
+    with folder(in_memory()) as f:
         want = audit.expected(f)
         try:
             way(f, want, rounds=rounds, seed=30, env={mutant: "1"})
@@ -60,7 +60,7 @@ def test_mutant_ledger_term_not_counted_is_red():
     """One counting site at a time is switched off: the stream fails, status is red and non-zero."""
     terms = {0: "in", 1: "applied", 2: "filtered", 5: "dead", 7: "held"}
     for number, term in terms.items():
-        with folder() as f, Server(audit.make(f), sets=audit.SETS, env={"SLUICE_MUTANT_SKIP_COUNT": str(number)}) as s:
+        with folder(in_memory()) as f, Server(audit.make(f), sets=audit.SETS, env={"SLUICE_MUTANT_SKIP_COUNT": str(number)}) as s:
             s.ready()
             stage = wait_for(f"red without the term {term}", lambda: next((x for x in s.status()["stages"] if x["state"] == "failed"), None))
             check(not stage["balanced"], f"{term}: {stage}")

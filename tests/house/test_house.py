@@ -94,6 +94,8 @@ def test_pages_made_from_tables_are_fresh():
         check((ROOT / page).read_text() == made, f"{page} is old: build/sluice help {topic} --markdown > {page}")
     functions = run("help", "functions", "--markdown").stdout
     check(functions in (ROOT / "docs/sql.md").read_text(), "docs/sql.md: its functions are old: build/sluice help functions --markdown")
+    findings = run("help", "findings", "--markdown").stdout
+    check(findings and findings in (ROOT / "docs/plan.md").read_text(), "docs/plan.md: its findings are old: build/sluice help findings --markdown")
     messages = run("help", "kafka", "--markdown").stdout
     check(messages and (ROOT / "docs/kafka-wire.md").read_text().endswith(messages), "docs/kafka-wire.md: its lists are old: build/sluice help kafka --markdown")
     messages = run("help", "cql-wire", "--markdown").stdout

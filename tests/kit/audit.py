@@ -132,9 +132,9 @@ def audit(directory, data, want, what, env=None):
         end = looked + 60
         while s.process.poll() is None:
             if time.monotonic() > looked + 1:
-                status = s.command("status", "--json")
-                if s.process.poll() is None:
-                    healthy(json.loads(status.stdout), what)
+                status = s.command("status", "--json").stdout
+                if status.startswith("{"):  # not while it ends
+                    healthy(json.loads(status), what)
                 looked = time.monotonic()
             check(time.monotonic() < end, f"{what}: waited 60 s in vain for everything to be taken in: {s.output()[-3000:]}")
             time.sleep(0.005)

@@ -5,7 +5,7 @@ import hmac
 import socket
 import struct
 
-PRODUCE, FETCH, METADATA, HANDSHAKE, VERSIONS, CREATE_TOPICS, AUTHENTICATE = 0, 1, 3, 17, 18, 19, 36
+PRODUCE, FETCH, METADATA, HANDSHAKE, VERSIONS, CREATE_TOPICS, DELETE_RECORDS, AUTHENTICATE = 0, 1, 3, 17, 18, 19, 21, 36
 
 
 def string(text):
@@ -124,6 +124,11 @@ class Raw:
         body = struct.pack(">i", 1) + string(name) + struct.pack(">ihii", partitions, 1, 0, 0) + struct.pack(">ib", 10000, 0)
         answer = self.ask(CREATE_TOPICS, 2, body)
         return struct.unpack(">h", answer[8 + 2 + len(name):][:2])[0]
+
+    def delete_records(self, topic, before, partition=0):
+        """The partition's new low watermark, and the error's number."""
+        body = struct.pack(">i", 1) + string(topic) + struct.pack(">iiqi", 1, partition, before, 10000)
+        return struct.unpack(">qh", self.ask(DELETE_RECORDS, 0, body)[-10:])
 
     def metadata(self, *topics):
         return self.ask(METADATA, 0, struct.pack(">i", len(topics)) + b"".join(map(string, topics)))
