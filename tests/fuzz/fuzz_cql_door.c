@@ -4,6 +4,7 @@
  * here. */
 #include "fuzz.h"
 
+#include "../../src/door/frames.c" /* NOLINT: the pieces of frames, as they are */
 #include "../../src/door/cql/input.c" /* NOLINT: the file itself, beside fakes of its neighbours */
 
 static struct cql_door door;
