@@ -108,6 +108,14 @@ static err_t take_match(struct push *p, uint32_t i)
     return e;
 }
 
+static void drop_pairs(struct join *j)
+{
+    if (j->pairs.fault_count) memset(j->pairs.bad, 0, PAIRS_MAX);
+    j->pairs.fault_count = 0;
+    j->pairs.rows = 0;
+    arena_reset(j->temporary); /* what is told next lends from the blocks, not from here */
+}
+
 static err_t settle_pairs(struct push *p)
 {
     struct join *j = p->j;
@@ -127,10 +135,7 @@ static err_t settle_pairs(struct push *p)
             e = take_match(p, i);
         }
     }
-    if (j->pairs.fault_count) memset(j->pairs.bad, 0, PAIRS_MAX);
-    j->pairs.fault_count = 0;
-    j->pairs.rows = 0;
-    arena_reset(j->temporary); /* what is told next lends from the blocks, not from here */
+    drop_pairs(j);
     return e;
 }
 
@@ -442,6 +447,8 @@ static void join_forget(struct op *o)
 {
     struct join *j = o->self;
     for (int i = 0; i < 2; i++) state_forget(j->side[i].state);
+    drop_pairs(j);
+    tell_forget(&j->out);
 }
 static void join_tell(const struct op *o, struct state_stats *out)
 {

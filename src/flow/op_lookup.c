@@ -143,6 +143,14 @@ static err_t row_dies(struct looking *k, uint32_t row, const struct row_fault *f
                    l->op->node->text, k->d);
 }
 
+static void drop_pairs(struct lookup *l)
+{
+    if (l->pairs.fault_count) memset(l->pairs.bad, 0, TELL_ROWS);
+    l->pairs.fault_count = 0;
+    l->pairs.rows = 0;
+    arena_reset(l->batch);
+}
+
 static err_t settle(struct looking *k)
 {
     struct lookup *l = k->l;
@@ -158,10 +166,7 @@ static err_t settle(struct looking *k)
         if (passes && l->matched[l->rows[i]] != ROW_DEAD) e = tell_pair(k, i);
     }
     if (!e) e = tell_flush(&l->out, k->d); /* it lends from the pairs */
-    if (l->pairs.fault_count) memset(l->pairs.bad, 0, TELL_ROWS);
-    l->pairs.fault_count = 0;
-    l->pairs.rows = 0;
-    arena_reset(l->batch);
+    drop_pairs(l);
     return e;
 }
 
@@ -296,6 +301,8 @@ static void lookup_forget(struct op *o)
     struct lookup *l = o->self;
     map_free(l->keys);
     l->keys = NULL;
+    drop_pairs(l);
+    tell_forget(&l->out);
 }
 
 const struct op_kind op_lookup = {

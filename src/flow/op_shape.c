@@ -144,4 +144,10 @@ static err_t unnest_open(struct op *o, struct diag *d)
     return tell_init(&n->out, o, d);
 }
 
-const struct op_kind op_unnest = {.open = unnest_open, .push = unnest_push, .close = unnest_close};
+static void unnest_forget(struct op *o)
+{
+    tell_forget(&((struct unnest *)o->self)->out);
+}
+
+const struct op_kind op_unnest = {
+    .open = unnest_open, .push = unnest_push, .forget = unnest_forget, .close = unnest_close};

@@ -413,7 +413,9 @@ static void top_kept(struct op *o)
 }
 static void top_forget(struct op *o)
 {
-    state_forget(((struct top *)o->self)->state);
+    struct top *t = o->self;
+    state_forget(t->state);
+    tell_forget(&t->out);
 }
 static void top_tell(const struct op *o, struct state_stats *out)
 {

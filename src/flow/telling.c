@@ -37,6 +37,16 @@ void tell_done(struct telling *t)
     *t = (struct telling){0};
 }
 
+void tell_forget(struct telling *t)
+{
+    if (t->b.fault_count) memset(t->b.bad, 0, TELL_ROWS);
+    t->b.fault_count = 0;
+    t->b.rows = 0;
+    t->taken_back = false;
+    t->of_records = false;
+    arena_reset(t->temporary);
+}
+
 err_t tell_flush(struct telling *t, struct diag *d)
 {
     struct rows r = {.b = &t->b,
@@ -49,12 +59,7 @@ err_t tell_flush(struct telling *t, struct diag *d)
         r.times = t->times;
     }
     err_t e = t->b.rows ? op_emit(t->op, &r, d) : ERR_OK;
-    if (t->b.fault_count) memset(t->b.bad, 0, TELL_ROWS);
-    t->b.fault_count = 0;
-    t->b.rows = 0;
-    t->taken_back = false;
-    t->of_records = false;
-    arena_reset(t->temporary);
+    tell_forget(t);
     return e;
 }
 

@@ -36,3 +36,4 @@ void tell_origin(struct telling *t, uint32_t at, const struct rows *r, uint32_t 
 MUST_CHECK err_t tell_copy(struct telling *t, struct slice bytes, struct slice *out,
                            struct diag *d);
 MUST_CHECK err_t tell_flush(struct telling *t, struct diag *d);
+void tell_forget(struct telling *t); /* the epoch is given up: what waits is never told */

@@ -127,7 +127,6 @@ def last_words(output):
 def audit(directory, data, want, what, env=None):
     """Starts once more, lets it finish, compares; and the ledgers balance."""
     with Server(directory, data, sets=SETS, env=env, args=("--drain",)) as s:
-        s.ready()
         looked = time.monotonic()
         end = looked + 60
         while s.process.poll() is None:
