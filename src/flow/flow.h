@@ -252,3 +252,28 @@ struct trial {
 MUST_CHECK err_t stream_trial(const struct plan_stream *p, const struct slice *records,
                               uint32_t count, int64_t now_ms, const struct trial *into,
                               struct ledger *ledger, struct diag *d);
+
+/* --- previews: a stream's rows while records come, kept nowhere ------------------------------- */
+struct watch_options {
+    uint32_t last;      /* begins so many records before the topics' ends; 0: with the next one */
+    bool whole;         /* where rows change: tell all of them each time, not only what changed */
+    int64_t refresh_ms; /* at least so long from one telling to the next; 0: 100 */
+    size_t memory_max; /* of state and rows, each; 0: 64 MiB: then the preview ends with an error */
+};
+struct watch_into {
+    void *ctx;
+    /* Once; names and types live until stream_watch returns. */
+    err_t (*head)(void *ctx, const struct slice *names, const struct type *const *types,
+                  uint32_t count);
+    /* Rows that came (sign 1) or are no more (-1). */
+    err_t (*rows)(void *ctx, const struct column *columns, uint32_t column_count, uint32_t rows,
+                  int sign);
+    err_t (*told)(void *ctx); /* after each telling: a picture is whole */
+    /* Once: a record could not be used. */
+    void (*dead)(void *ctx, struct slice reason, struct slice expression);
+};
+/* Until `limits` say stop, which is no failure. Blocking, on the caller's thread. The plan looks up
+ * no table and runs no command: ERR_UNSUPPORTED. */
+MUST_CHECK err_t stream_watch(struct log *l, const struct plan_stream *p,
+                              const struct query_limits *limits, const struct watch_options *o,
+                              const struct watch_into *into, struct diag *d);

@@ -133,3 +133,5 @@ void op_key(struct buf *out, const struct column *columns, uint32_t count, uint3
 /* Bytes in the rows' order: `columns` are those that the order counts. Resets `out`. */
 MUST_CHECK err_t op_order_key(struct buf *out, const struct plan_order *order, uint32_t count,
                               const struct column *columns, uint32_t row);
+/* The selected rows alone, side by side, as columns in the arena. */
+MUST_CHECK err_t rows_dense(const struct rows *r, struct arena *a, struct column **out);

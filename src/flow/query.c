@@ -44,15 +44,23 @@ static err_t gather(struct arena *a, const struct column *from, const struct row
     return e;
 }
 
+err_t rows_dense(const struct rows *r, struct arena *a, struct column **out)
+{
+    struct column *dense = arena_take(a, (r->b->column_count + 1) * sizeof(*dense));
+    err_t e = dense ? ERR_OK : ERR_NO_MEMORY;
+    for (uint32_t i = 0; !e && i < r->b->column_count; i++)
+        e = gather(a, &r->b->columns[i], r, &dense[i]);
+    *out = dense;
+    return e;
+}
+
 static err_t hand_on(void *query, const struct rows *r, struct diag *d)
 {
     struct query *q = query;
     uint32_t count = q->plan->root->column_count;
     arena_reset(q->dense);
-    struct column *dense = arena_take(q->dense, (count + 1) * sizeof(*dense));
-    err_t e = dense ? ERR_OK : ERR_NO_MEMORY;
-    for (uint32_t i = 0; !e && i < count; i++)
-        e = gather(q->dense, &r->b->columns[i], r, &dense[i]);
+    struct column *dense;
+    err_t e = rows_dense(r, q->dense, &dense);
     if (e) return diag_fail(d, e, "a query's rows");
     e = q->into->rows(q->into->ctx, dense, count, r->count);
     return e ? diag_fail(d, e, "the rows could not be handed on") : ERR_OK;

@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -64,6 +65,30 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     return size * count;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)arg, (void)a, (void)b, (void)c, (void)d;
+    return interrupted != 0;
+}
+
+/* Asked about once a second, and whenever a signal wakes it. */
+static void end_by_signal(CURL *curl, struct sigaction *before)
+{
+    struct sigaction now = {.sa_handler = on_interrupt};
+    interrupted = 0;
+    sigaction(SIGINT, &now, before);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+}
+
 err_t client_run(const struct project *p, struct client_call *c, struct diag *d)
 {
     char path[108], url[2048];
@@ -86,10 +111,16 @@ err_t client_run(const struct project *p, struct client_call *c, struct diag *d)
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, c->body.at ? (const char *)c->body.at : "");
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)c->body.len);
     }
+    struct sigaction before;
+    if (c->until_signal) end_by_signal(curl, &before);
     CURLcode code = curl_easy_perform(curl);
+    if (c->until_signal) sigaction(SIGINT, &before, NULL);
     curl_easy_cleanup(curl);
     if (dir_fd >= 0) close(dir_fd);
-    if (code == CURLE_OK || code == CURLE_WRITE_ERROR) return ERR_OK;
+    bool ended = c->until_signal && code == CURLE_ABORTED_BY_CALLBACK;
+    if (code == CURLE_OK || code == CURLE_WRITE_ERROR || ended) return ERR_OK;
+    if (code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING)
+        return diag_fail(d, ERR_STOPPED, "the server has ended before its answer did");
     bool absent = code == CURLE_COULDNT_CONNECT;
     (void)diag_fail(
         d, absent ? ERR_NOT_FOUND : ERR_PEER,
@@ -105,20 +136,32 @@ static err_t to_stdout(void *ctx, struct slice text)
                                                                                    : ERR_IO;
 }
 
-int client_print(const struct project *p, const char *method, const char *path, struct slice body)
+static int print_call(const struct project *p, struct client_call *c)
 {
-    struct client_call c = {.method = method, .path = path, .body = body, .text = to_stdout};
     struct diag d;
-    if (client_run(p, &c, &d)) {
+    if (client_run(p, c, &d)) {
         char story[1600];
         diag_format(&d, story, sizeof(story));
         fprintf(stderr, "%s\n", story);
-        buf_done(&c.failure);
+        buf_done(&c->failure);
         return 1;
     }
-    const char *story = buf_cstr(&c.failure);
-    if (c.failure.len) fprintf(stderr, "%s\n", story + (*story == FAILURE_MARK));
-    int code = c.failure.len || c.status >= 400;
-    buf_done(&c.failure);
+    const char *story = buf_cstr(&c->failure);
+    if (c->failure.len) fprintf(stderr, "%s\n", story + (*story == FAILURE_MARK));
+    int code = c->failure.len || c->status >= 400;
+    buf_done(&c->failure);
     return code;
+}
+
+int client_print(const struct project *p, const char *method, const char *path, struct slice body)
+{
+    struct client_call c = {.method = method, .path = path, .body = body, .text = to_stdout};
+    return print_call(p, &c);
+}
+
+int client_watch(const struct project *p, const char *path, struct slice body)
+{
+    struct client_call c = {
+        .method = "POST", .path = path, .body = body, .text = to_stdout, .until_signal = true};
+    return print_call(p, &c);
 }

@@ -7,6 +7,7 @@ struct client_call {
     struct slice body;
     err_t (*text)(void *ctx, struct slice text); /* what comes back, as it comes */
     void *ctx;
+    bool until_signal; /* SIGINT ends the call, which is no failure */
     /* the answer */
     long status;
     struct buf failure; /* the story, when it is one; caller frees */
@@ -15,6 +16,8 @@ struct client_call {
 MUST_CHECK err_t client_run(const struct project *p, struct client_call *c, struct diag *d);
 /* The same, text to standard output, a failure to standard error; answers the exit code. */
 int client_print(const struct project *p, const char *method, const char *path, struct slice body);
+/* The same until Ctrl-C, which is its usual end. */
+int client_watch(const struct project *p, const char *path, struct slice body);
 bool client_server_runs(const struct project *p);
 /* Puts name=value of a query, escaped. */
 void client_put_param(struct buf *path, const char *name, struct slice value);

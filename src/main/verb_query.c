@@ -2,13 +2,14 @@
 #include "main/cql/start.h"
 
 #include "cql/cql.h"
-#include "exec/render.h"
+#include "exec/watch.h"
 #include "main/letters.h"
 #include "main/server.h"
 #include "os/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct asking {
@@ -53,11 +54,23 @@ static int ask_here(struct asking *q, struct slice text)
 static int ask(struct asking *q, struct slice text)
 {
     struct buf path = buf_make(KIB(4));
+    bool watch = exec_is_watch(text);
+    if (!q->remote && watch) {
+        fprintf(stderr,
+                "error: a preview shows what comes into a server that runs\n  hint: start "
+                "it: sluice up %s\n",
+                q->project.dir);
+        return 1;
+    }
     if (!q->remote) return ask_here(q, text);
     buf_text(&path, "/sql");
     client_put_param(&path, "format", slice_of(q->format));
     if (q->keyspace) client_put_param(&path, "keyspace", slice_of(q->keyspace));
-    int code = client_print(&q->project, "POST", buf_cstr(&path), text);
+    struct winsize screen;
+    if (watch && isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen) == 0)
+        buf_printf(&path, "&screen=%u", screen.ws_row ? screen.ws_row : 24u);
+    int code = watch ? client_watch(&q->project, buf_cstr(&path), text)
+                     : client_print(&q->project, "POST", buf_cstr(&path), text);
     buf_done(&path);
     return code;
 }

@@ -46,7 +46,10 @@ const struct verb verbs[] = {
      "At a terminal the shell talks CQL to the running server's door, or to any Cassandra by "
      "--host; HELP in it lists its commands. With a statement, or lines from standard input, it "
      "talks to the running server of the project, or opens its data when none runs. Rows come as a "
-     "table; --format changes that.",
+     "table; --format changes that. WATCH [LAST n] SELECT …, or SELECT … EMIT CHANGES, shows the "
+     "tail of topics live until Ctrl-C: rows as they come; of groups the whole table on a "
+     "terminal, "
+     "else the rows that changed.",
      OPTIONS({"--format", "FORMAT", "table, json, csv or expand"}, JSON_OPTION,
              {"--keyspace", "NAME", "as after USE NAME"}, SHELL_OPTIONS,
              {"--no-color", NULL, "no colours in the shell"}),

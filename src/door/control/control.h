@@ -2,7 +2,8 @@
  * directory, which only its owner can open.
  *
  *   GET  /status[?json=1]        503 when something is wrong, with the same body
- *   POST /sql?format=&keyspace=  the body's statements; rows stream back as text
+ *   POST /sql?format=&keyspace=  the body's statements; rows stream back as text. A preview
+ *                                (exec/watch.h) goes on until the peer leaves; &screen=LINES
  *   GET  /logs?room=&level=&follow=1
  *   POST /level?room=&level=     POST /act?name=&what=pause|resume|restart|reset|drop
  *   GET  /dead?stage=&json=1&limit=     GET /top

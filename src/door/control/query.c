@@ -4,7 +4,7 @@
 
 #include "door/control/upkeep.h"
 
-#include "exec/render.h"
+#include "exec/watch.h"
 #include "os/clock.h"
 
 enum {
@@ -12,7 +12,8 @@ enum {
     QUEUED_MAX = 4 << 20,
     ACK_MS = 5,
     POST_RETRY_MS = 1,
-    STORY_MAX = 1600
+    STORY_MAX = 1600,
+    SCREEN_MAX = 10000
 };
 
 struct query {
@@ -22,6 +23,7 @@ struct query {
     struct slice text;
     char keyspace[64];
     enum render_format format;
+    uint32_t screen; /* lines of the peer's terminal; 0: none */
     err_t (*run)(struct query *q, struct diag *d);
     struct upkeep *upkeep; /* NULL: statements */
     struct gate gate;
@@ -158,6 +160,10 @@ static err_t run_text(struct query *q, struct diag *d)
         .now_ms = clock_wall_ms(), .stopping = query_stopping, .stop_ctx = q};
     struct render render;
     memcpy(session.keyspace, q->keyspace, sizeof(session.keyspace));
+    if (exec_is_watch(q->text)) {
+        const struct watch_view view = {q->format, q->screen, put_text, q};
+        return exec_watch(&session, q->text, &limits, &view, d);
+    }
     err_t e = render_init(&render, q->format, put_text, q);
     struct exec_sink sink = render_sink(&render);
     if (!e) e = exec_run(&session, q->text, &limits, &sink, d);
@@ -237,11 +243,14 @@ static void query_start(struct control *c, struct http_request *r, struct query 
 
 void control_query(struct control *c, struct http_request *r)
 {
-    struct slice format = SLICE("table"), keyspace = {0};
+    struct slice format = SLICE("table"), keyspace = {0}, screen;
+    uint64_t lines = 0;
     struct query *q = query_new(c, r);
     if (!q) return;
     q->run = run_text;
     (void)http_param(r, "format", &format);
+    if (http_param(r, "screen", &screen) && slice_to_u64(screen, &lines))
+        q->screen = (uint32_t)MIN(lines, (uint64_t)SCREEN_MAX);
     if (http_param(r, "keyspace", &keyspace))
         (void)slice_to_cstr(keyspace, q->keyspace, sizeof(q->keyspace));
     if (!render_format_parse(format, &q->format)) {
@@ -297,13 +306,27 @@ void control_upkeep(struct control *c, struct http_request *r)
     http_reply_text(r, 400, "error: a name is too long\n");
 }
 
+/* The peer is told that there would have been more: what its query still posts, no loop hears. */
+static void query_cut(struct http_request *r)
+{
+    _Alignas(struct chunk) char bytes[sizeof(struct chunk) + STORY_MAX];
+    struct chunk *c = (struct chunk *)bytes;
+    struct diag d;
+    (void)diag_fail(&d, ERR_STOPPED, "the server has ended, and this statement with it");
+    put_story(c, &d);
+    http_stream_send(r, slice_make(c->bytes, c->len));
+    http_stream_end(r);
+}
+
 void control_queries_stop(struct control *c)
 {
     atomic_store(&c->closing, true);
     while (c->queries) {
         struct query *q = c->queries;
+        struct http_request *r = q->request;
         on_gone(q);
         unlink_query(q);
         query_free(q);
+        if (r) query_cut(r);
     }
 }

@@ -334,7 +334,7 @@ static void judge_windows(struct planning *p, const struct project_stream *s,
         struct finding *f = finding_add(p, FINDING_no_watermark, s->statement, n->text);
         finding_say(p, f,
                     "a window over %.*s, which declares no watermark: a record that comes out of "
-                    "order by more than nothing is late",
+                    "order may be late",
                     SLICE_ARG(topic->topic.relation->name));
         finding_fix(p, f, "WATERMARK FOR field DELAY '5s' in its CREATE SOURCE or CREATE TOPIC");
         return; /* once is enough */
