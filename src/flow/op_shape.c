@@ -29,12 +29,13 @@ struct unnesting { /* of one row */
     struct diag *d;
 };
 
+/* NULL: there is no element, and so no place of it either. */
 static err_t put_element(struct unnesting *u, const struct value *element)
 {
     struct unnest *n = u->op->self;
     const struct plan_node *in = u->op->node->inputs[0];
     uint32_t at, width = in->column_count;
-    struct value v = *element;
+    struct value v = element ? *element : (struct value){.state = NULL_VALUE};
     struct slice copy;
     err_t e = ERR_OK;
     if (v.state == VALID_VALUE && type_phys(v.type) == PHYS_BYTES && v.bytes.len) {
@@ -52,7 +53,10 @@ static err_t put_element(struct unnesting *u, const struct value *element)
         column_put_null(&n->out.b.columns[width], at);
     if (!e && u->op->node->unnest.ordinality) {
         struct value number = value_i64(TYPE_BIGINT, u->count);
-        e = column_set(&n->out.b.columns[width + 1], at, &number);
+        if (element)
+            e = column_set(&n->out.b.columns[width + 1], at, &number);
+        else
+            column_put_null(&n->out.b.columns[width + 1], at);
     }
     return e ? diag_fail(u->d, e, "UNNEST") : ERR_OK;
 }
@@ -101,11 +105,7 @@ static err_t unnest_row(struct unnesting *u, const struct column *lists)
         }
     }
     if (e || dead) return e;
-    if (!u->count && u->op->node->unnest.outer) {
-        struct value none =
-            value_null(u->op->node->columns[u->op->node->inputs[0]->column_count].type);
-        e = put_element(u, &none);
-    }
+    if (!u->count && u->op->node->unnest.outer) e = put_element(u, NULL);
     if (u->r->chunk) op_count(u->op, u->count ? TERM_APPLIED : TERM_FILTERED, 1);
     return e;
 }
