@@ -4,8 +4,8 @@
  * here. */
 #include "fuzz.h"
 
-#include "../../src/door/frames.c" /* NOLINT: the pieces of frames, as they are */
 #include "../../src/door/cql/input.c" /* NOLINT: the file itself, beside fakes of its neighbours */
+#include "../../src/door/frames.c"    /* NOLINT: the pieces of frames, as they are */
 
 static struct cql_door door;
 static struct shard shard;
