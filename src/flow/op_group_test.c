@@ -246,7 +246,7 @@ static void naive_take(struct naive *g, int64_t v, int8_t sign)
             g->values[i] = g->values[--g->count];
             return;
         }
-    CHECK(!"a value to take back");
+    test_failed(__FILE__, __LINE__, "no value to take back");
 }
 
 /* False: it is late. */

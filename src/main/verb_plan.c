@@ -86,8 +86,9 @@ static void plan_stream(struct buf *out, const struct exec_world *w, const struc
     static const char *const words[] = {
         [STREAM_NEW] = "new",
         [STREAM_SAME] = "goes on from its cursor",
-        [STREAM_IN_PLACE] = "changed: goes on in place, from its cursor with the new text; what is "
-                            "written and counted stays as it is",
+        [STREAM_IN_PLACE] =
+            ("changed: goes on in place, from its cursor with the new text; what is "
+             "written and counted stays as it is"),
         [STREAM_REBUILD] = "CHANGED: does not start",
     };
     enum stream_change change = STREAM_NEW;
