@@ -6,7 +6,7 @@ from harness import Failed, Server, check, folder, in_memory, wait_for
 def test_1000_kills():
     """A third inside a commit of the store, the others anywhere."""
     with folder(in_memory()) as f:
-        done = audit.kills(f, audit.expected(f), rounds=750, seed=10)
+        done = audit.kills(f, audit.expected(f), rounds=1100, seed=10)  # one to three a round
         print(f"killed: {done}")
         check(sum(done.values()) >= 1000 and done["inside"] * 4 >= sum(done.values()), f"too few kills: {done}")
 
