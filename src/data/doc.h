@@ -11,14 +11,14 @@ enum { DOC_DEPTH_MAX = 64, DOC_NODES_MAX = 4 << 20 };
 enum doc_kind { DOC_NULL, DOC_BOOL, DOC_INT, DOC_FLOAT, DOC_TEXT, DOC_LIST, DOC_MAP };
 struct doc {
     enum doc_kind kind;
-    uint32_t count;   /* of a list's or map's parts */
+    uint32_t count;        /* of a list's or map's parts */
     uint32_t line, column; /* where it stood in its file, from 1; 0: not known */
     union {
         bool yes;
         int64_t number;
         double real;
         struct slice text;
-        struct doc *items;       /* a list's */
+        struct doc *items;         /* a list's */
         struct doc_entry *entries; /* a map's, in the order of the file */
     };
 };

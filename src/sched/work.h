@@ -1,76 +1,111 @@
-/* work: what a task's try does. The engine gives an order, the workshop carries it out (a child process under the
- * keeper, a call on a thread, a look now and then) and answers once, on the engine's loop.
+/* work: what a task's try does. The engine gives an order, the workshop carries it out (a child
+ * process under the keeper, a call on a thread, a look now and then) and answers once, on the
+ * engine's loop.
  *
- * Loop: the engine's; slow calls run on the workshop's own threads. Memory: an arena an order. Limit: workshop_options.
- * User code never runs inside this process.
+ * Loop: the engine's; slow calls run on the workshop's own threads. Memory: an arena an order.
+ * Limit: workshop_options. User code never runs inside this process.
  */
 #pragma once
-#include "sched/dag.h"
 #include "os/loop.h"
+#include "sched/dag.h"
 
-struct work_key { int64_t run; struct slice dag_id, run_id, task_id; int32_t map_index, try_number; int64_t token; };
+struct work_key {
+    int64_t run;
+    struct slice dag_id, run_id, task_id;
+    int32_t map_index, try_number;
+    int64_t token;
+};
 struct work_order { /* lives until the answer */
     struct work_key key;
     const struct dag *dag;
     const struct dag_task *task;
-    const struct doc *options;     /* rendered: no templates left */
-    const struct doc *context;     /* what templates saw: dag_run, params, ds, logical_date, data_interval_start … */
-    int64_t deadline_us;           /* by execution_timeout; INT64_MAX: none */
-    int64_t first_started_us;      /* of a sensor: its first look of this try chain */
-    struct slice state;            /* of a sensor or service: what it said with the last WORK_AGAIN; {0} at first */
-    const char *log_path;          /* its lines go here, live */
+    const struct doc *options; /* rendered: no templates left */
+    const struct doc
+        *context; /* what templates saw: dag_run, params, ds, logical_date, data_interval_start … */
+    int64_t deadline_us;      /* by execution_timeout; INT64_MAX: none */
+    int64_t first_started_us; /* of a sensor: its first look of this try chain */
+    struct slice
+        state; /* of a sensor or service: what it said with the last WORK_AGAIN; {0} at first */
+    const char *log_path; /* its lines go here, live */
 };
 enum work_outcome {
-    WORK_SUCCESS, WORK_FAILED, WORK_FAILED_FOR_GOOD /* no retry */, WORK_SKIPPED,
+    WORK_SUCCESS,
+    WORK_FAILED,
+    WORK_FAILED_FOR_GOOD /* no retry */,
+    WORK_SKIPPED,
     WORK_AGAIN,   /* a sensor: look again at `again_us` (up_for_reschedule) */
     WORK_STOPPED, /* by work_stop or the timeout */
     WORK_LOST     /* nobody knows how it ended: the process was killed and its child with it */
 };
 struct work_answer {
     enum work_outcome outcome;
-    const struct doc *result;      /* return_value; NULL: none */
-    const struct slice *branches; uint32_t branch_count; bool branching; /* a branch: the tasks (or groups) to follow; short circuit: none */
-    bool ignores_rules;            /* a short circuit that skips all below */
+    const struct doc *result; /* return_value; NULL: none */
+    const struct slice *branches;
+    uint32_t branch_count;
+    bool branching;     /* a branch: the tasks (or groups) to follow; short circuit: none */
+    bool ignores_rules; /* a short circuit that skips all below */
     int64_t again_us;
-    struct slice state, message;   /* why, in a line */
+    struct slice state, message; /* why, in a line */
     int exit_code;
 };
 struct workshop;
 /* One kind of task: a row of kinds.def points at one of these. */
 struct task_kind {
     const char *name, *operator_name /* Airflow's word, "BashOperator" */, *sentence;
-    const struct task_option *options; uint32_t option_count; /* checked when a dag is read: unknown words get the nearest */
+    const struct task_option *options;
+    uint32_t option_count; /* checked when a dag is read: unknown words get the nearest */
     bool is_sensor, is_process;
-    err_t (*check)(const struct dag *g, const struct dag_task *t, struct diag *d); /* beyond the options table; NULL */
+    err_t (*check)(const struct dag *g, const struct dag_task *t,
+                   struct diag *d); /* beyond the options table; NULL */
     /* Starts; answers later by work_done, from any thread. */
     err_t (*start)(struct workshop *w, struct work_order *o, void **work, struct diag *d);
     void (*stop)(struct workshop *w, void *work); /* asked to end: it still answers */
 };
 struct task_option {
     const char *name;
-    enum { OPT_TEXT, OPT_INT, OPT_NUMBER, OPT_BOOL, OPT_SPAN /* 5m, PT5M, 300 */, OPT_LIST, OPT_MAP, OPT_ANY, OPT_TEXTS } kind;
+    enum {
+        OPT_TEXT,
+        OPT_INT,
+        OPT_NUMBER,
+        OPT_BOOL,
+        OPT_SPAN /* 5m, PT5M, 300 */,
+        OPT_LIST,
+        OPT_MAP,
+        OPT_ANY,
+        OPT_TEXTS
+    } kind;
     bool must, is_main; /* is_main: its name is the task's kind word: {sql: "…"} */
     const char *fallback, *sentence;
 };
 const struct task_kind *task_kind_find(struct slice name);
 uint32_t task_kinds(const struct task_kind *const **out);
 
-/* What tasks need of the rest of the house; main fills it, tests fake it. Blocking, on a workshop's thread, unless said. */
+/* What tasks need of the rest of the house; main fills it, tests fake it. Blocking, on a workshop's
+ * thread, unless said. */
 struct work_port {
     void *ctx;
-    bool (*stopping)(void *ctx, const struct work_order *o); /* asked by long calls through the order */
-    /* run: a source for `for_us` or until `count` records are in its topic; rows as they come go to `said`. */
-    err_t (*run_source)(void *ctx, struct slice source, int64_t for_us, int64_t count, bool (*stop)(void *), void *stop_ctx,
-                        uint64_t *records, struct diag *d);
-    /* service, submit: is the stream there and running (starts or resumes it), its lag and state now. */
+    bool (*stopping)(void *ctx,
+                     const struct work_order *o); /* asked by long calls through the order */
+    /* run: a source for `for_us` or until `count` records are in its topic; rows as they come go to
+     * `said`. */
+    err_t (*run_source)(void *ctx, struct slice source, int64_t for_us, int64_t count,
+                        bool (*stop)(void *), void *stop_ctx, uint64_t *records, struct diag *d);
+    /* service, submit: is the stream there and running (starts or resumes it), its lag and state
+     * now. */
     err_t (*stream_ensure)(void *ctx, struct slice stream, struct diag *d);
-    err_t (*stream_look)(void *ctx, struct slice stream, const char **state, uint64_t *lag, char *trouble, size_t trouble_size, struct diag *d);
+    err_t (*stream_look)(void *ctx, struct slice stream, const char **state, uint64_t *lag,
+                         char *trouble, size_t trouble_size, struct diag *d);
     /* sql: rows as documents (at most rows_max are kept), with what was said. */
-    err_t (*sql)(void *ctx, struct slice text, struct slice keyspace, uint32_t rows_max, bool (*stop)(void *), void *stop_ctx,
-                 struct arena *a, struct doc *rows, struct buf *notes, struct diag *d);
-    err_t (*produce)(void *ctx, struct slice topic, const struct doc *records /* {key, value, headers} */, uint64_t *count, struct diag *d);
-    err_t (*topic_lag)(void *ctx, struct slice topic, struct slice group, uint64_t *lag, uint64_t *records, struct diag *d);
-    err_t (*http)(void *ctx, const struct doc *request /* method, url, headers, body, timeout, … */, bool (*stop)(void *), void *stop_ctx,
-                  struct arena *a, int *status, struct slice *body, struct diag *d);
+    err_t (*sql)(void *ctx, struct slice text, struct slice keyspace, uint32_t rows_max,
+                 bool (*stop)(void *), void *stop_ctx, struct arena *a, struct doc *rows,
+                 struct buf *notes, struct diag *d);
+    err_t (*produce)(void *ctx, struct slice topic,
+                     const struct doc *records /* {key, value, headers} */, uint64_t *count,
+                     struct diag *d);
+    err_t (*topic_lag)(void *ctx, struct slice topic, struct slice group, uint64_t *lag,
+                       uint64_t *records, struct diag *d);
+    err_t (*http)(void *ctx, const struct doc *request /* method, url, headers, body, timeout, … */,
+                  bool (*stop)(void *), void *stop_ctx, struct arena *a, int *status,
+                  struct slice *body, struct diag *d);
     err_t (*mail)(void *ctx, const struct doc *letter, struct diag *d);
 };
