@@ -1,6 +1,6 @@
 /* The calendar: adding to times, their distance, names of days and months, making and reading
  * times. */
-#include "sql/calendar.h"
+#include "base/calendar.h"
 #include "sql/functions.h"
 
 static const char *const month_names[] = {"January",   "February", "March",    "April",
@@ -50,16 +50,12 @@ static bool unit_find(struct slice name, size_t *out)
     return false;
 }
 
-/* The same day so many months on, or the month's last where it has no such day. */
+/* False past any year that a time can be in. */
 static bool add_months(int64_t *days, int64_t months)
 {
-    struct calendar_day d = calendar_of(*days);
-    int64_t all;
-    if (__builtin_add_overflow(d.year * 12 + d.month - 1, months, &all) ||
-        all > (int64_t)12 << 32 || all < -((int64_t)12 << 32))
-        return false;
-    int64_t year = calendar_floor(all, 12), month = all - year * 12 + 1;
-    *days = calendar_days(year, month, MIN((int64_t)d.day, calendar_month_days(year, month)));
+    const int64_t most = (int64_t)12 << 32;
+    if (months > most || months < -most) return false;
+    *days = calendar_add_months(*days, months);
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* Time functions: all in UTC, Gregorian throughout. */
+#include "base/calendar.h"
 #include "base/hash.h"
-#include "sql/calendar.h"
 #include "sql/functions.h"
 
 /* --- making times -------------------------------------------------------------------------------

@@ -149,14 +149,6 @@ static uint32_t two(const uint8_t *p)
     return high > 9 || low > 9 ? 100 : high * 10u + low;
 }
 
-/* Days since 1970-01-01 (Howard Hinnant's days_from_civil). */
-static int64_t days_of(uint32_t year, uint32_t month, uint32_t day)
-{
-    uint32_t y = year - (month <= 2), era = y / 400, of_era = y - era * 400;
-    uint32_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return (int64_t)era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 /* YYYY-MM-DDTHH:MM:SSZ and YYYY-MM-DDTHH:MM:SS.mmmZ from the year 1 on. */
 static bool take_timestamp(struct json_cell *c)
 {
@@ -180,7 +172,7 @@ static bool take_timestamp(struct json_cell *c)
         day > month_days[month] + (leap && month == 2 ? 1u : 0u) || hour > 23 || minute > 59 ||
         second > 59)
         return false;
-    int64_t seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    int64_t seconds = calendar_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     c->column->i64[c->row] = seconds * 1000 + ms;
     c->column->state[c->row] = VALID_VALUE;
     return true;

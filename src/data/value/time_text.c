@@ -2,39 +2,6 @@
  * Gregorian calendar, UTC, no leap seconds. */
 #include "data/value/value_int.h"
 
-/* --- the calendar ------------------------------------------------------------------------------
- */
-
-/* Days since 1970-01-01 and back, by eras of 400 years that begin in March. */
-static int64_t days_from_civil(int64_t y, uint32_t m, uint32_t d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t of_era = y - era * 400;
-    int64_t of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static void civil_from_days(int64_t days, int64_t *y, uint32_t *m, uint32_t *d)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t of_era = days - era * 146097;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * of_year + 2) / 153;
-    *d = (uint32_t)(of_year - (153 * month + 2) / 5 + 1);
-    *m = (uint32_t)(month < 10 ? month + 3 : month - 9);
-    *y = year + era * 400 + (*m <= 2);
-}
-
-static uint32_t days_in_month(int64_t y, uint32_t m)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-    return m == 2 && leap ? 29 : days[m - 1];
-}
-
 /* --- writing -----------------------------------------------------------------------------------
  */
 
@@ -47,18 +14,16 @@ static char *put_padded(char *at, uint64_t v, int width)
 /* ISO 8601: four digits, more with a sign in front. */
 static char *put_day(char *at, int64_t days)
 {
-    int64_t y;
-    uint32_t m, d;
-    civil_from_days(days, &y, &m, &d);
-    uint64_t year = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
+    struct calendar_day d = calendar_of(days);
+    uint64_t year = d.year < 0 ? 0 - (uint64_t)d.year : (uint64_t)d.year;
     int width = 4;
     for (uint64_t v = year / 10000; v; v /= 10) width++;
-    if (y < 0 || y > 9999) *at++ = y < 0 ? '-' : '+';
+    if (d.year < 0 || d.year > 9999) *at++ = d.year < 0 ? '-' : '+';
     at = put_padded(at, year, width);
     *at++ = '-';
-    at = put_padded(at, m, 2);
+    at = put_padded(at, (uint64_t)d.month, 2);
     *at++ = '-';
-    return put_padded(at, d, 2);
+    return put_padded(at, (uint64_t)d.day, 2);
 }
 
 static char *put_clock(char *at, uint64_t units, uint64_t a_second, int width)
@@ -76,11 +41,7 @@ static char *put_clock(char *at, uint64_t units, uint64_t a_second, int width)
 void put_timestamp(struct buf *out, int64_t ms)
 {
     char text[48];
-    int64_t days = ms / DAY_MS, rest = ms % DAY_MS;
-    if (rest < 0) {
-        days--;
-        rest += DAY_MS;
-    }
+    int64_t days = calendar_floor(ms, DAY_MS), rest = ms - days * DAY_MS;
     char *at = put_day(text, days);
     *at++ = 'T';
     at = put_clock(at, (uint64_t)rest, 1000, 3);
@@ -91,7 +52,7 @@ void put_timestamp(struct buf *out, int64_t ms)
 void put_date(struct buf *out, uint32_t days)
 {
     char text[32];
-    buf_put(out, text, (size_t)(put_day(text, (int64_t)days - DATE_EPOCH) - text));
+    buf_put(out, text, (size_t)(put_day(text, (int64_t)days - DATE_ZERO) - text));
 }
 
 void put_time(struct buf *out, int64_t ns)
@@ -150,8 +111,8 @@ static bool take_day(struct text_reader *r, int64_t *days)
         return false;
     if (negative) y = -y;
     if (m < 1 || m > 12) return because(r, "no such month");
-    if (d < 1 || d > days_in_month(y, (uint32_t)m)) return because(r, "no such day in that month");
-    *days = days_from_civil(y, (uint32_t)m, (uint32_t)d);
+    if (d < 1 || d > calendar_month_days(y, m)) return because(r, "no such day in that month");
+    *days = calendar_days(y, m, d);
     return true;
 }
 
@@ -271,11 +232,11 @@ bool read_date(struct slice text, uint32_t *days, struct text_fault *f)
         return told(&r, f);
     }
     if (!take_day(&r, &day) || r.i < text.len) return told(&r, f);
-    if (day < -DATE_EPOCH || day >= DATE_EPOCH) {
+    if (day < -DATE_ZERO || day >= DATE_ZERO) {
         r.why = "it is outside -5877641-06-23 to +5881580-07-11";
         return told(&r, f);
     }
-    *days = (uint32_t)(day + DATE_EPOCH);
+    *days = (uint32_t)(day + DATE_ZERO);
     return true;
 }
 

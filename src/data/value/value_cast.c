@@ -172,8 +172,8 @@ static err_t number_to_number(struct cast *c)
 static err_t ms_to_date(struct cast *c, int64_t ms)
 {
     int64_t days = ms / DAY_MS - (ms % DAY_MS < 0);
-    if (days < -DATE_EPOCH || days >= DATE_EPOCH) return does_not_fit(c);
-    c->out->integer = days + DATE_EPOCH;
+    if (days < -DATE_ZERO || days >= DATE_ZERO) return does_not_fit(c);
+    c->out->integer = days + DATE_ZERO;
     return ERR_OK;
 }
 
@@ -181,7 +181,7 @@ static err_t to_timestamp(struct cast *c)
 {
     struct uuid u;
     switch (c->v->type->kind) {
-    case TYPE_DATE: c->out->integer = (c->v->integer - DATE_EPOCH) * DAY_MS; return ERR_OK;
+    case TYPE_DATE: c->out->integer = (c->v->integer - DATE_ZERO) * DAY_MS; return ERR_OK;
     case TYPE_TIMEUUID:
         memcpy(u.at, c->v->uuid, 16);
         c->out->integer = uuid_v1_ms(u);

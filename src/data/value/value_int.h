@@ -1,5 +1,6 @@
 /* data/value/value_int: what the files of value.h share. Private to the room. */
 #pragma once
+#include "base/calendar.h"
 #include "data/value.h"
 
 /* --- telling what is wrong ---------------------------------------------------------------------
@@ -58,9 +59,7 @@ size_t float_digits_f32(float v, char out[40]);
 
 /* --- times --------------------------------------------------------------------------------------
  */
-enum { DAY_MS = 86400000 };
-#define DATE_EPOCH ((int64_t)1 << 31)
-#define DAY_NS     ((int64_t)DAY_MS * 1000000)
+#define DAY_NS ((int64_t)DAY_MS * 1000000)
 struct duration {
     int32_t months, days;
     int64_t ns;

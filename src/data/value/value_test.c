@@ -490,7 +490,7 @@ static struct value random_value(const struct type *t, struct arena *a, uint64_t
         memcpy(v.uuid, random_bytes(a, seed, 16).at, 16);
         if (t->kind == TYPE_TIMEUUID) v.uuid[6] = (uint8_t)(0x10 | (v.uuid[6] & 15));
         break;
-    case TYPE_DATE: v.integer = (uint32_t)(DATE_EPOCH + (int32_t)spread); break;
+    case TYPE_DATE: v.integer = (uint32_t)(DATE_ZERO + (int32_t)spread); break;
     case TYPE_TIME: v.integer = (int64_t)(r % (uint64_t)DAY_NS); break;
     case TYPE_DURATION: return random_duration(t, a, seed);
     case TYPE_INET: v.bytes = random_bytes(a, seed, r & 1 ? 4 : 16); break;

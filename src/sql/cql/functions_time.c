@@ -3,26 +3,19 @@
 
 #include "base/hash.h"
 
-enum { DAY_MS = 86400000 };
 #define UUID_EPOCH_MS (-12219292800000)
-#define DATE_EPOCH    ((int64_t)1 << 31)
 
 static err_t put8(struct native_run *r, int64_t v)
 {
     return put_be_value(r->a, (uint64_t)v, 8, r->out, r->d);
 }
 
-static int64_t floor_div(int64_t v, int64_t by)
-{
-    return v / by - (v % by < 0);
-}
-
 /* Java's Duration.ofMillis().toDays(): down to a second, but then towards zero, so that a moment
  * before 1970 has the day behind it; at midnight its own. */
 static err_t put_day(struct native_run *r, int64_t ms)
 {
-    int64_t days = floor_div(ms, 1000) / (DAY_MS / 1000);
-    return put_be_value(r->a, (uint64_t)(days + DATE_EPOCH), 4, r->out, r->d);
+    int64_t days = calendar_floor(ms, 1000) / (DAY_MS / 1000);
+    return put_be_value(r->a, (uint64_t)(days + DATE_ZERO), 4, r->out, r->d);
 }
 
 static err_t put_uuid(struct native_run *r, struct uuid u)
@@ -56,18 +49,18 @@ err_t cf_now_uuid(struct native_run *r)
 
 err_t cf_now_timestamp(struct native_run *r)
 {
-    return put8(r, floor_div(r->bound->now_us, 1000));
+    return put8(r, calendar_floor(r->bound->now_us, 1000));
 }
 
 err_t cf_now_date(struct native_run *r)
 {
-    return put_day(r, floor_div(r->bound->now_us, 1000));
+    return put_day(r, calendar_floor(r->bound->now_us, 1000));
 }
 
 err_t cf_now_time(struct native_run *r)
 {
     int64_t day_us = (int64_t)DAY_MS * 1000, now = r->bound->now_us;
-    return put8(r, (now - floor_div(now, day_us) * day_us) * 1000);
+    return put8(r, (now - calendar_floor(now, day_us) * day_us) * 1000);
 }
 
 err_t cf_uuid(struct native_run *r)
@@ -91,7 +84,7 @@ static int64_t uuid_ms(const struct native_run *r, uint32_t i)
 
 static int64_t date_ms(const struct native_run *r, uint32_t i)
 {
-    return ((int64_t)(uint32_t)binary_i64(r->args[i].bytes) - DATE_EPOCH) * DAY_MS;
+    return ((int64_t)(uint32_t)binary_i64(r->args[i].bytes) - DATE_ZERO) * DAY_MS;
 }
 
 static int64_t timestamp_ms(const struct native_run *r, uint32_t i)
@@ -179,22 +172,15 @@ static err_t precision_refused(struct native_run *r, struct cql_duration v, bool
 
 static int64_t month_of(int64_t ms)
 {
-    int64_t y;
-    uint32_t m, d;
-    cql_civil_of(floor_div(ms, DAY_MS), &y, &m, &d);
-    return y * 12 + m - 1;
+    struct calendar_day d = calendar_of(calendar_floor(ms, DAY_MS));
+    return d.year * 12 + d.month - 1;
 }
 
 /* Calendar.add(MONTH, n): that month's last day at most. */
 static int64_t add_months(int64_t ms, int64_t n)
 {
-    int64_t days = floor_div(ms, DAY_MS), y;
-    uint32_t m, d;
-    cql_civil_of(days, &y, &m, &d);
-    int64_t month = y * 12 + m - 1 + n;
-    y = floor_div(month, 12);
-    m = (uint32_t)(month - y * 12) + 1;
-    return civil_days(y, m, MIN(d, civil_month_days(y, m))) * DAY_MS + (ms - days * DAY_MS);
+    int64_t days = calendar_floor(ms, DAY_MS);
+    return calendar_add_months(days, n) * DAY_MS + (ms - days * DAY_MS);
 }
 
 static int64_t floor_months(int64_t ms, struct cql_duration v, int64_t start)

@@ -166,24 +166,11 @@ err_t cf_negate(struct native_run *r)
  * ---------------------------------------------------------------------------------
  */
 
-enum { DAY_MS = 86400000 };
-
 /* java.util.Calendar.add: months first, to that month's last day at most; then days, then time. */
 static int64_t add_duration(int64_t ms, struct cql_duration v, int sign)
 {
-    int64_t days = ms / DAY_MS, rest = ms % DAY_MS, y;
-    uint32_t m, d;
-    if (rest < 0) {
-        days--;
-        rest += DAY_MS;
-    }
-    if (v.months) {
-        cql_civil_of(days, &y, &m, &d);
-        int64_t month = y * 12 + (int64_t)m - 1 + (int64_t)sign * v.months;
-        y = month >= 0 ? month / 12 : -((11 - month) / 12);
-        m = (uint32_t)(month - y * 12) + 1;
-        days = civil_days(y, m, MIN(d, civil_month_days(y, m)));
-    }
+    int64_t days = calendar_floor(ms, DAY_MS), rest = ms - days * DAY_MS;
+    if (v.months) days = calendar_add_months(days, (int64_t)sign * v.months);
     int64_t more = v.ns / 1000000;
     if (v.months) more = (int32_t)more; /* so the original does */
     uint64_t whole = (uint64_t)(days + (int64_t)sign * v.days) * DAY_MS;
@@ -204,9 +191,9 @@ static err_t with_duration(struct native_run *r, int sign, bool date)
     }
     int64_t at = binary_i64(r->args[0].bytes);
     if (!date) return put_be_value(r->a, (uint64_t)add_duration(at, v, sign), 8, r->out, r->d);
-    int64_t ms = ((int64_t)(uint32_t)at - ((int64_t)1 << 31)) * DAY_MS;
+    int64_t ms = ((int64_t)(uint32_t)at - DATE_ZERO) * DAY_MS;
     ms = add_duration(ms, v, sign);
-    int64_t day = ms / DAY_MS + ((int64_t)1 << 31);
+    int64_t day = ms / DAY_MS + DATE_ZERO;
     return put_be_value(r->a, (uint64_t)day, 4, r->out, r->d);
 }
 

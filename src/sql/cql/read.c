@@ -269,10 +269,10 @@ static bool take_iso_day(struct scan *s, bool smart, int64_t *days)
     if (negative) y = -y;
     if (y < -999999999 || y > 999999999) return false;
     if (m < 1 || m > 12 || d < 1 || d > 31) return false;
-    int64_t last = civil_month_days(y, (uint32_t)m);
+    int64_t last = calendar_month_days(y, m);
     if (d > last && !smart) return false;
     d = MIN(d, last);
-    *days = civil_days(y, m, d);
+    *days = calendar_days(y, m, d);
     return true;
 }
 
@@ -365,8 +365,8 @@ static bool take_date_time(struct scan *s, int64_t *days, int64_t *ms)
     }
     if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > 31 || m > 59 || sec > 59) return false;
     if (h > 24 || (h == 24 && (m || sec || fraction))) return false;
-    d = MIN(d, civil_month_days(y, (uint32_t)mo)); /* Java's SMART: the month's last day */
-    *days = civil_days(y, mo, d);
+    d = MIN(d, calendar_month_days(y, mo)); /* Java's SMART: the month's last day */
+    *days = calendar_days(y, mo, d);
     *ms = ((h * 60 + m) * 60 + sec) * 1000 + fraction / 1000000;
     return true;
 }

@@ -117,61 +117,25 @@ void java_put_f32(struct buf *out, float v)
  * ------------------------------------------------------------------------------------------
  */
 
-/* Days since 1970-01-01 and back, by eras of 400 years that begin in March. */
-int64_t civil_days(int64_t y, int64_t m, int64_t d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t of_era = y - era * 400;
-    int64_t of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-void cql_civil_of(int64_t days, int64_t *y, uint32_t *m, uint32_t *d)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t of_era = days - era * 146097;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * of_year + 2) / 153;
-    *d = (uint32_t)(of_year - (153 * month + 2) / 5 + 1);
-    *m = (uint32_t)(month < 10 ? month + 3 : month - 9);
-    *y = year + era * 400 + (*m <= 2);
-}
-
-uint32_t civil_month_days(int64_t y, uint32_t m)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-    return m == 2 && leap ? 29 : days[m - 1];
-}
-
 /* "yyyy" is the year of its era: 1 BC is 0001. */
 void timestamp_put(struct buf *out, int64_t ms, char between)
 {
-    int64_t days = ms / 86400000, rest = ms % 86400000, y;
-    uint32_t m, d;
-    if (rest < 0) {
-        days--;
-        rest += 86400000;
-    }
-    cql_civil_of(days, &y, &m, &d);
-    if (y <= 0) y = 1 - y;
+    int64_t days = calendar_floor(ms, DAY_MS), rest = ms - days * DAY_MS;
+    struct calendar_day d = calendar_of(days);
+    int64_t y = d.year <= 0 ? 1 - d.year : d.year;
     if (y > 9999) buf_char(out, '+');
-    buf_printf(out, "%04lld-%02u-%02u%c%02d:%02d:%02d.%03dZ", (long long)y, m, d, between,
+    buf_printf(out, "%04lld-%02d-%02d%c%02d:%02d:%02d.%03dZ", (long long)y, d.month, d.day, between,
                (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
                (int)(rest % 1000));
 }
 
 static void put_date(struct buf *out, uint32_t shifted)
 {
-    int64_t y;
-    uint32_t m, d;
-    cql_civil_of((int64_t)shifted - ((int64_t)1 << 31), &y, &m, &d);
+    struct calendar_day d = calendar_of((int64_t)shifted - DATE_ZERO);
+    int64_t y = d.year;
     if (y > 9999) buf_char(out, '+');
     if (y < 0) buf_char(out, '-');
-    buf_printf(out, "%04lld-%02u-%02u", (long long)(y < 0 ? -y : y), m, d);
+    buf_printf(out, "%04lld-%02d-%02d", (long long)(y < 0 ? -y : y), d.month, d.day);
 }
 
 static void put_time(struct buf *out, int64_t ns)

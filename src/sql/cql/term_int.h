@@ -1,5 +1,6 @@
 /* sql/cql/term_int: what the files of term.h share. Private to sql/cql. */
 #pragma once
+#include "base/calendar.h"
 #include "sql/cql/term.h"
 
 enum {
@@ -92,9 +93,6 @@ bool duration_take(struct slice b, struct cql_duration *out);
 void duration_make(struct cql_duration v, struct buf *out);
 void duration_put(struct buf *out, struct cql_duration v);
 MUST_CHECK err_t duration_from_text(struct slice text, struct cql_duration *out, struct diag *d);
-int64_t civil_days(int64_t y, int64_t m, int64_t d);
-void cql_civil_of(int64_t days, int64_t *y, uint32_t *m, uint32_t *d);
-uint32_t civil_month_days(int64_t y, uint32_t m);
 
 /* --- terms ------------------------------------------------------------------------------------ */
 enum term_kind {

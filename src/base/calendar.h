@@ -1,6 +1,6 @@
-/* sql/calendar: days and dates, Gregorian throughout. Private to sql; pure. */
+/* calendar: days and dates, Gregorian throughout, before 1582 too. Pure; it knows no time zone. */
 #pragma once
-#include "base/bytes.h"
+#include "base/base.h"
 
 enum { DAY_MS = 86400000, HOUR_MS = 3600000, MINUTE_MS = 60000 };
 #define DATE_ZERO ((int64_t)1 << 31) /* a date's 1970-01-01 */
@@ -15,3 +15,5 @@ int64_t calendar_days(int64_t year, int64_t month, int64_t day);
 int64_t calendar_month_days(int64_t year, int64_t month);
 int64_t calendar_dow(int64_t days); /* Monday 1 … Sunday 7 */
 int64_t calendar_week(int64_t days);
+/* The same day of another month, or that month's last when it has no such day. */
+int64_t calendar_add_months(int64_t days, int64_t months);

@@ -1,4 +1,4 @@
-#include "sql/calendar.h"
+#include "base/calendar.h"
 
 int64_t calendar_floor(int64_t a, int64_t b)
 {
@@ -37,4 +37,12 @@ int64_t calendar_week(int64_t days)
 int64_t calendar_month_days(int64_t year, int64_t month)
 {
     return month == 12 ? 31 : calendar_days(year, month + 1, 1) - calendar_days(year, month, 1);
+}
+
+int64_t calendar_add_months(int64_t days, int64_t months)
+{
+    struct calendar_day d = calendar_of(days);
+    int64_t all = d.year * 12 + d.month - 1 + months;
+    int64_t year = calendar_floor(all, 12), month = all - year * 12 + 1;
+    return calendar_days(year, month, MIN((int64_t)d.day, calendar_month_days(year, month)));
 }
