@@ -29,11 +29,14 @@ struct doc_entry {
 };
 
 MUST_CHECK err_t doc_of_json(struct slice text, struct arena *a, struct doc *out, struct diag *d);
-/* YAML 1.2's core schema (yes and on are text), anchors and merges ("<<") resolved, duplicate keys
- * refused; several documents of one file: `each`. Errors have line and column in d->where. */
+/* One document by YAML 1.2's core schema (yes and on are text); anchors and merges ("<<") resolved,
+ * a name that stands twice refused. Nothing in it: null. Errors have file:line:column. */
 MUST_CHECK err_t doc_of_yaml(struct slice text, const char *file, struct arena *a, struct doc *out,
                              struct diag *d);
 void doc_put_json(struct buf *out, const struct doc *v);
 const struct doc *doc_get(const struct doc *map, const char *name); /* NULL: no map, or none */
 const struct doc *doc_find(const struct doc *map, struct slice name);
 struct slice doc_text(const struct doc *v); /* a text's; {0} otherwise, and for NULL */
+bool doc_equal(const struct doc *a, const struct doc *b); /* maps in any order */
+MUST_CHECK err_t doc_copy(const struct doc *v, struct arena *a,
+                          struct doc *out); /* texts and all */
