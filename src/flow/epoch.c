@@ -44,7 +44,7 @@ void epoch_abort(struct lane *l)
     store_write_abort(l->epoch.write);
     l->epoch.write = NULL;
     graph_forget(l->graph);
-    l->loaded = false; /* what is durable is the store's to say */
+    atomic_store(&l->loaded, false); /* what is durable is the store's to say */
     l->reader.partition = NULL;
 }
 

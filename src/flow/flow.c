@@ -328,20 +328,25 @@ err_t stage_between(struct flow *f, struct slice name,
     return e;
 }
 
-/* What keeps the flow from being drained; inside the flow's gate. */
+static bool lane_drained(const struct lane *l)
+{
+    return l->worker.state == STAGE_ENDED || (atomic_load(&l->loaded) && lane_lag(l) == 0);
+}
+
+/* Whether nothing more will come of any stage, `failed` being the first that failed for good: the
+ * others go on to their end without it. Inside the flow's gate. */
 static bool drained(struct flow *f, struct stage **failed)
 {
     bool all = true;
-    for (uint32_t i = 0; i < f->stage_count; i++) {
+    for (uint32_t i = f->stage_count; i-- > 0;) {
         struct stage *s = f->stages[i];
-        if (s->failure) *failed = s;
-        if (s->source) {
+        if (s->failure)
+            *failed = s;
+        else if (s->source)
             all = all && s->source->worker.state == STAGE_ENDED;
-            continue;
-        }
-        for (uint32_t k = 0; k < s->stream->lane_count; k++)
-            all = all && (s->stream->lanes[k].worker.state == STAGE_ENDED ||
-                          lane_lag(&s->stream->lanes[k]) == 0);
+        else
+            for (uint32_t k = 0; k < s->stream->lane_count; k++)
+                all = all && lane_drained(&s->stream->lanes[k]);
     }
     return all;
 }
@@ -352,7 +357,7 @@ err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d)
     struct stage *failed = NULL;
     bool done = false;
     gate_enter(&f->gate);
-    while (!(done = drained(f, &failed)) && !failed) {
+    while (!(done = drained(f, &failed))) {
         int64_t left_ms = (end_ns - clock_mono_ns()) / 1000000;
         if (left_ms <= 0 || !gate_wait_ms(&f->gate, left_ms)) break;
     }
@@ -361,9 +366,9 @@ err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d)
     err_t failure = failed ? failed->failure : ERR_OK;
     if (failed) memcpy(trouble, failed->trouble, sizeof(trouble));
     gate_leave(&f->gate);
-    if (failed)
-        return diag_fail(d, failure, "'%.*s' has failed: %s", SLICE_ARG(failed->name), trouble);
-    return done ? ERR_OK
-                : diag_fail(d, ERR_TIMEOUT, "records are still on their way after %lld ms",
-                            (long long)timeout_ms);
+    if (!done)
+        return diag_fail(d, ERR_TIMEOUT, "records are still on their way after %lld ms",
+                         (long long)timeout_ms);
+    return failed ? diag_fail(d, failure, "'%.*s' has failed: %s", SLICE_ARG(failed->name), trouble)
+                  : ERR_OK;
 }

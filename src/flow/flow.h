@@ -76,7 +76,9 @@ MUST_CHECK err_t flow_reset(struct flow *f, struct slice name, struct diag *d);
 MUST_CHECK err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **plan,
                            uint32_t *number, struct diag *d);
 bool flow_has(const struct flow *f, struct slice name); /* a source or stream of this name */
-/* Waits until no source will bring more and every stream has committed all there is, or timeout. */
+/* Waits until no source will bring more and every stream has committed all there is, or timeout.
+ * A stage that has failed for good brings no more either: where the others are done, the answer is
+ * its error, by name. One that tries again by itself is waited for. */
 MUST_CHECK err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d);
 
 /* The ledger: for each stage `in = applied + filtered + deduplicated + late + dead + expired +

@@ -453,7 +453,8 @@ struct lane {
     struct epoch epoch;
     uint32_t pace;       /* rows of the next live epoch */
     uint32_t rows_cap;   /* shrunk when an epoch was too big; 0: as the options say */
-    bool loaded, fresh;  /* fresh: its cursors are on no disk yet, and do not stand at the start */
+    _Atomic bool loaded; /* where it stands is known; atomic for flow_drain */
+    bool fresh;          /* its cursors are on no disk yet, and do not stand at the start */
     bool shape_known;    /* the store knows what the state was made for */
     bool limited;        /* the partitions' limits are set: a trigger's work is under way */
     bool ended;          /* available now, and all of that is done */

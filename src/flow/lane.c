@@ -110,7 +110,7 @@ err_t lane_load(struct lane *l, struct diag *d)
     gate_wake(&lane_flow(l)->gate);
     gate_leave(&lane_flow(l)->gate);
     l->reader.partition = NULL;
-    l->loaded = true;
+    atomic_store(&l->loaded, true);
     return ERR_OK;
 }
 
@@ -328,7 +328,7 @@ static bool has_work(const struct lane *l, int64_t now_ns)
 static err_t lane_step(struct lane *l, struct diag *d)
 {
     struct stage *s = l->stream->stage;
-    err_t e = l->loaded ? ERR_OK : lane_load(l, d);
+    err_t e = atomic_load(&l->loaded) ? ERR_OK : lane_load(l, d);
     int64_t now_ns = clock_mono_ns();
     if (e) return e;
     bool may = trigger_now(l, now_ns);
@@ -375,7 +375,7 @@ static err_t replay_ranges(struct lane *l, const struct epoch_record *r, struct 
 
 err_t lane_replay(struct lane *l, const struct epoch_record *r, struct diag *d)
 {
-    err_t e = l->loaded ? ERR_OK : lane_load(l, d);
+    err_t e = atomic_load(&l->loaded) ? ERR_OK : lane_load(l, d);
     if (!e) e = epoch_begin(l, r->form, r, d);
     if (!e) e = replay_ranges(l, r, d);
     l->epoch.watermark = r->watermark;
@@ -388,7 +388,8 @@ err_t lane_replay(struct lane *l, const struct epoch_record *r, struct diag *d)
 /* What an earlier start has left of triggers and silence does not count. */
 static void lane_start(struct lane *l)
 {
-    l->loaded = l->limited = l->ended = false;
+    atomic_store(&l->loaded, false);
+    l->limited = l->ended = false;
     l->trigger_ns = 0;
     for (uint32_t i = 0; i < l->partition_count; i++) {
         l->partitions[i].limit = l->partitions[i].until = INT64_MAX;

@@ -234,6 +234,27 @@ TEST(a_check_that_must_not_fail_stops_the_stream_and_names_the_record)
     world_close(&w);
 }
 
+/* What has failed brings no more, and is told when the others are done. */
+TEST(a_drain_ends_with_the_name_and_error_of_what_failed)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    world_open(&w, NULL, 1);
+    world_fill(&w, 10, CODEC_NONE);
+    world_stream(&w, USERS_SQL " CHECK (CAST(n AS BIGINT) <> 7) ELSE FAIL");
+    world_stream(&w,
+                 "CREATE STREAM other INTO ks.users AS SELECT CAST(id AS TEXT) AS id FROM events");
+    CHECK_OK(flow_pause(w.flow, SLICE("other"), &d), &d);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK(world_reaches(&w, "load", "failed"));
+    CHECK_ERR(flow_drain(w.flow, 50, &d), ERR_TIMEOUT);
+    CHECK_OK(flow_resume(w.flow, SLICE("other"), &d), &d);
+    CHECK_ERR(flow_drain(w.flow, 10000, &d), ERR_CONSTRAINT);
+    CHECK(strstr(d.what, "'load' has failed") && strstr(d.what, "events/0 offset 7"));
+    CHECK_INT(world_status(&w, "other").ledger.in, 10);
+    world_close(&w);
+}
+
 /* An epoch may end within a batch, and the next one begins there. */
 TEST(a_cursor_within_a_batch_goes_on_with_the_next_record)
 {

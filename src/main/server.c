@@ -319,12 +319,17 @@ static void on_retention(void *arg)
         say_warn(SAY_LOG, "topics can not be listed for retention", "err=%d", 1);
 }
 
+bool server_storage_failed(const struct server *s)
+{
+    return log_must_reopen(s->world.log) || store_must_reopen(s->world.store);
+}
+
 /* After a failed sync nothing is acknowledged until the files are opened again; the process is
  * small and starts in milliseconds, so that opening again is starting again. */
 static void on_look(void *arg)
 {
     struct server *s = arg;
-    if (!log_must_reopen(s->world.log) && !store_must_reopen(s->world.store)) return;
+    if (!server_storage_failed(s)) return;
     say_error(SAY_MAIN, "storage failed for good; the server ends and is started anew", "part=%s",
               log_must_reopen(s->world.log) ? "log" : "store");
     s->broken = true;

@@ -49,6 +49,7 @@ bool address_is_loopback(const char *address);
 err_t name_setting(err_t e, const char *setting, struct diag *d);
 
 MUST_CHECK err_t server_open(struct project *p, struct server *s, struct diag *d);
-void server_run(struct server *s); /* until a signal */
+void server_run(struct server *s);                  /* until a signal */
+bool server_storage_failed(const struct server *s); /* it must be opened anew */
 void server_close(struct server *s);
 void server_facts(void *ctx, struct report_facts *out);

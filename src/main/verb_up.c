@@ -16,15 +16,19 @@ struct upping {
     struct project *project;
     bool plain, drain;
     int64_t asked_ns; /* when the command was given: what "up in" counts from */
+    err_t ended;      /* of --drain, with its story: what failed for good */
+    struct diag trouble;
     struct server server;
 };
 
-/* --drain: ends the server when there is nothing more to come. */
+/* --drain: ends the server when there is nothing more to come, also where that is because a stage
+ * has failed for good. Storage that failed is opened anew first: by the supervisor. */
 static void on_drain(void *arg)
 {
     struct upping *u = arg;
-    struct diag d;
-    if (flow_drain(u->server.world.flow, 0, &d) == ERR_OK) loop_stop(u->server.loop);
+    u->ended = flow_drain(u->server.world.flow, 0, &u->trouble);
+    if (u->ended == ERR_TIMEOUT || (u->ended && server_storage_failed(&u->server))) return;
+    loop_stop(u->server.loop);
 }
 
 static int serve(void *arg)
@@ -72,7 +76,10 @@ static int serve(void *arg)
     running_forget();
     say_info(SAY_MAIN, "ended", "clean=yes");
     if (e) return cli_fail(&d);
-    return u->server.broken ? 1 : 0;
+    if (u->server.broken) return 1;
+    if (!u->ended || u->ended == ERR_TIMEOUT) return 0; /* or asked to end before all was done */
+    cli_fail(&u->trouble);
+    return SUPERVISE_GIVE_UP; /* another start would fail at the same place */
 }
 
 int verb_up(const struct verb *v, const struct args *a)

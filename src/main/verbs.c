@@ -24,8 +24,11 @@ const struct verb verbs[] = {
      "the next start goes on where it was. "
      "On a terminal a live display shows stages, rates, lag, dead letters and memory; otherwise "
      "plain log lines come on standard error.",
-     OPTIONS({"--plain", NULL, "log lines instead of the display"},
-             {"--drain", NULL, "end when the sources have ended and every stream has caught up"}),
+     OPTIONS(
+         {"--plain", NULL, "log lines instead of the display"},
+         {"--drain", NULL,
+          "end when the sources have ended and every stream has caught up; with exit code 1 where "
+          "one has failed"}),
      true, verb_up},
     {"plan", "[DIR] [--sample N] [--offline] [--strict] [--json]",
      "check a project end to end, and say what starting it would change",

@@ -11,7 +11,7 @@ import time
 import urllib.request
 
 import cql_raw
-from harness import ROOT, SLUICE, Server, check, folder, project, run, wait_for
+from harness import ROOT, SLUICE, Server, check, folder, offline_query, project, run, wait_for
 
 TABLE = "CREATE TABLE k.t (id UUID PRIMARY KEY, first TEXT, n INT);\n"
 PIPELINE = """CREATE SOURCE people FROM GENERATOR '' WITH (seed = 'walk', results = 10, total = 200, every = '5ms', key = 'login.uuid')
@@ -153,6 +153,17 @@ def test_one_stage_starts_over_alone():
             wait_for("the stream to read again", lambda: s.stage("load")["ledger"]["in"] == 200)
             check(s.stage("people")["ledger"]["applied"] == 200 and s.query("SELECT count(*) AS n FROM k.t")[0]["n"] == 200, "nothing twice")
             check(s.stop() == 0, s.output())
+
+
+def test_a_drain_ends_where_a_stage_has_failed_and_names_it():
+    fails = PIPELINE + "CREATE TABLE k.old (id UUID PRIMARY KEY, n INT);\n" \
+        "CREATE STREAM aged INTO k.old AS SELECT login.uuid AS id, dob.age AS n FROM people CHECK (dob.age < 0) ELSE FAIL;\n"
+    for restart in (False, True):
+        with folder() as f, Server(project(f / "p", fails), restart=restart, args=("--drain",)) as s:
+            check(s.process.wait(60) == 1, f"exit code {s.process.returncode}: {s.output()}")
+            check("'aged' has failed: " in s.output() and "dob.age < 0" in s.output(), s.output()[-2000:])
+            check("starting it again" not in s.output(), "another start would fail at the same place")
+            check(f"{offline_query(s.directory, s.data, 'SELECT count(*) AS n FROM k.t')}" == "[{'n': 200}]", "the others come to their end")
 
 
 def test_users_are_managed_without_showing_a_password():
