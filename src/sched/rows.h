@@ -1,0 +1,52 @@
+/* rows: a run and a task instance as they stand in the database, whole.
+ *
+ * Loop: the connection's. Memory: the caller's arena. Limit: META_ROWS_MAX rows an answer. Times
+ * are microseconds UTC; INT64_MIN where the database has NULL.
+ */
+#pragma once
+#include "sched/meta.h"
+#include "sched/state.h"
+
+#define TIME_NONE INT64_MIN
+
+struct run_row {
+    int64_t id;
+    struct slice dag_id, run_id;
+    enum run_type type;
+    enum run_state state;
+    int64_t logical, interval_start, interval_end, run_after, queued_at, started_at, ended_at,
+        last_decision;
+    struct slice conf /* JSON */, note, triggered_by, triggering_user, owner;
+    int64_t backfill_id /* 0: none */, dag_version, clear_number, token, version;
+    bool external; /* made by a person, a program or another dag */
+};
+struct task_row {
+    int64_t run;
+    struct slice dag_id, run_id, task_id, uuid;
+    int32_t map_index, try_number, max_tries;
+    enum task_state state;
+    int64_t scheduled_at, queued_at, started_at, ended_at, not_before, logical, token, version,
+        pid /* 0: none */;
+    struct slice kind /* Airflow's operator word */, pool, work, host, note, rendered, message,
+        map_label;
+    int32_t slots, weight;
+};
+struct task_rows {
+    struct task_row *at;
+    uint32_t count, cap;
+};
+
+/* ERR_NOT_FOUND, in Airflow's words, when there is none such. */
+MUST_CHECK err_t run_row_find(struct meta *m, struct slice dag_id, struct slice run_id,
+                              struct arena *a, struct run_row *out, struct diag *d);
+MUST_CHECK err_t run_row_get(struct meta *m, int64_t id, struct arena *a, struct run_row *out,
+                             struct diag *d);
+MUST_CHECK err_t task_row_find(struct meta *m, struct slice dag_id, struct slice run_id,
+                               struct slice task_id, int32_t map_index, struct arena *a,
+                               struct task_row *out, struct diag *d);
+/* Every instance of a run, by task and map index. */
+MUST_CHECK err_t task_rows_of_run(struct meta *m, int64_t run, struct arena *a,
+                                  struct task_rows *out, struct diag *d);
+/* Of a row of SELECT RUN_COLUMNS or TASK_COLUMNS (rows.c), copied. */
+MUST_CHECK err_t run_row_read(const struct meta_row *row, struct arena *a, struct run_row *out);
+MUST_CHECK err_t task_row_read(const struct meta_row *row, struct arena *a, struct task_row *out);
