@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "data/doc.h"
+#include "sched/kinds.h"
 #include "sched/timetable.h" /* struct schedule: cron, interval, preset, zone; after-data schedules */
 
 enum {
@@ -37,10 +38,8 @@ const char *trigger_rule_name(enum trigger_rule r);
 bool trigger_rule_parse(struct slice text,
                         enum trigger_rule *out); /* also "dummy", "none_failed_or_skipped" */
 
-/* What a task does: a row of sched/kinds.def (run, service, submit, sql, bash, exec, python, http,
- * produce, trigger_dag, wait, sensors, branch, short_circuit, empty …). Its options stay documents
- * with templates in their texts, which are rendered for each try. */
-struct task_kind; /* work.h */
+/* What a task does is a row of kinds.def. Its options stay documents with templates in their texts,
+ * which are rendered for each try. */
 struct callback { /* on_failure_callback and its kind: {http: URL, …}, {mail: …}, {command: …} */
     const struct doc *what;
     uint32_t line;

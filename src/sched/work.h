@@ -49,36 +49,12 @@ struct work_answer {
     int exit_code;
 };
 struct workshop;
-/* One kind of task: a row of kinds.def points at one of these. */
-struct task_kind {
-    const char *name, *operator_name /* Airflow's word, "BashOperator" */, *sentence;
-    const struct task_option *options;
-    uint32_t option_count; /* checked when a dag is read: unknown words get the nearest */
-    bool is_sensor, is_process;
-    err_t (*check)(const struct dag *g, const struct dag_task *t,
-                   struct diag *d); /* beyond the options table; NULL */
+/* What a kind does: a table in workshop.c, by task_kind_id. */
+struct kind_work {
     /* Starts; answers later by work_done, from any thread. */
     err_t (*start)(struct workshop *w, struct work_order *o, void **work, struct diag *d);
     void (*stop)(struct workshop *w, void *work); /* asked to end: it still answers */
 };
-struct task_option {
-    const char *name;
-    enum {
-        OPT_TEXT,
-        OPT_INT,
-        OPT_NUMBER,
-        OPT_BOOL,
-        OPT_SPAN /* 5m, PT5M, 300 */,
-        OPT_LIST,
-        OPT_MAP,
-        OPT_ANY,
-        OPT_TEXTS
-    } kind;
-    bool must, is_main; /* is_main: its name is the task's kind word: {sql: "…"} */
-    const char *fallback, *sentence;
-};
-const struct task_kind *task_kind_find(struct slice name);
-uint32_t task_kinds(const struct task_kind *const **out);
 
 /* What tasks need of the rest of the house; main fills it, tests fake it. Blocking, on a workshop's
  * thread, unless said. */
