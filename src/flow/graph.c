@@ -377,3 +377,17 @@ err_t op_order_key(struct buf *out, const struct plan_order *order, uint32_t cou
     }
     return e ? e : out->err;
 }
+
+err_t op_state_open(struct op *o, uint8_t part, const struct state_form *form, void *ctx,
+                    struct state **out, struct diag *d)
+{
+    struct graph *g = o->graph;
+    struct state_options so = {.store = g->o.bounded ? NULL : g->o.store,
+                               .stream = g->o.stream,
+                               .node = (uint16_t)o->node->id,
+                               .part = part,
+                               .form = form,
+                               .ctx = ctx,
+                               .budget = &g->budget};
+    return state_open(&so, out, d);
+}

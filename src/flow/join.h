@@ -42,7 +42,7 @@ MUST_CHECK err_t join_side_take(struct join_side *side, int64_t bucket, struct s
                                 struct slice packed, bool *found, struct join_row *was,
                                 struct diag *d);
 /* A walk over the rows of one key and bucket, in the order they came. Nothing may be added or taken
- * meanwhile; a row may be changed (join_walk_put). */
+ * meanwhile; a row may be changed where it stands (block, at). */
 struct join_walk {
     struct join_side *side;
     int64_t bucket;
@@ -55,7 +55,6 @@ struct join_walk {
 MUST_CHECK err_t join_walk_first(struct join_side *side, int64_t bucket, struct slice key,
                                  struct join_walk *w, bool *found, struct diag *d);
 MUST_CHECK err_t join_walk_next(struct join_walk *w, bool *found, struct diag *d);
-void join_walk_put(struct join_walk *w); /* w->row has changed */
 /* Every row of a block, in order: for buckets that close. */
 MUST_CHECK err_t block_each(const struct block *b,
                             err_t (*each)(void *ctx, const struct join_row *row,

@@ -72,16 +72,9 @@ static const struct state_form block_form = {
 
 err_t join_side_open(struct op *o, struct join_side *side, uint8_t part, struct diag *d)
 {
-    struct graph *g = o->graph;
-    struct state_options so = {.store = g->o.bounded ? NULL : g->o.store,
-                               .stream = g->o.stream,
-                               .node = (uint16_t)o->node->id,
-                               .part = part,
-                               .form = &block_form,
-                               .budget = &g->budget};
     side->key = buf_make(STATE_KEY_MAX);
     side->row = buf_make(ROW_BYTES_MAX);
-    return state_open(&so, &side->state, d);
+    return op_state_open(o, part, &block_form, NULL, &side->state, d);
 }
 
 void join_side_close(struct join_side *side)
@@ -200,12 +193,6 @@ err_t join_walk_first(struct join_side *side, int64_t bucket, struct slice key, 
     if (e || !w->block) return e;
     w->last = w->block->last;
     return join_walk_next(w, found, d);
-}
-
-void join_walk_put(struct join_walk *w)
-{
-    memcpy(w->block->at + w->at, &w->row, sizeof(w->row));
-    state_touch(w->side->state, w->block);
 }
 
 err_t block_each(const struct block *b,

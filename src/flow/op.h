@@ -128,6 +128,9 @@ MUST_CHECK err_t op_late(struct op *o, const struct rows *r, uint32_t row, struc
 /* An expression over a batch, as of this epoch; for rows of this `r`. */
 MUST_CHECK err_t op_eval(struct op *o, const struct expr *e, const struct rows *r,
                          struct column *out, struct diag *d);
+/* What the operator remembers in its `part`: on the graph's store, in memory alone for a query. */
+MUST_CHECK err_t op_state_open(struct op *o, uint8_t part, const struct state_form *form, void *ctx,
+                               struct state **out, struct diag *d);
 /* Bytes equal for equal values of these columns; a null is one too. */
 void op_key(struct buf *out, const struct column *columns, uint32_t count, uint32_t row);
 /* Bytes in the rows' order: `columns` are those that the order counts. Resets `out`. */

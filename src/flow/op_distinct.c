@@ -138,12 +138,7 @@ static err_t distinct_open(struct op *o, struct diag *d)
     s->keeps = p->within_watermark ? p->keep_ms : p->ttl_ms;
     bool forgets = !o->graph->o.bounded && (p->within_watermark || p->ttl_ms > 0);
     s->length = forgets ? bucket_length(s->keeps) : 0;
-    struct state_options so = {.store = o->graph->o.bounded ? NULL : o->graph->o.store,
-                               .stream = o->graph->o.stream,
-                               .node = (uint16_t)o->node->id,
-                               .form = &seen_form,
-                               .budget = &o->graph->budget};
-    return state_open(&so, &s->state, d);
+    return op_state_open(o, 0, &seen_form, NULL, &s->state, d);
 }
 
 const struct op_kind op_distinct = {

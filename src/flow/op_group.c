@@ -18,19 +18,6 @@ static bool is_asked_back(const struct op *o)
     return last->node->key_count == 0;
 }
 
-static err_t open_part(struct op *o, struct group_self *s, uint8_t part, struct diag *d)
-{
-    const struct graph *g = o->graph;
-    struct state_options options = {.store = g->o.bounded ? NULL : g->o.store,
-                                    .stream = g->o.stream,
-                                    .node = (uint16_t)o->node->id,
-                                    .part = part,
-                                    .form = &s->forms[part],
-                                    .ctx = s,
-                                    .budget = &o->graph->budget};
-    return state_open(&options, &s->states[part], d);
-}
-
 static err_t group_open(struct op *o, struct diag *d)
 {
     const struct plan_group *p = &o->node->group;
@@ -55,9 +42,12 @@ static err_t group_open(struct op *o, struct diag *d)
     s->grain = MAX(span / 16, (int64_t)1);
     s->keeps_old =
         !s->on_close && !o->graph->o.bounded && (s->session || p->takes_back || is_asked_back(o));
-    e = open_part(o, s, GROUP_PART, d);
-    if (!e && distinct) e = open_part(o, s, DISTINCT_PART, d);
-    if (!e && (ttl || s->session)) e = open_part(o, s, INDEX_PART, d);
+    e = op_state_open(o, GROUP_PART, &s->forms[GROUP_PART], s, &s->states[GROUP_PART], d);
+    if (!e && distinct)
+        e = op_state_open(o, DISTINCT_PART, &s->forms[DISTINCT_PART], s, &s->states[DISTINCT_PART],
+                          d);
+    if (!e && (ttl || s->session))
+        e = op_state_open(o, INDEX_PART, &s->forms[INDEX_PART], s, &s->states[INDEX_PART], d);
     return e;
 }
 

@@ -450,12 +450,7 @@ static err_t top_open(struct op *o, struct diag *d)
     t->order = buf_make(ROW_BYTES_MAX);
     t->packed = buf_make(ROW_BYTES_MAX);
     t->binary = buf_make(3 * ROW_BYTES_MAX);
-    struct state_options so = {.store = o->graph->o.bounded ? NULL : o->graph->o.store,
-                               .stream = o->graph->o.stream,
-                               .node = (uint16_t)o->node->id,
-                               .form = &ranking_form,
-                               .budget = &o->graph->budget};
-    err_t e = state_open(&so, &t->state, d);
+    err_t e = op_state_open(o, 0, &ranking_form, NULL, &t->state, d);
     return e ? e : tell_init(&t->out, o, d);
 }
 

@@ -167,11 +167,6 @@ err_t config_set(struct config *c, const char *assignment, struct diag *d)
     return id == CONFIG_ROWS ? ERR_CONFIG : assign(c, id, slice_of(equals + 1), "--set", d);
 }
 
-bool config_given(const struct config *c, enum config_id id)
-{
-    return strcmp(c->values[id].source, "default") != 0;
-}
-
 /* --- sluice.yaml: nested maps become dotted keys ---------------------------------------------- */
 
 static err_t load_map(struct config *c, struct yaml *y, const yaml_node_t *map, const char *prefix,

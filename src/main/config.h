@@ -56,7 +56,6 @@ static inline int64_t config_number(const struct config *c, enum config_id id)
 {
     return c->values[id].number;
 }
-bool config_given(const struct config *c, enum config_id id); /* not the default */
 static inline const char *config_text(const struct config *c, enum config_id id)
 {
     return c->values[id].text;

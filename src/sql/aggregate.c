@@ -226,8 +226,3 @@ err_t agg_put_text(struct column *out, uint32_t row, struct buf *made, struct ar
     buf_done(made);
     return e ? diag_fail(d, e, "an aggregate's text") : ERR_OK;
 }
-
-double agg_double(const struct column *c, uint32_t row)
-{
-    return c->f64[row];
-}

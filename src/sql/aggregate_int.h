@@ -88,7 +88,6 @@ MUST_CHECK err_t agg_put_value(struct column *out, uint32_t row, const struct va
 /* Text made in `made` into a column; gives the buffer back. */
 MUST_CHECK err_t agg_put_text(struct column *out, uint32_t row, struct buf *made, struct arena *a,
                               struct diag *d);
-double agg_double(const struct column *c, uint32_t row);
 
 /* --- bag: how often each value stands in it (aggregate_bag.c) -----------------------------------
  */

@@ -217,14 +217,6 @@ void sql_docs(struct buf *out)
     buf_text(out, ".\n");
 }
 
-size_t sql_words(const char **out, size_t max)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < word_count() && n < max; i++) out[n++] = word_at(i)->text;
-    n += function_names(out + n, max - n);
-    return n + aggregate_names(out + n, max - n);
-}
-
 void sql_functions_help(struct buf *out, bool markdown)
 {
     if (markdown) {

@@ -118,8 +118,6 @@ MUST_CHECK err_t sql_bind_select(const struct statement *s, const struct sql_cat
 bool sql_where(struct slice script, struct slice part, uint32_t *line, uint32_t *column);
 /* An option's value by name; {0} when not given. */
 struct slice sql_option(const struct sql_options *o, const char *name);
-/* Reserved words, keywords and function names, for completion. */
-size_t sql_words(const char **out, size_t max);
 /* Prints the plan for `sluice plan`: typed inputs, filter, checks, outputs. */
 void plan_stream_print(const struct plan_stream *p, struct buf *out);
 void plan_node_print(const struct plan_node *n, struct buf *out); /* a line a node, indented */

@@ -30,28 +30,6 @@ err_t store_compact(struct store *s, struct diag *d)
     return store_flush(s, d); /* which tells the reason */
 }
 
-err_t store_settle(struct store *s, struct diag *d)
-{
-    static const char *const busy[] = {"rocksdb.mem-table-flush-pending",
-                                       "rocksdb.num-running-flushes", "rocksdb.compaction-pending",
-                                       "rocksdb.num-running-compactions"};
-    enum { QUIET_LOOKS = 3, LOOK_MS = 10 };
-    struct gate wait; /* nobody wakes it: a way to let time pass */
-    if (property(s, "rocksdb.is-write-stopped")) return store_flush(s, d);
-    gate_init(&wait);
-    for (int quiet = 0; quiet < QUIET_LOOKS;) {
-        quiet++;
-        for (size_t i = 0; i < COUNT_OF(busy); i++)
-            if (property(s, busy[i])) quiet = 0;
-        gate_enter(&wait);
-        if (gate_wait_ms(&wait, LOOK_MS)) quiet = 0;
-        gate_leave(&wait);
-        if (property(s, "rocksdb.background-errors")) break;
-    }
-    gate_done(&wait);
-    return ERR_OK;
-}
-
 struct store_stats store_stats(struct store *s)
 {
     return (struct store_stats){
