@@ -166,22 +166,24 @@ static const struct cli_option *find_option(const struct verb *v, struct slice n
     return o ? o : slice_is(name, "--help") || slice_is(name, "-h") ? &help_option : NULL;
 }
 
-static size_t option_names(const struct verb *v, const char **out, size_t max)
+size_t cli_options(const struct verb *v, const struct cli_option **out, size_t max)
 {
-    const struct cli_option *lists[] = {v->options, v->project ? project_options : NULL};
     size_t count = 0;
-    for (size_t i = 0; i < COUNT_OF(lists); i++)
-        for (const struct cli_option *o = lists[i]; o && o->name && count < max; o++)
-            out[count++] = o->name;
+    for (const struct cli_option *o = v->options; o && o->name && count < max; o++)
+        out[count++] = o;
+    for (const struct cli_option *o = project_options; v->project && o->name && count < max; o++)
+        if (!find_in(v->options, slice_of(o->name))) out[count++] = o;
     return count;
 }
 
 static int unknown_option(const struct verb *v, const char *given)
 {
+    const struct cli_option *options[ARGS_MAX];
     const char *names[ARGS_MAX];
     char problem[512];
-    const char *near =
-        nearest_word(slice_of(given), names, option_names(v, names, COUNT_OF(names)));
+    size_t count = cli_options(v, options, COUNT_OF(options));
+    for (size_t i = 0; i < count; i++) names[i] = options[i]->name;
+    const char *near = nearest_word(slice_of(given), names, count);
     if (v >= tools && v < tools + tool_count) { /* their word for it first */
         int len = (int)strcspn(given + 2, "=");
         snprintf(problem, sizeof(problem), "%.*s is not a recognized option", len, given + 2);

@@ -35,6 +35,8 @@ extern const struct verb verbs[];
 extern const size_t verb_count;
 
 extern const struct cli_option project_options[]; /* ends with a NULL name */
+/* All that a verb takes: its own, and those of projects that it has not itself by that name. */
+size_t cli_options(const struct verb *v, const struct cli_option **out, size_t max);
 
 const char *args_value(const struct args *a, const char *option); /* NULL: not given */
 static inline bool args_has(const struct args *a, const char *option)

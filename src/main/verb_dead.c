@@ -69,7 +69,7 @@ static err_t set_one(struct mending *m, const char *text, struct diag *d)
     uint32_t count;
     if (!is) {
         (void)diag_fail(d, ERR_USAGE, "--set wants PATH=VALUE, not '%s'", text);
-        return diag_hint(d, "for example --set 'location.postcode=\"18511\"'");
+        return diag_hint(d, "for example --set location.postcode=18511");
     }
     err_t e = json_path_parse(slice_make(text, (size_t)(is - text)), m->arena, &steps, &count, d);
     if (e) return e;

@@ -15,9 +15,12 @@
 
 enum { HELP_MAX = 4 << 20 };
 
-static void put_options(struct buf *out, const struct cli_option *o)
+static void put_options(struct buf *out, const struct verb *v)
 {
-    for (; o && o->name; o++) {
+    const struct cli_option *options[ARGS_MAX];
+    size_t count = cli_options(v, options, COUNT_OF(options));
+    for (size_t i = 0; i < count; i++) {
+        const struct cli_option *o = options[i];
         char left[64];
         snprintf(left, sizeof(left), "%s%s%s", o->name, o->value ? " " : "",
                  o->value ? o->value : "");
@@ -36,8 +39,7 @@ static void put_verb(struct buf *out, const struct verb *v)
                v->about);
     if (v->more[0]) buf_printf(out, "%s\n", v->more);
     buf_text(out, "\noptions:\n");
-    put_options(out, v->options);
-    if (v->project) put_options(out, project_options);
+    put_options(out, v);
     buf_text(out, "  --help                 this text\n");
 }
 
@@ -210,12 +212,10 @@ static void put_bash(struct buf *out)
     for (size_t i = 0; i < verb_count; i++) buf_printf(out, "%s%s", i ? " " : "", verbs[i].name);
     buf_text(out, "' -- \"$cur\"))\n    return\n  fi\n  case $verb in\n");
     for (size_t i = 0; i < verb_count; i++) {
-        const struct cli_option *lists[] = {verbs[i].options,
-                                            verbs[i].project ? project_options : NULL};
+        const struct cli_option *options[ARGS_MAX];
+        size_t count = cli_options(&verbs[i], options, COUNT_OF(options));
         buf_printf(out, "  %s) COMPREPLY=($(compgen -W '--help", verbs[i].name);
-        for (size_t l = 0; l < COUNT_OF(lists); l++)
-            for (const struct cli_option *o = lists[l]; o && o->name; o++)
-                buf_printf(out, " %s", o->name);
+        for (size_t k = 0; k < count; k++) buf_printf(out, " %s", options[k]->name);
         buf_text(out, "' -- \"$cur\") $(compgen -d -- \"$cur\")) ;;\n");
     }
     buf_text(out, "  esac\n}\ncomplete -o filenames -F _sluice sluice\n");

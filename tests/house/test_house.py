@@ -109,6 +109,8 @@ def test_every_command_explains_itself():
     for name in names:
         r = run(name, "--help")
         check(r.returncode == 0 and r.stdout.startswith(f"usage: sluice {name}"), f"{name}: {r.stdout}{r.stderr}")
+        options = re.findall(r"^  (--[a-z-]+)", r.stdout, re.M)
+        check(len(options) == len(set(options)), f"{name}: an option stands twice: {r.stdout}")
         r = run(name, "--no-such-option")
         check(r.returncode == 2 and "has no option" in r.stderr, f"{name}: {r.stderr}")
 
