@@ -85,3 +85,5 @@ MUST_CHECK err_t value_make(const struct type *t, const struct value *items, uin
  * varints shortest, trailing fields there. What a CQL peer binds goes through this. */
 MUST_CHECK err_t value_canonical(const struct value *v, struct arena *a, struct value *out,
                                  struct diag *d);
+/* Whether the text is UTF-8; *bad_at is where it is not. */
+bool utf8_valid(struct slice s, uint32_t *bad_at);

@@ -237,6 +237,23 @@ err_t file_store_secret(const char *path, struct slice content, struct diag *d)
     return store(path, content, 0600, d);
 }
 
+/* One that is there is never opened: closing it would drop the locks that SQLite, elsewhere in this
+ * process, holds on it. */
+err_t file_own(const char *path, struct diag *d)
+{
+    int fd;
+    do fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    while (fd < 0 && errno == EINTR);
+    if (fd >= 0) {
+        close(fd);
+        return sync_parent(path, d);
+    }
+    struct stat st;
+    if (errno != EEXIST) return diag_errno(d, errno, "%s can not be created", path);
+    bool ours = stat(path, &st) == 0 && ((st.st_mode & 077) == 0 || chmod(path, 0600) == 0);
+    return ours ? ERR_OK : diag_errno(d, errno, "%s can not be kept from others' eyes", path);
+}
+
 /* The lock is flock's: it belongs to the open file, so that a second try is refused in the same
  * process too, and it goes with the process however that ends. The pid inside is for the message.
  */

@@ -50,6 +50,8 @@ MUST_CHECK err_t file_load(const char *path, size_t limit, struct slice *out, st
 MUST_CHECK err_t file_store(const char *path, struct slice content, struct diag *d);
 /* The same for the owner's eyes only. */
 MUST_CHECK err_t file_store_secret(const char *path, struct slice content, struct diag *d);
+/* Makes an empty file, or finds it: readable and writable by its owner alone from now on. */
+MUST_CHECK err_t file_own(const char *path, struct diag *d);
 /* An exclusive advisory lock held until the process ends. ERR_IN_USE names the holder's pid in why.
  */
 MUST_CHECK err_t file_lock(const char *path, int *fd, struct diag *d);

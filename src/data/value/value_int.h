@@ -18,8 +18,6 @@ bool integer_fits(const struct type *t, int64_t v);
 /* "300 does not fit tinyint (-128 to 127)" */
 err_t integer_does_not_fit(struct diag *d, const struct type *t, const char *shown);
 err_t no_room(struct diag *d); /* the arena or the buffer is full */
-/* Whether the text is UTF-8; *bad_at is where it is not. */
-bool utf8_valid(struct slice s, uint32_t *bad_at);
 bool ascii_valid(struct slice s, uint32_t *bad_at);
 bool is_digit(uint8_t c);
 
