@@ -44,7 +44,7 @@ err_t meta_open(const struct meta_options *o, struct meta **out, struct diag *d)
     m->busy_ms = o->busy_ms ? o->busy_ms : 5000;
     m->statement_ms = o->statement_ms ? o->statement_ms : 30000;
     m->has_secret = o->secret != NULL;
-    if (o->secret) memcpy(m->secret, o->secret, sizeof(m->secret));
+    if (o->secret) m->secret = *o->secret;
     m->where = plain_where(o->where, &m->kind);
     m->driver = m->kind == META_SQLITE ? &meta_sqlite : &meta_postgres;
     err_t e = m->where ? m->driver->open(m, d) : diag_fail(d, ERR_NO_MEMORY, "no memory");
@@ -61,7 +61,7 @@ void meta_close(struct meta *m)
     if (!m) return;
     meta_rollback(m);
     m->driver->close(m);
-    OPENSSL_cleanse(m->secret, sizeof(m->secret));
+    secret_ring_done(&m->secret);
     if (m->where) OPENSSL_cleanse(m->where, strlen(m->where));
     mem_give(m->where);
     mem_give(m);
@@ -75,9 +75,9 @@ const char *meta_where(const struct meta *m)
 {
     return m->shown;
 }
-const uint8_t *meta_secret(const struct meta *m)
+const struct secret_ring *meta_secret(const struct meta *m)
 {
-    return m->has_secret ? m->secret : NULL;
+    return m->has_secret ? &m->secret : NULL;
 }
 bool meta_inside(const struct meta *m)
 {

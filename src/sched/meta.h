@@ -30,21 +30,22 @@ enum {
 };
 enum meta_kind { META_SQLITE, META_POSTGRES };
 struct meta;
+struct secret_ring;
 struct meta_options {
     /* A file's path (made, 0600), or postgresql://user@host:port/db?… in libpq's words. What
      * Airflow's sql_alchemy_conn says is understood too: sqlite:////a/path, postgresql+psycopg2://…
      */
     const char *where;
-    const uint8_t *secret; /* 32 bytes: what passwords of connections and variables are sealed with
-                              (secret.h); NULL: those refuse */
-    int64_t busy_ms;       /* how long to wait for others' locks; 0: 5 s */
-    int64_t statement_ms;  /* how long one statement may take; 0: 30 s */
+    const struct secret_ring *secret; /* secret.h: what passwords of connections and variables are
+                                         sealed with; NULL: those refuse */
+    int64_t busy_ms;                  /* how long to wait for others' locks; 0: 5 s */
+    int64_t statement_ms;             /* how long one statement may take; 0: 30 s */
 };
 MUST_CHECK err_t meta_open(const struct meta_options *o, struct meta **out, struct diag *d);
 void meta_close(struct meta *m); /* NULL is fine; an open transaction is undone */
 enum meta_kind meta_kind(const struct meta *m);
-const char *meta_where(const struct meta *m);     /* for people: no password in it */
-const uint8_t *meta_secret(const struct meta *m); /* NULL: none was given */
+const char *meta_where(const struct meta *m);                /* for people: no password in it */
+const struct secret_ring *meta_secret(const struct meta *m); /* NULL: none was given */
 /* Makes or upgrades the tables (schema.def: one row a step, in order, under an advisory lock); a
  * newer database than this program is refused (ERR_VERSION). */
 MUST_CHECK err_t meta_migrate(struct meta *m, struct diag *d);

@@ -1,6 +1,7 @@
 /* meta_int: what the two dialects of the workflows' database are behind meta.h. */
 #pragma once
 #include "sched/meta.h"
+#include "sched/secret.h"
 
 typedef err_t (*meta_each)(void *ctx, const struct meta_row *row);
 struct meta_call { /* one run of a statement */
@@ -30,10 +31,10 @@ extern const struct meta_driver meta_sqlite, meta_postgres;
 struct meta {
     const struct meta_driver *driver;
     enum meta_kind kind;
-    void *conn;         /* the driver's */
-    char *where;        /* as given, without Airflow's "+driver" and "sqlite:///" */
-    char shown[256];    /* for people */
-    uint8_t secret[32]; /* zeroed when it is closed */
+    void *conn;                /* the driver's */
+    char *where;               /* as given, without Airflow's "+driver" and "sqlite:///" */
+    char shown[256];           /* for people */
+    struct secret_ring secret; /* zeroed when it is closed */
     bool has_secret, inside, writes;
     int64_t busy_ms, statement_ms;
     err_t spoiled; /* what failed first in this transaction */

@@ -1,12 +1,13 @@
 #include "sched/meta_kit.h"
 
+#include "sched/secret.h"
 #include "test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const uint8_t secret[32] = "thirty-two bytes for the tests!";
+static const struct secret_ring secret = {{"thirty-two bytes for the tests!"}, 1};
 
 static const char *server(void)
 {
@@ -48,7 +49,7 @@ struct meta *meta_kit_open(const char *where)
 {
     struct diag d;
     struct meta *m = NULL;
-    struct meta_options o = {.where = where, .secret = secret, .busy_ms = 2000};
+    struct meta_options o = {.where = where, .secret = &secret, .busy_ms = 2000};
     CHECK_OK(meta_open(&o, &m, &d), &d);
     if (m) CHECK_OK(meta_migrate(m, &d), &d);
     return m;
