@@ -458,6 +458,19 @@ TEST(many_in_flight_come_back_each_to_its_own_stream)
     arena_free(a);
 }
 
+/* EXECUTE with the number as its only value, and as the tag of its answer. */
+static void execute_number(struct cql_pool *p, const struct cql_prepared *s, uint32_t number)
+{
+    struct diag d = {0};
+    uint8_t bytes[4] = {0, 0, 0, (uint8_t)number};
+    struct native_value v = {slice_make(bytes, 4), NATIVE_SET};
+    struct native_request r = {
+        .id = s->id, .result_id = s->result_id, .params = NATIVE_PARAMS_NONE};
+    r.params.values = &v;
+    r.params.value_count = 1;
+    CHECK_OK(cql_pool_submit(p, NATIVE_OP_EXECUTE, &r, number, &d), &d);
+}
+
 TEST(a_pool_prepares_again_what_the_server_has_forgotten)
 {
     struct fake f = {.newest = 5};
@@ -473,15 +486,7 @@ TEST(a_pool_prepares_again_what_the_server_has_forgotten)
     f.forget = true;
     uint32_t sent = 0, seen = 0;
     while (seen < 100) {
-        while (sent < 100 && !cql_pool_full(p)) {
-            uint8_t bytes[4] = {0, 0, 0, (uint8_t)sent};
-            struct native_value v = {slice_make(bytes, 4), NATIVE_SET};
-            struct native_request r = {
-                .id = s->id, .result_id = s->result_id, .params = NATIVE_PARAMS_NONE};
-            r.params.values = &v;
-            r.params.value_count = 1;
-            CHECK_OK(cql_pool_submit(p, NATIVE_OP_EXECUTE, &r, sent++, &d), &d);
-        }
+        while (sent < 100 && !cql_pool_full(p)) execute_number(p, s, sent++);
         struct cql_answer out = {0};
         uint64_t tag = 0;
         err_t e = cql_pool_collect(p, a, &tag, &out, &d);
@@ -511,15 +516,7 @@ static void execute_hundred(struct cql_pool *p, const struct cql_prepared *s, st
         struct cql_answer out = {0};
         struct diag d = {0};
         uint64_t tag = 0;
-        while (sent < 100 && !cql_pool_full(p)) {
-            uint8_t bytes[4] = {0, 0, 0, (uint8_t)sent};
-            struct native_value v = {slice_make(bytes, 4), NATIVE_SET};
-            struct native_request r = {
-                .id = s->id, .result_id = s->result_id, .params = NATIVE_PARAMS_NONE};
-            r.params.values = &v;
-            r.params.value_count = 1;
-            CHECK_OK(cql_pool_submit(p, NATIVE_OP_EXECUTE, &r, sent++, &d), &d);
-        }
+        while (sent < 100 && !cql_pool_full(p)) execute_number(p, s, sent++);
         err_t e = cql_pool_collect(p, a, &tag, &out, &d);
         if (e == ERR_NOT_FOUND || tag >= 100) break;
         h->seen[tag]++;
