@@ -26,7 +26,8 @@ MUST_CHECK err_t child_watch(int pid, int *fd, struct diag *d);
  * between, ends it: returns the exit code, or 128 + the signal. An exit with SUPERVISE_GIVE_UP ends
  * it at once: no restart makes a wrong configuration right. When this process is killed the child
  * gets SIGTERM. A terminal stays one for the child: its standard error goes through a
- * pseudo-terminal then. Call it before the first thread is started.
+ * pseudo-terminal then. What commands of the server leave behind becomes this process' and is
+ * waited for. Call it before the first thread is started, and with no other child.
  */
 enum { SUPERVISE_GIVE_UP = 78 };
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up);

@@ -128,8 +128,10 @@ TEST(a_child_that_dies_with_its_parent_does)
 struct play { /* in shared memory */
     atomic_int starts, ready, got_signal, err_is_terminal, out_is_terminal, server_pid;
     _Atomic int64_t started_ns[16];
-    int crashes, give_up_code; /* how many lives end badly, before one that waits or ends */
-    bool waits;
+    atomic_int left_behind, left_to; /* the pid of one whose parent has ended, and its new parent */
+    int crashes, give_up_code;       /* how many lives end badly, before one that waits or ends */
+    bool waits, leaves;
+    bool left_is_gone; /* no zombie either */
 };
 static struct play *play;
 static volatile sig_atomic_t came;
@@ -137,6 +139,26 @@ static volatile sig_atomic_t came;
 static void on_signal(int number)
 {
     came = number;
+}
+
+/* As a shell's pipeline: the server's child ends, and a child of that one lives on. */
+static int leave_one(void)
+{
+    pid_t shell = fork();
+    if (shell == 0) {
+        pid_t parent = getpid(), piped = fork();
+        if (piped) _exit(piped < 0);
+        while (getppid() == parent) usleep(1000);
+        atomic_store(&play->left_to, (int)getppid());
+        atomic_store(&play->left_behind, (int)getpid());
+        for (;;) pause();
+    }
+    int code = child_wait((int)shell), left;
+    while (!(left = atomic_load(&play->left_behind))) usleep(1000);
+    kill(left, SIGKILL);
+    for (int i = 0; i < 5000 && kill(left, 0) == 0; i++) usleep(1000);
+    play->left_is_gone = kill(left, 0) != 0;
+    return code;
 }
 
 static int serve(void *arg)
@@ -149,6 +171,7 @@ static int serve(void *arg)
     atomic_store(&play->server_pid, (int)getpid());
     fprintf(stderr, "life %d speaks\n", life);
     if (play->give_up_code) return play->give_up_code;
+    if (play->leaves) return leave_one();
     if (life < play->crashes && life % 2 == 0) raise(SIGKILL);
     if (life < play->crashes) return 3;
     if (!play->waits) return 0;
@@ -257,6 +280,18 @@ TEST(a_wrong_configuration_ends_it_at_once)
     CHECK_INT(child_wait((int)supervisor_start(&alive, -1)), SUPERVISE_GIVE_UP);
     CHECK_INT(play->starts, 1);
     CHECK(!file_exists(words_path()));
+    close(alive);
+}
+
+TEST(what_a_command_of_the_server_leaves_behind_is_waited_for)
+{
+    int alive;
+    play_open((struct play){.leaves = true});
+    pid_t pid = supervisor_start(&alive, -1);
+    CHECK_INT(child_wait((int)pid), 0);
+    CHECK_INT(play->left_to, pid);
+    CHECK(play->left_is_gone);
+    CHECK_INT(play->starts, 1);
     close(alive);
 }
 

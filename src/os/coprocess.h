@@ -2,7 +2,8 @@
  *
  * It runs in its own process group with a clean environment (PATH, HOME, LANG, TZ) and no
  * descriptors but its three; a command without characters of the shell's runs without a shell. It
- * is killed, group and all, and waited for when it is closed. Whoever talks waits for the answer;
+ * is killed, group and all, and waited for when it is closed (what it has started: by the
+ * supervisor). Whoever talks waits for the answer;
  * the thread that started it is the one that talks (the child dies with it).
  * Memory: a line's limit for what is read, COPROCESS_WORDS_MAX for its standard error's end.
  */

@@ -116,7 +116,7 @@ static void take_signal(struct supervisor *s)
     struct signalfd_siginfo info;
     if (read(s->signals, &info, sizeof(info)) != sizeof(info)) return;
     int number = (int)info.ssi_signo;
-    if (number == SIGCHLD) return; /* waitpid will see */
+    if (number == SIGCHLD) return; /* server_ended will see */
     if (number == SIGWINCH) {
         struct winsize size;
         if (s->by_terminal && s->words >= 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
@@ -154,11 +154,28 @@ _Noreturn static void be_child(struct supervisor *s, int theirs, int (*serve)(vo
     exit(serve(arg));
 }
 
+/* Takes whatever has ended: the server, and those of a command's children that it has left behind.
+ * Those are ours by prctl, since what is above us may be a container's first process that waits for
+ * nobody. */
+static bool server_ended(const struct supervisor *s, int *status)
+{
+    bool ended = false;
+    pid_t got;
+    int one;
+    while ((got = waitpid(-1, &one, WNOHANG)) > 0) {
+        if (got != s->child) continue;
+        *status = one;
+        ended = true;
+    }
+    INVARIANT(ended || got == 0);
+    return ended;
+}
+
 /* One life of the server, from fork to wait. */
 static int live(struct supervisor *s, int (*serve)(void *), void *arg)
 {
-    int theirs, status;
-    pid_t got, parent = getpid();
+    int theirs, status = 0;
+    pid_t parent = getpid();
     s->said = 0;
     s->words = -1;
     if (!open_words(s, &theirs)) return W_EXITCODE(EXIT_FAILURE, 0);
@@ -173,8 +190,7 @@ static int live(struct supervisor *s, int (*serve)(void *), void *arg)
         s->words = -1;
         return W_EXITCODE(EXIT_FAILURE, 0);
     }
-    while ((got = waitpid(s->child, &status, WNOHANG)) == 0) wait_ms(s, -1);
-    INVARIANT(got == s->child);
+    while (!server_ended(s, &status)) wait_ms(s, -1);
     if (s->words >= 0) {
         hear(s);
         close(s->words);
@@ -239,7 +255,9 @@ int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, i
     INVARIANT(sigprocmask(SIG_BLOCK, &set, &s.before) == 0);
     s.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     INVARIANT(s.signals >= 0);
+    INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     int code = keep_alive(&s, serve, arg, give_up);
+    INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
     close(s.signals);
     sigprocmask(SIG_SETMASK, &s.before, NULL);
     return code;
