@@ -167,14 +167,9 @@ static err_t replay_lane(struct lane *l, struct replaying *r, struct diag *d)
         e = epoch_finish(l, d);
         if (!e) e = epoch_commit(l, d);
     }
-    if (e) {
-        epoch_abort(l);
-        *r->out = before;
-        return e;
-    }
-    store_write_abort(l->epoch.write); /* nothing was there after all; NULL after a commit */
-    l->epoch.write = NULL;
-    return ERR_OK;
+    if (e) *r->out = before;
+    epoch_abort(l); /* also after a commit: commands end with the thread that started them */
+    return e;
 }
 
 static err_t replay_round(struct stream *s, struct replaying *r, struct diag *d)

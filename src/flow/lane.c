@@ -397,9 +397,8 @@ static void lane_start(struct lane *l)
     }
 }
 
-void lane_run(void *lane)
+static void run(struct lane *l)
 {
-    struct lane *l = lane;
     struct stage *s = l->stream->stage;
     int64_t delay_ms = 0;
     lane_start(l);
@@ -421,6 +420,13 @@ void lane_run(void *lane)
         }
     }
     if (l->ended) worker_state(s, &l->worker, STAGE_ENDED);
+}
+
+void lane_run(void *lane)
+{
+    struct lane *l = lane;
+    run(l);
+    graph_forget(l->graph); /* commands of its end with their thread: whole, and waited for */
 }
 
 /* --- making -------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 #include "flow/kit_test.h"
 #include "os/child.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void script(struct world *w, const char *body)
 {
@@ -123,6 +125,32 @@ TEST(nonsense_floods_and_too_many_lines_are_dead_letters)
     CHECK(s.ledger.dead >= 3);
     CHECK(strstr(l.items[0].reason, "Traceback") != NULL);
     CHECK(strstr(l.items[2].reason, "bytes") != NULL);
+    world_close(&w);
+}
+
+/* The command dies with the thread that started it; what it has started would not. */
+TEST(a_command_ends_with_its_stage)
+{
+    char text[1024], path[400];
+    struct world w = {0};
+    struct diag d = {0};
+    struct slice pid = {0};
+    world_open(&w, NULL, 1);
+    records(&w, 1);
+    snprintf(path, sizeof(path), "%s/pid", w.dir);
+    snprintf(text, sizeof(text),
+             "CREATE STREAM load INTO ks.users AS SELECT TRANSFORM (CAST(id AS TEXT) AS id) USING "
+             "'echo $$ > %s; cat' AS (id text) FROM events",
+             path);
+    world_stream(&w, text);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK_OK(flow_drain(w.flow, 20000, &d), &d);
+    CHECK_OK(file_load(path, 100, &pid, &d), &d);
+    int number = pid.at ? atoi((const char *)pid.at) : 0;
+    CHECK(number > 0 && kill(-number, 0) == 0);
+    CHECK_OK(flow_pause(w.flow, SLICE("load"), &d), &d);
+    CHECK(kill(number, 0) != 0); /* no zombie either */
+    mem_give((void *)pid.at);
     world_close(&w);
 }
 

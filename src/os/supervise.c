@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TAIL = 16384, DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, LIFE_MS = 60000 };
+enum { TAIL = 16384, DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, LIFE_MS = 60000, LAST_MS = 200 };
 
 struct supervisor {
     const char *last_words_path;
@@ -243,6 +243,16 @@ static int keep_alive(struct supervisor *s, int (*serve)(void *), void *arg, int
     }
 }
 
+/* What the server has killed as it ended may still be at it; what lives on is left to itself. */
+static void take_the_last(void)
+{
+    pid_t got = 0;
+    for (int ms = 0; ms < LAST_MS && got >= 0; ms += got == 0) {
+        got = waitpid(-1, NULL, WNOHANG);
+        if (got == 0) (void)poll(NULL, 0, 1);
+    }
+}
+
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up)
 {
     static struct supervisor s; /* one a process; 16 KiB */
@@ -257,6 +267,7 @@ int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, i
     INVARIANT(s.signals >= 0);
     INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     int code = keep_alive(&s, serve, arg, give_up);
+    take_the_last();
     INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
     close(s.signals);
     sigprocmask(SIG_SETMASK, &s.before, NULL);
