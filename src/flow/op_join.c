@@ -307,11 +307,13 @@ static err_t look_at(struct push *p, struct arrivals *a)
             if (a->keys[k].state[row] != VALID_VALUE) a->how[i] = ARRIVAL_ALONE;
         if (!j->slices && !j->p->bounded) continue;
         const struct column *at = time >= 0 ? &p->r->b->columns[time] : NULL;
-        if (at && at->state[row] != VALID_VALUE && j->p->bounded) a->how[i] = ARRIVAL_ALONE;
-        a->times[i] = at && at->state[row] == VALID_VALUE ? at->i64[row] : o->graph->x.now_ms;
-        if (j->p->bounded && j->slices && a->how[i] == ARRIVAL_FINE &&
-            a->times[i] < o->graph->watermark)
-            a->how[i] = ARRIVAL_LATE;
+        bool timeless = at && at->state[row] != VALID_VALUE; /* nothing to be late by */
+        a->times[i] = at && !timeless ? at->i64[row] : o->graph->x.now_ms;
+        if (!j->p->bounded) continue;
+        if (timeless)
+            a->how[i] = ARRIVAL_ALONE;
+        else if (j->slices && a->times[i] < o->graph->watermark)
+            a->how[i] = ARRIVAL_LATE; /* whatever its key is: told, it would be late further on */
     }
     for (uint32_t i = 0; !e && i < p->r->count; i++) /* a key that can not be computed */
         for (uint32_t k = 0; k < j->p->key_count; k++)

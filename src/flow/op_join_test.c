@@ -190,11 +190,12 @@ static void leaves_alone(struct bed *b, uint32_t side, uint32_t at)
 static void model_arrival(struct bed *b, uint32_t side, uint32_t at)
 {
     struct row *x = &b->rows[side][at];
-    if (x->key == NO_KEY || x->t == INT64_MIN) {
+    bool late = x->t != INT64_MIN && x->t < b->watermark; /* whatever its key is */
+    if (!late && (x->key == NO_KEY || x->t == INT64_MIN)) {
         leaves_alone(b, side, at);
         return;
     }
-    x->remembered = x->t >= b->watermark;
+    x->remembered = !late;
     x->fate = x->remembered ? TERM_HELD : TERM_LATE;
     if (x->remembered && lone_left(b->s) && side) x->fate = TERM_APPLIED; /* it decides on others */
 }
