@@ -1,0 +1,112 @@
+/* things: what people keep beside their workflows: variables and pools; and what workflows keep:
+ * results (xcom), import errors, jobs with their heartbeats, tags, assets. Each function is one
+ * statement or one transaction; inside a caller's transaction they are part of it. Errors are in
+ * Airflow's words where clients match on them.
+ *
+ * Loop: the database connection's. Memory: texts live in the caller's arena. Limit: below. Times
+ * are given, microseconds UTC.
+ */
+#pragma once
+#include "sched/meta.h"
+
+enum {
+    VARIABLE_KEY_MAX = 250,
+    VARIABLE_VALUE_MAX = 16 << 20,
+    POOL_NAME_MAX = 256,
+    XCOM_KEY_MAX = 512,
+    XCOM_VALUE_MAX = 1 << 20,
+    STORY_MAX = 64 << 10
+};
+
+/* --- variables -------------------------------------------------------------------------------- */
+struct variable {
+    struct slice key, value, description;
+    int64_t version;
+};
+MUST_CHECK err_t variable_find(struct meta *m, struct slice key, struct arena *a,
+                               struct variable *out, struct diag *d);
+/* What a task sees: AIRFLOW_VAR_KEY of the environment comes first. */
+MUST_CHECK err_t variable_resolve(struct meta *m, struct slice key, struct arena *a,
+                                  struct variable *out, struct diag *d);
+MUST_CHECK err_t variable_read(struct meta *m, const struct meta_row *row, struct arena *a,
+                               struct variable *out, struct diag *d); /* of LIST_VARIABLES */
+MUST_CHECK err_t variable_create(struct meta *m, const struct variable *v, struct diag *d);
+MUST_CHECK err_t variable_put(struct meta *m, const struct variable *v, struct diag *d);
+/* The one that was read as v->version; ERR_BUSY: another was faster. */
+MUST_CHECK err_t variable_change(struct meta *m, const struct variable *v, struct diag *d);
+MUST_CHECK err_t variable_delete(struct meta *m, struct slice key, struct diag *d);
+/* Everything that is sealed with an older key of the ring is sealed with the newest: one
+ * transaction; *count: how many values. */
+MUST_CHECK err_t meta_reseal(struct meta *m, int64_t *count, struct diag *d);
+
+/* --- pools ------------------------------------------------------------------------------------ */
+struct pool_row {
+    struct slice name, description;
+    int64_t slots; /* -1: without end */
+    bool include_deferred;
+    int64_t version;
+};
+MUST_CHECK err_t pool_find(struct meta *m, struct slice name, struct arena *a, struct pool_row *out,
+                           struct diag *d);
+MUST_CHECK err_t pool_create(struct meta *m, const struct pool_row *p, struct diag *d);
+MUST_CHECK err_t pool_put(struct meta *m, const struct pool_row *p, struct diag *d);
+/* The pool `name`, read as p->version, becomes p (which may have another name, unless it is
+ * default_pool). */
+MUST_CHECK err_t pool_change(struct meta *m, struct slice name, const struct pool_row *p,
+                             struct diag *d);
+MUST_CHECK err_t pool_delete(struct meta *m, struct slice name, struct diag *d);
+
+/* --- results ---------------------------------------------------------------------------------- */
+struct xcom_key {
+    int64_t run;
+    struct slice task_id, name;
+    int32_t map_index; /* -1: not mapped */
+};
+MUST_CHECK err_t xcom_put(struct meta *m, const struct xcom_key *k, struct slice json,
+                          int64_t now_us, struct diag *d);
+/* ERR_NOT_FOUND; *written may be NULL. */
+MUST_CHECK err_t xcom_find(struct meta *m, const struct xcom_key *k, struct arena *a,
+                           struct slice *json, int64_t *written, struct diag *d);
+MUST_CHECK err_t xcom_delete(struct meta *m, const struct xcom_key *k, struct diag *d);
+/* All of a task instance's, at the start of a try; k->name is not looked at. */
+MUST_CHECK err_t xcom_forget(struct meta *m, const struct xcom_key *k, struct diag *d);
+
+/* --- import errors ---------------------------------------------------------------------------- */
+struct import_error {
+    struct slice file, dag_id, story; /* a story of more than STORY_MAX is cut */
+    int64_t id, line, at;
+};
+/* What is wrong with this file now, in place of what was: none, when it is right again. */
+MUST_CHECK err_t import_errors_set(struct meta *m, struct slice file,
+                                   const struct import_error *list, uint32_t count, struct diag *d);
+MUST_CHECK err_t import_error_find(struct meta *m, int64_t id, struct arena *a,
+                                   struct import_error *out, struct diag *d);
+
+/* --- jobs: who is alive ----------------------------------------------------------------------- */
+struct job {
+    const char *job_type; /* "SchedulerJob" */
+    struct slice hostname, name;
+    int64_t pid;
+};
+MUST_CHECK err_t job_start(struct meta *m, const struct job *j, int64_t now_us, int64_t *id,
+                           struct diag *d);
+/* ERR_FENCED: others have taken it for lost. */
+MUST_CHECK err_t job_beat(struct meta *m, int64_t id, int64_t now_us, struct diag *d);
+MUST_CHECK err_t job_end(struct meta *m, int64_t id, bool well, int64_t now_us, struct diag *d);
+/* How many of this type ("": of any) have beaten since then, and the latest beat (INT64_MIN: none):
+ * /health, `jobs check`. */
+MUST_CHECK err_t jobs_alive(struct meta *m, const char *job_type, int64_t since_us, int64_t *count,
+                            int64_t *latest, struct diag *d);
+/* Those that have not beaten since then are failed. */
+MUST_CHECK err_t jobs_lose(struct meta *m, int64_t since_us, struct diag *d);
+
+/* --- of dags and data ------------------------------------------------------------------------- */
+MUST_CHECK err_t dag_tags_set(struct meta *m, struct slice dag_id, const struct slice *tags,
+                              uint32_t count, struct diag *d);
+/* Its number, for ever: made when it is first named; updated_at becomes now. */
+MUST_CHECK err_t asset_put(struct meta *m, const char *kind, struct slice name, int64_t now_us,
+                           int64_t *id, struct diag *d);
+
+/* --- names ------------------------------------------------------------------------------------ */
+/* Airflow's validate_key: 1 to `most` of letters, digits, "_", "-", "."; ERR_USAGE in its words. */
+MUST_CHECK err_t key_check(struct slice key, uint32_t most, struct diag *d);
