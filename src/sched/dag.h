@@ -73,13 +73,16 @@ struct dag_task {
         keeps_result /* do_xcom_push */;
     struct slice pool; /* default_pool */
     int32_t pool_slots, priority_weight, max_active /* max_active_tis_per_dag; 0: none */;
-    enum { WEIGHT_DOWNSTREAM, WEIGHT_UPSTREAM, WEIGHT_ABSOLUTE } weight_rule;
-    int64_t weight;           /* by the rule, computed when read */
-    const struct doc *expand; /* NULL: not mapped. A list, a map of lists (crossed), or a text "{{ …
-                                 }}" / a task's id whose result is one */
+    enum weight_rule { WEIGHT_DOWNSTREAM, WEIGHT_UPSTREAM, WEIGHT_ABSOLUTE } weight_rule;
+    int64_t weight; /* by the rule, computed when read */
+    const struct doc
+        *expand; /* NULL: not mapped. A list (its items are `item` in templates), a map of
+                  * lists (crossed; item.NAME), or in place of a list a text: a template, or
+                  * the id of a task above whose result is a list or map */
     struct callbacks callbacks;
-    const struct doc *slo; /* {lag: "< 1000"}, deadline … */
-    struct slice owner, doc_md, queue;
+    const struct doc *slo;     /* {lag: "< 1000"}, {deadline: 10m} … */
+    const struct doc *outlets; /* what it changes: a list of {table: …}, {topic: …}, {asset: …} */
+    struct slice owner, doc_md, queue, display_name;
     bool is_setup, is_teardown;
 };
 struct dag_group {
@@ -94,7 +97,7 @@ struct dag_param {
 };
 
 struct dag {
-    struct slice id, description, file, doc_md, owner;
+    struct slice id, description, display_name, file, doc_md, owner, zone;
     uint32_t line;
     struct slice text; /* the file's part that declares it (dagSources) */
     uint64_t hash;     /* of what it means: a new one is a new version */
@@ -104,7 +107,7 @@ struct dag {
     int32_t max_active_runs /* 16 */, max_active_tasks /* 16 */,
         max_consecutive_failed_runs /* 0 */;
     int64_t dagrun_timeout_us;
-    enum {
+    enum dag_missed {
         MISSED_CATCHUP_FLAG,
         MISSED_LATEST,
         MISSED_ALL,

@@ -189,18 +189,17 @@ static bool iso_span(struct slice s, int64_t *us)
 
 bool option_span(const struct doc *v, int64_t *us)
 {
-    double seconds = v && v->kind == DOC_INT     ? (double)v->number
-                     : v && v->kind == DOC_FLOAT ? v->real
-                                                 : -1;
     struct slice s = slice_trim(doc_text(v));
-    if (s.len && slice_to_f64(s, &seconds)) s.len = 0;
-    if (seconds >= 0 && seconds < 9e12) {
+    double seconds = 0;
+    bool plain = v && (v->kind == DOC_INT || v->kind == DOC_FLOAT);
+    if (plain) seconds = v->kind == DOC_INT ? (double)v->number : v->real;
+    if (s.len) plain = slice_to_f64(s, &seconds);
+    if (plain) {
         *us = (int64_t)(seconds * 1e6 + 0.5);
-        return true;
+        return seconds >= 0 && seconds < 9e12;
     }
     if (!s.len) return false;
-    if (s.at[0] == 'P') return iso_span(s, us);
-    return parts_span(s, us) || clock_span(s, us);
+    return s.at[0] == 'P' ? iso_span(s, us) : parts_span(s, us) || clock_span(s, us);
 }
 
 static const char *kind_word(const struct doc *v)
