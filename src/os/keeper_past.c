@@ -1,0 +1,162 @@
+/* What an earlier keeper left: DIR/ends, a list of the wire's own messages. Who ran when it was
+ * killed is ended, session and all, and found as lost. */
+#include "os/keeper_serve.h"
+
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAST_MAX = 64 << 20, BOOT_ID = 64, WAIT_TURNS = 200, WAIT_US = 10000 };
+
+static void path_of(const struct keeping *k, const char *name, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "%s/%s", k->dir, name);
+}
+
+static void boot_id(char out[BOOT_ID])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, BOOT_ID - 1);
+    if (fd >= 0) close(fd);
+    out[n > 0 ? n : 0] = 0;
+}
+
+/* A process's session, from /proc/PID/stat: behind the name, which may hold anything. */
+static int session_of(int pid)
+{
+    char path[64], text[1024];
+    int session = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *behind = strrchr(text, ')');
+    if (!behind || sscanf(behind + 1, " %*c %*d %*d %d", &session) != 1) return 0;
+    return session;
+}
+
+/* Kills the session's processes; how many there were. Its number is nobody else's: the kernel gives
+ * no pid away that is still a session's, and a leader of another one has a session of its own time.
+ */
+static int kill_session(int session, int64_t started_us)
+{
+    struct stat at;
+    char path[64];
+    int count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d", session);
+    bool leader = stat(path, &at) == 0;
+    if (leader && (int64_t)at.st_ctim.tv_sec * 1000000 > started_us + 60000000) return 0;
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+    while (all && (entry = readdir(all))) {
+        int pid = atoi(entry->d_name);
+        if (pid > 1 && session_of(pid) == session && kill(pid, SIGKILL) == 0) count++;
+    }
+    if (all) closedir(all);
+    return count;
+}
+
+static void end_what_is_left(struct keeper_work *w, bool same_boot)
+{
+    for (int turn = 0; same_boot && w->end.pid > 1 && turn < WAIT_TURNS; turn++) {
+        if (kill_session(w->end.pid, w->end.started_us) == 0) break;
+        usleep(WAIT_US);
+    }
+    w->end.running = false;
+    w->end.lost = true;
+    w->end.exit_code = 128 + SIGKILL;
+    w->end.ended_us = clock_wall_us();
+}
+
+static err_t keep_one(struct keeping *k, const struct keeper_end *end)
+{
+    struct keeper_work *w = work_find(k, end->id);
+    bool known = w != NULL;
+    if (!known) w = mem_take(sizeof *w);
+    if (!known && w && !(w->id = mem_text(end->id))) {
+        mem_give(w);
+        w = NULL;
+    }
+    if (!w) return ERR_NO_MEMORY;
+    w->end = *end;
+    w->end.id = slice_make(w->id, end->id.len);
+    w->last = buf_make(KEEPER_LINE_MAX);
+    buf_slice(&w->last, end->last_line);
+    w->end.last_line = buf_view(&w->last);
+    w->log = w->report.fd = w->output.fd = w->input.fd = -1;
+    w->ended = w->over = true;
+    return known ? ERR_OK : vec_push(&k->works, &w);
+}
+
+static err_t read_all(struct keeping *k, struct slice text, bool *same_boot)
+{
+    char boot[BOOT_ID];
+    size_t used = 0;
+    enum keeper_says what;
+    struct cursor body;
+    bool bad;
+    err_t e = ERR_OK;
+    boot_id(boot);
+    while (!e && keeper_take(text, &used, &what, &body, &bad)) {
+        if (what == KEEPER_KNOWN) *same_boot = slice_is(keeper_text(&body), boot);
+        if (what == KEEPER_FOUND) {
+            struct keeper_end end = keeper_read_end(&body);
+            if (!body.err) e = keep_one(k, &end);
+        }
+        struct keeper_work *w = what == KEEPER_FORGET ? work_find(k, keeper_text(&body)) : NULL;
+        for (size_t i = 0; w && i < k->works.count; i++) {
+            if (*(struct keeper_work **)vec_at(&k->works, i) != w) continue;
+            vec_remove(&k->works, i);
+            work_free(k, w);
+            break;
+        }
+    }
+    return e; /* a torn last message was being written when all was killed: it says nothing */
+}
+
+err_t past_rewrite(struct keeping *k, struct diag *d)
+{
+    char path[4200], boot[BOOT_ID];
+    struct buf out = buf_make(PAST_MAX);
+    boot_id(boot);
+    size_t at = keeper_begin(&out, KEEPER_KNOWN);
+    keeper_put_text(&out, slice_of(boot));
+    keeper_finish(&out, at);
+    for (size_t i = 0; i < k->works.count; i++)
+        keeper_put_end(&out, KEEPER_FOUND, &(*(struct keeper_work **)vec_at(&k->works, i))->end);
+    path_of(k, "ends", path, sizeof path);
+    err_t e = out.err ? diag_fail(d, out.err, "%s grows too large", path)
+                      : file_store(path, buf_view(&out), d);
+    k->ends_size = out.len;
+    buf_done(&out);
+    if (e) return e;
+    if (k->ends >= 0) close(k->ends);
+    k->ends = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    return k->ends >= 0 ? ERR_OK : diag_errno(d, errno, "%s can not be written", path);
+}
+
+err_t past_load(struct keeping *k, struct diag *d)
+{
+    char path[4200];
+    struct slice text = {0};
+    bool same_boot = false;
+    k->ends = -1;
+    path_of(k, "ends", path, sizeof path);
+    err_t e = file_exists(path) ? file_load(path, PAST_MAX, &text, d) : ERR_OK;
+    if (!e) e = read_all(k, text, &same_boot);
+    mem_give((void *)(uintptr_t)text.at);
+    for (size_t i = 0; i < k->works.count && !e; i++) {
+        struct keeper_work *w = *(struct keeper_work **)vec_at(&k->works, i);
+        if (w->end.running) end_what_is_left(w, same_boot);
+    }
+    return e ? e : past_rewrite(k, d);
+}

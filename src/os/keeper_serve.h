@@ -1,0 +1,62 @@
+/* The keeper's own parts: serve.c runs it, work.c is one command's life, past.c what an earlier
+ * keeper left. */
+#pragma once
+#include "base/vec.h"
+#include "os/keeper_wire.h"
+
+enum watch_kind {
+    WATCH_LISTENER,
+    WATCH_PEER,
+    WATCH_SIGNALS,
+    WATCH_REPORT,
+    WATCH_OUTPUT,
+    WATCH_INPUT
+};
+struct keeper_work;
+struct watch { /* what epoll tells us by */
+    enum watch_kind kind;
+    int fd; /* -1: closed */
+    struct keeper_work *work;
+};
+struct keeper_work {
+    char *id;
+    struct watch report, output, input;
+    int log; /* -1: it could not be opened, or written to */
+    int warden;
+    struct buf input_left; /* what its standard input still gets */
+    size_t input_at;
+    struct keeper_end end; /* as far as known */
+    uint64_t log_max, logged;
+    struct buf line, last; /* the line that is being said, and the last whole one */
+    uint8_t *tail;         /* a ring of KEEPER_TAIL bytes, from log_max on */
+    uint64_t tailed;
+    int64_t kill_at_ms; /* when SIGKILL follows; 0: it was not asked to stop */
+    bool over;          /* the warden has said how */
+    bool ended;
+};
+struct keeping {
+    const char *dir;
+    int epoll, ends; /* DIR/ends */
+    struct watch listener, peer, signals;
+    struct buf in, out; /* of the peer */
+    struct vec works;   /* of struct keeper_work * */
+    uint64_t ends_size; /* bytes in DIR/ends: written anew when it is large */
+    bool ending;
+};
+/* ERR_OK: tell the peer what happened by itself. */
+void keeping_tell(struct keeping *k, const struct keeper_end *end, enum keeper_says what);
+void keeping_note(struct keeping *k, const struct keeper_end *end); /* into DIR/ends */
+void keeping_watch(struct keeping *k, struct watch *w, uint32_t events);
+void keeping_unwatch(struct keeping *k, struct watch *w);
+
+void work_begin(struct keeping *k, struct cursor *order);
+void work_ready(struct keeping *k, struct watch *w);
+void work_stop(struct keeping *k, struct keeper_work *w, int64_t grace_ms);
+void work_tick(struct keeping *k, struct keeper_work *w,
+               int64_t now_ms); /* SIGKILL when it is time */
+void work_free(struct keeping *k, struct keeper_work *w);
+struct keeper_work *work_find(struct keeping *k, struct slice id);
+
+/* Reads DIR/ends, ends what an earlier keeper left running; what is there becomes ended works. */
+MUST_CHECK err_t past_load(struct keeping *k, struct diag *d);
+MUST_CHECK err_t past_rewrite(struct keeping *k, struct diag *d);

@@ -1,0 +1,326 @@
+/* The keeper: commands run, said and ended; what dies without it, and what it remembers. */
+#include "os/child.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/keeper.h"
+#include "test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct heard {
+    struct loop *loop;
+    struct keeper *k;
+    int ended, refused, found, wanted;
+    struct keeper_end last;
+    char line[256], why[1100];
+    bool gone, ending;
+    void (*on_known)(struct heard *h);
+    int pid; /* of who started last */
+};
+
+static void copy(struct heard *h, const struct keeper_end *end)
+{
+    h->last = *end;
+    (void)slice_to_cstr(end->last_line, h->line, sizeof h->line);
+}
+
+static void on_started(void *ctx, struct slice id, int pid)
+{
+    struct heard *h = ctx;
+    (void)id;
+    h->pid = pid;
+}
+
+static void on_ended(void *ctx, const struct keeper_end *end)
+{
+    struct heard *h = ctx;
+    copy(h, end);
+    err_t e = keeper_forget(h->k, end->id);
+    CHECK(e == ERR_OK || (h->ending && e == ERR_PEER)); /* it may have left by then */
+    if (++h->ended >= h->wanted) loop_stop(h->loop);
+}
+
+static void on_refused(void *ctx, struct slice id, const struct diag *why)
+{
+    struct heard *h = ctx;
+    (void)id;
+    h->refused++;
+    snprintf(h->why, sizeof h->why, "%s: %s", why->what, why->why);
+    loop_stop(h->loop);
+}
+
+static void on_found(void *ctx, const struct keeper_end *end)
+{
+    struct heard *h = ctx;
+    h->found++;
+    copy(h, end);
+}
+
+static void on_known(void *ctx)
+{
+    struct heard *h = ctx;
+    if (h->on_known) h->on_known(h);
+}
+
+static void on_gone(void *ctx)
+{
+    struct heard *h = ctx;
+    h->gone = true;
+    loop_stop(h->loop);
+}
+
+static void give_up(void *arg)
+{
+    struct heard *h = arg;
+    CHECK(!"it took too long");
+    loop_stop(h->loop);
+}
+
+static void order(struct heard *h, const char *id, const char *script, uint64_t log_max,
+                  const char *input)
+{
+    char log[300];
+    struct diag d = {0};
+    const char *argv[] = {"sh", "-c", script, NULL},
+               *environment[] = {"PATH=/usr/bin:/bin", "X=1 2", NULL};
+    snprintf(log, sizeof log, "%s/%s.log", test_dir(), id);
+    struct keeper_order o = {.id = slice_of(id),
+                             .argv = argv,
+                             .environment = environment,
+                             .directory = "/",
+                             .log_path = log,
+                             .log_max = log_max,
+                             .input = slice_of(input)};
+    CHECK_OK(keeper_start(h->k, &o, &d), &d);
+}
+
+static void run(struct heard *h, const char *dir, int wanted)
+{
+    struct diag d = {0};
+    struct loop_timer *late = NULL;
+    struct keeper_hears hears = {h, on_started, on_refused, on_ended, on_found, on_known, on_gone};
+    h->wanted = wanted;
+    CHECK_OK(loop_new("keeper-test", 16, &h->loop, &d), &d);
+    CHECK_ERR(loop_timer_new(h->loop, 20000, 0, give_up, h, &late), ERR_OK);
+    CHECK_OK(keeper_join(h->loop, dir, &hears, &h->k, &d), &d);
+    loop_run(h->loop);
+    loop_timer_free(late);
+    keeper_leave(h->k);
+    loop_free(h->loop);
+}
+
+static char *log_of(const char *id)
+{
+    static char text[200000];
+    char path[300];
+    struct slice s = {0};
+    snprintf(path, sizeof path, "%s/%s.log", test_dir(), id);
+    CHECK_ERR(file_load(path, sizeof text - 1, &s, NULL), ERR_OK);
+    (void)slice_to_cstr(s, text, sizeof text);
+    mem_give((void *)(uintptr_t)s.at);
+    return text;
+}
+
+static int start_keeper(char *dir, size_t cap)
+{
+    int pid = 0;
+    struct diag d = {0};
+    snprintf(dir, cap, "%s/k", test_dir());
+    CHECK_OK(keeper_fork(dir, &pid, &d), &d);
+    return pid;
+}
+
+static void end_keeper(int pid)
+{
+    kill(pid, SIGTERM);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+static void says_hello(struct heard *h)
+{
+    order(h, "hello", "read a; echo \"got $a $X\"; echo err >&2; printf last; exit 3", 10000,
+          "in\n");
+}
+
+TEST(a_command_runs_says_and_ends)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = says_hello};
+    run(&h, dir, 1);
+    CHECK_INT(h.last.exit_code, 3);
+    CHECK_TEXT(h.line, "last");
+    CHECK_TEXT(log_of("hello"), "got in 1 2\nerr\nlast");
+    CHECK(h.last.started_us > 0 && h.last.ended_us >= h.last.started_us && !h.last.lost);
+    end_keeper(pid);
+}
+
+static void floods(struct heard *h)
+{
+    order(h, "flood",
+          "i=0; while [ $i -lt 30000 ]; do echo \"line $i of the flood\"; i=$((i+1)); done", 1000,
+          "");
+}
+
+TEST(a_flood_is_cut_in_the_middle)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = floods};
+    run(&h, dir, 1);
+    char *text = log_of("flood");
+    CHECK(strlen(text) < 1000 + KEEPER_TAIL + 200);
+    CHECK(strstr(text, "line 0 of the flood\n") && strstr(text, "line 29999 of the flood\n"));
+    CHECK(strstr(text, "bytes are left out"));
+    CHECK_TEXT(h.line, "line 29999 of the flood");
+    end_keeper(pid);
+}
+
+static void forks_away(struct heard *h)
+{
+    order(h, "away",
+          "setsid sh -c 'setsid sleep 1000 & sleep 1000' >/dev/null 2>&1 & sleep 0.2; echo $!",
+          1000, "");
+}
+
+TEST(what_a_command_leaves_behind_is_ended)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = forks_away};
+    run(&h, dir, 1);
+    CHECK_INT(h.last.exit_code, 0);
+    CHECK(h.last.left_behind >= 2);
+    CHECK(kill(atoi(h.line), 0) != 0);
+    end_keeper(pid);
+}
+
+static void ignores(struct heard *h)
+{
+    order(h, "deaf", "trap '' TERM; echo ready; while :; do sleep 0.05; done", 100000, "");
+    CHECK_ERR(keeper_stop(h->k, SLICE("deaf"), 300), ERR_OK);
+}
+
+TEST(who_ignores_the_word_is_killed)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = ignores};
+    run(&h, dir, 1);
+    CHECK(h.last.exit_code == 128 + SIGKILL || h.last.exit_code == 128 + SIGTERM);
+    CHECK(h.last.stopped != 0);
+    end_keeper(pid);
+}
+
+static void can_not(struct heard *h)
+{
+    const char *argv[] = {"/no/such/program", NULL}, *environment[] = {NULL};
+    char log[300];
+    snprintf(log, sizeof log, "%s/no.log", test_dir());
+    struct keeper_order o = {.id = SLICE("no"),
+                             .argv = argv,
+                             .environment = environment,
+                             .directory = "/",
+                             .log_path = log};
+    CHECK_ERR(keeper_start(h->k, &o, NULL), ERR_OK);
+}
+
+TEST(what_can_not_run_is_refused)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = can_not};
+    run(&h, dir, 1);
+    CHECK_INT(h.refused, 1);
+    CHECK_TEXT(h.why, "it can not be started: No such file or directory");
+    end_keeper(pid);
+}
+
+static void starts_and_leaves(struct heard *h)
+{
+    order(h, "long", "sleep 0.4; echo done", 1000, "");
+    order(h, "longer", "sleep 1000", 1000, "");
+    loop_stop(h->loop);
+}
+
+static void waits(struct heard *h)
+{
+    CHECK_INT(h->found, 2);
+    CHECK_ERR(keeper_stop(h->k, SLICE("longer"), 100), ERR_OK);
+}
+
+TEST(a_server_that_comes_back_finds_its_works)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = starts_and_leaves}, again = {.on_known = waits};
+    run(&h, dir, 99);
+    usleep(100000);
+    run(&again, dir, 2);
+    CHECK_INT(again.ended, 2);
+    end_keeper(pid);
+}
+
+static void starts_one(struct heard *h)
+{
+    order(h, "one", "setsid sleep 1000 & sleep 1000", 1000, "");
+}
+
+static void on_started_then_stop(void *ctx, struct slice id, int pid)
+{
+    on_started(ctx, id, pid);
+    loop_stop(((struct heard *)ctx)->loop);
+}
+
+static void nothing(struct heard *h)
+{
+    loop_stop(h->loop);
+}
+
+TEST(a_killed_keeper_leaves_nobody_and_the_next_one_says_so)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = starts_one}, again = {.on_known = nothing};
+    struct diag d = {0};
+    struct keeper_hears hears = {
+        &h, on_started_then_stop, on_refused, on_ended, on_found, on_known, NULL};
+    CHECK_OK(loop_new("keeper-test", 16, &h.loop, &d), &d);
+    CHECK_OK(keeper_join(h.loop, dir, &hears, &h.k, &d), &d);
+    loop_run(h.loop);
+    kill(pid, SIGKILL);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    keeper_leave(h.k);
+    loop_free(h.loop);
+    pid = start_keeper(dir, sizeof dir);
+    run(&again, dir, 99);
+    CHECK_INT(again.found, 1);
+    CHECK(again.last.lost && !again.last.running);
+    CHECK(kill(h.pid, 0) != 0);
+    end_keeper(pid);
+}
+
+static void ends_all(struct heard *h)
+{
+    order(h, "a", "sleep 1000", 1000, "");
+    order(h, "b", "trap 'echo bye; exit 7' TERM; sleep 0.1; while :; do sleep 0.02; done", 1000,
+          "");
+    usleep(300000);
+    h->ending = true;
+    CHECK_ERR(keeper_end(h->k, 1000), ERR_OK);
+}
+
+TEST(at_its_end_all_works_end_first)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir), status;
+    struct heard h = {.on_known = ends_all};
+    run(&h, dir, 2);
+    CHECK_INT(h.ended, 2);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
