@@ -216,12 +216,27 @@ struct why_step {
 struct why_options {
     void *ctx;
     err_t (*each)(void *ctx, const struct why_step *s);
+    /* Where epochs are run again: records so far, and how many there are about. May be NULL. */
+    void (*progress)(void *ctx, uint64_t done, uint64_t of);
+    bool (*stopping)(void *ctx); /* NULL: never */
+    uint32_t records;            /* of a row's: the first and last so many are shown; 0: 5 */
 };
-/* From a row's lineage back: stream, epoch, record, fetch, and what each step made of it. */
-MUST_CHECK err_t flow_why_row(struct flow *f, const struct store_lineage *from,
+struct why_row {
+    const struct store_table *table;
+    const struct value *key; /* all key columns, in the key's order */
+    uint32_t key_count;
+    const struct column *row; /* all of the table's columns, at place 0; NULL: it is not there */
+    struct store_lineage lineage;
+};
+/* From a row back: stream, epoch, record, fetch, and what each step made of it; a row of several
+ * records by running the recorded epochs again for its key. The row that is not there: what streams
+ * with state have done to it; ERR_NOT_FOUND: none writes the table. ERR_CORRUPT: the row
+ * that is recomputed is not the one stored, and nothing known explains it. A plan with TRANSFORM:
+ * ERR_UNSUPPORTED. Blocking, beside the stream that runs. */
+MUST_CHECK err_t flow_why_row(struct flow *f, const struct why_row *row,
                               const struct why_options *o, struct diag *d);
 /* From a record forward, through each stream that reads it: to its rows, or the reason there are
- * none. ERR_UNSUPPORTED: a stream whose rows are of several records. */
+ * none. */
 MUST_CHECK err_t flow_why_record(struct flow *f, struct slice topic, int32_t partition,
                                  int64_t offset, const struct why_options *o, struct diag *d);
 

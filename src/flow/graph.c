@@ -50,10 +50,14 @@ const struct op_kind *const op_kinds[NODE_KINDS] = {
 /* --- making -------------------------------------------------------------------------------------
  */
 
+/* A plan's part may leave out ids: nothing is there. */
+static const struct plan_node no_node = {.kind = NODE_ONE};
+static const struct op_kind op_absent = {.push = leaf_push};
+
 static err_t place_node(struct graph *g, const struct plan_node *n, struct op *out, uint32_t input,
                         struct diag *d)
 {
-    INVARIANT(n->id < g->op_count && !g->ops[n->id].node);
+    INVARIANT(n->id < g->op_count && g->ops[n->id].node == &no_node);
     struct op *o = &g->ops[n->id];
     *o = (struct op){
         .kind = op_kinds[n->kind], .node = n, .graph = g, .out = out, .out_input = input};
@@ -80,6 +84,8 @@ err_t graph_new(const struct graph_options *options, struct graph **out, struct 
     if (!e) {
         g->op_count = options->node_count;
         g->watermark = INT64_MIN;
+        for (uint32_t i = 0; i < g->op_count; i++)
+            g->ops[i] = (struct op){.kind = &op_absent, .node = &no_node, .graph = g};
         e = place_node(g, options->root, NULL, 0, d);
     }
     for (uint32_t i = 0; !e && i < g->op_count; i++)
@@ -251,10 +257,14 @@ err_t op_emit(struct op *o, const struct rows *r, struct diag *d)
     struct rows given = *r;
     struct graph *g = o->graph;
     given.node = o->node;
-    o->rows_out += r->count;
-    if (!r->count) return ERR_OK;
+    if (g->o.tap && r->count) {
+        err_t e = g->o.tap(g->o.ctx, o, &given, d);
+        if (e) return e;
+    }
+    o->rows_out += given.count;
+    if (!given.count) return ERR_OK;
     if (!o->out) return g->o.end(g->o.ctx, &given, d);
-    o->out->rows_in += r->count;
+    o->out->rows_in += given.count;
     return o->out->kind->push(o->out, o->out_input, &given, d);
 }
 
@@ -382,7 +392,7 @@ err_t op_state_open(struct op *o, uint8_t part, const struct state_form *form, v
                     struct state **out, struct diag *d)
 {
     struct graph *g = o->graph;
-    struct state_options so = {.store = g->o.bounded ? NULL : g->o.store,
+    struct state_options so = {.store = g->o.bounded || g->o.scratch ? NULL : g->o.store,
                                .stream = g->o.stream,
                                .node = (uint16_t)o->node->id,
                                .part = part,

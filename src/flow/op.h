@@ -64,6 +64,7 @@ struct graph_options {
     struct store *store; /* tables and state; NULL: a trial, state in memory only */
     struct log *log;
     bool bounded;      /* a query: state in memory only */
+    bool scratch;      /* a stream's plan run aside: tables are read, state is in memory only */
     uint32_t stream;   /* its number */
     struct slice name; /* for messages */
     size_t memory_max;
@@ -74,6 +75,9 @@ struct graph_options {
                   struct slice raw, struct diag *d);
     bool (*stopping)(void *ctx);
     bool late_letters; /* late rows leave a dead letter too: op_late */
+    /* Sees what each operator gives before anybody takes it, and may narrow the selection (in the
+     * batch's arena). NULL: nobody asks. */
+    err_t (*tap)(void *ctx, struct op *from, struct rows *r, struct diag *d);
 };
 struct event_times {
     uint64_t count;

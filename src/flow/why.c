@@ -1,29 +1,14 @@
 /* why: from a row back to its record, and from a record forward to its rows. What is told is read
  * from the store and the log, or computed again by the plan from the record's own bytes; what can
- * not be known any more is said to be so, with what removed it. Never a guess. */
-#include "flow/op.h"
+ * not be known any more is said to be so, with what removed it. Never a guess. Rows of several
+ * records: why_past.c, why_fate.c. */
+#include "flow/why_int.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { WHY_ARENA = 256 << 20, WHY_TEXT = 1 << 20, RAW_SHOWN = 2000 };
-
-struct why {
-    struct flow *flow;
-    const struct why_options *o;
-    struct stage *stage; /* whose plan it is about */
-    struct slice topic;
-    int32_t partition;
-    int64_t offset;
-    struct epoch_record epoch;
-    bool has_epoch, has_record;
-    struct record record; /* in the arena, its value padded */
-    struct arena *arena, *batch;
-    struct chunk *chunk;
-    struct buf text;
-    struct diag *d;
-};
+enum { WHY_ARENA = 256 << 20, RAW_SHOWN = 2000 };
 
 /* --- telling ------------------------------------------------------------------------------------
  */
@@ -31,10 +16,7 @@ struct why {
 static const char *const how_names[] = {
     [WHY_STORED] = "stored", [WHY_RECOMPUTED] = "recomputed", [WHY_GONE] = "no longer knowable"};
 
-static err_t tell(struct why *w, enum why_how how, const char *step, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-
-static err_t tell(struct why *w, enum why_how how, const char *step, const char *format, ...)
+err_t why_tell(struct why *w, enum why_how how, const char *step, const char *format, ...)
 {
     va_list args, again;
     va_start(args, format);
@@ -100,26 +82,27 @@ static err_t tell_headers(struct why *w)
     err_t e = ERR_OK;
     for (int32_t i = 0; !e && i < w->record.header_count && !record_header_next(&c, &h); i++) {
         if (!slice_is(h.key, "sluice.provenance")) continue;
-        e = tell(w, WHY_STORED, "fetch", "%.*s", SLICE_ARG(h.value));
+        e = why_tell(w, WHY_STORED, "fetch", "%.*s", SLICE_ARG(h.value));
         told = true;
     }
     return e || told
                ? e
-               : tell(w, WHY_STORED, "fetch", "none: a client produced the record (%d headers)",
-                      w->record.header_count);
+               : why_tell(w, WHY_STORED, "fetch", "none: a client produced the record (%d headers)",
+                          w->record.header_count);
 }
 
-static err_t tell_record(struct why *w)
+err_t why_tell_record(struct why *w, const char *label, bool fetch)
 {
     struct log_topic *t = log_topic_find(w->flow->o.log, w->topic);
     struct log_partition *p = t ? log_partition(t, w->partition) : NULL;
     if (!p)
-        return tell(w, WHY_GONE, "record", "there is no partition %d of topic %.*s: it was deleted",
-                    w->partition, SLICE_ARG(w->topic));
+        return why_tell(w, WHY_GONE, "record",
+                        "there is no partition %d of topic %.*s: it was deleted", w->partition,
+                        SLICE_ARG(w->topic));
     int64_t start = log_start_offset(p);
     if (w->offset < start)
-        return tell(w, WHY_GONE, "record", "retention removed offsets < %" PRId64 " of %.*s/%d",
-                    start, SLICE_ARG(w->topic), w->partition);
+        return why_tell(w, WHY_GONE, "record", "retention removed offsets < %" PRId64 " of %.*s/%d",
+                        start, SLICE_ARG(w->topic), w->partition);
     if (w->offset >= log_end_offset(p)) {
         (void)diag_fail(w->d, ERR_OFFSET_RANGE, "%.*s/%d ends at offset %" PRId64,
                         SLICE_ARG(w->topic), w->partition, log_end_offset(p));
@@ -127,19 +110,20 @@ static err_t tell_record(struct why *w)
     }
     err_t e = read_record(w, p);
     if (e == ERR_NOT_FOUND)
-        return tell(w, WHY_GONE, "record",
-                    "no record has offset %" PRId64 ": compaction removed it, or it is a "
-                    "transaction's marker",
-                    w->offset);
+        return why_tell(w, WHY_GONE, "record",
+                        "no record has offset %" PRId64 ": compaction removed it, or it is a "
+                        "transaction's marker",
+                        w->offset);
     if (e) return w->d->err ? e : diag_fail(w->d, e, "the record can not be read");
     struct slice v = w->record.value;
     if (w->record.value_null)
-        e = tell(w, WHY_STORED, "record", "no value (a tombstone), key %.*s",
-                 SLICE_ARG(w->record.key));
+        e = why_tell(w, WHY_STORED, "record", "%sno value (a tombstone), key %.*s", label,
+                     SLICE_ARG(w->record.key));
     else
-        e = tell(w, WHY_STORED, "record", "%.*s%s", (int)MIN(v.len, (uint32_t)RAW_SHOWN),
-                 (const char *)v.at, v.len > RAW_SHOWN ? "…" : "");
-    return e ? e : tell_headers(w);
+        e = why_tell(w, WHY_STORED, "record", "%s%.*s%s", label,
+                     (int)MIN(v.len, (uint32_t)RAW_SHOWN), (const char *)v.at,
+                     v.len > RAW_SHOWN ? "…" : "");
+    return e || !fetch ? e : tell_headers(w);
 }
 
 /* --- the epoch ----------------------------------------------------------------------------------
@@ -160,10 +144,8 @@ static err_t search_epoch(void *ctx, struct slice key, struct slice value)
     err_t e = epoch_record_take(value, w->batch, &r);
     for (uint32_t i = 0; !e && i < r.range_count; i++) {
         const struct epoch_range *g = &r.ranges[i];
-        const struct stream *t = w->stage->stream;
-        if (g->topic >= t->plan->topic_count || g->partition != w->partition ||
-            w->offset < g->from || w->offset >= g->to ||
-            !slice_equal(t->topics[g->topic].name, w->topic))
+        if (g->topic != w->topic_number || g->partition != w->partition || w->offset < g->from ||
+            w->offset >= g->to)
             continue;
         w->epoch = r;
         s->found = true;
@@ -178,14 +160,15 @@ static err_t tell_epoch_of(struct why *w)
     buf_reset(&w->text);
     value_to_text(&when, &w->text);
     w->has_epoch = true;
-    return tell(w, WHY_STORED, "epoch", "%" PRIu64 " of lane %u, at %s%s%s", w->epoch.epoch >> 8,
-                (unsigned)(w->epoch.epoch & 0xff), buf_cstr(&w->text),
-                w->epoch.range_count ? ""
-                                     : "; it replayed dead letters: mended bytes are not kept, the "
-                                       "log has the record's own",
-                w->epoch.sql_version == w->stage->stream->plan->sql_version
-                    ? ""
-                    : "; the stream's SQL has changed since: what is recomputed is today's");
+    return why_tell(w, WHY_STORED, "epoch", "%" PRIu64 " of lane %u, at %s%s%s",
+                    w->epoch.epoch >> 8, (unsigned)(w->epoch.epoch & 0xff), buf_cstr(&w->text),
+                    w->epoch.range_count
+                        ? ""
+                        : "; it replayed dead letters: mended bytes are not kept, the "
+                          "log has the record's own",
+                    w->epoch.sql_version == w->stage->stream->plan->sql_version
+                        ? ""
+                        : "; the stream's SQL has changed since: what is recomputed is today's");
 }
 
 /* By its number (a row's lineage), or by the range that holds the offset. */
@@ -209,10 +192,10 @@ static err_t tell_epoch(struct why *w, uint64_t number)
     }
     if (e) return diag_fail(w->d, e, "an epoch's record can not be read");
     if (q.found) return tell_epoch_of(w);
-    return tell(w, WHY_GONE, "epoch",
-                "%s its record: it went when retention had removed its records, or with a "
-                "reset of the stream; now() and uuid() are not those of then",
-                number ? "the row names epoch" : "no epoch has");
+    return why_tell(w, WHY_GONE, "epoch",
+                    "%s its record: it went when retention had removed its records, or with a "
+                    "reset of the stream; now() and uuid() are not those of then",
+                    number ? "the row names epoch" : "no epoch has");
 }
 
 /* --- the plan, step by step ---------------------------------------------------------------------
@@ -223,27 +206,30 @@ struct trying { /* what one expression, or the whole plan, makes of the record *
     const struct plan_node *root;
     struct buf out;
     uint32_t rows;
-    err_t (*end)(void *ctx, const struct rows *r, struct diag *d); /* NULL: rows are printed */
 };
+
+void why_put_row(struct buf *out, const struct plan_node *n, const struct column *columns,
+                 uint32_t row)
+{
+    for (uint32_t c = 0; c < n->column_count; c++) {
+        struct value v = {.state = NULL_VALUE};
+        column_get(&columns[c], row, &v);
+        if (out->len) buf_text(out, ", ");
+        if (n->column_count > 1) buf_printf(out, "%.*s = ", SLICE_ARG(n->columns[c].name));
+        if (v.state == VALID_VALUE)
+            value_to_text(&v, out);
+        else
+            buf_text(out, "null");
+    }
+}
 
 static err_t keep_rows(void *ctx, const struct rows *r, struct diag *d)
 {
     struct trying *t = ctx;
     (void)d;
-    for (uint32_t i = 0; i < r->count; i++) {
-        for (uint32_t c = 0; c < r->b->column_count; c++) {
-            struct value v = {.state = NULL_VALUE};
-            column_get(&r->b->columns[c], r->selected[i], &v);
-            if (t->out.len) buf_text(&t->out, ", ");
-            if (t->root->column_count > 1)
-                buf_printf(&t->out, "%.*s = ", SLICE_ARG(t->root->columns[c].name));
-            if (v.state == VALID_VALUE)
-                value_to_text(&v, &t->out);
-            else
-                buf_text(&t->out, "null");
-        }
-        t->rows++;
-    }
+    for (uint32_t i = 0; i < r->count; i++)
+        why_put_row(&t->out, t->root, r->b->columns, r->selected[i]);
+    t->rows += r->count;
     return t->out.err;
 }
 
@@ -267,39 +253,46 @@ static void load(struct why *w)
     c->rows = 1;
 }
 
-/* The record through the nodes up to `root`. A letter stands in the chunk afterwards. */
-static err_t push(struct trying *t)
+err_t why_push(struct why *w, const struct plan_node *root, void *ctx,
+               err_t (*tap)(void *ctx, struct op *from, struct rows *r, struct diag *d),
+               err_t (*end)(void *ctx, const struct rows *r, struct diag *d))
 {
-    struct why *w = t->why;
     const struct plan_stream *p = w->stage->stream->plan;
     struct counter counter = {.skip = -1};
     struct graph *g = NULL;
-    struct graph_options o = {.root = t->root,
-                              .node_count = t->root->id + 1,
+    struct graph_options o = {.root = root,
+                              .node_count = root->id + 1,
                               .store = w->flow->o.store,
                               .log = w->flow->o.log,
+                              .scratch = true,
                               .stream = w->stage->stream->number,
                               .name = p->name,
                               .memory_max = MIB(64),
-                              .ctx = t,
-                              .end = t->end ? t->end : keep_rows,
+                              .ctx = ctx,
+                              .tap = tap,
+                              .end = end,
                               .dead = no_letter};
-    buf_reset(&t->out);
-    t->rows = 0;
     err_t e = graph_new(&o, &g, w->d);
     if (e) return e;
     arena_reset(w->batch);
     load(w);
     graph_begin(g, w->has_epoch ? w->epoch.now_ms : w->record.timestamp,
                 w->has_epoch ? w->epoch.epoch : 0, INT64_MIN, &counter, w->batch);
-    e = graph_push(g, 0, w->chunk, w->d);
-    const char *why = NULL;
-    if (!e && w->chunk->dead_count) {
-        const struct chunk_dead *n = &w->chunk->dead[0];
-        why = arena_printf(w->arena, "%.*s", SLICE_ARG(n->reason));
-        buf_printf(&t->out, "%s (%s)", why ? why : "", err_name(n->err));
-    }
+    e = graph_push(g, w->topic_number, w->chunk, w->d);
     graph_free(g);
+    return e;
+}
+
+/* The rows as text, or what the letter says. */
+static err_t push(struct trying *t)
+{
+    struct why *w = t->why;
+    const struct chunk_dead *n = &w->chunk->dead[0];
+    buf_reset(&t->out);
+    t->rows = 0;
+    err_t e = why_push(w, t->root, t, NULL, keep_rows);
+    if (!e && w->chunk->dead_count)
+        buf_printf(&t->out, "%.*s (%s)", SLICE_ARG(n->reason), err_name(n->err));
     return e;
 }
 
@@ -319,8 +312,9 @@ static err_t tell_expression(struct why *w, const struct plan_node *n, const cha
     expr_print(x, &printed);
     *passes = t.rows && strcmp(buf_cstr(&t.out), "true") == 0;
     if (!e)
-        e = tell(w, WHY_RECOMPUTED, step, "%.*s%s%s -> %s", SLICE_ARG(name), name.len ? ": " : "",
-                 buf_cstr(&printed), t.rows || t.out.len ? buf_cstr(&t.out) : "no row comes here");
+        e = why_tell(w, WHY_RECOMPUTED, step, "%.*s%s%s -> %s", SLICE_ARG(name),
+                     name.len ? ": " : "", buf_cstr(&printed),
+                     t.rows || t.out.len ? buf_cstr(&t.out) : "no row comes here");
     buf_done(&printed);
     buf_done(&t.out);
     return e;
@@ -347,45 +341,73 @@ static err_t tell_rows_node(struct why *w, const struct plan_node *n, bool *ende
     return e;
 }
 
-/* The plan's nodes are one chain: anything else has state, or inputs that met. */
-static const char *why_not(const struct plan_stream *p)
+/* The node's input by which the topic's records come; NULL: not by this node. */
+static const struct plan_node *way_from(const struct plan_node *n, uint32_t topic, uint32_t *input)
 {
-    if (p->stateful || p->root->changes) return "it keeps state over several records";
-    if (p->topic_count != 1) return "it reads several topics";
-    for (const struct plan_node *n = p->root;; n = n->inputs[0]) {
-        if (n->kind == NODE_TRANSFORM) return "a command of yours makes its rows";
-        if (n->kind == NODE_TOPIC) return NULL;
-        if (n->input_count != 1) return "its inputs meet";
+    if (n->kind == NODE_TOPIC) return n->topic.number == topic ? n : NULL;
+    for (uint32_t i = 0; i < n->input_count; i++) {
+        uint32_t below;
+        if (!way_from(n->inputs[i], topic, &below)) continue;
+        *input = i;
+        return n->inputs[i];
     }
+    return NULL;
+}
+
+const struct plan_node *why_memory(const struct plan_stream *p, uint32_t topic, uint32_t *input)
+{
+    const struct plan_node *found = NULL;
+    uint32_t at = 0;
+    for (const struct plan_node *n = p->root; n && n->kind != NODE_TOPIC;) {
+        const struct plan_node *next = way_from(n, topic, &at);
+        bool remembers = n->kind == NODE_GROUP || n->kind == NODE_JOIN || n->kind == NODE_TOP ||
+                         n->kind == NODE_DISTINCT;
+        if (remembers) {
+            found = n;
+            *input = at;
+        }
+        n = next;
+    }
+    return found;
+}
+
+/* What no run can repeat; NULL: nothing. */
+static const char *why_not(const struct plan_node *n)
+{
+    const char *no = n->kind == NODE_TRANSFORM ? "a command of yours makes its rows" : NULL;
+    for (uint32_t i = 0; !no && i < n->input_count; i++) no = why_not(n->inputs[i]);
+    return no;
 }
 
 static err_t tell_nodes(struct why *w, const struct plan_node *n, bool *ended)
 {
-    err_t e = n->kind == NODE_TOPIC ? ERR_OK : tell_nodes(w, n->inputs[0], ended);
-    if (e || *ended || n->kind == NODE_TOPIC) return e;
+    uint32_t input;
+    const struct plan_node *below =
+        n->kind == NODE_TOPIC ? NULL : way_from(n, w->topic_number, &input);
+    err_t e = below ? tell_nodes(w, below, ended) : ERR_OK;
+    if (e || *ended || !below) return e;
     if (n->kind == NODE_ROWS) return tell_rows_node(w, n, ended);
     struct trying t = {.why = w, .root = n, .out = buf_make(WHY_TEXT)};
     e = push(&t);
-    if (!e) e = tell(w, WHY_RECOMPUTED, node_names[n->kind], "1 row in, %u out", t.rows);
+    if (!e) e = why_tell(w, WHY_RECOMPUTED, node_names[n->kind], "1 row in, %u out", t.rows);
     buf_done(&t.out);
     return e;
 }
 
-/* What today's SQL makes of the record; *rows: how many rows of it. */
-static err_t tell_steps(struct why *w, uint32_t *rows)
+/* What today's SQL makes of the record, up to `root`; *rows: how many rows of it. */
+static err_t tell_steps(struct why *w, const struct plan_node *root, uint32_t *rows)
 {
-    const struct plan_stream *p = w->stage->stream->plan;
-    struct trying t = {.why = w, .root = p->root, .out = buf_make(WHY_TEXT)};
-    bool ended = false;
-    err_t e = tell_nodes(w, p->root, &ended);
+    struct trying t = {.why = w, .root = root, .out = buf_make(WHY_TEXT)};
+    bool ended = false, last = root == w->stage->stream->plan->root;
+    err_t e = tell_nodes(w, root, &ended);
     if (!e) e = push(&t);
     *rows = t.rows;
     if (!e && t.rows)
-        e = tell(w, WHY_RECOMPUTED, "row", "%s", buf_cstr(&t.out));
+        e = last ? why_tell(w, WHY_RECOMPUTED, "row", "%s", buf_cstr(&t.out)) : ERR_OK;
     else if (!e && t.out.len)
-        e = tell(w, WHY_RECOMPUTED, "dead", "%s", buf_cstr(&t.out));
+        e = why_tell(w, WHY_RECOMPUTED, "dead", "%s", buf_cstr(&t.out));
     else if (!e)
-        e = tell(w, WHY_RECOMPUTED, "filtered", "the step above leaves the record out");
+        e = why_tell(w, WHY_RECOMPUTED, "filtered", "the step above leaves the record out");
     buf_done(&t.out);
     return e;
 }
@@ -419,41 +441,98 @@ static err_t refuse(struct why *w, const char *why)
     return diag_hint(w->d, "streams that make rows of single records can");
 }
 
-static err_t row_back(struct why *w, const struct store_lineage *from)
+static struct stage *stage_of(const struct flow *f, uint32_t number)
 {
-    w->stage = NULL;
-    for (uint32_t i = 0; i < w->flow->stage_count; i++) {
-        struct stage *s = w->flow->stages[i];
-        if (s->stream && s->stream->number == from->stream) w->stage = s;
-    }
-    if (!from->stream || from->epoch == 0)
-        return tell(w, WHY_STORED, "row",
-                    "no stream wrote it: a client of CQL did, or its stream "
-                    "keeps no lineage");
-    if (!w->stage)
-        return tell(w, WHY_GONE, "stream", "number %u: pipeline.sql declares it no more",
-                    from->stream);
-    const char *no = why_not(w->stage->stream->plan);
-    if (no || from->offset < 0) return refuse(w, no ? no : "the row was made of several records");
-    w->topic = w->stage->stream->topics[0].name;
-    w->partition = (int32_t)from->partition;
-    w->offset = from->offset;
-    uint32_t rows;
-    err_t e = tell(w, WHY_STORED, "origin", "%.*s/%d offset %" PRId64, SLICE_ARG(w->topic),
-                   w->partition, w->offset);
-    if (!e) e = tell_epoch(w, from->epoch);
-    if (!e) e = tell_record(w);
-    return e || !w->has_record ? e : tell_steps(w, &rows);
+    for (uint32_t i = 0; i < f->stage_count; i++)
+        if (f->stages[i]->stream && f->stages[i]->stream->number == number) return f->stages[i];
+    return NULL;
 }
 
-err_t flow_why_row(struct flow *f, const struct store_lineage *from, const struct why_options *o,
+/* Of a plan without state: the record has its topic by the epoch's ranges. */
+static err_t find_topic(struct why *w)
+{
+    const struct stream *s = w->stage->stream;
+    uint32_t found = 0;
+    for (uint32_t i = 0; w->has_epoch && i < w->epoch.range_count; i++) {
+        const struct epoch_range *g = &w->epoch.ranges[i];
+        if (g->topic >= s->plan->topic_count || g->partition != w->partition ||
+            w->offset < g->from || w->offset >= g->to)
+            continue;
+        w->topic_number = g->topic;
+        found++;
+    }
+    w->topic = s->topics[w->topic_number].name;
+    if (s->plan->topic_count == 1) found = 1;
+    if (found == 1)
+        return why_tell(w, WHY_STORED, "origin", "%.*s/%d offset %" PRId64, SLICE_ARG(w->topic),
+                        w->partition, w->offset);
+    return ERR_NOT_FOUND;
+}
+
+static err_t row_back(struct why *w, const struct why_row *row)
+{
+    const struct store_lineage *from = &row->lineage;
+    w->stage = stage_of(w->flow, from->stream);
+    if (!from->stream || from->epoch == 0) {
+        w->stage = NULL;
+        return why_tell(w, WHY_STORED, "row",
+                        "no stream wrote it: a client of CQL did, or its stream "
+                        "keeps no lineage");
+    }
+    if (!w->stage)
+        return why_tell(w, WHY_GONE, "stream", "number %u: pipeline.sql declares it no more",
+                        from->stream);
+    const struct plan_stream *p = w->stage->stream->plan;
+    const char *no = why_not(p->root);
+    uint32_t rows;
+    if (no) return refuse(w, no);
+    w->partition = (int32_t)from->partition;
+    w->offset = from->offset;
+    if (p->stateful || from->offset < 0) {
+        err_t e = tell_epoch(w, from->epoch);
+        return e ? e : why_past(w, row);
+    }
+    err_t e = p->topic_count > 1 ? tell_epoch(w, from->epoch) : ERR_OK;
+    if (!e) e = find_topic(w);
+    if (e == ERR_NOT_FOUND) return why_past(w, row); /* of two topics, the run tells which */
+    if (!e && p->topic_count == 1) e = tell_epoch(w, from->epoch);
+    if (!e) e = why_tell_record(w, "", true);
+    return e || !w->has_record ? e : tell_steps(w, p->root, &rows);
+}
+
+/* A row that is not there: streams with state took it back, or never made it. */
+static err_t row_gone(struct why *w, const struct why_row *row)
+{
+    bool any = false;
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < w->flow->stage_count; i++) {
+        const struct stream *s = w->flow->stages[i]->stream;
+        if (!s || s->plan->sink != SINK_TABLE || !s->plan->stateful || why_not(s->plan->root) ||
+            !slice_equal(s->plan->into->name, row->table->name) ||
+            !slice_equal(s->plan->into->keyspace, row->table->keyspace))
+            continue;
+        any = true;
+        w->stage = w->flow->stages[i];
+        e = why_past(w, row);
+    }
+    return e || any ? e : ERR_NOT_FOUND;
+}
+
+err_t flow_why_row(struct flow *f, const struct why_row *row, const struct why_options *o,
                    struct diag *d)
 {
     struct why w = {.flow = f, .o = o, .d = d};
     err_t e = open_why(&w);
-    if (!e) e = row_back(&w, from);
+    if (!e) e = row->row ? row_back(&w, row) : row_gone(&w, row);
     close_why(&w);
     return e;
+}
+
+void why_ask(const struct why *w, struct rerun *r)
+{
+    r->progress = w->o->progress;
+    r->stopping = w->o->stopping;
+    r->asked_ctx = w->o->ctx;
 }
 
 static err_t tell_letter(struct why *w, bool *dead)
@@ -466,14 +545,14 @@ static err_t tell_letter(struct why *w, bool *dead)
     err_t e = dead_next(w->flow->o.store, &q, (struct slice){0}, w->arena, &l, w->d);
     *dead = !e;
     if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
-    return tell(w, WHY_STORED, "dead letter", "%s: %.*s%s%.*s", err_name(l.err),
-                SLICE_ARG(l.reason), l.expression.len ? ", in " : "", SLICE_ARG(l.expression));
+    return why_tell(w, WHY_STORED, "dead letter", "%s: %.*s%s%.*s", err_name(l.err),
+                    SLICE_ARG(l.reason), l.expression.len ? ", in " : "", SLICE_ARG(l.expression));
 }
 
 /* Where the stream stands on the partition; -1: it has not begun. */
 static err_t cursor_of_partition(struct why *w, int64_t *next)
 {
-    struct stage_key k = cursor_key(w->stage->name, 0, w->partition);
+    struct stage_key k = cursor_key(w->stage->name, w->topic_number, w->partition);
     struct stream_cursor c;
     struct slice value;
     *next = -1;
@@ -495,19 +574,20 @@ static err_t compare_lineage(struct why *w, const struct store_lineage *l)
         if (w->flow->stages[i]->stream && w->flow->stages[i]->stream->number == l->stream)
             by = w->flow->stages[i];
     if (by == w->stage && l->offset == w->offset && (int32_t)l->partition == w->partition)
-        return tell(w, WHY_STORED, "in the table", "the row is of this record");
+        return why_tell(w, WHY_STORED, "in the table", "the row is of this record");
     if (!l->epoch)
-        return tell(w, WHY_STORED, "overwritten", "by a client, or by a stream without lineage");
+        return why_tell(w, WHY_STORED, "overwritten",
+                        "by a client, or by a stream without lineage");
     if (!by || l->offset < 0)
-        return tell(w, WHY_STORED, "overwritten", "by %s",
-                    by ? "a row of several records" : "a stream that is no more");
-    return tell(w, WHY_STORED, "overwritten", "by stream %.*s from %.*s/%u offset %" PRId64,
-                SLICE_ARG(by->name), SLICE_ARG(by->stream->topics[0].name), l->partition,
-                l->offset);
+        return why_tell(w, WHY_STORED, "overwritten", "by %s",
+                        by ? "a row of several records" : "a stream that is no more");
+    return why_tell(w, WHY_STORED, "overwritten", "by stream %.*s from %.*s/%u offset %" PRId64,
+                    SLICE_ARG(by->name), SLICE_ARG(by->stream->topics[0].name), l->partition,
+                    l->offset);
 }
 
-static err_t look_up(struct why *w, const struct store_table *t, const struct value *key,
-                     uint32_t key_count)
+err_t why_look_up(struct why *w, const struct store_table *t, const struct value *key,
+                  uint32_t key_count)
 {
     struct store_lineage lineage = {0};
     struct column_batch b = {0};
@@ -529,15 +609,15 @@ static err_t look_up(struct why *w, const struct store_table *t, const struct va
     arena_free(a);
     if (e) return e;
     if (there) return compare_lineage(w, &lineage);
-    return tell(w, WHY_GONE, "not in the table",
-                "it was removed, has expired or the table was emptied: the store keeps no trace "
-                "of which");
+    return why_tell(
+        w, WHY_GONE, "not in the table",
+        "it was removed, has expired or the table was emptied: the store keeps no trace "
+        "of which");
 }
 
 static err_t land_rows(void *ctx, const struct rows *r, struct diag *d)
 {
-    struct trying *t = ctx;
-    struct why *w = t->why;
+    struct why *w = ctx;
     const struct plan_stream *p = w->stage->stream->plan;
     const struct store_table *table =
         store_table_find(w->flow->o.store, p->into->keyspace, p->into->name);
@@ -553,8 +633,8 @@ static err_t land_rows(void *ctx, const struct rows *r, struct diag *d)
                     column_get(&r->b->columns[c], r->selected[i], &key[count++]);
         bool whole = true;
         for (uint32_t k = 0; k < count; k++) whole &= key[k].state == VALID_VALUE;
-        e = whole ? look_up(w, table, key, count)
-                  : tell(w, WHY_RECOMPUTED, "dead", "a key column is null");
+        e = whole ? why_look_up(w, table, key, count)
+                  : why_tell(w, WHY_RECOMPUTED, "dead", "a key column is null");
     }
     return e;
 }
@@ -563,31 +643,32 @@ static err_t land_rows(void *ctx, const struct rows *r, struct diag *d)
 static err_t tell_landed(struct why *w)
 {
     const struct plan_stream *p = w->stage->stream->plan;
-    struct trying t = {.why = w, .root = p->root, .out = buf_make(WHY_TEXT), .end = land_rows};
     if (p->sink != SINK_TABLE)
-        return tell(w, WHY_RECOMPUTED, "into", "%.*s: where in it is not recorded",
-                    SLICE_ARG(w->stage->into));
-    err_t e = push(&t);
-    buf_done(&t.out);
-    return e;
+        return why_tell(w, WHY_RECOMPUTED, "into", "%.*s: where in it is not recorded",
+                        SLICE_ARG(w->stage->into));
+    return why_push(w, p->root, w, NULL, land_rows);
 }
 
 static err_t stream_forward(struct why *w)
 {
-    const char *no = why_not(w->stage->stream->plan);
+    const struct plan_stream *p = w->stage->stream->plan;
+    const char *no = why_not(p->root);
+    uint32_t rows = 0, input = 0;
+    const struct plan_node *memory = why_memory(p, w->topic_number, &input);
     int64_t next = -1;
     bool dead = false;
-    uint32_t rows = 0;
     if (no) return refuse(w, no);
     err_t e = cursor_of_partition(w, &next);
     if (!e && next <= w->offset)
-        return tell(w, WHY_STORED, "not read yet", "the stream stands at offset %" PRId64, next);
+        return why_tell(w, WHY_STORED, "not read yet", "the stream stands at offset %" PRId64,
+                        next);
     w->has_epoch = false;
     if (!e) e = tell_epoch(w, 0);
     if (!e) e = tell_letter(w, &dead);
     if (e || !w->has_record) return e;
-    e = tell_steps(w, &rows);
-    return e || !rows ? e : tell_landed(w);
+    e = tell_steps(w, memory ? memory->inputs[input] : p->root, &rows);
+    if (e || !rows) return e;
+    return memory ? why_fate(w, memory, input) : tell_landed(w);
 }
 
 err_t flow_why_record(struct flow *f, struct slice topic, int32_t partition, int64_t offset,
@@ -597,19 +678,19 @@ err_t flow_why_record(struct flow *f, struct slice topic, int32_t partition, int
         .flow = f, .o = o, .topic = topic, .partition = partition, .offset = offset, .d = d};
     uint32_t readers = 0;
     err_t e = open_why(&w);
-    if (!e) e = tell_record(&w);
+    if (!e) e = why_tell_record(&w, "", true);
     for (uint32_t i = 0; !e && i < f->stage_count; i++) {
         struct stream *s = f->stages[i]->stream;
-        bool reads = false;
-        for (uint32_t t = 0; s && t < s->plan->topic_count; t++)
-            reads |= slice_equal(s->topics[t].name, topic);
-        if (!reads) continue;
         w.stage = f->stages[i];
-        readers++;
-        e = stream_forward(&w);
+        for (uint32_t t = 0; !e && s && t < s->plan->topic_count; t++) {
+            if (!slice_equal(s->topics[t].name, topic)) continue;
+            w.topic_number = t; /* a join of a topic with itself reads it twice */
+            readers++;
+            e = stream_forward(&w);
+        }
     }
     w.stage = NULL;
-    if (!e && !readers) e = tell(&w, WHY_STORED, "streams", "none reads the topic");
+    if (!e && !readers) e = why_tell(&w, WHY_STORED, "streams", "none reads the topic");
     close_why(&w);
     return e;
 }

@@ -7,16 +7,10 @@
 
 enum { SQL_MAX = 8 << 20 };
 
-static err_t to_stdout(void *ctx, struct slice text)
-{
-    (void)ctx;
-    return fwrite(text.at, 1, text.len, stdout) == text.len && fflush(stdout) == 0 ? ERR_OK
-                                                                                   : ERR_IO;
-}
-
 int verb_replay(const struct verb *v, const struct args *a)
 {
     struct tables_session s;
+    struct tables_output out = {0};
     struct diag d;
     struct slice sql = {0};
     const char *file = args_value(a, "--sql");
@@ -39,8 +33,11 @@ int verb_replay(const struct verb *v, const struct args *a)
                                    .name = how,
                                    .format = args_has(a, "--json") ? "json" : "",
                                    .body = sql,
-                                   .put = to_stdout};
-        if (tables_ask(&s, &call)) {
+                                   .put = tables_put,
+                                   .ctx = &out};
+        err_t e = tables_ask(&s, &call);
+        tables_put_end(&out);
+        if (e) {
             fprintf(stderr, "%s\n", s.story);
             code = 1;
         }

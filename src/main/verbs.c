@@ -106,9 +106,13 @@ const struct verb verbs[] = {
      "A row (of KEYSPACE.TABLE, each key column a word) is followed back to its stream, epoch, "
      "record and fetch, a record forward to its rows or the reason there are none: the predicate, "
      "the dead letter, who overwrote it. Each step says whether it is stored, recomputed by "
-     "today's SQL, or no longer knowable and what removed it. Streams whose rows are made of "
-     "several records are refused.",
-     OPTIONS(JSON_OPTION), true, verb_why},
+     "today's SQL, or no longer knowable and what removed it. A row of several records (groups, "
+     "windows, joins, top-n, DISTINCT) is explained by running the recorded epochs again for its "
+     "key, and compared with what is stored: exit code 1 when it differs and nothing explains it. "
+     "Ctrl-C ends it.",
+     OPTIONS({"--records", "N", "show a row's first and last N records (5)"},
+             {"--all", NULL, "show up to 20,000 of them"}, JSON_OPTION),
+     true, verb_why},
     {"replay", "STREAM", "what a stream's SQL, or a changed one, would make of the records there",
      "Runs all records that retention has left through the SQL into a shadow table, beside the "
      "running stream, and shows which rows are added, removed or changed, with their columns "

@@ -14,10 +14,10 @@
  *   export        rows as `format`: json (an object a line) or csv (a header first)
  *   import        the body's rows in `format`; a JSON object a row that is refused, then the count
  *   why           of table `table` the row whose key the body's lines are; or of topic `table` the
- *                 record at the partition and offset that they are. `format` json: an object a step
- *   replay        stream `table` once more, by the body's SQL if there is some, and the difference
- *                 of its rows; `name`: "keep" (the shadow stays) or "drop",
- *                 then a space and FROM, a space and TO: offsets or times, or -
+ *                 record at the partition and offset that they are. `format` json: an object a
+ * step; `name`: how many of a row's records, from each end, are shown replay        stream `table`
+ * once more, by the body's SQL if there is some, and the difference of its rows; `name`: "keep"
+ * (the shadow stays) or "drop", then a space and FROM, a space and TO: offsets or times, or -
  *   dead-next     of stage `table`, behind the place `name`, the next letter that fits the body's
  *                 lines "field=value" (upkeep_dead.c): its place and its bytes in base64
  *   dead-mend     the body becomes the bytes of the letter at the place `name`
@@ -30,7 +30,10 @@
 #include "cql/cql.h"
 #include "exec/report.h"
 
-enum { UPKEEP_NAME_MAX = 256 };
+enum {
+    UPKEEP_NAME_MAX = 256,
+    UPKEEP_PROGRESS_MARK = 0x1f /* begins a line that is no answer, but how far it has come */
+};
 struct upkeep {
     struct exec_world *world;
     char data[4096]; /* the data directory */

@@ -5,12 +5,13 @@
 
 #include <inttypes.h>
 
-enum { WHY_KEYS_MAX = 64 };
+enum { WHY_KEYS_MAX = 64, PROGRESS_MS = 1000 };
 
 struct saying {
     struct upkeep *u;
-    struct buf out;
-    bool json;
+    struct buf out, progress;
+    bool json, failed;
+    int64_t told_ms;
 };
 
 static err_t say_step(void *ctx, const struct why_step *s)
@@ -81,53 +82,59 @@ static err_t say_row(struct saying *w, const struct store_table *t, const struct
     return e;
 }
 
-static err_t read_row(struct saying *w, const struct store_table *t, struct arena *a,
-                      struct store_lineage *lineage, struct diag *d)
+static err_t not_there(const struct saying *w, struct diag *d)
 {
-    struct value key[WHY_KEYS_MAX];
+    (void)diag_fail(d, ERR_NOT_FOUND, "%s has no row with this key", w->u->table);
+    (void)diag_why(d, "it was never written, was removed or has expired: the store keeps no "
+                      "trace of which");
+    return diag_hint(d, "`sluice why TOPIC PARTITION OFFSET` follows a record that should have "
+                        "made it; `sluice dead` lists what could not be used");
+}
+
+static err_t read_row(struct saying *w, struct why_row *row, struct column_batch *b, struct diag *d)
+{
+    const struct store_table *t = row->table;
     struct store_scan *scan = NULL;
-    struct column_batch b = {.arena = a};
-    uint32_t count = 0;
-    uint16_t *ids = arena_take(a, (t->column_count + 1) * sizeof(*ids));
+    uint16_t *ids = arena_take(b->arena, (t->column_count + 1) * sizeof(*ids));
     if (!ids) return diag_fail(d, ERR_NO_MEMORY, "no memory for a row");
     for (uint32_t i = 0; i < t->column_count; i++) ids[i] = t->columns[i].id;
-    err_t e = take_key(w->u, t, key, &count, a, d);
     struct store_scan_options o = {.table = t,
                                    .column_ids = ids,
                                    .column_count = t->column_count,
-                                   .key = key,
-                                   .key_count = count,
+                                   .key = row->key,
+                                   .key_count = row->key_count,
                                    .now_ms = clock_wall_ms(),
                                    .with_lineage = true};
-    if (!e) e = store_scan_open(w->u->world->store, NULL, &o, &scan, d);
-    if (!e) e = store_scan_next(scan, 1, &b, lineage, d);
-    if (!e && !b.rows) {
-        (void)diag_fail(d, ERR_NOT_FOUND, "%s has no row with this key", w->u->table);
-        (void)diag_why(d, "it was never written, was removed or has expired: the store keeps no "
-                          "trace of which");
-        e = diag_hint(d, "`sluice why TOPIC PARTITION OFFSET` follows a record that should have "
-                         "made it; `sluice dead` lists what could not be used");
-    }
-    if (!e) e = say_row(w, t, &b);
+    err_t e = store_scan_open(w->u->world->store, NULL, &o, &scan, d);
+    if (!e) e = store_scan_next(scan, 1, b, &row->lineage, d);
     store_scan_close(scan);
+    if (!e && b->rows) {
+        row->row = b->columns;
+        e = say_row(w, t, b);
+    }
     return e;
 }
 
-static err_t why_row(struct saying *w, const struct store_table *t, struct diag *d)
+static err_t why_row(struct saying *w, const struct store_table *t, const struct why_options *o,
+                     struct diag *d)
 {
-    struct store_lineage lineage = {0};
-    struct why_options o = {w, say_step};
-    struct arena *a = arena_new(CQL_CALL_BYTES_MAX);
-    if (!a) return diag_fail(d, ERR_NO_MEMORY, "no memory for a row");
-    err_t e = read_row(w, t, a, &lineage, d);
+    struct value key[WHY_KEYS_MAX];
+    struct why_row row = {.table = t, .key = key};
+    struct arena *a = arena_new(CQL_CALL_BYTES_MAX), *cells = arena_new(CQL_CALL_BYTES_MAX);
+    struct column_batch b = {.arena = cells};
+    err_t e = a && cells ? take_key(w->u, t, key, &row.key_count, a, d)
+                         : diag_fail(d, ERR_NO_MEMORY, "no memory for a row");
+    if (!e) e = read_row(w, &row, &b, d);
+    if (!e) e = flow_why_row(w->u->world->flow, &row, o, d);
+    if (e == ERR_NOT_FOUND && !row.row) e = not_there(w, d);
+    arena_free(cells);
     arena_free(a);
-    return e ? e : flow_why_row(w->u->world->flow, &lineage, &o, d);
+    return e;
 }
 
-static err_t why_record(struct saying *w, struct diag *d)
+static err_t why_record(struct saying *w, const struct why_options *o, struct diag *d)
 {
     struct slice rest = w->u->body, partition = next_word(&rest), offset = next_word(&rest);
-    struct why_options o = {w, say_step};
     uint64_t p, at;
     if (!log_topic_find(w->u->world->log, slice_of(w->u->table))) {
         (void)diag_fail(d, ERR_UNKNOWN_NAME, "there is no table and no topic %s", w->u->table);
@@ -136,22 +143,47 @@ static err_t why_record(struct saying *w, struct diag *d)
     if (rest.len || !slice_to_u64(partition, &p) || !slice_to_u64(offset, &at) || p > INT32_MAX ||
         at > INT64_MAX)
         return diag_fail(d, ERR_USAGE, "of topic %s: which PARTITION and OFFSET?", w->u->table);
-    return flow_why_record(w->u->world->flow, slice_of(w->u->table), (int32_t)p, (int64_t)at, &o,
-                           d);
+    return flow_why_record(w->u->world->flow, slice_of(w->u->table), (int32_t)p, (int64_t)at, o, d);
+}
+
+/* At most one line a second; the client knows by the mark that it is no part of the answer. */
+static void say_progress(void *ctx, uint64_t done, uint64_t of)
+{
+    struct saying *w = ctx;
+    int64_t now_ms = clock_mono_ns() / 1000000;
+    if (w->failed || now_ms - w->told_ms < PROGRESS_MS) return;
+    w->told_ms = now_ms;
+    buf_printf(&w->progress, "%c%" PRIu64 " of about %" PRIu64 " records run again\n",
+               UPKEEP_PROGRESS_MARK, done, of);
+    w->failed = upkeep_put(w->u, &w->progress) != ERR_OK;
+}
+
+static bool is_ended(void *ctx)
+{
+    const struct saying *w = ctx;
+    return w->failed || upkeep_stopping(w->u);
 }
 
 err_t upkeep_why(struct upkeep *u, struct diag *d)
 {
     const struct store_table *t = NULL;
-    struct saying w = {.u = u, .out = buf_make(UPKEEP_TEXT_MAX)};
+    struct saying w = {.u = u,
+                       .out = buf_make(UPKEEP_TEXT_MAX),
+                       .progress = buf_make(KIB(1)),
+                       .told_ms = clock_mono_ns() / 1000000};
+    struct why_options o = {
+        .ctx = &w, .each = say_step, .progress = say_progress, .stopping = is_ended};
     struct diag none;
+    uint64_t records = 0;
+    if (slice_to_u64(slice_of(u->name), &records)) o.records = (uint32_t)MIN(records, UINT32_MAX);
     w.json = strcmp(u->format, "json") == 0;
     err_t e =
         u->world->flow ? ERR_OK : diag_fail(d, ERR_UNSUPPORTED, "a server that runs says why");
     if (!e && !upkeep_table(u, &t, &none))
-        e = why_row(&w, t, d);
+        e = why_row(&w, t, &o, d);
     else if (!e)
-        e = why_record(&w, d);
+        e = why_record(&w, &o, d);
+    buf_done(&w.progress);
     buf_done(&w.out);
     return e;
 }

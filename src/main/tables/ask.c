@@ -118,6 +118,48 @@ err_t tables_ask(struct tables_session *s, const struct tables_call *c)
     return s->remote ? ask_server(s, c) : ask_here(s, c);
 }
 
+/* --- text and progress --------------------------------------------------------------------------
+ */
+
+void tables_put_end(struct tables_output *o)
+{
+    if (o->drawn) fprintf(stderr, "\r\033[K");
+    o->drawn = false;
+}
+
+static err_t put_piece(struct tables_output *o, struct slice piece)
+{
+    if (!o->in_progress) {
+        if (fwrite(piece.at, 1, piece.len, stdout) != piece.len) return ERR_IO;
+        return piece.at[piece.len - 1] == '\n' && fflush(stdout) ? ERR_IO : ERR_OK;
+    }
+    if (!isatty(STDERR_FILENO)) return ERR_OK;
+    uint32_t len = piece.len - (piece.at[piece.len - 1] == '\n');
+    if (fwrite(piece.at, 1, len, stderr) != len) return ERR_IO;
+    return ERR_OK;
+}
+
+err_t tables_put(void *output, struct slice text)
+{
+    struct tables_output *o = output;
+    while (text.len) {
+        const uint8_t *end = memchr(text.at, '\n', text.len);
+        uint32_t len = end ? (uint32_t)(end - text.at) + 1 : text.len;
+        if (!o->middle) {
+            tables_put_end(o);
+            o->in_progress = text.at[0] == UPKEEP_PROGRESS_MARK;
+            o->drawn = o->in_progress && isatty(STDERR_FILENO);
+        }
+        bool mark = !o->middle && o->in_progress;
+        struct slice piece = slice_make(text.at + mark, len - mark);
+        err_t e = piece.len ? put_piece(o, piece) : ERR_OK;
+        if (e) return e;
+        o->middle = !end;
+        text = slice_make(text.at + len, text.len - len);
+    }
+    return ERR_OK;
+}
+
 /* --- JSON lines ---------------------------------------------------------------------------------
  */
 

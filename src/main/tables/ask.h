@@ -28,6 +28,14 @@ void tables_close(struct tables_session *s);
 /* A failure's words are in s->story. */
 MUST_CHECK err_t tables_ask(struct tables_session *s, const struct tables_call *c);
 
+/* Answers to standard output, their lines of progress (UPKEEP_PROGRESS_MARK) to standard error: one
+ * over the other on a terminal, else not at all. As tables_call.put, with this as ctx. */
+struct tables_output {
+    bool in_progress, drawn, middle; /* where in a line the text at hand begins */
+};
+MUST_CHECK err_t tables_put(void *output, struct slice text);
+void tables_put_end(struct tables_output *o); /* clears what is left of progress */
+
 /* The same for answers of JSON lines: `each` gets what `paths` name ("$.rows"), a string without
  * its quotes. */
 typedef err_t tables_row_fn(void *ctx, const struct slice *picks);
