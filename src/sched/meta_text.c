@@ -22,6 +22,7 @@ static const struct {
     {"bytes", "BLOB", "BLOB", "bytea", "bytea"},
     /* a pattern that does not mind upper and lower case */
     {"like", NULL, "LIKE", NULL, "ILIKE"},
+    {"no_escape", NULL, "", NULL, "ESCAPE ''"}, /* behind it: a backslash stands for itself */
     /* at a SELECT's end: the rows are ours until the transaction ends; the second leaves out those
      * that another has */
     {"for_update", NULL, "", NULL, "FOR UPDATE"},
