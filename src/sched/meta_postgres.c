@@ -458,15 +458,26 @@ static err_t post_tell(struct meta *m, struct diag *d)
     return e ? e : simple(m, "NOTIFY sluice_workflows", "telling others", NULL, d);
 }
 
-static err_t post_heard(struct meta *m, bool *changed, struct diag *d)
+static err_t listen(struct meta *m, bool *changed, struct diag *d)
 {
     struct post *p = m->conn;
     err_t e = ready(m, d);
-    *changed = e || !p->listens;
-    if (!e && !p->listens) e = simple(m, "LISTEN sluice_workflows", "listening", NULL, d);
+    if (e || p->listens) return e;
+    *changed = true; /* what was told before is not known */
+    e = simple(m, "LISTEN sluice_workflows", "listening", NULL, d);
+    p->listens = !e;
+    return e;
+}
+
+/* A connection that broke since the last look is made anew at once: nothing was in flight. */
+static err_t post_heard(struct meta *m, bool *changed, struct diag *d)
+{
+    struct post *p = m->conn;
+    *changed = false;
+    err_t e = listen(m, changed, d);
+    if (!e && !pq.PQconsumeInput(p->conn)) e = listen(m, changed, d);
+    if (e) *changed = true;
     if (e) return e;
-    p->listens = true;
-    if (!pq.PQconsumeInput(p->conn)) return failed(m, NULL, "listening", d);
     for (struct pg_notify *n; (n = pq.PQnotifies(p->conn)); pq.PQfreemem(n))
         *changed |= n->backend != pq.PQbackendPID(p->conn); /* one's own come back too */
     return ERR_OK;
