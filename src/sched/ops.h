@@ -17,6 +17,9 @@ struct ops {
     /* The dag as it is now, held (dag_give is called on it); NULL: none such. In the server
      * sched_dag; a command reads the files. */
     const struct dag *(*dag)(void *ctx, struct slice id);
+    /* All of them, held, as sched_dags: for what data that changed starts. NULL: none is started.
+     */
+    uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max);
     void *ctx;
     struct slice user; /* who asks, for the events; {0}: not known */
     const char *via;   /* triggered_by: "rest_api", "cli", "ui", "operator", "test" … */
@@ -138,9 +141,6 @@ struct ops_change {
 /* Dags whose schedule waits for it are told; *event: its id. */
 MUST_CHECK err_t ops_data_changed(struct ops *o, const struct ops_change *c, int64_t *event,
                                   struct diag *d);
-/* Airflow 3's "materialize": a run of the dag that makes it. ERR_UNSUPPORTED: none is declared to.
- */
-
 /* --- events ---------------------------------------------------------------------------------- */
 struct ops_event {
     const char *event;

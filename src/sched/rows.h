@@ -1,13 +1,11 @@
 /* rows: a run and a task instance as they stand in the database, whole.
  *
  * Loop: the connection's. Memory: the caller's arena. Limit: META_ROWS_MAX rows an answer. Times
- * are microseconds UTC; INT64_MIN where the database has NULL.
+ * are microseconds UTC; TIME_NONE where the database has NULL.
  */
 #pragma once
 #include "sched/meta.h"
 #include "sched/state.h"
-
-#define TIME_NONE INT64_MIN
 
 struct run_row {
     int64_t id;
@@ -36,6 +34,7 @@ struct task_rows {
     uint32_t count, cap;
 };
 
+MUST_CHECK err_t task_rows_add(struct task_rows *rows, struct arena *a, const struct task_row *row);
 /* ERR_NOT_FOUND, in Airflow's words, when there is none such. */
 MUST_CHECK err_t run_row_find(struct meta *m, struct slice dag_id, struct slice run_id,
                               struct arena *a, struct run_row *out, struct diag *d);

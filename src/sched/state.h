@@ -5,6 +5,8 @@
 #pragma once
 #include "base/base.h"
 
+#define TIME_NONE INT64_MIN /* NULL in the database: no time is known */
+
 enum task_state {
     TASK_NONE, /* NULL in the database: no state yet */
     TASK_SCHEDULED,

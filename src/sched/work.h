@@ -26,6 +26,7 @@ struct work_order { /* lives until the answer */
     int64_t first_started_us; /* of a sensor: its first look of this try chain */
     struct slice
         state; /* of a sensor or service: what it said with the last WORK_AGAIN; {0} at first */
+    struct mask *mask;    /* secrets that its templates saw: its log shows "***" instead */
     const char *log_path; /* its lines go here, live */
 };
 enum work_outcome {

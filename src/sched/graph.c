@@ -1,0 +1,386 @@
+#include "sched/graph.h"
+
+#include <stdlib.h>
+
+/* --- what is computed once for a dag ----------------------------------------------------------
+ */
+
+static void plan_leaves(struct dag_plan *p)
+{
+    const struct dag *g = p->dag;
+    bool any = false;
+    for (uint32_t i = 0; i < g->task_count; i++) {
+        const struct dag_task *t = &g->tasks[i];
+        bool leaf = !t->is_teardown;
+        for (uint32_t d = 0; d < t->downstream_count && leaf; d++)
+            leaf = g->tasks[t->downstream[d]].is_teardown;
+        p->leaf[i] = leaf;
+        any |= leaf;
+    }
+    for (uint32_t i = 0; i < g->task_count && !any; i++) /* nothing but teardowns */
+        p->leaf[i] = g->tasks[i].downstream_count == 0;
+}
+
+/* Marks every task above or below `from`. Topological order: one pass over the places. */
+static void mark_flat(const struct dag *g, uint32_t from, bool upstream, uint8_t *marks,
+                      uint8_t bit)
+{
+    uint32_t step = upstream ? UINT32_MAX : 1;
+    const struct dag_task *t = &g->tasks[from];
+    const uint32_t *next = upstream ? t->upstream : t->downstream;
+    uint32_t count = upstream ? t->upstream_count : t->downstream_count;
+    for (uint32_t i = 0; i < count; i++) marks[next[i]] |= bit;
+    for (uint32_t at = from + step; at < g->task_count; at += step) {
+        if (!(marks[at] & bit)) continue;
+        t = &g->tasks[at];
+        next = upstream ? t->upstream : t->downstream;
+        count = upstream ? t->upstream_count : t->downstream_count;
+        for (uint32_t i = 0; i < count; i++) marks[next[i]] |= bit;
+    }
+}
+
+uint32_t dag_flat(const struct dag *g, uint32_t task, bool upstream, uint32_t *out)
+{
+    uint32_t count = 0;
+    uint8_t *marks = mem_take(g->task_count + 1);
+    if (!marks) return GRAPH_NONE;
+    mark_flat(g, task, upstream, marks, 1);
+    for (uint32_t i = 0; i < g->task_count; i++)
+        if (marks[i]) out[count++] = i;
+    mem_give(marks);
+    return count;
+}
+
+static bool place_push(uint32_t **list, uint32_t place)
+{
+    uint32_t count = *list ? (*list)[0] : 0;
+    if (count == 0 || (count & (count + 1)) == 0) { /* 1, 3, 7 … places are full */
+        uint32_t *grown = mem_resize(*list, (2 * (size_t)count + 2) * sizeof(**list));
+        if (!grown) return false;
+        *list = grown;
+    }
+    (*list)[++count] = place;
+    (*list)[0] = count;
+    return true;
+}
+
+/* The tasks that wait for this setup though it is not their direct upstream: those between it and
+ * its teardowns, or all below it when it has none (get_upstreams_only_setups of Airflow). */
+static bool plan_setup(struct dag_plan *p, uint32_t setup, uint8_t *marks)
+{
+    enum { BELOW = 1, ABOVE = 2 };
+    const struct dag *g = p->dag;
+    const struct dag_task *t = &g->tasks[setup];
+    bool torn_down = false;
+    memset(marks, 0, g->task_count);
+    mark_flat(g, setup, false, marks, BELOW);
+    for (uint32_t i = 0; i < t->downstream_count; i++) {
+        if (!g->tasks[t->downstream[i]].is_teardown) continue;
+        torn_down = true;
+        mark_flat(g, t->downstream[i], true, marks, ABOVE);
+    }
+    for (uint32_t i = 0; i < t->downstream_count; i++) marks[t->downstream[i]] = 0;
+    for (uint32_t i = setup + 1; i < g->task_count; i++) {
+        bool between = (marks[i] & BELOW) && (!torn_down || (marks[i] & ABOVE));
+        if (!between || g->tasks[i].is_teardown) continue;
+        if (!place_push(&p->setups[i], setup) || !place_push(&p->setup_for[setup], i)) return false;
+    }
+    return true;
+}
+
+static bool plan_setups(struct dag_plan *p)
+{
+    const struct dag *g = p->dag;
+    uint8_t *marks = mem_take(g->task_count + 1);
+    bool fine = marks != NULL;
+    for (uint32_t i = 0; i < g->task_count && fine; i++)
+        if (g->tasks[i].is_setup) fine = plan_setup(p, i, marks);
+    mem_give(marks);
+    return fine;
+}
+
+struct dag_plan *dag_plan_new(const struct dag *g)
+{
+    struct dag_plan *p = mem_take(sizeof(*p));
+    if (!p) return NULL;
+    size_t n = g->task_count + 1;
+    dag_hold(g);
+    p->dag = g;
+    p->refs = 1;
+    p->setups = mem_take(n * sizeof(*p->setups));
+    p->setup_for = mem_take(n * sizeof(*p->setup_for));
+    p->leaf = mem_take(n);
+    p->places = map_new(n);
+    bool fine = p->setups && p->setup_for && p->leaf && p->places;
+    for (uint32_t i = 0; i < g->task_count && fine; i++)
+        fine = !map_set(p->places, g->tasks[i].id, (void *)(uintptr_t)(i + 1));
+    if (fine) plan_leaves(p);
+    if (fine && plan_setups(p)) return p;
+    dag_plan_give(p);
+    return NULL;
+}
+
+struct dag_plan *dag_plan_hold(struct dag_plan *p)
+{
+    p->refs++;
+    return p;
+}
+
+void dag_plan_give(struct dag_plan *p)
+{
+    if (!p || --p->refs > 0) return;
+    for (uint32_t i = 0; i < p->dag->task_count; i++) {
+        if (p->setups) mem_give(p->setups[i]);
+        if (p->setup_for) mem_give(p->setup_for[i]);
+    }
+    mem_give(p->setups);
+    mem_give(p->setup_for);
+    mem_give(p->leaf);
+    map_free(p->places);
+    dag_give(p->dag);
+    mem_give(p);
+}
+
+int32_t dag_plan_find(const struct dag_plan *p, struct slice task_id)
+{
+    return (int32_t)(uintptr_t)map_get(p->places, task_id) - 1;
+}
+
+/* --- a run's instances ------------------------------------------------------------------------
+ */
+
+err_t graph_init(struct graph *g, struct dag_plan *plan)
+{
+    size_t n = plan->dag->task_count + 1;
+    *g = (struct graph){
+        .plan = dag_plan_hold(plan),
+        .instances = vec_make(sizeof(struct instance), GRAPH_INSTANCES_MAX),
+        .todo = vec_make(sizeof(uint32_t), 2 * GRAPH_INSTANCES_MAX),
+        .first = mem_take(n * sizeof(*g->first)),
+        .last = mem_take(n * sizeof(*g->last)),
+        .running = mem_take(n * sizeof(*g->running)),
+        .up = mem_take(n * sizeof(*g->up)),
+        .told = mem_take(n),
+        .mapped = mem_take(n),
+    };
+    if (!g->first || !g->last || !g->running || !g->up || !g->told || !g->mapped) {
+        graph_done(g);
+        return ERR_NO_MEMORY;
+    }
+    memset(g->first, 0xff, n * sizeof(*g->first));
+    memset(g->last, 0xff, n * sizeof(*g->last));
+    return ERR_OK;
+}
+
+void graph_done(struct graph *g)
+{
+    if (!g->plan) return;
+    vec_done(&g->instances);
+    vec_done(&g->todo);
+    mem_give(g->first);
+    mem_give(g->last);
+    mem_give(g->running);
+    mem_give(g->up);
+    mem_give(g->told);
+    mem_give(g->mapped);
+    dag_plan_give(g->plan);
+    *g = (struct graph){0};
+}
+
+uint32_t graph_find(const struct graph *g, uint32_t task, int32_t map_index)
+{
+    for (uint32_t at = g->first[task]; at != GRAPH_NONE; at = graph_at(g, at)->next)
+        if (graph_at(g, at)->map_index == map_index) return at;
+    return GRAPH_NONE;
+}
+
+static void count_state(struct graph *g, const struct dag_task *t, uint32_t task, enum task_state s,
+                        int by)
+{
+    uint32_t n = (uint32_t)by; /* unsigned wrap-around takes away */
+    g->by_state[s] += n;
+    if (g->plan->leaf[task]) g->leaf_by_state[s] += n;
+    if (task_state_active(s)) g->running[task] += n;
+    if (task_state_active(s)) g->active += n;
+    if (!task_state_finished(s)) return;
+    for (uint32_t i = 0; i < t->downstream_count; i++) {
+        struct rule_counts *c = &g->up[t->downstream[i]];
+        c->done += n;
+        c->by_state[s] += n;
+        if (t->is_setup && s == TASK_SUCCESS) c->setups_success += n;
+        if (t->is_setup && s == TASK_SKIPPED) c->setups_skipped += n;
+    }
+}
+
+uint32_t graph_add(struct graph *g, uint32_t task, int32_t map_index, enum task_state state)
+{
+    const struct dag_task *t = &g->plan->dag->tasks[task];
+    uint32_t place = (uint32_t)g->instances.count;
+    struct instance *i = vec_add(&g->instances);
+    if (!i) {
+        g->broken = true;
+        return GRAPH_NONE;
+    }
+    *i = (struct instance){.task = task, .map_index = map_index, .next = GRAPH_NONE};
+    i->state = (uint8_t)state;
+    i->not_before = i->started_at = i->waited_since = TIME_NONE;
+    if (g->last[task] == GRAPH_NONE)
+        g->first[task] = place;
+    else
+        graph_at(g, g->last[task])->next = place;
+    g->last[task] = place;
+    for (uint32_t d = 0; d < t->downstream_count; d++) {
+        g->up[t->downstream[d]].total++;
+        if (t->is_setup) g->up[t->downstream[d]].setups++;
+    }
+    count_state(g, t, task, state, 1);
+    return place;
+}
+
+void graph_consider(struct graph *g, uint32_t place)
+{
+    struct instance *i = graph_at(g, place);
+    if (i->queued || !task_state_waiting((enum task_state)i->state)) return;
+    if (vec_push(&g->todo, &place)) {
+        g->broken = true;
+        return;
+    }
+    i->queued = true;
+}
+
+void graph_consider_task(struct graph *g, uint32_t task)
+{
+    for (uint32_t at = g->first[task]; at != GRAPH_NONE; at = graph_at(g, at)->next)
+        graph_consider(g, at);
+}
+
+bool graph_next(struct graph *g, uint32_t *place)
+{
+    if (g->todo_at == g->todo.count) {
+        vec_clear(&g->todo);
+        g->todo_at = 0;
+        return false;
+    }
+    *place = *(uint32_t *)vec_at(&g->todo, g->todo_at++);
+    graph_at(g, *place)->queued = false;
+    return true;
+}
+
+static struct rule_counts setup_counts(const struct graph *g, const uint32_t *setups)
+{
+    struct rule_counts c = {0};
+    for (uint32_t i = 1; i <= setups[0]; i++) {
+        for (uint32_t at = g->first[setups[i]]; at != GRAPH_NONE; at = graph_at(g, at)->next) {
+            enum task_state s = (enum task_state)graph_at(g, at)->state;
+            c.total++;
+            c.done += task_state_finished(s);
+            c.by_state[s] += task_state_finished(s);
+        }
+    }
+    return c;
+}
+
+static struct rule_verdict judge(const struct graph *g, uint32_t task, int32_t map_index)
+{
+    const struct dag_task *t = &g->plan->dag->tasks[task];
+    const uint32_t *setups = g->plan->setups[task];
+    if (g->told[task]) return (struct rule_verdict){TASK_SKIPPED, false};
+    struct rule_verdict v = {TASK_NONE, true};
+    if (setups && t->upstream_count > 0 && t->rule != RULE_ALWAYS) {
+        struct rule_counts c = setup_counts(g, setups);
+        v = rule_judge_setups(&c, map_index);
+        if (v.become) return v;
+    }
+    struct rule_verdict direct = rule_judge(t->rule, &g->up[task], map_index);
+    direct.passes &= v.passes;
+    return direct;
+}
+
+struct rule_verdict graph_judge(const struct graph *g, uint32_t place)
+{
+    const struct instance *i = graph_at(g, place);
+    return judge(g, i->task, i->map_index);
+}
+
+/* The instances of a task are looked at only when its upstreams now say something: of a thousand
+ * mapped ones behind a thousand others, none is before the last. */
+static void consider_after(struct graph *g, uint32_t task)
+{
+    struct rule_verdict v = judge(g, task, 0);
+    bool says = v.become || v.passes || g->up[task].by_state[TASK_REMOVED];
+    if (says) graph_consider_task(g, task);
+}
+
+void graph_set(struct graph *g, uint32_t place, enum task_state state)
+{
+    struct instance *i = graph_at(g, place);
+    const struct dag_task *t = &g->plan->dag->tasks[i->task];
+    enum task_state old = (enum task_state)i->state;
+    if (old == state) return;
+    count_state(g, t, i->task, old, -1);
+    count_state(g, t, i->task, state, 1);
+    i->state = (uint8_t)state;
+    if (!task_state_finished(state)) return;
+    for (uint32_t d = 0; d < t->downstream_count; d++) consider_after(g, t->downstream[d]);
+    const uint32_t *waits = g->plan->setup_for[i->task];
+    for (uint32_t w = 1; waits && w <= waits[0]; w++) consider_after(g, waits[w]);
+}
+
+void graph_renumber(struct graph *g, uint32_t place, int32_t map_index)
+{
+    graph_at(g, place)->map_index = map_index;
+}
+
+static bool listed(uint32_t task, const uint32_t *tasks, uint32_t count)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (tasks[middle] < task)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && tasks[low] == task;
+}
+
+void graph_skips(struct graph *g, uint32_t task, enum skip_how how, const uint32_t *tasks,
+                 uint32_t count)
+{
+    const struct dag_task *t = &g->plan->dag->tasks[task];
+    for (uint32_t d = 0; d < t->downstream_count; d++) {
+        bool there = listed(t->downstream[d], tasks, count);
+        if (there == (how == SKIP_ALL_BUT)) continue;
+        g->told[t->downstream[d]] = true;
+        graph_consider_task(g, t->downstream[d]);
+    }
+}
+
+/* --- the run ----------------------------------------------------------------------------------
+ */
+
+/* Airflow calls a run deadlocked only when nothing unfinished could wait for something outside of
+ * the run. */
+static bool waits_outside(const struct graph *g)
+{
+    for (size_t at = 0; at < g->instances.count; at++) {
+        const struct instance *i = graph_at(g, (uint32_t)at);
+        const struct dag_task *t = &g->plan->dag->tasks[i->task];
+        if (task_state_finished((enum task_state)i->state)) continue;
+        if (t->depends_on_past || t->max_active > 0) return true;
+    }
+    return false;
+}
+
+enum graph_end graph_end(const struct graph *g)
+{
+    uint32_t finished = 0;
+    for (int s = 0; s < TASK_STATES; s++)
+        if (task_state_finished((enum task_state)s)) finished += g->by_state[s];
+    uint32_t open = (uint32_t)g->instances.count - finished;
+    if (open == 0)
+        return g->leaf_by_state[TASK_FAILED] || g->leaf_by_state[TASK_UPSTREAM_FAILED]
+                   ? GRAPH_FAILED
+                   : GRAPH_SUCCESS;
+    return g->by_state[TASK_NONE] < open || waits_outside(g) ? GRAPH_GOES_ON : GRAPH_DEADLOCK;
+}
