@@ -25,8 +25,9 @@ struct flow_options {
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
     uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
     size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
-    /* Only these offsets of each stream's first topic, one of each a partition; NULL: all there
-     * are. For streams that are read once, from their beginning. They outlive the flow. */
+    /* Only these offsets, one of each a partition, topic by topic as the plan numbers them; NULL:
+     * all there are. For one stream that is read once, from its beginning. They outlive the flow.
+     */
     const int64_t *read_from, *read_to;
     uint32_t read_count;
     uint64_t dead_bytes_max; /* of a stage's letters: then it waits, and says so; 0: no bound */
@@ -75,6 +76,11 @@ MUST_CHECK err_t flow_reset(struct flow *f, struct slice name, struct diag *d);
 /* What a stream runs, for as long as the flow is open, and its number in lineage. */
 MUST_CHECK err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **plan,
                            uint32_t *number, struct diag *d);
+/* Whether all that a stream's epoch has read lies in these offsets (laid out as read_from and
+ * read_to are). No: also where its record is gone. */
+MUST_CHECK err_t flow_epoch_within(struct flow *f, struct slice name, uint64_t epoch,
+                                   const int64_t *from, const int64_t *to, bool *within,
+                                   struct diag *d);
 bool flow_has(const struct flow *f, struct slice name); /* a source or stream of this name */
 /* Waits until no source will bring more and every stream has committed all there is, or timeout.
  * A stage that has failed for good brings no more either: where the others are done, the answer is

@@ -93,24 +93,59 @@ int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns)
 /* --- triggers -----------------------------------------------------------------------------------
  */
 
-/* flow_options.read_from and read_to are about the first topic. */
-static bool is_cut(const struct lane_partition *p)
+/* The partition's place in flow_options.read_from and read_to. */
+static uint32_t cut_place(const struct stream *s, uint32_t topic, int32_t index)
+{
+    uint32_t at = (uint32_t)index;
+    for (uint32_t t = 0; t < topic; t++) at += (uint32_t)log_topic_partitions(s->topics[t].log);
+    return at;
+}
+
+static bool is_cut(const struct lane_partition *p, uint32_t *place)
 {
     const struct flow_options *o = &lane_flow(p->lane)->o;
-    return o->read_from && p->topic == 0 && (uint32_t)p->index < o->read_count;
+    *place = cut_place(p->lane->stream, p->topic, p->index);
+    return o->read_from && *place < o->read_count;
 }
 
 int64_t partition_first(const struct lane_partition *p)
 {
     int64_t start = log_start_offset(p->log);
-    if (!is_cut(p)) return start;
-    return MAX(start, MIN(lane_flow(p->lane)->o.read_from[p->index], log_stable_offset(p->log)));
+    uint32_t place;
+    if (!is_cut(p, &place)) return start;
+    return MAX(start, MIN(lane_flow(p->lane)->o.read_from[place], log_stable_offset(p->log)));
 }
 
 static int64_t partition_last(const struct lane_partition *p)
 {
     int64_t end = log_stable_offset(p->log);
-    return is_cut(p) ? MIN(end, lane_flow(p->lane)->o.read_to[p->index]) : end;
+    uint32_t place;
+    return is_cut(p, &place) ? MIN(end, lane_flow(p->lane)->o.read_to[place]) : end;
+}
+
+err_t flow_epoch_within(struct flow *f, struct slice name, uint64_t epoch, const int64_t *from,
+                        const int64_t *to, bool *within, struct diag *d)
+{
+    const struct stage *s = flow_stage(f, name);
+    struct arena *a = arena_new(MIB(64));
+    struct stage_key k = stage_key(name);
+    struct epoch_record r;
+    struct slice value;
+    *within = false;
+    err_t e = s && s->stream ? ERR_OK : diag_fail(d, ERR_UNKNOWN_STREAM, "%.*s", SLICE_ARG(name));
+    if (!e && !a) e = diag_fail(d, ERR_NO_MEMORY, "an epoch's record");
+    stage_key_be(&k, epoch, 8);
+    if (!e) e = store_record(f->o.store, NULL, STORE_EPOCH, stage_key_slice(&k), a, &value, d);
+    if (!e && epoch_record_take(value, a, &r))
+        e = diag_fail(d, ERR_CORRUPT, "the record of an epoch of '%.*s'", SLICE_ARG(name));
+    *within = !e;
+    for (uint32_t i = 0; !e && i < r.range_count; i++) {
+        const struct epoch_range *g = &r.ranges[i];
+        uint32_t at = cut_place(s->stream, g->topic, g->partition);
+        *within = *within && g->from >= from[at] && g->to <= to[at];
+    }
+    arena_free(a);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 bool trigger_now(struct lane *l, int64_t now_ns)

@@ -32,8 +32,8 @@ struct replaying {
     struct arena *arena, *batch, *row;
     struct buf out;
     struct ledger ledger;
-    int64_t *from, *to; /* the span: offsets, one a partition; NULL: all there is */
-    uint32_t partitions;
+    int64_t *from, *to;  /* the span: offsets, one a partition, by topics; NULL: all there is */
+    uint32_t partitions; /* of all topics */
     uint64_t same, added, removed, changed, left, shown;
 };
 
@@ -120,28 +120,69 @@ static err_t place_in(struct replaying *r, struct log_partition *p, const char *
     return e;
 }
 
+static err_t take_places(struct replaying *r, const char *from, const char *to)
+{
+    bool has_from = strcmp(from, "-") != 0, has_to = strcmp(to, "-") != 0;
+    uint32_t at = 0;
+    err_t e = ERR_OK;
+    for (uint32_t t = 0; !e && t < r->plan.topic_count; t++) {
+        struct log_topic *topic =
+            log_topic_find(r->u->world->log, r->plan.topics[t]->topic.relation->name);
+        int32_t count = topic ? log_topic_partitions(topic) : 0;
+        for (int32_t i = 0; !e && i < count && at < r->partitions; i++, at++) {
+            struct log_partition *p = log_partition(topic, i);
+            r->to[at] = INT64_MAX;
+            if (has_from) e = place_in(r, p, from, &r->from[at]);
+            if (!e && has_to) e = place_in(r, p, to, &r->to[at]);
+        }
+    }
+    return e;
+}
+
 /* `name`: "keep" or "", then FROM and TO, each behind a space; "-": not given. */
 static err_t take_span(struct replaying *r)
 {
     char from[64] = "-", to[64] = "-", keep[8] = "";
+    uint64_t offset;
     if (sscanf(r->u->name, "%7s %63s %63s", keep, from, to) < 1) return ERR_OK;
-    bool has_from = strcmp(from, "-") != 0, has_to = strcmp(to, "-") != 0;
-    if (!has_from && !has_to) return ERR_OK;
-    if (r->plan.topic_count != 1 || r->plan.stateful || r->plan.root->changes) {
-        (void)diag_fail(r->d, ERR_UNSUPPORTED,
-                        "a span of a stream whose rows are of several records can not be compared");
-        return diag_hint(r->d, "without --from and --to all there is is replayed");
+    if (!strcmp(from, "-") && !strcmp(to, "-")) return ERR_OK;
+    bool offsets = slice_to_u64(slice_of(from), &offset) || slice_to_u64(slice_of(to), &offset);
+    if (r->plan.topic_count > 1 && offsets) {
+        (void)diag_fail(r->d, ERR_USAGE, "the stream reads %u topics: which one's offset?",
+                        r->plan.topic_count);
+        return diag_hint(r->d, "a time is a place in all of them: --from 2026-11-21T08:00:00Z");
     }
-    struct log_topic *t = log_topic_find(r->u->world->log, r->plan.topics[0]->topic.relation->name);
-    r->partitions = t ? (uint32_t)log_topic_partitions(t) : 0;
+    for (uint32_t t = 0; t < r->plan.topic_count; t++) {
+        struct log_topic *topic =
+            log_topic_find(r->u->world->log, r->plan.topics[t]->topic.relation->name);
+        r->partitions += topic ? (uint32_t)log_topic_partitions(topic) : 0;
+    }
     r->from = arena_take(r->arena, (r->partitions + 1) * sizeof(*r->from));
     r->to = arena_take(r->arena, (r->partitions + 1) * sizeof(*r->to));
-    err_t e = r->from && r->to ? ERR_OK : diag_fail(r->d, ERR_NO_MEMORY, "no memory for a span");
-    for (uint32_t i = 0; !e && i < r->partitions; i++) {
-        struct log_partition *p = log_partition(t, (int32_t)i);
-        r->to[i] = INT64_MAX;
-        if (has_from) e = place_in(r, p, from, &r->from[i]);
-        if (!e && has_to) e = place_in(r, p, to, &r->to[i]);
+    if (!r->from || !r->to) return diag_fail(r->d, ERR_NO_MEMORY, "no memory for a span");
+    return take_places(r, from, to);
+}
+
+/* A plan with state does not know what came before the first record that it reads. */
+static err_t say_beginning(struct replaying *r)
+{
+    uint32_t at = 0;
+    err_t e = ERR_OK;
+    for (uint32_t t = 0; !e && r->plan.stateful && t < r->plan.topic_count; t++) {
+        struct slice name = r->plan.topics[t]->topic.relation->name;
+        struct log_topic *topic = log_topic_find(r->u->world->log, name);
+        int32_t count = topic ? log_topic_partitions(topic) : 0;
+        for (int32_t i = 0; !e && i < count; i++, at++) {
+            int64_t start = log_start_offset(log_partition(topic, i));
+            int64_t first = r->from && at < r->partitions ? MAX(start, r->from[at]) : start;
+            if (first <= 0) continue;
+            const char *format =
+                r->json ? "{\"stateBeginsEmpty\": \"%.*s/%d\", \"offset\": %" PRId64 "}\n"
+                        : "state begins empty at %.*s/%d offset %" PRId64
+                          ": rows that records before it had a part in may show as changed\n";
+            buf_printf(&r->out, format, SLICE_ARG(name), i, first);
+            e = upkeep_put(r->u, &r->out);
+        }
     }
     return e;
 }
@@ -367,18 +408,24 @@ static err_t find_row(struct replaying *r, const struct compared *c, int side,
     return e;
 }
 
-/* Rows that this stream did not make of records it could read again are no difference. */
-static bool comparable(const struct replaying *r, const struct store_lineage *l)
+/* Rows that this stream did not make of records it could read again are no difference. A row of
+ * several records has its epoch alone. */
+static err_t comparable(const struct replaying *r, const struct store_lineage *l, bool *is)
 {
     const struct sql_relation *topic = r->now->topics[0]->topic.relation;
-    if (l->stream != r->number || !l->epoch) return false;
-    if (l->offset < 0 || r->now->topic_count != 1) return true;
+    *is = l->stream == r->number && l->epoch;
+    if (!*is) return ERR_OK;
+    if (l->offset < 0 || r->now->topic_count != 1 || r->now->stateful)
+        return r->from ? flow_epoch_within(r->u->world->flow, slice_of(r->u->table), l->epoch,
+                                           r->from, r->to, is, r->d)
+                       : ERR_OK;
     struct log_topic *t = log_topic_find(r->u->world->log, topic->name);
     struct log_partition *p = t ? log_partition(t, (int32_t)l->partition) : NULL;
+    *is = p && l->offset >= log_start_offset(p);
     if (r->from && p && l->partition < r->partitions &&
         (l->offset < r->from[l->partition] || l->offset >= r->to[l->partition]))
-        return false;
-    return p && l->offset >= log_start_offset(p);
+        *is = false;
+    return ERR_OK;
 }
 
 static err_t compare_new(struct replaying *r, const struct compared *c,
@@ -395,9 +442,11 @@ static err_t compare_new(struct replaying *r, const struct compared *c,
     }
     for (uint32_t i = c->key_count; i < c->count; i++)
         same &= cells_equal(&b->columns[i], row, &real.columns[i]);
-    if (!same && r->from && !comparable(r, &by)) { /* a record outside the span was later */
+    bool is = true;
+    if (!same && r->from) e = comparable(r, &by, &is); /* a record outside the span was later */
+    if (e || !is) {
         r->left++;
-        return ERR_OK;
+        return e;
     }
     r->same += same;
     r->changed += !same;
@@ -409,11 +458,13 @@ static err_t compare_old(struct replaying *r, const struct compared *c,
 {
     struct column_batch shadow;
     struct store_lineage by;
+    bool is = false;
     err_t e = find_row(r, c, 0, b, row, &shadow, &by);
     if (e || shadow.rows) return e;
-    if (!comparable(r, l)) {
+    e = comparable(r, l, &is);
+    if (e || !is) {
         r->left++;
-        return ERR_OK;
+        return e;
     }
     r->removed++;
     return put_row(r, c, "removed", b, row);
@@ -474,6 +525,7 @@ static err_t run(struct replaying *r)
     struct store_snapshot *before = NULL;
     err_t e = make_plan(r);
     if (!e) e = take_span(r);
+    if (!e) e = say_beginning(r);
     if (e) return e;
     e = make_shadow(r);
     if (e) return e;
