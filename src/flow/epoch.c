@@ -36,7 +36,8 @@ err_t epoch_begin(struct lane *l, enum store_form form, const struct epoch_recor
     p->begun = !e;
     if (e) return e;
     /* the soft bound closes an epoch; the hard one leaves room for the chunk that crosses it */
-    return store_write_begin(f->o.store, form, lane_share(l) / 4 * 3 + EPOCH_SLACK, &p->write, d);
+    size_t bytes = f->o.epoch_bytes ? f->o.epoch_bytes : lane_share(l) / 4 * 3 + EPOCH_SLACK;
+    return store_write_begin(f->o.store, form, bytes, &p->write, d);
 }
 
 void epoch_abort(struct lane *l)
@@ -321,6 +322,7 @@ static void publish(struct lane *l)
     l->fresh = false;
     l->shape_known = true;
     l->watermark = l->epoch.watermark;
+    l->closing = l->epoch.closing;
     ledger_add(&l->total, delta);
     s->epochs++;
     s->last_commit_ms = clock_wall_ms();

@@ -23,6 +23,7 @@ struct flow_options {
     int64_t epoch_ms_live;       /* a live epoch closes after this time, and is kept so small that
                                   * with its commit it takes twice that at most; 0: 12 */
     uint32_t epoch_rows_catchup; /* 0: 400,000 */
+    size_t epoch_bytes;          /* of its write; 0: as many as a lane's memory allows */
     uint32_t catchup_lag;        /* records behind from which epochs are sorted files; 0: 200,000 */
     size_t memory_max;           /* for all lanes together; 0: 512 MiB; back pressure before it */
     /* Only these offsets, one of each a partition, topic by topic as the plan numbers them; NULL:

@@ -429,6 +429,8 @@ struct epoch { /* what one atomic write will hold */
     struct counter counter;
     uint64_t rows_max;
     int64_t watermark;               /* at its end */
+    int64_t span;                    /* of event time that its end closes */
+    bool closing;                    /* the time has come for more than that */
     uint64_t letters;                /* of rows that are no records */
     uint64_t dead_bytes, dead_freed; /* letters that are written and removed */
     bool replay;                     /* of dead letters */
@@ -461,6 +463,8 @@ struct lane {
     int64_t trigger_ns;  /* the next one; 0: at once */
     uint64_t last_epoch; /* the counter part, without the lane's byte */
     int64_t watermark;   /* durable; guarded by the flow's gate for writing */
+    int64_t span_cap; /* shrunk when an epoch's end closed too much; 0: all whose time has come */
+    bool closing;     /* some of that is still to come; guarded by the flow's gate */
     int64_t last_write_us;
     struct ledger total;            /* durable; guarded by the flow's gate */
     int64_t epoch_ns;               /* when the last epoch began */
@@ -526,6 +530,10 @@ bool partition_readable(const struct lane_partition *p);
 int64_t partition_first(const struct lane_partition *p);
 void ranges_fix(struct lane *l, uint64_t rows);
 int64_t watermark_now(const struct lane *l, int64_t now_ns);
+/* Sets the watermark of the epoch whose rows have all been pushed: the one of now, or as far
+ * towards it as span_cap allows, so that what is too much for one epoch's write closes in several.
+ */
+void watermark_step(struct lane *l, int64_t now_ns);
 /* Nanoseconds until a silent partition stops holding the watermark; -1: nothing to wait for. */
 int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns);
 /* Triggers: whether the lane may work now; sets the partitions' limits as one begins. */

@@ -218,6 +218,14 @@ err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d)
     return e;
 }
 
+int64_t graph_first(const struct graph *g)
+{
+    int64_t first = INT64_MAX;
+    for (uint32_t i = 0; i < g->op_count; i++)
+        if (g->ops[i].kind->first) first = MIN(first, g->ops[i].kind->first(&g->ops[i]));
+    return first;
+}
+
 err_t graph_flush(struct graph *g, bool end, struct diag *d)
 {
     err_t e = ERR_OK;

@@ -283,10 +283,11 @@ static err_t give_up(struct lane *l, err_t e)
     bool truncated = e == ERR_UNKNOWN_TABLE && l->epoch.begun && !l->epoch.write;
     epoch_abort(l);
     if (truncated) return ERR_OK; /* the next epoch finds the table as it is now, or fails */
-    bool too_big = (e == ERR_TOO_BIG || e == ERR_NO_MEMORY) && rows > 1;
-    if (too_big) /* a smaller one will fit */
-        l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 2, (uint64_t)1);
-    return too_big && e == ERR_TOO_BIG ? ERR_OK : e;
+    if (e != ERR_TOO_BIG && e != ERR_NO_MEMORY) return e;
+    bool smaller = rows > 1 || l->epoch.span > 1; /* such a one may fit */
+    if (rows > 1) l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 2, (uint64_t)1);
+    if (l->epoch.span > 1) l->span_cap = l->epoch.span / 2;
+    return smaller && e == ERR_TOO_BIG ? ERR_OK : e;
 }
 
 /* What was too big once may be so again: slowly back to the usual, at once where all is read. */
@@ -294,6 +295,7 @@ static void grow_again(struct lane *l)
 {
     bool full = l->epoch.counter.now.in >= l->epoch.rows_max;
     uint32_t grown = l->rows_cap + l->rows_cap / 16 + 1;
+    if (!l->epoch.closing) l->span_cap = 0;
     if (l->rows_cap) l->rows_cap = full && grown < lane_flow(l)->o.epoch_rows_catchup ? grown : 0;
 }
 
@@ -304,7 +306,7 @@ static err_t run_epoch(struct lane *l, struct diag *d)
     if (!e && lane_stateful(l)) ranges_fix(l, l->epoch.rows_max);
     if (!e) e = fill_epoch(l, d);
     if (!e && lane_stateful(l)) {
-        l->epoch.watermark = watermark_now(l, clock_mono_ns());
+        watermark_step(l, clock_mono_ns());
         l->epoch.dirty |= l->epoch.watermark > l->watermark;
     }
     if (!e && l->epoch.dirty) {

@@ -41,6 +41,8 @@ struct op_kind {
     void (*kept)(struct op *o);
     void (*forget)(struct op *o);
     void (*close)(struct op *o);
+    int64_t (*first)(const struct op *o); /* the least watermark that may close something; NULL: it
+                                           * closes nothing. INT64_MAX: there is nothing */
     void (*tell)(const struct op *o, struct state_stats *out); /* for status; NULL: stateless */
 };
 struct op {
@@ -115,6 +117,8 @@ int64_t graph_time_seen(const struct graph *g, uint32_t topic);
 MUST_CHECK err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d);
 MUST_CHECK err_t graph_flush(struct graph *g, bool end, struct diag *d);
 MUST_CHECK err_t graph_write(struct graph *g, struct store_write *w, struct diag *d);
+/* No advance to a lower watermark closes anything; INT64_MAX: none does. */
+int64_t graph_first(const struct graph *g);
 void graph_kept(struct graph *g);
 void graph_forget(struct graph *g);
 

@@ -40,6 +40,12 @@ err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d)
     return e || s->session ? e : remove_windows(s, d);
 }
 
+int64_t op_group_first(const struct op *o)
+{
+    const struct group_self *s = o->self;
+    return s->on_close ? state_first(s->states[GROUP_PART]) : INT64_MAX;
+}
+
 /* All its rows were taken back, and that was told. */
 static err_t remove_empty(struct group_self *s, void *entry, struct diag *d)
 {

@@ -398,10 +398,26 @@ static err_t block_leaves(void *ctx, void *entry, struct diag *d)
 }
 
 /* Buckets before this time hold only rows that nothing to come can match. */
+static int64_t keeps(const struct join *j, uint32_t input)
+{
+    return !j->p->bounded ? j->p->ttl_ms : input ? -j->p->low_ms : j->p->high_ms;
+}
+
 static int64_t forgotten_before(const struct join *j, uint32_t input, int64_t watermark)
 {
-    int64_t keeps = !j->p->bounded ? j->p->ttl_ms : input ? -j->p->low_ms : j->p->high_ms;
-    return bucket_until(j->length, watermark, keeps);
+    return bucket_until(j->length, watermark, keeps(j, input));
+}
+
+static int64_t join_first(const struct op *o)
+{
+    const struct join *j = o->self;
+    int64_t first = INT64_MAX;
+    for (uint32_t input = 0; j->slices && input < 2; input++) {
+        int64_t at = state_first(j->side[input].state);
+        if (at < INT64_MAX && !__builtin_add_overflow(at, keeps(j, input), &at))
+            first = MIN(first, at);
+    }
+    return first;
 }
 
 static err_t join_advance(struct op *o, int64_t watermark, struct diag *d)
@@ -528,6 +544,7 @@ const struct op_kind op_join = {
     .advance = join_advance,
     .flush = join_flush,
     .write = join_write,
+    .first = join_first,
     .kept = join_kept,
     .forget = join_forget,
     .close = join_close,

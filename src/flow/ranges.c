@@ -2,6 +2,7 @@
  * plan with state fixes its ranges before it reads, so that the same ranges read again give the
  * same rows, whatever has been appended since. */
 #include "flow/flow_int.h"
+#include "flow/op.h"
 
 enum { IDLE_DEFAULT_MS = 10000 /* where the stream's settings say nothing */ };
 
@@ -76,6 +77,18 @@ int64_t watermark_now(const struct lane *l, int64_t now_ns)
         if (!is_idle(l, p, now_ns)) least = MIN(least, time);
     }
     return MAX(l->watermark, least == INT64_MAX ? greatest : least);
+}
+
+void watermark_step(struct lane *l, int64_t now_ns)
+{
+    int64_t wanted = watermark_now(l, now_ns), first = graph_first(l->graph);
+    /* nothing closes before: however far the watermark jumps, what it passes is counted from here
+     */
+    int64_t from = MIN(MAX(l->watermark, first > INT64_MIN ? first - 1 : first), wanted);
+    if (__builtin_sub_overflow(wanted, from, &l->epoch.span)) l->epoch.span = INT64_MAX;
+    l->epoch.closing = l->span_cap && l->epoch.span > l->span_cap;
+    if (l->epoch.closing) l->epoch.span = l->span_cap;
+    l->epoch.watermark = l->epoch.closing ? from + l->span_cap : wanted;
 }
 
 int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns)

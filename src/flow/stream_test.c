@@ -354,6 +354,51 @@ TEST(a_silent_partition_holds_the_watermark_until_it_is_idle)
     world_close(&w);
 }
 
+/* A silent partition holds back 60 windows' rows, which all close as it is idle: more than a write
+ * takes, so the watermark goes there in steps, each recorded with its epoch. */
+TEST(what_closes_at_once_and_is_too_much_for_one_write_closes_in_several)
+{
+    enum { ROWS = 600 };
+    char *want = NULL;
+    for (int small = 0; small < 2; small++) {
+        struct world w = {.options = {.epoch_bytes = small ? KIB(8) : 0}};
+        struct diag d = {0};
+        char dir[300];
+        snprintf(dir, sizeof(dir), "%s/%d", test_dir(), small);
+        clock_fake_set(timed_start);
+        world_open(&w, dir, 0);
+        world_topic(&w, "timed", 2);
+        world_stream(&w, CLOSED_SQL);
+        CHECK_OK(flow_start(w.flow, &d), &d);
+        append_timed(&w, 1, "silent", 0);
+        for (int i = 0; i < ROWS; i++) {
+            char key[16];
+            snprintf(key, sizeof(key), "k%03d", i);
+            append_timed(&w, 0, key, i * INT64_C(1000));
+        }
+        drain(&w);
+        uint64_t before = world_status(&w, "load").epochs;
+        CHECK_INT(world_status(&w, "load").ledger.applied, 0);
+        clock_fake_advance(11000);
+        worker_wake(&flow_stage(w.flow, SLICE("load"))->stream->lanes[0].worker);
+        for (int i = 0; i < 1000 && world_status(&w, "load").ledger.applied < ROWS - 10; i++)
+            usleep(10000);
+        drain(&w);
+        CHECK(world_status(&w, "load").balanced);
+        CHECK_INT(world_status(&w, "load").ledger.in, ROWS + 1);
+        CHECK_INT(world_status(&w, "load").watermark, timed_start + (ROWS - 1) * 1000 - 2000);
+        CHECK(small ? world_status(&w, "load").epochs > before + 4
+                    : world_status(&w, "load").epochs == before + 1);
+        const char *got = world_dump(&w, "windows");
+        if (small) CHECK_TEXT(got, want);
+        if (!small) want = mem_take(strlen(got) + 1);
+        if (!small && want) memcpy(want, got, strlen(got) + 1);
+        clock_fake_set(-1);
+        world_close(&w);
+    }
+    mem_give(want);
+}
+
 TEST(late_rows_leave_letters_where_the_stream_wants_them)
 {
     struct world w = {0};
