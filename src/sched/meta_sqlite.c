@@ -65,7 +65,8 @@ static err_t failed(struct meta *m, int code, const char *what, struct diag *d)
     bool told = system && ((full & 0xff) == SQLITE_IOERR || (full & 0xff) == SQLITE_CANTOPEN);
     if (told) {
         err_t by_errno = err_from_errno(system);
-        if (by_errno != ERR_INTERNAL) e = by_errno;
+        /* the file itself is there: what was not found was one of SQLite's own beside it */
+        e = by_errno == ERR_INTERNAL || by_errno == ERR_NOT_FOUND ? ERR_IO : by_errno;
     }
     const char *why = l->db ? sqlite3_errmsg(l->db) : sqlite3_errstr(code);
     diag_fail(d, e, "%s: %s", what, err_text(e));
