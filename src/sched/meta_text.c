@@ -25,8 +25,8 @@ static const struct {
     {"no_escape", NULL, "", NULL, "ESCAPE ''"}, /* behind it: a backslash stands for itself */
     /* at a SELECT's end: the rows are ours until the transaction ends; the second leaves out those
      * that another has */
-    {"for_update", NULL, "", NULL, "FOR UPDATE"},
-    {"skip_locked", NULL, "", NULL, "FOR UPDATE SKIP LOCKED"},
+    {"for_update", NULL, "", NULL, " FOR UPDATE"},
+    {"skip_locked", NULL, "", NULL, " FOR UPDATE SKIP LOCKED"},
 };
 
 const char *meta_statement_name(int statement)
