@@ -41,7 +41,7 @@ static struct slice unquoted(struct slice s, bool plus, struct arena *a)
         int high = s.at[i] == '%' && i + 2 < s.len ? hex_of(s.at[i + 1]) : -1;
         int low = high >= 0 ? hex_of(s.at[i + 2]) : -1;
         if (low >= 0) i += 2;
-        to[n++] = low >= 0 ? (uint8_t)(high << 4 | low) : plus && s.at[i] == '+' ? ' ' : s.at[i];
+        to[n++] = (uint8_t)(low >= 0 ? high << 4 | low : plus && s.at[i] == '+' ? ' ' : s.at[i]);
     }
     return to ? slice_make(to, n) : (struct slice){0};
 }

@@ -29,27 +29,34 @@ static int64_t rounding(struct delta d)
 
 /* --- a cron's times in its zone -------------------------------------------------------------- */
 
-/* Of every hour: so much later (earlier), whatever the wall shows then. Where the clock is set by
- * half an hour (Lord Howe) that would be off the schedule, and Airflow goes round in circles: then
- * on to the next (last) time from there. */
-static bool hourly_step(const struct schedule *s, int64_t now, bool up, int64_t due, int64_t *out)
+/* Of every hour: the next (last) instant at which the wall shows one of its times, through both
+ * hours of a fold. From each change of the clock it is sought anew; changes that lie far before the
+ * time found (`BESIDE`) can bring none earlier. Airflow adds the walls' distance across changes
+ * instead: the same, but where that is off the schedule it goes round in circles. */
+static bool hourly_step(const struct schedule *s, int64_t now, bool up, int64_t *out)
 {
-    *out = now + (due - zone_wall(s->zone, now));
-    int64_t wall = zone_wall(s->zone, *out);
-    if ((wall - due) % HOUR_US == 0) return true;
-    if (!(up ? cron_next(&s->cron, wall - SECOND_US, &due)
-             : cron_prev(&s->cron, wall + SECOND_US, &due)))
-        return false;
-    *out += due - wall;
-    return true;
+    enum { TRIES_MAX = 64 };
+    const int64_t BESIDE = 2 * DAY_US;
+    int64_t base = now, due, from, to;
+    for (int i = 0; i < TRIES_MAX; i++) {
+        int64_t wall = zone_wall(s->zone, base), first = i == 0 ? 0 : SECOND_US;
+        if (!(up ? cron_next(&s->cron, wall - first, &due)
+                 : cron_prev(&s->cron, wall + first, &due)))
+            return false;
+        *out = base + (due - wall);
+        zone_holds(s->zone, base, &from, &to);
+        if (up ? *out < to : *out >= from) return true;
+        base = up ? MAX(to, *out - BESIDE) : MIN(from - SECOND_US, *out + BESIDE);
+    }
+    return false;
 }
 
 static bool cron_step(const struct schedule *s, int64_t now, bool up, int64_t *out)
 {
     int64_t wall = zone_wall(s->zone, now), due;
+    if (s->cron.every_hour) return hourly_step(s, now, up, out) && within(*out);
     if (!(up ? cron_next(&s->cron, wall, &due) : cron_prev(&s->cron, wall, &due))) return false;
     *out = moment_aware(s->zone, due);
-    if (s->cron.every_hour && !hourly_step(s, now, up, due, out)) return false;
     return within(*out);
 }
 

@@ -130,6 +130,20 @@ TEST(nine_o_clock_stays_nine_o_clock_and_a_fold_runs_once)
          "2024-01-02T18:00:00", "2024-01-01T18:00:00");
 }
 
+/* Airflow makes the first of these runs again and again. */
+TEST(an_hourly_schedule_of_some_days_passes_the_week_of_a_change)
+{
+    RUNS(scheduled("0 * * * wed", "Europe/Berlin"), from("2024-10-23T20:00:00", true), "2024-11-30",
+         "2024-10-23T21:00:00", "2024-10-23T20:00:00", "2024-10-29T23:00:00", "2024-10-23T21:00:00",
+         "2024-10-30T00:00:00", "2024-10-29T23:00:00");
+    RUNS(scheduled("0 * * * wed", "Europe/Berlin"), from("2024-03-27T22:00:00", true), "2024-11-30",
+         "2024-04-02T22:00:00", "2024-03-27T22:00:00", "2024-04-02T23:00:00",
+         "2024-04-02T22:00:00");
+    RUNS(scheduled("@hourly", "Australia/Lord_Howe"), from("2024-04-06T14:00:00", true),
+         "2024-11-30", "2024-04-06T15:30:00", "2024-04-06T14:00:00", "2024-04-06T16:30:00",
+         "2024-04-06T15:30:00");
+}
+
 TEST(every_zone_goes_on_through_ten_years_without_a_hole_or_a_step_back)
 {
     static const char *const zones[] = {

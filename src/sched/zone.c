@@ -278,6 +278,14 @@ int64_t zone_wall(const struct zone *z, int64_t utc_us)
     return utc_us + zone_offset_at(z, utc_us).seconds * SECOND_US;
 }
 
+void zone_holds(const struct zone *z, int64_t utc_us, int64_t *from, int64_t *to)
+{
+    const int64_t most = INT64_MAX / SECOND_US;
+    struct span s = span_at(z, calendar_floor(utc_us, SECOND_US));
+    *from = s.from < -most ? INT64_MIN : s.from * SECOND_US;
+    *to = s.to > most ? INT64_MAX : s.to * SECOND_US;
+}
+
 /* The offset by which a wall time is read. Each change has an edge on the wall: the later of the
  * two clocks' times for whoever wants the first reading, the earlier for the second. */
 static int64_t wall_offset(const struct zone *z, int64_t wall, bool second)

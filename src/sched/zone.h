@@ -33,6 +33,8 @@ struct zone_offset {
 };
 struct zone_offset zone_offset_at(const struct zone *z, int64_t utc_us);
 int64_t zone_wall(const struct zone *z, int64_t utc_us);
+/* From when until before when that offset holds; INT64_MIN and INT64_MAX: for ever. */
+void zone_holds(const struct zone *z, int64_t utc_us, int64_t *from_us, int64_t *to_us);
 
 enum zone_fit {
     ZONE_ONCE,

@@ -19,15 +19,15 @@ def compare(environment, script, *args, timeout, **env):
     print(peer(script, [venv(environment), HERE / "python" / script, program(), *args], timeout=timeout, env=env).strip(), flush=True)
 
 
-def test_zones_as_python_s_zoneinfo():
+def test_schedules_zones_as_python_s_zoneinfo():
     compare("croniter", "zone_times.py", timeout=600)
 
 
-def test_cron_as_croniter():
+def test_schedules_cron_as_croniter():
     compare("croniter", "cron_times.py", 12000, 7, timeout=600)
 
 
-def test_timetables_as_airflow_s():
+def test_schedules_timetables_as_airflow_s():
     home = BUILD / "tests" / "airflow-home"
     home.mkdir(parents=True, exist_ok=True)
     compare("airflow", "airflow_times.py", 3000, 5, timeout=900, AIRFLOW_HOME=str(home))

@@ -122,14 +122,19 @@ def theirs(table, last, restriction, start_now, count):
     return out
 
 
-def goes_wrong(question, want):
-    """Where the clock is set by half an hour, Airflow's schedules of every hour name times that are none of theirs,
-    and may go round in circles."""
-    text = {"@hourly": "0 * * * *"}.get(question.split("\t")[1], question.split("\t")[1])
-    zone = zoneinfo.ZoneInfo("Australia/Lord_Howe")
-    times = [w for i, w in enumerate(want.split()) if w != "none" and (not question.startswith("due") or i % 3 == 0)]
-    walls = [(EPOCH + datetime.timedelta(microseconds=int(t))).replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) for t in times]
-    return any(not croniter.match(text, w) for w in walls)
+def better(question, answer):
+    """Airflow goes over a change of the clock by the walls' distance. For schedules of every hour that is off the schedule
+    where the days are chosen too, or the clock is set by half an hour. There ours have to be on it, one after the other."""
+    words = question.split("\t")
+    text = {"@hourly": "0 * * * *"}.get(words[1], words[1])
+    fields = text.lower().replace("?", "*").split()
+    if len(fields) < 5 or not (words[3] == "Australia/Lord_Howe" or fields[2:5] != ["*"] * 3) or croniter.expand(text)[0][1] != ["*"]:
+        return False
+    zone = zoneinfo.ZoneInfo(words[3])
+    ours = [int(w) for w in answer.split() if w != "none"]
+    times = ours[::3] if words[0] == "due" else ours
+    walls = [(EPOCH + datetime.timedelta(microseconds=t)).replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) for t in times]
+    return times == sorted(set(times)) and all(croniter.match(text, w) for w in walls)
 
 
 def one_case():
@@ -180,14 +185,14 @@ def main():
             if "random times" not in answer and (want != "none" and question.startswith("due") or "never comes" not in answer):
                 wrong.append(f"{question!r}: {answer}, Airflow's {want}")
             continue
-        if answer.strip() != want and "Lord_Howe" in question and goes_wrong(question, want):
+        if answer.strip() != want and not answer.startswith("!") and better(question, answer):
             circles += 1
         elif answer.strip() != want:
             wrong.append(f"{question!r}: ours {answer.strip()}, Airflow's {want}")
     print(f"{count} schedules {kinds}, {len(questions)} questions; {sum('none' in e for e in expected)} without a (further) run, "
           f"{refused} refused, {circles} where Airflow runs off its schedule; {len(wrong)} wrong")
     print("\n".join(wrong[:40]))
-    sys.exit(bool(wrong))
+    sys.exit(bool(wrong) or circles > len(questions) // 25)
 
 
 main()
