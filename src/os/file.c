@@ -159,6 +159,15 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+err_t file_stamp(const char *path, struct file_stamp *out, struct diag *d)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) return diag_errno(d, errno, "%s can not be looked at", path);
+    int64_t ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    *out = (struct file_stamp){(uint64_t)st.st_size, (uint64_t)st.st_ino, ns};
+    return ERR_OK;
+}
+
 err_t file_load(const char *path, size_t limit, struct slice *out, struct diag *d)
 {
     limit = MIN(limit, (size_t)UINT32_MAX - 1);

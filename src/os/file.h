@@ -33,6 +33,12 @@ MUST_CHECK err_t file_size(int fd, uint64_t *size, struct diag *d);
 MUST_CHECK err_t file_rename(const char *from, const char *to, struct diag *d);
 MUST_CHECK err_t file_remove(const char *path, struct diag *d); /* fine when absent */
 bool file_exists(const char *path);
+/* What changes when a file does: cheap to ask again and again. ERR_NOT_FOUND: none such. */
+struct file_stamp {
+    uint64_t size, inode;
+    int64_t changed_ns;
+};
+MUST_CHECK err_t file_stamp(const char *path, struct file_stamp *out, struct diag *d);
 MUST_CHECK err_t dir_make(const char *path,
                           struct diag *d); /* with parents; fine when there; synced */
 /* One directory inside one that is there; fine when it exists. Its name is durable after dir_sync

@@ -12,26 +12,12 @@
 #include "sched/meta.h"
 #include "sched/work.h"
 
-/* What the engine asks of whoever carries out its orders. All on the engine's thread. */
-struct workshop_port {
-    void *ctx;
-    /* The order is its until it answers, once, by engine_answer; an error: the try has failed with
-     * that story. */
-    err_t (*start)(void *ctx, struct work_order *o, struct diag *d);
-    /* After a restart: this try's work goes on, or its end is known: it will answer. false: nobody
-     * knows how it ended, and nothing of it is alive. */
-    bool (*adopt)(void *ctx, struct work_order *o);
-    void (*stop)(void *ctx, struct work_order *o); /* asked to end; it still answers */
-    /* Carries out one callback, later; engine_called_back(id) when done or given up. NULL: none can
-     * be, and they wait in the database. */
-    void (*call_back)(void *ctx, int64_t id, const struct doc *what, const struct doc *context);
-};
 struct engine;
 struct engine_options {
     struct meta *meta;    /* its own connection, migrated; borrowed */
     const char *identity; /* of this scheduler over restarts: what it owned is its own again */
     const char *host;
-    int32_t pid;
+    int64_t pid;
     const char *logs_dir;
     struct workshop_port workshop;
     int64_t (*wall_us)(void *ctx);
@@ -61,6 +47,7 @@ void engine_called_back(struct engine *e, int64_t id); /* any thread */
 MUST_CHECK err_t engine_dags_begin(struct engine *e, struct diag *d);
 MUST_CHECK err_t engine_dag_set(struct engine *e, const struct dag *g, struct diag *d);
 MUST_CHECK err_t engine_dags_end(struct engine *e, bool whole, struct diag *d);
+void engine_dags_abort(struct engine *e); /* in place of the end: nothing has changed */
 /* NULL: none. Any thread: held. */
 const struct dag *engine_dag(struct engine *e, struct slice id);
 uint32_t engine_dags(struct engine *e, const struct dag **out, uint32_t max); /* held, by id */

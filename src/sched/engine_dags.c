@@ -310,17 +310,6 @@ err_t engine_dags_begin(struct engine *e, struct diag *d)
     return err;
 }
 
-static void drop_pending(struct engine *e)
-{
-    struct slice key;
-    void *value;
-    for (size_t at = 0; map_next(e->dags, &at, &key, &value);) {
-        struct engine_dag *of = value;
-        if (of->pending) dag_give(of->pending);
-        of->pending = NULL;
-    }
-}
-
 err_t engine_dag_set(struct engine *e, const struct dag *g, struct diag *d)
 {
     struct engine_dag *of = dag_known(e, g->id);
@@ -376,6 +365,21 @@ static err_t finish_dag(struct engine *e, struct engine_dag *of, bool whole, str
     return meta_run(e->meta, META_DAG_GONE, args, 1, NULL, NULL, NULL, d);
 }
 
+void engine_dags_abort(struct engine *e)
+{
+    struct slice key;
+    void *value;
+    e->inside = false;
+    engine_undone(e);
+    for (size_t at = 0; map_next(e->dags, &at, &key, &value);) {
+        struct engine_dag *of = value;
+        if (of->pending) dag_give(of->pending);
+        of->pending = NULL;
+        of->hash = 0; /* whatever was put is put again */
+    }
+    e->reput = true;
+}
+
 err_t engine_dags_end(struct engine *e, bool whole, struct diag *d)
 {
     struct slice key;
@@ -384,19 +388,15 @@ err_t engine_dags_end(struct engine *e, bool whole, struct diag *d)
     for (size_t at = 0; !err && map_next(e->dags, &at, &key, &value);)
         err = finish_dag(e, value, whole, d);
     if (!err) err = meta_commit(e->meta, d);
-    e->inside = false;
     if (err) {
-        engine_undone(e);
-        drop_pending(e);
-        for (size_t at = 0; map_next(e->dags, &at, &key, &value);)
-            ((struct engine_dag *)value)->hash = 0; /* whatever was put is put again */
-        e->reput = true;
-    } else {
-        engine_committed(e);
-        mark_changed_runs(e);
+        engine_dags_abort(e);
+        return err;
     }
+    e->inside = false;
+    engine_committed(e);
+    mark_changed_runs(e);
     e->must_look = e->must_sweep = true;
-    return err;
+    return ERR_OK;
 }
 
 /* --- any thread -------------------------------------------------------------------------------

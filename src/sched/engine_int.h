@@ -46,7 +46,8 @@ struct order { /* what the workshop has; the work_order comes first */
     uint32_t place;            /* of its instance, in the graph as it is loaded now */
     bool wanted;               /* its instance waits for this answer */
     bool fresh;                /* made in this transaction: started when it is durable */
-    bool stopping, timed_out, failed_before, adopting, fail_for_good;
+    bool stopping, timed_out, failed_before, adopting, fail_for_good,
+        started;
     bool ending;               /* its answer is being applied */
     int64_t stop_at_mono;      /* INT64_MAX: never */
     struct work_answer answer; /* copied into the arena */

@@ -243,6 +243,7 @@ void engine_order_start(struct engine *e, struct order *o)
 {
     struct diag d = {0};
     o->fresh = false;
+    o->started = true;
     e->figures.tasks_started++;
     if (o->adopting) {
         o->adopting = false;
@@ -274,6 +275,8 @@ void engine_order_stop(struct engine *e, struct order *o)
 
 void engine_order_free(struct engine *e, struct order *o)
 {
+    if (o->answered && o->started && e->o.workshop.known)
+        e->o.workshop.known(e->o.workshop.ctx, &o->work);
     struct run *r = engine_run(e, o->work.key.run);
     if (r && o->place < r->graph.instances.count) {
         struct instance *i = graph_at(&r->graph, o->place);

@@ -14,15 +14,21 @@ struct sched;
 struct sched_options {
     const char *project_dir; /* dags.yaml, dags/ */
     const char *data_dir;    /* workflows/…: logs of tries, the keeper's socket */
-    struct meta_options meta;
+    const char *database;    /* NULL: DATA/workflows/workflows.db; or as meta_options.where */
     struct work_port port;
-    int64_t (*now_us)(void *ctx);
-    void *clock;         /* NULL: os's clock; tests give a fake one */
+    /* Opens who carries out orders, on the engine's loop (workshop.h's; tests fake it). */
+    err_t (*workshop)(void *ctx, const struct sched_options *o, struct sched *s, struct loop *l,
+                      struct workshop_port *out, struct diag *d);
+    void *workshop_ctx;
+    int64_t (*now_us)(void *ctx); /* NULL: os's clock */
+    void *clock;
     int32_t parallelism; /* 32: task instances that run at once */
     int64_t look_ms;     /* how often files and the database are looked at when nobody wakes it */
     int64_t keep_logs_us, keep_runs_us; /* 0: for ever */
-    const char *zone;                   /* of schedules that name none: UTC */
 };
+/* Another connection to the same database, with its keys: a door's thread's, a command's. */
+MUST_CHECK err_t sched_meta_open(const char *data_dir, const char *database, struct meta **out,
+                                 struct diag *d);
 MUST_CHECK err_t sched_open(const struct sched_options *o, struct sched **out, struct diag *d);
 void sched_close(
     struct sched *s); /* children go on under the keeper, and are adopted at the next start */
@@ -30,3 +36,10 @@ void sched_wake(struct sched *s); /* any thread: something in the database has c
 /* The dag as it is now; dag_give it. NULL: none. Any thread. */
 const struct dag *sched_dag(struct sched *s, struct slice id);
 uint32_t sched_dags(struct sched *s, const struct dag **out, uint32_t max); /* held, by id */
+/* The workshop's answer to an order, once, from any thread; what it borrows is copied. */
+void sched_answer(struct sched *s, struct work_order *o, const struct work_answer *a);
+void sched_called_back(struct sched *s, int64_t id); /* any thread: a callback is done */
+/* A dags file's folder read at once, without a server: for commands. Each dag held by the caller's
+ * functions as dags_read gives it. */
+MUST_CHECK err_t sched_dags_read(const char *project_dir, const struct dag_reading *into,
+                                 struct diag *d);

@@ -49,6 +49,24 @@ struct work_answer {
     struct slice state, message; /* why, in a line */
     int exit_code;
 };
+/* What the engine asks of whoever carries out its orders. All on the engine's thread. */
+struct workshop_port {
+    void *ctx;
+    /* The order is its until it answers, once, by sched_answer; an error: the try has failed with
+     * that story. */
+    err_t (*start)(void *ctx, struct work_order *o, struct diag *d);
+    /* After a restart: this try's work goes on, or its end is known: it will answer. false: nobody
+     * knows how it ended, and nothing of it is alive. */
+    bool (*adopt)(void *ctx, struct work_order *o);
+    void (*stop)(void *ctx, struct work_order *o); /* asked to end; it still answers */
+    /* The answer is durable, or nobody wants it: the order is gone when this returns. NULL is fine.
+     */
+    void (*known)(void *ctx, struct work_order *o);
+    /* Carries out one callback, later; sched_called_back(id) when done or given up. NULL: none can
+     * be, and they wait in the database. */
+    void (*call_back)(void *ctx, int64_t id, const struct doc *what, const struct doc *context);
+    void (*close)(void *ctx); /* NULL is fine */
+};
 struct workshop;
 /* What a kind does: a table in workshop.c, by task_kind_id. */
 struct kind_work {
