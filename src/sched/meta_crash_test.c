@@ -43,3 +43,30 @@ TEST(meta_pairs_are_kept_together)
     meta_close(m);
     if (child) _exit(0);
 }
+
+/* The command line beside the server: another process, the same database, at the same time. */
+TEST(meta_another_process_writes_beside)
+{
+    struct diag d;
+    char where[700], exe[400] = "", command[1300], said[64];
+    int kept = 0, own = 0;
+    snprintf(where, sizeof(where), "%s", meta_kit_where());
+    struct meta *m = meta_kit_open(where);
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (!m || n < 0) return;
+    snprintf(command, sizeof(command), "META_CRASH_FILE='%s' exec '%s' meta_pairs", where, exe);
+    FILE *child = popen(command, "r");
+    CHECK(child != NULL);
+    for (err_t e = ERR_OK; child && fgets(said, sizeof(said), child);) {
+        kept += strncmp(said, "kept ", 5) == 0;
+        do e = meta_run_text(m, "UPDATE pool SET slots = slots + 1", NULL, 0, NULL, NULL, NULL, &d);
+        while (e == ERR_BUSY);
+        CHECK_OK(e, &d);
+        own++;
+    }
+    CHECK(child && pclose(child) == 0);
+    CHECK_INT(kept, PAIRS);
+    CHECK_INT(meta_kit_number(m, "SELECT count(*) FROM variable"), 2 * PAIRS);
+    CHECK_INT(meta_kit_number(m, "SELECT slots FROM pool"), 128 + own);
+    meta_close(m);
+}

@@ -38,6 +38,11 @@ MUST_CHECK err_t variable_delete(struct meta *m, struct slice key, struct diag *
 /* Everything that is sealed with an older key of the ring is sealed with the newest: one
  * transaction; *count: how many values. */
 MUST_CHECK err_t meta_reseal(struct meta *m, int64_t *count, struct diag *d);
+/* The whole of a rotation: a new key into the file and `r`, all sealed anew on a connection of its
+ * own, the older keys dropped. Cut short anywhere it can be begun again. A server that runs has
+ * read the older keys: it is to be restarted. */
+MUST_CHECK err_t meta_rotate(const char *where, const char *key_path, struct secret_ring *r,
+                             int64_t *count, struct diag *d);
 
 /* --- pools ------------------------------------------------------------------------------------ */
 struct pool_row {

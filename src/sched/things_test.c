@@ -178,6 +178,39 @@ TEST(connection_secrets_rest_sealed_and_the_key_can_be_replaced)
     arena_free(a);
 }
 
+TEST(a_rotation_leaves_one_key_that_opens_all)
+{
+    struct diag d;
+    struct secret_ring ring, old;
+    struct variable v = {SLICE("k"), SLICE("value"), {0}, 0}, got;
+    struct meta *m = NULL;
+    int64_t count = 0;
+    char path[300], where[700];
+    struct arena *a = arena_new(MIB(4));
+    snprintf(path, sizeof(path), "%s/key", test_dir());
+    snprintf(where, sizeof(where), "%s", meta_kit_where());
+    meta_close(meta_kit_open(where));
+    CHECK_OK(secret_ring_load(path, NULL, &ring, &d), &d);
+    old = ring;
+    struct meta_options o = {.where = where, .secret = &ring},
+                        before = {.where = where, .secret = &old};
+    CHECK_OK(meta_open(&o, &m, &d), &d);
+    if (!m) return;
+    CHECK_OK(variable_put(m, &v, &d), &d);
+    meta_close(m);
+    CHECK_OK(meta_rotate(where, path, &ring, &count, &d), &d);
+    CHECK(count == 1 && ring.count == 1 && memcmp(&ring, &old, sizeof(old)) != 0);
+    CHECK_OK(secret_ring_load(path, NULL, &ring, &d), &d);
+    CHECK_OK(meta_open(&o, &m, &d), &d);
+    CHECK_OK(variable_find(m, v.key, a, &got, &d), &d);
+    CHECK_SLICE(got.value, "value");
+    meta_close(m);
+    CHECK_OK(meta_open(&before, &m, &d), &d);
+    CHECK_ERR(variable_find(m, v.key, a, &got, &d), ERR_LOGIN);
+    meta_close(m);
+    arena_free(a);
+}
+
 TEST(connection_changes_compare_and_set)
 {
     struct diag d;

@@ -243,3 +243,15 @@ err_t meta_reseal(struct meta *m, int64_t *count, struct diag *d)
     if (!e) *count = x.count;
     return e;
 }
+
+err_t meta_rotate(const char *where, const char *key_path, struct secret_ring *r, int64_t *count,
+                  struct diag *d)
+{
+    struct meta *m = NULL;
+    err_t e = secret_ring_add(key_path, r, d);
+    struct meta_options o = {.where = where, .secret = r};
+    if (!e) e = meta_open(&o, &m, d);
+    if (!e) e = meta_reseal(m, count, d);
+    meta_close(m);
+    return e ? e : secret_ring_forget(key_path, r, d);
+}
