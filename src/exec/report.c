@@ -90,10 +90,10 @@ static err_t status_stage_json(void *ctx, const struct flow_status *s)
     json_field(out, "into", s->into);
     buf_printf(out,
                ", \"state\": \"%s\", \"form\": \"%s\", \"lag\": %" PRIu64 ", \"epochs\": %" PRIu64
-               ", \"rowsPerSecond\": %.1f, \"lanes\": %u, \"cpuNs\": %" PRIu64
+               ", \"rowsPerSecond\": %.1f, \"lanes\": %u, \"feeders\": %u, \"cpuNs\": %" PRIu64
                ", \"memory\": %zu,\n     ",
                s->state, s->form ? s->form : "", s->lag, s->epochs, s->rows_per_second, s->lanes,
-               s->cpu_ns, s->memory);
+               s->feeders, s->cpu_ns, s->memory);
     buf_printf(out,
                "\"ledger\": {\"in\": %" PRIu64 ", \"applied\": %" PRIu64 ", \"filtered\": %" PRIu64
                ", \"deduplicated\": %" PRIu64 ", \"late\": %" PRIu64 ", \"dead\": %" PRIu64

@@ -156,8 +156,11 @@ static err_t put_whole(void *ctx, const struct flow_status *s)
     if (!wanted(w, s)) return ERR_OK;
     w->seen++;
     w->fine &= is_fine(s);
-    buf_printf(out, "%.*s  %s, %s, %u lane%s\n", SLICE_ARG(s->name), s->state, s->form, s->lanes,
+    buf_printf(out, "%.*s  %s, %s, %u lane%s", SLICE_ARG(s->name), s->state, s->form, s->lanes,
                s->lanes == 1 ? "" : "s");
+    if (s->feeders)
+        buf_printf(out, ", fed by %u more thread%s", s->feeders, s->feeders == 1 ? "" : "s");
+    buf_char(out, '\n');
     buf_printf(out, "  from       %.*s\n  into       %.*s\n  lag        ", SLICE_ARG(s->from),
                SLICE_ARG(s->into));
     unit_put_count(out, s->lag);

@@ -52,9 +52,9 @@ void epoch_abort(struct lane *l)
 /* --- dead letters -------------------------------------------------------------------------------
  */
 
-static err_t write_dead(struct lane *l, struct lane_partition *p, struct diag *d)
+static err_t write_dead(struct lane *l, struct lane_partition *p, const struct chunk *c,
+                        struct diag *d)
 {
-    const struct chunk *c = l->chunk;
     err_t e = ERR_OK;
     for (uint32_t i = 0; !e && i < c->dead_count; i++) {
         const struct chunk_dead *n = &c->dead[i];
@@ -139,10 +139,14 @@ err_t epoch_take(struct lane *l, struct lane_partition *p, struct diag *d)
 {
     arena_reset(l->arena);
     err_t e = graph_push(l->graph, p->topic, l->chunk, d);
-    if (e) return e;
-    if (l->chunk->rows)
-        p->now.time_seen = MAX(p->now.time_seen, graph_time_seen(l->graph, p->topic));
-    return write_dead(l, p, d);
+    return e ? e : epoch_settle(l, p, l->chunk, graph_time_seen(l->graph, p->topic), d);
+}
+
+err_t epoch_settle(struct lane *l, struct lane_partition *p, const struct chunk *c, int64_t seen,
+                   struct diag *d)
+{
+    if (c->rows) p->now.time_seen = MAX(p->now.time_seen, seen);
+    return write_dead(l, p, c, d);
 }
 
 err_t epoch_finish(struct lane *l, struct diag *d)

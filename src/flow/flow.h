@@ -19,6 +19,8 @@ struct flow_options {
     struct store *store;
     const char *dir;    /* flow's own files: the journals of answers that can't be fetched again */
     uint32_t lanes_max; /* a stream; 0: half the processors, at least 1 */
+    int feeders; /* threads beside the lane of a stream with state; 0: the processors less one, at
+                  * most 8; negative: none */
     uint32_t epoch_rows_live;    /* 0: 10,000 */
     int64_t epoch_ms_live;       /* a live epoch closes after this time, and is kept so small that
                                   * with its commit it takes twice that at most; 0: 12 */
@@ -126,7 +128,7 @@ struct flow_status { /* of one source or stream */
     int64_t since_ms, last_commit_ms;
     const char *form;               /* "live", "catching up" */
     struct flow_span live, catchup; /* a stream's epochs since the start */
-    uint32_t lanes;
+    uint32_t lanes, feeders;
     uint64_t cpu_ns; /* of its threads */
     size_t memory;
     /* a stream's */

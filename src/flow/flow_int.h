@@ -391,6 +391,7 @@ struct reader {
     struct vec aborted; /* struct log_aborted, of the bytes at hand … */
     size_t aborted_at;  /* … those before are behind us */
     bool aborted_known;
+    bool lent; /* its bytes were read for it: it reads no more, and keeps what it has opened */
 };
 MUST_CHECK err_t reader_init(struct reader *r);
 void reader_done(struct reader *r);
@@ -446,6 +447,7 @@ struct lane {
     uint32_t partition_count, turn;
     uint32_t first; /* where an epoch of fixed ranges begins to read */
     struct graph *graph;
+    struct feed *feed; /* threads that feed it; NULL: it works alone */
     const struct sink_verbs *sink;
     void *sink_self;
     struct chunk *chunk;
@@ -503,10 +505,18 @@ MUST_CHECK err_t epoch_begin(struct lane *l, enum store_form form, const struct 
 MUST_CHECK err_t epoch_graph(struct lane *l, struct diag *d); /* makes the lane's */
 /* Evaluates the chunk and adds rows and dead letters to the epoch. */
 MUST_CHECK err_t epoch_take(struct lane *l, struct lane_partition *p, struct diag *d);
+/* The chunk is evaluated: its greatest event time, and its letters. */
+MUST_CHECK err_t epoch_settle(struct lane *l, struct lane_partition *p, const struct chunk *c,
+                              int64_t seen, struct diag *d);
 /* All is read: time goes on to epoch.watermark, what has changed is told and written. */
 MUST_CHECK err_t epoch_finish(struct lane *l, struct diag *d);
 MUST_CHECK err_t epoch_commit(struct lane *l, struct diag *d);
 void epoch_abort(struct lane *l);
+bool epoch_full(const struct lane *l); /* it takes no more: what is taken is to be committed */
+/* The partition whose records come next, where ranges are fixed; NULL: all are read. */
+struct lane_partition *lane_next_in_order(struct lane *l);
+/* Retention has passed the cursor: what is gone is counted, and seen (F3). */
+void lane_expire(struct lane *l, struct lane_partition *p);
 uint64_t lane_lag(const struct lane *l);
 static inline struct flow *lane_flow(const struct lane *l)
 {

@@ -61,6 +61,7 @@ static err_t place_node(struct graph *g, const struct plan_node *n, struct op *o
     struct op *o = &g->ops[n->id];
     *o = (struct op){
         .kind = op_kinds[n->kind], .node = n, .graph = g, .out = out, .out_input = input};
+    if (g->o.feeds && !node_feeds(n)) o->kind = &op_beyond;
     if (!o->kind)
         return diag_fail(d, ERR_UNSUPPORTED, "'%.*s': %s in a %s", SLICE_ARG(g->o.name),
                          node_names[n->kind], g->o.bounded ? "query" : "stream");
@@ -271,7 +272,7 @@ err_t op_emit(struct op *o, const struct rows *r, struct diag *d)
     }
     o->rows_out += given.count;
     if (!given.count) return ERR_OK;
-    if (!o->out) return g->o.end(g->o.ctx, &given, d);
+    if (!o->out || o->out->kind == &op_beyond) return g->o.end(g->o.ctx, &given, d);
     o->out->rows_in += given.count;
     return o->out->kind->push(o->out, o->out_input, &given, d);
 }

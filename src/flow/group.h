@@ -1,11 +1,13 @@
 /* flow/group: what the files of the GROUP operator share. Private to them: op_group.c (rows into
  * groups), op_group_end.c (an epoch's end), op_group_tell.c (groups into rows), op_session.c,
- * group_key.c, group_form.c.
+ * group_part.c, group_key.c, group_form.c.
  *
  * A group is an entry of state: struct group, then each aggregate's memory, then an agg_more of
  * those that grow. It stands at its window's end (0 without windows; sessions: their end rounded
- * up), by the key's bytes. Part 0 holds groups, part 1 the values of DISTINCT aggregates with how
- * often they came, part 2 sessions by key, or groups by the time when they are forgotten.
+ * up), by the key's bytes. Where the plan's aggregates allow it, rows are first gathered into
+ * groups of their own (group_part.c), which then go into these: the same state, at less cost. Part
+ * 0 holds groups, part 1 the values of DISTINCT aggregates with how often they came, part 2
+ * sessions by key, or groups by the time when they are forgotten.
  */
 #pragma once
 #include "flow/op.h"
@@ -26,6 +28,19 @@ struct group {
 struct counted { /* of DISTINCT_PART */
     int64_t count;
 };
+/* Groups gathered apart, by pane: the span of time whose rows fall into the same windows. */
+struct group_part {
+    struct group_part *next; /* of those that are handed over together */
+    uint32_t node;           /* whose */
+    struct state *state; /* in memory only; an entry's time: its pane's start, 0 without windows */
+    struct state_budget budget;
+    struct vec entries; /* struct group_place, as they were made */
+    uint64_t rows;
+};
+enum {
+    GROUP_PART_BYTES = 8 << 20, /* then it is handed over */
+    GROUP_PART_LEAST = 64       /* rows of a batch that are worth it */
+};
 struct group_self {
     struct op *o;
     const struct plan_group *plan;
@@ -35,9 +50,15 @@ struct group_self {
     struct state_form forms[GROUP_PARTS];
     struct state *states[GROUP_PARTS]; /* NULL: not needed */
     bool windowed, session, on_close, keeps_old, grows, fixed_keys;
-    uint32_t key_size;               /* where all keys are of a fixed size */
-    int64_t grain;                   /* sessions and ttl: buckets of so many ms */
-    int64_t watermark;               /* as advanced last */
+    uint32_t key_size; /* where all keys are of a fixed size */
+    int64_t grain;     /* sessions and ttl: buckets of so many ms */
+    int64_t watermark; /* as advanced last */
+    bool parts;        /* the plan allows to gather groups apart */
+    bool gathers;      /* and so it is done here, but in … */
+    uint32_t direct;   /* … so many epochs more: it has gained nothing */
+    int64_t pane_ms;
+    struct group_part *part;         /* of the epoch at hand; NULL: none yet */
+    uint64_t part_rows, part_groups; /* handed over in this epoch */
     struct buf key_bytes, value_key; /* scratch */
 };
 struct group_run { /* rows of one batch on their way */
@@ -50,6 +71,8 @@ struct group_run { /* rows of one batch on their way */
     struct slice *key_of;                       /* by row */
     const int64_t *order;                       /* by row: its time; NULL: none */
     int64_t *last_end;                          /* by row: of the last window it falls into */
+    struct state *into;                         /* where the groups stand */
+    bool apart;                                 /* that is the part's */
     struct diag *d;
 };
 
@@ -121,6 +144,22 @@ static inline int64_t window_start_of(const struct plan_window *w, int64_t t)
 {
     int64_t rest = (t - w->offset_ms) % w->slide_ms;
     return t - (rest < 0 ? rest + w->slide_ms : rest);
+}
+
+/* group_part.c */
+void group_part_init(struct group_self *s);
+MUST_CHECK err_t group_part_begin(struct group_self *s, struct diag *d); /* there is one */
+/* Rows of one pane into the epoch's part. */
+MUST_CHECK err_t group_part_add(struct group_run *u, int64_t pane, const uint32_t *rows,
+                                uint32_t count);
+/* What was gathered goes into the operator's groups. */
+MUST_CHECK err_t group_part_merge(struct op *o, const struct group_part *p, struct diag *d);
+MUST_CHECK err_t group_part_end(struct op *o, struct diag *d); /* its own, if there is one */
+void group_part_learn(struct group_self *s);                   /* from the epoch that has ended */
+static inline int64_t group_pane_of(const struct group_self *s, int64_t t)
+{
+    int64_t rest = (t - s->plan->window.offset_ms) % s->pane_ms;
+    return t - (rest < 0 ? rest + s->pane_ms : rest);
 }
 
 /* op_session.c */

@@ -1,4 +1,5 @@
 /* lane: a set of partitions of one stream, one thread from cursor to commit. */
+#include "flow/feed.h"
 #include "flow/sink.h"
 #include <stdio.h>
 
@@ -179,7 +180,7 @@ static struct lane_partition *next_in_turn(struct lane *l)
 }
 
 /* Where ranges are fixed: each partition to its range's end, in order. */
-static struct lane_partition *next_in_order(struct lane *l)
+struct lane_partition *lane_next_in_order(struct lane *l)
 {
     for (uint32_t i = 0; i < l->partition_count; i++) {
         uint32_t at = (l->first + i) % l->partition_count;
@@ -190,8 +191,7 @@ static struct lane_partition *next_in_order(struct lane *l)
     return NULL;
 }
 
-/* Retention has passed the cursor: what is gone is counted, and seen (F3). */
-static void expire(struct lane *l, struct lane_partition *p)
+void lane_expire(struct lane *l, struct lane_partition *p)
 {
     int64_t start = log_start_offset(p->log);
     struct diag d = {0};
@@ -224,7 +224,7 @@ size_t lane_share(const struct lane *l)
     return lane_flow(l)->o.memory_max / MAX(lane_flow(l)->lane_count, 1u);
 }
 
-static bool epoch_full(const struct lane *l)
+bool epoch_full(const struct lane *l)
 {
     const struct flow_options *o = &lane_flow(l)->o;
     const struct epoch *p = &l->epoch;
@@ -243,7 +243,7 @@ static bool epoch_full(const struct lane *l)
 /* One chunk of the partition's next records. */
 static err_t read_chunk(struct lane *l, struct lane_partition *p, uint64_t rows_max, struct diag *d)
 {
-    expire(l, p);
+    lane_expire(l, p);
     l->reader.wants_value = graph_reads_value(l->graph, p->topic);
     l->reader.until = MIN(p->until, p->limit);
     reader_aim(&l->reader, p->log, p->now.next);
@@ -261,8 +261,9 @@ static err_t fill_epoch(struct lane *l, struct diag *d)
 {
     struct lane_partition *p;
     uint64_t taken = 0;
+    if (lane_stateful(l) && feed_pays(l)) return feed_epoch(l, d);
     do {
-        if (!(p = lane_stateful(l) ? next_in_order(l) : next_in_turn(l))) break;
+        if (!(p = lane_stateful(l) ? lane_next_in_order(l) : next_in_turn(l))) break;
         uint64_t left = l->epoch.rows_max - MIN(l->epoch.rows_max - 1, taken);
         err_t e = read_chunk(l, p, left, d);
         if (e) return e;
@@ -274,7 +275,7 @@ static err_t fill_epoch(struct lane *l, struct diag *d)
 static size_t lane_memory(const struct lane *l)
 {
     return sizeof(*l->chunk) + l->reader.bytes.cap + arena_used(l->reader.opened) +
-           arena_used(l->arena) + l->scratch.cap + l->graph->budget.used;
+           arena_used(l->arena) + l->scratch.cap + l->graph->budget.used + feed_memory(l->feed);
 }
 
 static err_t give_up(struct lane *l, err_t e)
@@ -413,7 +414,7 @@ static void run(struct lane *l)
             delay_ms = 0;
         } else if (!err_passes(e)) {
             stage_fail(s, &l->worker, &d);
-            return;
+            break;
         } else {
             delay_ms = retry_delay(delay_ms);
             stage_trouble(s, &d);
@@ -421,6 +422,7 @@ static void run(struct lane *l)
             worker_wait(&l->worker, delay_ms);
         }
     }
+    feed_stop(l->feed);
     if (l->ended) worker_state(s, &l->worker, STAGE_ENDED);
 }
 
@@ -472,6 +474,7 @@ static err_t lane_init(struct lane *l, struct stream *s, uint32_t index, struct 
     lane_start(l);
     l->sink = sink_of(s->plan);
     e = epoch_graph(l, d);
+    if (!e) e = feed_new(l, &l->feed, d);
     return e ? e : l->sink->open(l, d);
 }
 
@@ -479,6 +482,7 @@ static void lane_done(struct lane *l)
 {
     if (!l->stream) return; /* never made */
     if (l->sink) l->sink->close(l);
+    feed_free(l->feed);
     reader_done(&l->reader);
     graph_free(l->graph);
     arena_free(l->arena);

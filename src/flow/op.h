@@ -80,6 +80,7 @@ struct graph_options {
     /* Sees what each operator gives before anybody takes it, and may narrow the selection (in the
      * batch's arena). NULL: nobody asks. */
     err_t (*tap)(void *ctx, struct op *from, struct rows *r, struct diag *d);
+    bool feeds; /* a feeder's (feed.h): only what comes before state, whose rows are the end's */
 };
 struct event_times {
     uint64_t count;
@@ -111,6 +112,29 @@ MUST_CHECK err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, st
 /* A bounded query's leaf that is no topic: rows of TABLE or ONE, by node id. */
 MUST_CHECK err_t graph_push_rows(struct graph *g, uint32_t node, struct column_batch *b,
                                  struct diag *d);
+/* graph_feed.c: a feeder's graph has the operators before the first one that remembers something;
+ * the owner's takes their rows over. A GROUP whose groups may be gathered in parts (group_part.c)
+ * is in both. */
+extern const struct op_kind op_beyond;             /* in a feeder's graph: what is the owner's */
+bool node_feeds(const struct plan_node *n);        /* it, and all before it, is a feeder's work */
+bool graph_can_feed(const struct plan_node *root); /* some of the plan is */
+/* In a feeder's graph: these rows, which came to `o`, are the owner's as they are. */
+MUST_CHECK err_t graph_pass(struct op *o, const struct rows *r, struct diag *d);
+/* Rows that a feeder's graph ended with, on their way in the owner's. */
+MUST_CHECK err_t graph_take(struct graph *g, struct slice topic, const struct rows *r,
+                            struct diag *d);
+/* An epoch begins in a feeder's graph: it works as the owner's says. */
+void graph_agree(struct graph *feeder, const struct graph *owner);
+/* Groups that were gathered: a list (group.h), those larger than their bound, or all. Then the
+ * owner's: given to its groups, and freed. */
+struct group_part;
+void group_parts_free(struct group_part *parts);
+struct group_part *graph_parts(struct graph *feeder, bool all);
+MUST_CHECK err_t graph_take_parts(struct graph *g, struct group_part *parts, struct diag *d);
+/* What the feeder's operators counted is the owner's. */
+void graph_add_counts(struct graph *g, struct graph *feeder);
+void graph_add_times(struct graph *g, const struct event_times *t);
+
 bool graph_reads_value(const struct graph *g, uint32_t topic); /* the records' own values */
 /* The events' times of the topic's last push: the greatest; INT64_MIN: none had one. */
 int64_t graph_time_seen(const struct graph *g, uint32_t topic);

@@ -42,6 +42,8 @@ static err_t group_open(struct op *o, struct diag *d)
     s->grain = MAX(span / 16, (int64_t)1);
     s->keeps_old =
         !s->on_close && !o->graph->o.bounded && (s->session || p->takes_back || is_asked_back(o));
+    group_part_init(s);
+    if (o->graph->o.feeds) return ERR_OK; /* the state is the owner's */
     e = op_state_open(o, GROUP_PART, &s->forms[GROUP_PART], s, &s->states[GROUP_PART], d);
     if (!e && distinct)
         e = op_state_open(o, DISTINCT_PART, &s->forms[DISTINCT_PART], s, &s->states[DISTINCT_PART],
@@ -55,6 +57,7 @@ static void group_close(struct op *o)
 {
     struct group_self *s = o->self;
     if (!s) return;
+    group_parts_free(s->part);
     for (int i = 0; i < GROUP_PARTS; i++) state_close(s->states[i]);
     buf_done(&s->key_bytes);
     buf_done(&s->value_key);
@@ -274,13 +277,12 @@ err_t op_group_add(struct group_run *u, uint8_t *const *groups, const uint32_t *
                    uint32_t count)
 {
     err_t e = ERR_OK;
-    struct state *state = u->s->states[GROUP_PART];
     for (uint32_t i = 0; !e && i < u->s->plan->aggregate_count; i++)
         e = add_some(u, i, groups, rows, count);
     for (uint32_t k = 0; !e && k < count; k++) {
         struct group *g = (struct group *)(void *)groups[k];
         g->rows += u->r->signs ? u->r->signs[rows[k]] : 1;
-        if (u->s->grows || !state_touched(g)) state_touch(state, g);
+        if (u->s->grows || !state_touched(g)) state_touch(u->into, g);
     }
     return e;
 }
@@ -327,9 +329,10 @@ static err_t put_off(struct group_run *u, const struct slice *keys, void *const 
     return e;
 }
 
-/* Rows of one window, or of none, into their groups. */
+/* Rows of one window (gathered apart: of one pane), or of none, into their groups. */
 static err_t add_window(struct group_run *u, int64_t time, const uint32_t *rows, uint32_t count)
 {
+    if (u->apart) return group_part_add(u, time, rows, count);
     struct slice *keys = arena_take_raw(u->arena, (count + 1) * sizeof(*keys));
     void **entries = arena_take_raw(u->arena, (count + 1) * sizeof(*entries));
     uint8_t *made = arena_take_raw(u->arena, count + 1);
@@ -373,6 +376,14 @@ static err_t add_placed(struct group_run *u, struct placed *p, size_t count, uin
         e = add_window(u, p[from].end, rows, n);
     }
     return e;
+}
+
+static err_t add_to_panes(struct group_run *u, struct placed *p, uint32_t count)
+{
+    const int64_t *time = u->r->b->columns[u->s->plan->window.time].i64;
+    uint32_t *rows = arena_take_raw(u->arena, (count + 1) * sizeof(*rows));
+    for (uint32_t i = 0; i < count; i++) p[i].end = group_pane_of(u->s, time[p[i].row]);
+    return rows ? add_placed(u, p, count, rows) : no_room(u);
 }
 
 /* The rows go into their last windows, then into those before, as long as they are in them. */
@@ -425,28 +436,43 @@ static err_t add_windows(struct group_run *u)
         }
     }
     if (!e && u->r->chunk) op_count(u->o, u->s->on_close ? TERM_HELD : TERM_APPLIED, n);
-    return e ? e : add_to_each(u, p, n);
+    if (e) return e;
+    return u->apart ? add_to_panes(u, p, n) : add_to_each(u, p, n);
+}
+
+static err_t add_rows(struct group_run *u)
+{
+    if (u->s->session) return op_session_push(u);
+    if (u->s->windowed) return add_windows(u);
+    if (u->r->chunk) op_count(u->o, TERM_APPLIED, u->count);
+    return add_window(u, 0, u->selected, u->count);
 }
 
 static err_t group_push(struct op *o, uint32_t input, const struct rows *r, struct diag *d)
 {
     struct group_self *s = o->self;
+    bool feeds = o->graph->o.feeds;
     struct group_run u = {.o = o,
                           .s = s,
                           .r = r,
                           .arena = o->graph->arena,
                           .count = r->count,
                           .order = times_of(o, r),
+                          .into = s->states[GROUP_PART],
                           .d = d};
     (void)input;
+    u.apart = s->gathers && !s->direct && (feeds || r->count >= GROUP_PART_LEAST);
+    if (feeds && !u.apart) return graph_pass(o, r, d);
     err_t e = evaluate(&u);
     if (!e) e = select_good(&u);
     if (!e) e = encode_keys(&u);
     if (e || !u.count) return e;
-    if (s->session) return op_session_push(&u);
-    if (s->windowed) return add_windows(&u);
-    if (r->chunk) op_count(o, TERM_APPLIED, u.count);
-    return add_window(&u, 0, u.selected, u.count);
+    if (!u.apart) return add_rows(&u);
+    e = group_part_begin(s, d);
+    if (e) return e;
+    u.into = s->part->state;
+    e = add_rows(&u);
+    return e || feeds || s->part->budget.used < GROUP_PART_BYTES ? e : group_part_end(o, d);
 }
 
 const struct op_kind op_group = {.open = group_open,

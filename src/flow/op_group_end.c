@@ -29,10 +29,12 @@ err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d)
 {
     struct group_self *s = o->self;
     struct group_out out;
+    err_t e = group_part_end(o, d);
+    if (e) return e;
     s->watermark = watermark;
     if (!s->on_close || watermark == INT64_MIN) return ERR_OK;
     if (state_first(s->states[GROUP_PART]) >= behind(watermark) && !s->session) return ERR_OK;
-    err_t e = group_out_open(o, CHUNK_ROWS, true, &out, d);
+    e = group_out_open(o, CHUNK_ROWS, true, &out, d);
     if (!e && s->session) e = op_session_close(s, &out, d);
     if (!e && !s->session)
         e = state_each(s->states[GROUP_PART], INT64_MIN, behind(watermark), tell_closed, &out, d);
@@ -126,8 +128,8 @@ err_t op_group_flush(struct op *o, bool end, struct diag *d)
 {
     struct group_self *s = o->self;
     struct group_out out;
-    err_t e = ERR_OK;
-    if (o->graph->o.bounded && !end) return ERR_OK;
+    err_t e = group_part_end(o, d);
+    if (e || (o->graph->o.bounded && !end)) return e;
     bool changed = state_stats(s->states[GROUP_PART]).touched > 0;
     if (!s->on_close && (changed || o->graph->o.bounded)) {
         e = group_out_open(o, CHUNK_ROWS, true, &out, d);
@@ -158,6 +160,7 @@ err_t op_group_write(struct op *o, struct store_write *w, struct diag *d)
 void op_group_kept(struct op *o)
 {
     struct group_self *s = o->self;
+    group_part_learn(s);
     for (int i = 0; i < GROUP_PARTS; i++)
         if (s->states[i]) state_kept(s->states[i]);
 }
@@ -165,6 +168,9 @@ void op_group_kept(struct op *o)
 void op_group_forget(struct op *o)
 {
     struct group_self *s = o->self;
+    group_parts_free(s->part);
+    s->part = NULL;
+    s->part_rows = s->part_groups = 0;
     for (int i = 0; i < GROUP_PARTS; i++)
         if (s->states[i]) state_forget(s->states[i]);
 }

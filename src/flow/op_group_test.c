@@ -17,6 +17,8 @@ struct setup {
     int64_t size, slide, offset;
     enum emit emit;
     bool takes_back, upserts, store, bounded, no_keys;
+    bool exact; /* aggregates that may be gathered in parts: no DISTINCT, the greatest value for the
+                 * most frequent, a count for the greatest key */
     size_t memory;
     uint32_t keys, rows; /* of an epoch; 0: 7, and some 300 */
 };
@@ -93,10 +95,10 @@ static void make_plan(struct bed *b)
     aggregate(b, COUNT_ALL, "count", -1, false, false);
     aggregate(b, SUM_V, "sum", VALUE, false, false);
     aggregate(b, MIN_V, "min", VALUE, false, false);
-    aggregate(b, DISTINCT_V, session ? "count" : "count", VALUE, !session, false);
+    aggregate(b, DISTINCT_V, "count", VALUE, !session && !s->exact, false);
     aggregate(b, SUM_EVEN, "sum", VALUE, false, true);
-    aggregate(b, MODE_V, "mode", VALUE, false, false);
-    aggregate(b, MAX_KEY, "max", KEY, false, false);
+    aggregate(b, MODE_V, s->exact ? "max" : "mode", VALUE, false, false);
+    aggregate(b, MAX_KEY, s->exact ? "count" : "max", KEY, false, false);
     b->nodes[0] = (struct plan_node){.kind = NODE_TABLE,
                                      .columns = b->in_columns,
                                      .column_count = INPUTS,
@@ -329,16 +331,19 @@ static void naive_line(const struct bed *b, const struct naive *g, struct line *
     }
     memset(out, 0, sizeof(*out));
     bool windowed = b->s->window != WINDOW_NONE, session = b->s->window == WINDOW_SESSION;
+    bool exact = b->s->exact;
     char window[48] = "", even_text[24] = "-", key[16], in_key[20] = "";
     snprintf(key, sizeof(key), "key %u", g->key);
+    if (exact && g->count) mode = v[g->count - 1];
     if (!b->s->no_keys) snprintf(in_key, sizeof(in_key), "|%s", key);
     if (windowed)
         snprintf(window, sizeof(window), "|%lld|%lld", (long long)g->start, (long long)g->end);
     if (evens) snprintf(even_text, sizeof(even_text), "%lld", (long long)even);
     snprintf(out->key, sizeof(out->key), "%s%s", window, in_key);
+    if (exact) snprintf(key, sizeof(key), "%u", g->count);
     snprintf(out->text, sizeof(out->text), "|%u|%lld|%lld|%u|%s|%lld|%s", g->count, (long long)sum,
-             (long long)v[0], session ? g->count : different, even_text, (long long)mode,
-             b->s->no_keys ? "key 0" : key);
+             (long long)v[0], session || exact ? g->count : different, even_text, (long long)mode,
+             b->s->no_keys && !exact ? "key 0" : key);
     if (!g->count) snprintf(out->text, sizeof(out->text), "|0|-|-|0|-|-|-");
 }
 
@@ -570,6 +575,7 @@ static void run(const struct setup *s, uint32_t epochs)
     for (uint32_t i = 0; i < epochs && b.g; i++) epoch(&b);
     CHECK(b.group_count > 20 || s->no_keys || s->window == WINDOW_NONE);
     if (s->memory) CHECK(b.out_max > 0); /* some were let go */
+    if (s->exact) CHECK(((struct group_self *)b.g->ops[1].self)->gathers);
     CHECK_INT(b.g->budget.used > 0, 1);
     bed_close(&b);
 }
@@ -614,6 +620,31 @@ static const struct setup streams[] = {
      .store = true},
     {.name = "hop with gaps", .window = WINDOW_HOP, .size = 40, .slide = 60, .store = true},
     {.name = "hop, taken back", .window = WINDOW_HOP, .size = 100, .slide = 50, .takes_back = true},
+    {.name = "gathered hop",
+     .window = WINDOW_HOP,
+     .size = 120,
+     .slide = 40,
+     .exact = true,
+     .upserts = true,
+     .store = true},
+    {.name = "gathered hop, closed",
+     .window = WINDOW_HOP,
+     .size = 200,
+     .slide = 20,
+     .offset = 30,
+     .exact = true,
+     .emit = EMIT_ON_CLOSE,
+     .store = true},
+    {.name = "gathered hop, closed, panes smaller than the slide, little memory",
+     .window = WINDOW_HOP,
+     .size = 900,
+     .slide = 400,
+     .exact = true,
+     .emit = EMIT_ON_CLOSE,
+     .store = true,
+     .memory = KIB(64),
+     .keys = 200,
+     .rows = 90},
     {.name = "session", .window = WINDOW_SESSION, .size = 40, .store = true},
     {.name = "session, closed",
      .window = WINDOW_SESSION,

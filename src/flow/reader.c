@@ -101,9 +101,11 @@ static err_t next_batch(struct reader *r, struct chunk *c, bool carried, struct 
         bool aborted, wanted = batch_end(&r->batch) > r->next && !(r->batch.attributes & 32);
         if ((e = is_aborted(r, &aborted, d))) return e;
         wanted = wanted && !aborted;
-        if (wanted && carried && is_packed(&r->batch)) return ERR_BUSY;
+        if (wanted && carried && is_packed(&r->batch) && !r->lent) return ERR_BUSY;
+        bool fresh = !arena_used(r->opened);
         if (wanted) e = record_batch_open(&r->batch, r->opened, OPENED_MAX, &r->records);
-        if (e == ERR_NO_MEMORY && (c->rows || c->dead_count)) return ERR_BUSY;
+        if (e == ERR_NO_MEMORY && (c->rows || c->dead_count || (r->lent && !fresh)))
+            return ERR_BUSY;
         if (e == ERR_NO_MEMORY)
             return diag_fail(d, e, "a batch of partition %d can not be opened",
                              log_partition_index(r->partition));
@@ -185,9 +187,9 @@ err_t reader_fill(struct reader *r, struct chunk *c, uint32_t rows_max, struct c
     bool carried = r->open;
     err_t e = ERR_OK;
     chunk_reset(c);
-    if (!carried) arena_reset(r->opened);
+    if (!carried && !r->lent) arena_reset(r->opened);
     rows_max = MIN(rows_max, (uint32_t)CHUNK_ROWS);
-    if (reader_spent(r) && r->next < r->until) {
+    if (reader_spent(r) && r->next < r->until && !r->lent) {
         buf_reset(&r->bytes);
         r->at = 0;
         r->aborted_known = false;

@@ -1,4 +1,5 @@
 /* status: what people see of a stage, and what its threads tell. */
+#include "flow/feed.h"
 #include "flow/op.h"
 
 #include <stdio.h>
@@ -232,6 +233,8 @@ static void fill_stream(const struct stage *s, struct flow_status *out)
         out->last_epoch = MAX(out->last_epoch, l->last_epoch);
         out->lag += lane_lag(l);
         out->cpu_ns += atomic_load_explicit(&l->worker.cpu_ns, memory_order_relaxed);
+        out->cpu_ns += feed_cpu_ns(l->feed);
+        out->feeders += feed_feeders(l->feed);
         out->memory += atomic_load_explicit(&l->worker.memory, memory_order_relaxed);
         add_operators(l, out);
     }

@@ -94,6 +94,7 @@ static err_t open_flow(struct project *p, struct stream_groups *groups, struct e
         .store = w->store,
         .dir = path,
         .lanes_max = (uint32_t)config_number(&p->config, CONFIG_flow_lanes),
+        .feeders = (int)config_number(&p->config, CONFIG_flow_feeders),
         .epoch_rows_live = (uint32_t)config_number(&p->config, CONFIG_flow_epoch_rows),
         .epoch_ms_live = config_number(&p->config, CONFIG_flow_epoch_time),
         .epoch_rows_catchup = (uint32_t)config_number(&p->config, CONFIG_flow_catchup_rows),

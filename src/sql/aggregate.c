@@ -96,6 +96,23 @@ bool aggregate_grows(const struct plan_aggregate *a)
            ((flags & AGG_GROWS_BYTES) && type_phys(agg_type(a, 0)) == PHYS_BYTES);
 }
 
+bool aggregate_is_exact(const struct plan_aggregate *a)
+{
+    if (!(a->of->flags & AGG_EXACT) || a->takes_back) return false;
+    if (!a->arg_count || a->of->add == aggregate_find(SLICE("count"))->add) return true;
+    switch (agg_type(a, 0)->kind) { /* no 0 beside -0, no text too long to be kept */
+    case TYPE_BIGINT:
+    case TYPE_INT:
+    case TYPE_SMALLINT:
+    case TYPE_TINYINT:
+    case TYPE_TIMESTAMP:
+    case TYPE_DATE:
+    case TYPE_TIME:
+    case TYPE_BOOLEAN: return true;
+    default: return false;
+    }
+}
+
 static const char *letter_about(char letter)
 {
     return letter == 'o'   ? "any ordered"

@@ -40,7 +40,10 @@ enum aggregate_flags {
     AGG_GROWS = 2,         /* always has a struct agg_more; aggregate_grows tells for the others */
     AGG_DISTINCT_SAME = 4, /* DISTINCT changes nothing: min, max … */
     AGG_GROWS_BYTES = 8,   /* grows over types of no fixed size */
-    AGG_GROWS_BACK = 16    /* grows where plan_aggregate.takes_back */
+    AGG_GROWS_BACK = 16,   /* grows where plan_aggregate.takes_back */
+    AGG_EXACT = 32         /* merged from parts it is, bit for bit, what rows one by one make, in
+                            * any order, over types of a fixed size whose equal values have equal
+                            * bytes … */
 };
 struct aggregate {
     const char *name;
@@ -76,6 +79,7 @@ size_t aggregate_names(const char **out, size_t max); /* aliases too */
  */
 const struct type *aggregate_result(const struct aggregate *a, const struct type *const *args,
                                     struct arena *arena);
-bool aggregate_grows(const struct plan_aggregate *a); /* this one has a struct agg_more */
+bool aggregate_grows(const struct plan_aggregate *a);    /* this one has a struct agg_more */
+bool aggregate_is_exact(const struct plan_aggregate *a); /* … as this one's are */
 void aggregate_signature(const struct aggregate *a, struct buf *out); /* "corr(double, double)" */
 void aggregate_docs(struct buf *out); /* its tables of docs/sql.md */

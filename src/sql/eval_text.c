@@ -117,6 +117,12 @@ static err_t cast_digits(const struct frame *f, int64_t v, uint32_t row, struct 
     return ERR_OK;
 }
 
+static void put_real(struct column *out, uint32_t row, double v)
+{
+    out->f64[row] = v;
+    out->state[row] = VALID_VALUE;
+}
+
 static err_t cast_one(const struct expr *e, const struct value *from, struct arena *a,
                       struct value *out, struct diag *d)
 {
@@ -154,6 +160,7 @@ err_t eval_cast(const struct frame *f, const struct expr *e, struct operand *out
     err = begin(f, e, out);
     bool wide = widens(from, e->type);
     bool digits = fixed_integer(from) && e->type->kind == TYPE_TEXT;
+    bool real = fixed_integer(from) && e->type->kind == TYPE_DOUBLE;
     for (uint32_t row = 0; !err && row < f->in->rows; row++) {
         if (!frame_takes(f, row)) continue;
         uint8_t state = operand_state(&a, row);
@@ -161,6 +168,8 @@ err_t eval_cast(const struct frame *f, const struct expr *e, struct operand *out
         if (state != VALID_VALUE) continue;
         if (wide)
             cell_put_integer(&out->col, row, operand_integer(&a, row));
+        else if (real)
+            put_real(&out->col, row, (double)operand_integer(&a, row));
         else if (digits)
             err = cast_digits(f, operand_integer(&a, row), row, &out->col);
         else

@@ -153,6 +153,13 @@ static err_t to_float(struct cast *c)
             c->out->f64 = f;
         return narrow && isinf(c->out->f32) && !isinf(f) ? does_not_fit(c) : ERR_OK;
     }
+    if (type_phys(c->v->type) != PHYS_BYTES) { /* C rounds as reading its digits would */
+        if (narrow)
+            c->out->f32 = (float)c->v->integer;
+        else
+            c->out->f64 = (double)c->v->integer;
+        return ERR_OK;
+    }
     if (!exact(c->v, &n)) return does_not_fit(c);
     put_rounding_text(&n, &b);
     err_t e = narrow ? read_f32(buf_view(&b), &c->out->f32, &bad_at)
