@@ -87,7 +87,7 @@ void run_to_end(struct world *w)
 {
     struct diag d = {0};
     CHECK_OK(flow_start(w->flow, &d), &d);
-    CHECK_OK(flow_drain(w->flow, 30000, &d), &d);
+    CHECK_OK(flow_drain(w->flow, 120000, &d), &d);
     flow_stop(w->flow);
 }
 
