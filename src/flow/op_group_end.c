@@ -45,7 +45,11 @@ err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d)
 int64_t op_group_first(const struct op *o)
 {
     const struct group_self *s = o->self;
-    return s->on_close ? state_first(s->states[GROUP_PART]) : INT64_MAX;
+    if (!s->on_close) return INT64_MAX;
+    int64_t first = state_first(s->states[GROUP_PART]);
+    if (!s->part || !s->part->entries.count) return first;
+    /* what is gathered falls into windows that end behind its pane's start, and are open */
+    return MIN(first, MAX(state_first(s->part->state), o->graph->watermark) + 1);
 }
 
 /* All its rows were taken back, and that was told. */
