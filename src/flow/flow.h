@@ -267,16 +267,21 @@ struct query_limits {
 MUST_CHECK err_t query_select(struct store *s, struct log *l, const struct plan_select *p,
                               const struct query_limits *limits, const struct query_result *into,
                               struct diag *d);
-/* Runs records (one JSON value each) through a stream's plan without log or store: fixtures,
- * previews. */
+/* Runs records (one JSON value each) through a stream's plan without log and cursor: fixtures,
+ * `sluice plan`. `tables`: where rows are looked up; NULL: a plan that looks some up is refused. A
+ * record's number counts through all topics. TRANSFORM's command runs. */
+struct trial_topic { /* each of the plan's, by number */
+    const struct slice *records;
+    uint32_t count;
+};
 struct trial {
     void *ctx;
     err_t (*row)(void *ctx, const struct column *outputs, uint32_t count, uint32_t row,
                  uint32_t record);
     err_t (*dead)(void *ctx, uint32_t record, struct slice reason, struct slice expression);
 };
-MUST_CHECK err_t stream_trial(const struct plan_stream *p, const struct slice *records,
-                              uint32_t count, int64_t now_ms, const struct trial *into,
+MUST_CHECK err_t stream_trial(const struct plan_stream *p, const struct trial_topic *topics,
+                              struct store *tables, int64_t now_ms, const struct trial *into,
                               struct ledger *ledger, struct diag *d);
 
 /* --- previews: a stream's rows while records come, kept nowhere ------------------------------- */

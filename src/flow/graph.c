@@ -321,6 +321,15 @@ err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e, struct 
     return dead_columns(o->graph, r, row, e, reason, expression, d);
 }
 
+bool op_is_hurt(const struct rows *r, uint32_t row)
+{
+    const struct column_batch *b = r->b;
+    if (!b->fault_count || !b->bad[row]) return false;
+    for (uint32_t i = 0; i < b->column_count; i++)
+        if (b->columns[i].state[row] == ERROR_VALUE) return true;
+    return false;
+}
+
 void op_dead_column(const struct rows *r, uint32_t row, struct slice column)
 {
     struct chunk *c = r->chunk;

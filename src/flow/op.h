@@ -153,6 +153,9 @@ struct slice op_print(struct op *o, const struct expr *e); /* as SQL, for letter
  * its columns. */
 MUST_CHECK err_t op_dead(struct op *o, const struct rows *r, uint32_t row, err_t e,
                          struct slice reason, struct slice expression, struct diag *d);
+/* Whether a column of the row could not be made. Who keeps rows as bytes asks first: there it would
+ * be a null. */
+bool op_is_hurt(const struct rows *r, uint32_t row);
 /* … in which column of the stream's, where one is to blame: after op_dead. */
 void op_dead_column(const struct rows *r, uint32_t row, struct slice column);
 /* The row came too late: counted, and a letter where the stream wants them. Its way ends. */

@@ -315,9 +315,11 @@ static err_t look_at(struct push *p, struct arrivals *a)
         else if (j->slices && a->times[i] < o->graph->watermark)
             a->how[i] = ARRIVAL_LATE; /* whatever its key is: told, it would be late further on */
     }
-    for (uint32_t i = 0; !e && i < p->r->count; i++) /* a key that can not be computed */
+    for (uint32_t i = 0; !e && i < p->r->count; i++) { /* what can not be computed */
+        if (op_is_hurt(p->r, p->r->selected[i])) a->how[i] = ARRIVAL_DEAD;
         for (uint32_t k = 0; k < j->p->key_count; k++)
             if (a->keys[k].state[p->r->selected[i]] == ERROR_VALUE) a->how[i] = ARRIVAL_DEAD;
+    }
     return e;
 }
 

@@ -288,7 +288,7 @@ static err_t top_push(struct op *o, uint32_t input, const struct rows *r, struct
         e = op_eval(o, t->p->keys[k], r, &keys[k], d);
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
-        bool fails = false;
+        bool fails = op_is_hurt(r, row);
         for (uint32_t k = 0; k < t->p->key_count; k++)
             fails = fails || keys[k].state[row] == ERROR_VALUE;
         if (fails) {

@@ -199,7 +199,8 @@ TEST(a_trial_runs_records_through_a_plan_alone)
                                     SLICE("{\"id\":\"c\",\"n\":6}")};
     world_open(&w, NULL, 1);
     CHECK_OK(world_bind(&w, USERS_SQL " WHERE CAST(n AS BIGINT) > 1", &plan, &d), &d);
-    CHECK_OK(stream_trial(&plan, records, 4, 1700000000000, &into, &l, &d), &d);
+    const struct trial_topic topic = {records, 4};
+    CHECK_OK(stream_trial(&plan, &topic, NULL, 1700000000000, &into, &l, &d), &d);
     CHECK_INT(t.rows, 2);
     CHECK_INT(t.sum, 10);
     CHECK_INT(t.dead, 1);
@@ -209,4 +210,40 @@ TEST(a_trial_runs_records_through_a_plan_alone)
     CHECK_INT(l.filtered, 1);
     CHECK(ledger_balanced(&l));
     world_close(&w);
+}
+
+/* What a join or a ranking remembers stands there as bytes: a value that could not be made must not
+ * become a null on its way through. */
+TEST(a_record_that_can_not_be_cast_dies_before_a_join_or_a_ranking_remembers_it)
+{
+    static const char *const texts[] = {
+        "CREATE STREAM load INTO ks.users WITH (state_ttl = '1d') AS SELECT CAST(a.id AS TEXT) AS "
+        "id, CAST(b.name AS TEXT) AS name, CAST(a.n AS BIGINT) AS n FROM events AS a JOIN other AS "
+        "b ON CAST(a.id AS TEXT) = CAST(b.id AS TEXT)",
+        "CREATE STREAM load INTO ks.users AS SELECT id, name, n FROM (SELECT CAST(id AS TEXT) AS "
+        "id, CAST(name AS TEXT) AS name, CAST(n AS BIGINT) AS n, ROW_NUMBER() OVER (PARTITION BY "
+        "CAST(id AS TEXT) ORDER BY CAST(n AS BIGINT)) AS r FROM events) WHERE r = 1"};
+    const struct slice records[] = {SLICE("{\"id\":\"a\",\"n\":4,\"name\":\"x\"}"),
+                                    SLICE("{\"id\":\"b\",\"n\":\"many\",\"name\":\"y\"}"),
+                                    SLICE("{\"id\":\"c\",\"n\":6,\"name\":\"z\"}")};
+    const struct trial_topic topics[] = {{records, 3}, {records, 3}};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct world w = {0};
+        struct plan_stream plan;
+        struct tried t = {0};
+        struct trial into = {&t, tried_row, tried_dead};
+        struct ledger l;
+        struct diag d = {0};
+        char dir[300];
+        snprintf(dir, sizeof(dir), "%s/%zu", test_dir(), i);
+        world_open(&w, dir, 1);
+        CHECK_OK(world_bind(&w, texts[i], &plan, &d), &d);
+        CHECK_OK(stream_trial(&plan, topics, NULL, 1700000000000, &into, &l, &d), &d);
+        CHECK_INT(t.rows, 2);
+        CHECK_INT(t.sum, 10);
+        CHECK_INT(l.dead, 1);
+        CHECK_INT(l.in, plan.topic_count * 3);
+        CHECK(ledger_balanced(&l));
+        world_close(&w);
+    }
 }

@@ -1,4 +1,4 @@
-/* trial: records through a stream's plan without log or store: fixtures and previews. */
+/* trial: records through a stream's plan without log or cursor: fixtures, and what `plan` tries. */
 #include "flow/net.h"
 
 enum { TRIAL_STATE_MAX = 256 << 20 };
@@ -12,7 +12,7 @@ struct trying {
     struct arena *arena;
     struct buf key;
     struct counter counter;
-    uint32_t first; /* record of the chunk at hand */
+    uint32_t first; /* record of the chunk at hand, counted through all topics */
 };
 
 /* The records of one chunk, copied where the decoder may read past their ends. */
@@ -29,7 +29,7 @@ static err_t load(struct trying *t, const struct slice *records, uint32_t count,
         if (records[i].len) memcpy(at, records[i].at, records[i].len);
         c->values[i] = slice_make(at, records[i].len);
         c->keys[i] = (struct slice){0};
-        c->offsets[i] = first + i;
+        c->offsets[i] = first + i; /* no topic's own: only told apart by it */
         c->times[i] = now_ms;
         c->partitions[i] = 0;
         c->gone[i] = 0;
@@ -105,23 +105,36 @@ static err_t tell_dead(struct trying *t)
     return e;
 }
 
-static err_t try_all(struct trying *t, const struct slice *records, uint32_t count, int64_t now_ms,
+static err_t try_topic(struct trying *t, uint32_t topic, const struct trial_topic *of,
+                       int64_t now_ms, int64_t *seen, struct diag *d)
+{
+    err_t e = ERR_OK;
+    *seen = INT64_MIN;
+    for (uint32_t at = 0; !e && at < of->count; at += CHUNK_ROWS) {
+        uint32_t rows = MIN(of->count - at, (uint32_t)CHUNK_ROWS);
+        arena_reset(t->arena);
+        e = load(t, of->records + at, rows, t->first, now_ms);
+        if (e) return diag_fail(d, e, "%u records of a trial", rows);
+        e = graph_push(t->graph, topic, t->chunk, d);
+        if (!e) e = tell_dead(t);
+        *seen = MAX(*seen, graph_time_seen(t->graph, topic));
+        t->first += rows;
+    }
+    return e;
+}
+
+static err_t try_all(struct trying *t, const struct trial_topic *topics, int64_t now_ms,
                      struct diag *d)
 {
-    int64_t seen = INT64_MIN, delay = t->plan->topics[0]->topic.delay_ms;
+    int64_t watermark = INT64_MAX;
     err_t e = ERR_OK;
     graph_begin(t->graph, now_ms, 1, INT64_MIN, &t->counter, t->arena);
-    for (uint32_t at = 0; !e && at < count; at += CHUNK_ROWS) {
-        uint32_t rows = MIN(count - at, (uint32_t)CHUNK_ROWS);
-        arena_reset(t->arena);
-        t->first = at;
-        e = load(t, records + at, rows, at, now_ms);
-        if (e) return diag_fail(d, e, "%u records of a trial", rows);
-        e = graph_push(t->graph, 0, t->chunk, d);
-        if (!e) e = tell_dead(t);
-        seen = MAX(seen, graph_time_seen(t->graph, 0));
+    for (uint32_t i = 0; !e && i < t->plan->topic_count; i++) {
+        int64_t seen, delay = t->plan->topics[i]->topic.delay_ms;
+        e = try_topic(t, i, &topics[i], now_ms, &seen, d);
+        if (seen >= INT64_MIN + delay) watermark = MIN(watermark, seen - delay);
     }
-    if (!e && seen >= INT64_MIN + delay) e = graph_advance(t->graph, seen - delay, d);
+    if (!e && watermark != INT64_MAX) e = graph_advance(t->graph, watermark, d);
     if (!e) e = graph_flush(t->graph, false, d);
     if (!e && t->net) e = net_tell(t->net, 1, t->arena, tell_rows, t, d);
     if (!e && !ledger_balanced(&t->counter.now))
@@ -129,20 +142,19 @@ static err_t try_all(struct trying *t, const struct slice *records, uint32_t cou
     return e;
 }
 
-static err_t trial_open(struct trying *t, struct diag *d)
+static err_t trial_open(struct trying *t, struct store *tables, struct diag *d)
 {
     const struct plan_stream *p = t->plan;
     struct graph_options o = {.root = p->root,
                               .node_count = p->node_count,
+                              .store = tables,
+                              .scratch = true,
                               .stream = 1,
                               .name = p->name,
                               .memory_max = TRIAL_STATE_MAX,
                               .ctx = t,
                               .end = take_rows,
                               .dead = dead_row};
-    if (p->topic_count != 1)
-        return diag_fail(d, ERR_UNSUPPORTED, "stream '%.*s' reads %u topics: a trial has one",
-                         SLICE_ARG(p->name), p->topic_count);
     t->chunk = mem_take(sizeof(*t->chunk));
     t->arena = arena_new(GIB(1));
     if (!t->chunk || !t->arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for a trial");
@@ -150,12 +162,13 @@ static err_t trial_open(struct trying *t, struct diag *d)
     return e || !p->root->changes ? e : net_new(p->root, TRIAL_STATE_MAX, &t->net, d);
 }
 
-err_t stream_trial(const struct plan_stream *p, const struct slice *records, uint32_t count,
-                   int64_t now_ms, const struct trial *into, struct ledger *ledger, struct diag *d)
+err_t stream_trial(const struct plan_stream *p, const struct trial_topic *topics,
+                   struct store *tables, int64_t now_ms, const struct trial *into,
+                   struct ledger *ledger, struct diag *d)
 {
     struct trying t = {.plan = p, .into = into, .key = buf_make(MIB(16)), .counter = {.skip = -1}};
-    err_t e = trial_open(&t, d);
-    if (!e) e = try_all(&t, records, count, now_ms, d);
+    err_t e = trial_open(&t, tables, d);
+    if (!e) e = try_all(&t, topics, now_ms, d);
     if (ledger) *ledger = t.counter.now;
     graph_free(t.graph);
     net_free(t.net);

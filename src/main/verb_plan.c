@@ -192,6 +192,7 @@ static int plan_project(struct project *p, const struct args *a, uint32_t sample
                          .samples = vec_make(sizeof(struct sample), 1000),
                          .sample_max = sample,
                          .offline = args_has(a, "--offline"),
+                         .run_commands = args_has(a, "--run-commands"),
                          .now_ms = clock_wall_ms()};
     struct buf plan = buf_make(PLAN_MAX);
     struct diag d;

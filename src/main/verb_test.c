@@ -225,7 +225,11 @@ static err_t run_records(struct fixture *f, const yaml_node_t *root, struct diag
     err_t e = texts ? ERR_OK : ERR_NO_MEMORY;
     for (uint32_t i = 0; i < count && !e; i++) e = record_text(f, item(f, records, i), &texts[i]);
     if (e) return diag_fail(d, e, "the fixture's records are too large");
-    e = stream_trial(f->plan, texts, count, clock_wall_ms(), &trial, &ledger, d);
+    const struct trial_topic topic = {texts, count};
+    if (f->plan->topic_count != 1)
+        return diag_fail(d, ERR_UNSUPPORTED, "stream '%.*s' reads %u topics: a fixture has one",
+                         SLICE_ARG(f->plan->name), f->plan->topic_count);
+    e = stream_trial(f->plan, &topic, NULL, clock_wall_ms(), &trial, &ledger, d);
     if (!e) check_counts(f, &ledger);
     return e;
 }

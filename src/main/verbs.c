@@ -39,7 +39,9 @@ const struct verb verbs[] = {
      "--strict for warnings too.",
      OPTIONS({"--sample", "N", "so many records a topic; 100"},
              {"--offline", NULL, "ask no source: the topic's records, the generator, the fixtures"},
-             {"--strict", NULL, "warnings fail too"}, JSON_OPTION),
+             {"--strict", NULL, "warnings fail too"},
+             {"--run-commands", NULL, "run the commands of TRANSFORM on the sample too"},
+             JSON_OPTION),
      true, verb_plan},
     {"test", "[DIR] [NAME]", "run the project's fixtures",
      "Each tests/*.yaml names a stream, records, and the rows and dead letters they must give. "

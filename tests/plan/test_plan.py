@@ -135,6 +135,65 @@ def test_quota():
     expect(f, rc, "warning", 2, "60 of the 30", "every = '20")
 
 
+TWO = """CREATE TOPIC orders WITH (partitions = 1);
+CREATE TOPIC people WITH (partitions = 1);
+CREATE TABLE ks.t (id TEXT PRIMARY KEY, name TEXT, n INT);
+CREATE STREAM s INTO ks.t WITH (state_ttl = '1d') AS
+SELECT o.id AS id, p.name AS name, CAST(o.n AS INT) AS n FROM orders AS o JOIN people AS p ON CAST(o.who AS TEXT) = CAST(p.id AS TEXT);
+CREATE STREAM only_orders INTO ks.t AS SELECT id, CAST(n AS INT) AS n FROM orders WHERE id = 'none';
+CREATE STREAM only_people INTO ks.t AS SELECT id FROM people WHERE id = 'none';
+"""
+TWO_RECORDS = {"o.yaml": "stream: only_orders\nrecords:\n  - {id: o1, who: p1, n: 1}\n  - {id: o2, who: p2, n: many}\n  - {who: p1, n: 3}\nrows: []\n",
+               "p.yaml": "stream: only_people\nrecords:\n  - {id: p1, name: Ann}\n  - {id: p2, name: Bo}\nrows: []\n"}
+
+
+def test_streams_of_several_topics_are_tried():
+    answer, rc = plan(TWO, tests=TWO_RECORDS)
+    mine = [f for f in answer["findings"] if f["where"].startswith(("pipeline.sql:4:", "pipeline.sql:5:"))]
+    check(not [f for f in mine if f["code"] == "not-tried"], f"{mine}")
+    dead = [f for f in mine if f["code"] == "dead-letters"]
+    check(dead and "1 of 5 sampled records" in dead[0]["text"], f"{mine}")
+    null = [f for f in mine if f["code"] == "null-in-key"]
+    check(null and "in 1 of 2 rows" in null[0]["text"], f"{mine}")
+
+
+LOOKED_UP = """CREATE TOPIC orders WITH (partitions = 1);
+CREATE TABLE ks.people (id TEXT PRIMARY KEY, age TEXT);
+CREATE TABLE ks.t (id TEXT PRIMARY KEY, age INT);
+CREATE STREAM s INTO ks.t AS SELECT o.id AS id, CAST(p.age AS INT) AS age FROM (SELECT CAST(id AS TEXT) AS id FROM orders) AS o LEFT JOIN ks.people AS p ON o.id = p.id;
+"""
+
+
+def test_look_ups_are_tried_in_the_tables_that_are_there():
+    f, rc = found(LOOKED_UP, "not-tried", tests={"o.yaml": "stream: s\nrecords:\n  - {id: a}\nrows: []\n"})
+    expect(f, rc, "note", 4, "it looks rows up in people")
+    with folder() as d:
+        p = project(d / "p", LOOKED_UP)
+        with Server(p) as s:
+            s.ready()
+            s.query("INSERT INTO ks.people (id, age) VALUES ('a', '30'); INSERT INTO ks.people (id, age) VALUES ('b', 'old')")
+            r = s.command("produce", "orders", "--brokers", f"127.0.0.1:{s.field('kafka_port')}", stdin='{"id": "a"}\n{"id": "b"}\n{"id": "c"}\n')
+            wait_for("read", lambda: s.stage("s")["ledger"]["in"] == 3)
+            check(s.stop() == 0, s.output())
+        r = run("plan", p, "--offline", "--json")
+        mine = json.loads(r.stdout)["findings"]
+        check(not [f for f in mine if f["code"] == "not-tried"] and [f for f in mine if f["code"] == "dead-letters" and ("1 of 3 sampled records" in f["text"] or "1 rows of the sample" in f["text"])], f"{mine}")
+
+
+def test_a_command_is_marked_and_run_only_when_asked():
+    with folder() as d:
+        mark = d / "ran"
+        sql = ("CREATE TOPIC orders WITH (partitions = 1);\nCREATE TABLE ks.t (id TEXT PRIMARY KEY, n INT);\n"
+               f"CREATE STREAM s INTO ks.t AS SELECT TRANSFORM (id, n) USING 'touch {mark}; cat' AS (id TEXT, n INT) FROM orders;\n")
+        tests = {"o.yaml": "stream: s\nrecords:\n  - {id: a, n: 1}\n  - {id: b, n: many}\nrows: []\n"}
+        answer, rc = plan(sql, tests=tests)
+        codes = {f["code"]: f for f in answer["findings"]}
+        check(rc == 0 and "need not give the same rows" in codes["command"]["text"] and "--run-commands" in codes["not-tried"]["fix"] and not mark.exists(), f"{answer['findings']}")
+        answer, rc = plan(sql, "--run-commands", tests=tests)
+        codes = {f["code"]: f for f in answer["findings"]}
+        check("not-tried" not in codes and "1 of 2 sampled records" in codes["dead-letters"]["text"] and mark.exists(), f"{answer['findings']}")
+
+
 def test_what_cannot_be_sampled_is_said():
     f, rc = found(stream("SELECT login.uuid AS id FROM people", src=source("")), "not-sampled")
     expect(f, rc, "note", 1, "people", "fixture")

@@ -110,7 +110,7 @@ static void judge_unused(struct planning *p, const struct sample *s)
 
 struct trying {
     const struct plan_stream *plan;
-    uint64_t rows, dead;
+    uint64_t rows, dead, dead_rows; /* dead_rows: of several records, or looked up */
     char reason[300];
     struct slice place; /* of the first death's expression: perhaps a part of the script */
     uint64_t *nulls;    /* a column */
@@ -142,12 +142,16 @@ static struct slice death_place(const struct plan_stream *plan, struct slice exp
 static err_t on_dead(void *ctx, uint32_t record, struct slice reason, struct slice expression)
 {
     struct trying *t = ctx;
-    (void)record;
-    if (!t->dead) t->place = death_place(t->plan, expression);
-    if (!t->dead++)
-        snprintf(t->reason, sizeof(t->reason), "%.*s%s%.*s", SLICE_ARG(reason),
-                 expression.len ? ": " : "", (int)MIN(expression.len, 120u),
-                 (const char *)expression.at);
+    bool first = !t->dead && !t->dead_rows;
+    if (record == UINT32_MAX)
+        t->dead_rows++;
+    else
+        t->dead++;
+    if (!first) return ERR_OK;
+    t->place = death_place(t->plan, expression);
+    snprintf(t->reason, sizeof(t->reason), "%.*s%s%.*s", SLICE_ARG(reason),
+             expression.len ? ": " : "", (int)MIN(expression.len, 120u),
+             (const char *)expression.at);
     return ERR_OK;
 }
 
@@ -164,11 +168,17 @@ static const struct sql_column *key_of(const struct project_stream *s, uint32_t 
 static void tell_dead(struct planning *p, const struct project_stream *s, const struct trying *t,
                       uint64_t dead, uint32_t records)
 {
-    if (!dead) return;
+    if (!dead && !t->dead_rows) return;
     struct finding *f = finding_add(p, FINDING_dead_letters, s->statement, t->place);
     if (f && dead == records) f->severity = SEVERITY_ERROR;
-    finding_say(p, f, "%llu of %u sampled records would become dead letters; the first: %s",
-                (unsigned long long)dead, records, t->reason);
+    if (!dead)
+        finding_say(p, f,
+                    "%llu rows of the sample can not be made, and would leave letters; the "
+                    "first: %s",
+                    (unsigned long long)t->dead_rows, t->reason);
+    else
+        finding_say(p, f, "%llu of %u sampled records would become dead letters; the first: %s",
+                    (unsigned long long)dead, records, t->reason);
     finding_fix(p, f,
                 "CAST(field AS type) where two types meet, TRY_CAST where a null will do, or a "
                 "WHERE that leaves such records out");
@@ -225,11 +235,33 @@ static bool any_node(const struct plan_node *n, enum node_kind kind)
     return false;
 }
 
-static const char *untriable(const struct plan_stream *plan)
+/* A table that the plan looks up and that holds nothing to look at. */
+static const struct sql_relation *missing_table(const struct planning *p, const struct plan_node *n)
 {
-    if (plan->topic_count != 1) return "it reads several topics";
-    if (any_node(plan->root, NODE_LOOKUP)) return "it looks rows up in a table";
-    return any_node(plan->root, NODE_TRANSFORM) ? "it runs a command" : NULL;
+    const struct sql_relation *r = n->kind == NODE_LOOKUP ? n->lookup.relation : NULL;
+    if (r && (!p->world->store || !store_table_find(p->world->store, r->keyspace, r->name)))
+        return r;
+    r = NULL;
+    for (uint32_t i = 0; !r && i < n->input_count; i++) r = missing_table(p, n->inputs[i]);
+    return r;
+}
+
+/* Why the sample can not be tried, and (a finding's) fix; false: it can. */
+static bool untriable(struct planning *p, const struct plan_stream *plan, const char **why,
+                      const char **fix)
+{
+    const struct sql_relation *table = missing_table(p, plan->root);
+    *why = NULL;
+    if (any_node(plan->root, NODE_TRANSFORM) && !p->run_commands) {
+        *why = "its command is not run";
+        *fix = "`sluice plan --run-commands` runs it on the sample";
+    } else if (table) {
+        *why =
+            arena_printf(p->texts, "it looks rows up in %.*s, of which there are no data to read",
+                         SLICE_ARG(table->name));
+        *fix = "plan again when the table is there and no server works on the data";
+    }
+    return *why != NULL;
 }
 
 static void judge_state(struct planning *p, const struct project_stream *s,
@@ -237,18 +269,24 @@ static void judge_state(struct planning *p, const struct project_stream *s,
 
 static err_t judge_trial(struct planning *p, const struct project_stream *s, struct diag *d)
 {
-    const char *why = untriable(&s->plan);
-    const struct sample *of =
-        s->plan.topic_count ? planning_sample_of(p, s->plan.topics[0]->topic.relation->name) : NULL;
+    uint32_t topics = s->plan.topic_count, records = 0;
+    struct trial_topic *given = arena_take(p->texts, (topics + 1) * sizeof(*given));
     struct trying t = {.plan = &s->plan};
+    const char *why, *fix = "";
     struct ledger l = {0};
-    if (why || !of || !of->count) {
-        if (why && of && of->count) {
+    if (!given) return diag_fail(d, ERR_NO_MEMORY, "no memory to try a stream");
+    for (uint32_t i = 0; i < topics; i++) {
+        const struct sample *of = planning_sample_of(p, s->plan.topics[i]->topic.relation->name);
+        if (of) given[i] = (struct trial_topic){of->records, of->count};
+        records += given[i].count;
+    }
+    bool not = untriable(p, &s->plan, &why, &fix);
+    if (not || !records) {
+        if (not &&records) {
             struct finding *f = finding_add(p, FINDING_not_tried, s->statement, s->plan.text);
             finding_say(p, f, "the sample was not run through %.*s: %s", SLICE_ARG(s->plan.name),
                         why);
-            finding_fix(p, f,
-                        "`sluice up` on data of its own (--data) shows what becomes of records");
+            finding_fix(p, f, "%s", fix);
         }
         judge_state(p, s, s->plan.root, 0, 0);
         return ERR_OK;
@@ -257,7 +295,7 @@ static err_t judge_trial(struct planning *p, const struct project_stream *s, str
     if (!t.nulls) return diag_fail(d, ERR_NO_MEMORY, "no memory to try a stream");
     const struct trial into = {&t, on_row, on_dead};
     struct diag inner = {.err = ERR_OK};
-    err_t e = stream_trial(&s->plan, of->records, of->count, p->now_ms, &into, &l, &inner);
+    err_t e = stream_trial(&s->plan, given, p->world->store, p->now_ms, &into, &l, &inner);
     if (e) {
         struct finding *f = finding_add(p, FINDING_not_tried, s->statement, s->plan.text);
         if (f) f->severity = SEVERITY_WARNING;
@@ -266,9 +304,9 @@ static err_t judge_trial(struct planning *p, const struct project_stream *s, str
         finding_fix(p, f, "%s", inner.hint);
         return ERR_OK;
     }
-    tell_dead(p, s, &t, l.dead, of->count);
-    judge_nulls(p, s, &t, of->count);
-    judge_state(p, s, s->plan.root, t.rows, of->count);
+    tell_dead(p, s, &t, l.dead, records);
+    judge_nulls(p, s, &t, records);
+    judge_state(p, s, s->plan.root, t.rows, records);
     return ERR_OK;
 }
 

@@ -49,7 +49,7 @@ struct planning {
     struct arena *texts;
     struct vec findings, samples; /* struct finding, struct sample */
     uint32_t sample_max;
-    bool offline;
+    bool offline, run_commands;
     int64_t now_ms;
     struct json_decoder *json;
 };
