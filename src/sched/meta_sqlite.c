@@ -305,7 +305,7 @@ static err_t lite_tell(struct meta *m, struct diag *d)
 
 static err_t take_version(void *ctx, const struct meta_row *row)
 {
-    *(int64_t *)ctx = row->at[0].number;
+    if (row->count) *(int64_t *)ctx = row->at[0].number;
     return ERR_OK;
 }
 
