@@ -118,7 +118,7 @@ bool dead_fits(const struct dead_filter *w, const struct dead_letter *l)
     if (w->code.len && !slice_is(w->code, err_name(l->err))) return false;
     if (w->column.len && !slice_equal(w->column, l->column)) return false;
     if (w->place.len && !slice_equal(w->place, l->place)) return false;
-    return is_part(w->reason, l->reason);
+    return is_part(w->reason, l->reason) && (!w->where || dead_where_fits(w->where, l));
 }
 
 /* --- walking ------------------------------------------------------------------------------------

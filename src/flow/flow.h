@@ -164,12 +164,21 @@ struct dead_letter {
     struct slice place;  /* among its stage's letters: names it */
     uint64_t size;       /* on disk */
 };
-struct dead_filter { /* all that is given must fit */
+struct dead_where;
+struct dead_filter {          /* all that is given must fit */
+    struct dead_where *where; /* NULL: no condition */
     struct slice stage;
     const int32_t *partition;
     const int64_t *offset;
     struct slice topic, code, column, reason /* a part of it */, place;
 };
+/* A condition of SQL over a letter's columns (as system_views.dead_letters has them). */
+MUST_CHECK err_t dead_where_new(struct slice condition, struct dead_where **out, struct diag *d);
+void dead_where_free(struct dead_where *w); /* NULL is fine */
+/* No: also where the condition can not be computed for this letter, and after a failure … */
+bool dead_where_fits(struct dead_where *w, const struct dead_letter *l);
+/* … of the machine's, which this tells: what was chosen is not all. */
+MUST_CHECK err_t dead_where_failure(const struct dead_where *w, struct diag *d);
 bool dead_fits(const struct dead_filter *w, const struct dead_letter *l);
 MUST_CHECK err_t dead_letters(struct store *s, struct slice stage,
                               err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx,

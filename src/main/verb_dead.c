@@ -28,11 +28,14 @@ struct mending {
 /* --- choosing -----------------------------------------------------------------------------------
  */
 
-/* --where FIELD=VALUE …, --offset N: a line each. */
+/* --where FIELD=VALUE or a condition of SQL …, --offset N: a line each. */
 static void put_filter(const struct args *a, struct buf *out)
 {
     const char *text;
-    for (int n = 0; (text = args_nth(a, "--where", n)); n++) buf_printf(out, "%s\n", text);
+    for (int n = 0; (text = args_nth(a, "--where", n)); n++) {
+        for (; *text; text++) buf_char(out, *text == '\n' ? ' ' : *text);
+        buf_char(out, '\n');
+    }
     if (args_value(a, "--offset")) buf_printf(out, "offset=%s\n", args_value(a, "--offset"));
 }
 

@@ -92,9 +92,10 @@ const struct verb verbs[] = {
      "the records they were, each once: those that fail again stay. forget removes them. In SQL: "
      "SELECT * FROM dead_letters. Exit code 1 when a letter could not be mended.",
      OPTIONS({"--limit", "N", "show the newest N (1,000); 0: all"}, JSON_OPTION,
-             {"--where", "FIELD=VALUE",
-              "only letters with this topic, partition, offset, code, column, or reason (a part of "
-              "it); several times"},
+             {"--where", "CONDITION",
+              "only letters for which this SQL over the columns of dead_letters is true: \"code = "
+              "'CAST' AND reason LIKE '%postcode%'\"; or FIELD=VALUE of topic, partition, offset, "
+              "code, column, or reason (a part of it); several times"},
              {"--offset", "N", "the same as --where offset=N"},
              {"--set", "PATH=VALUE",
               "for mend: this value in the record's JSON: 'a.b=1', 'list[0]=null', 'name=Ann'; "

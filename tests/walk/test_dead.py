@@ -187,3 +187,26 @@ def test_a_killed_replay_has_happened_or_not():
             check(s.command("dead", "replay", "load").returncode == 0, "the rest")
             check(ledger(s) == {"in": 300, "applied": 300, "rowsOut": 300} and letters(s) == [], f"{ledger(s)}")
             check(s.stop() == 0, s.output())
+
+
+def test_letters_are_chosen_by_sql():
+    with folder() as f:
+        p = project(f / "p", PIPELINE)
+        with Server(p) as s:
+            start(s, [json.dumps(g) for g in GOOD] + BAD + ['{"id": "ø", "n": "mange"}'])
+
+            def forget(condition):
+                r = s.command("dead", "forget", "load", "--where", condition, "--yes")
+                return r.returncode, r.stdout + r.stderr
+
+            check(forget("code = 'CAST' AND raw LIKE '%Vejle%'") == (0, "0 forgotten\n"), "none fits")
+            check(forget("reason = 'nothing' OR CAST(raw AS INT) = 5") == (0, "0 forgotten\n"), "what can not be computed chooses nothing")
+            check(forget("raw LIKE '%ø%' AND partition BETWEEN 0 AND 1") == (0, "1 forgotten\n"), f"{letters(s)}")
+            check(forget("code = 'CAST' AND\nlower(reason) LIKE '%many%' AND written > time - INTERVAL '1' DAY") == (0, "1 forgotten\n"), f"{letters(s)}")
+            check(forget('"column" IS NULL OR "column" = \'\' AND key IS NULL AND "offset" < 0')[0] == 0, "words of SQL in quotes")
+            for wrong, part in (("colour = 'red'", "colour"), ("code = ", "where"), ("n > (SELECT 1)", ""), ("1 = 1) UNION ALL SELECT 1 FROM dead_letters WHERE (1 = 1", "")):
+                code, text = forget(wrong)
+                check(code == 1 and part in text, f"{wrong}: {code} {text}")
+            left = len(letters(s))
+            check(forget("stage = 'load'")[0] == 1 and forget("code IS NOT NULL AND epoch >= 1")[1] == f"{left} forgotten\n", "the rest")
+            check(s.stop() == 0, s.output())

@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-enum { LETTER_ARENA = 16 << 20, PLACE_MAX = 64 };
+enum { LETTER_ARENA = 16 << 20, PLACE_MAX = 64, CONDITION_MAX = 64 << 10 };
 
 struct wanted {
     struct dead_filter filter;
@@ -52,27 +52,55 @@ static err_t take_field(struct wanted *w, struct slice name, struct slice value,
     return ERR_OK;
 }
 
-/* A field a line. */
+/* FIELD=VALUE, as people type it; SQL has spaces around, or quotes. */
+static bool is_field(struct slice line, struct slice *name, struct slice *value)
+{
+    const uint8_t *is = memchr(line.at, '=', line.len);
+    if (!is) return false;
+    *name = slice_make(line.at, (size_t)(is - line.at));
+    *value = slice_make(is + 1, (size_t)(line.at + line.len - is - 1));
+    for (uint32_t i = 0; i < name->len; i++)
+        if (!((name->at[i] | 32) >= 'a' && (name->at[i] | 32) <= 'z') && name->at[i] != '_')
+            return false;
+    return name->len && !(value->len && (value->at[0] == '\'' || value->at[0] == ' '));
+}
+
+static err_t take_condition(struct buf *all, struct slice line)
+{
+    buf_text(all, all->len ? " AND (" : "(");
+    buf_slice(all, line);
+    buf_char(all, ')');
+    return all->err;
+}
+
+/* A field or a condition of SQL a line. filter_done gives back. */
 static err_t filter_of(const struct upkeep *u, struct wanted *w, struct diag *d)
 {
-    struct slice rest = u->body;
+    struct slice rest = u->body, name, value;
+    struct buf sql = buf_make(CONDITION_MAX);
     err_t e = ERR_OK;
     *w = (struct wanted){.filter = {.stage = slice_of(u->table)}};
     if (!u->table[0]) return diag_fail(d, ERR_USAGE, "letters of which stream?");
     while (!e && rest.len) {
         const uint8_t *end = memchr(rest.at, '\n', rest.len);
-        uint32_t len = end ? (uint32_t)(end - rest.at) : rest.len;
-        const uint8_t *is = memchr(rest.at, '=', len);
-        if (!is)
-            e = diag_fail(d, ERR_USAGE, "'%.*s' is not FIELD=VALUE", (int)len,
-                          (const char *)rest.at);
-        else
-            e = take_field(w, slice_make(rest.at, (size_t)(is - rest.at)),
-                           slice_make(is + 1, (size_t)(rest.at + len - is - 1)), d);
-        len += end != NULL;
+        struct slice line = slice_make(rest.at, end ? (size_t)(end - rest.at) : rest.len);
+        if (is_field(line, &name, &value))
+            e = take_field(w, name, value, d);
+        else if (take_condition(&sql, line))
+            e = diag_fail(d, ERR_TOO_BIG, "a condition on letters");
+        uint32_t len = line.len + (end != NULL);
         rest = slice_make(rest.at + len, rest.len - len);
     }
+    if (!e && sql.len) e = dead_where_new(buf_view(&sql), &w->filter.where, d);
+    buf_done(&sql);
     return e;
+}
+
+static err_t filter_done(struct wanted *w, err_t e, struct diag *d)
+{
+    err_t failed = e && e != ERR_NOT_FOUND ? ERR_OK : dead_where_failure(w->filter.where, d);
+    dead_where_free(w->filter.where);
+    return failed ? failed : e;
 }
 
 static int hex_digit(char c)
@@ -102,13 +130,12 @@ err_t upkeep_dead_next(struct upkeep *u, struct diag *d)
     struct wanted w;
     struct slice after = {0};
     struct dead_letter l;
+    struct buf out = buf_make(LETTER_ARENA);
+    struct arena *a = arena_new(LETTER_ARENA);
     err_t e = filter_of(u, &w, d);
     if (!e) e = place_of(u, room, &after, d);
-    if (e) return e;
-    struct arena *a = arena_new(LETTER_ARENA);
-    if (!a) return diag_fail(d, ERR_NO_MEMORY, "no memory for a letter");
-    struct buf out = buf_make(LETTER_ARENA);
-    e = dead_next(u->world->store, &w.filter, after, a, &l, d);
+    if (!e && !a) e = diag_fail(d, ERR_NO_MEMORY, "no memory for a letter");
+    if (!e) e = dead_next(u->world->store, &w.filter, after, a, &l, d);
     if (!e) {
         for (uint32_t i = 0; i < l.place.len; i++) buf_printf(&out, "%02x", l.place.at[i]);
         buf_printf(&out, " %s ", l.cut && !l.mended.at ? "cut" : "whole");
@@ -118,6 +145,7 @@ err_t upkeep_dead_next(struct upkeep *u, struct diag *d)
     }
     buf_done(&out);
     arena_free(a);
+    e = filter_done(&w, e, d);
     return e == ERR_NOT_FOUND ? ERR_OK : e; /* nothing said: there is none */
 }
 
@@ -142,7 +170,7 @@ err_t upkeep_dead_forget(struct upkeep *u, struct diag *d)
         e = upkeep_put(u, &out);
     }
     buf_done(&out);
-    return e;
+    return filter_done(&w, e, d);
 }
 
 err_t upkeep_dead_replay(struct upkeep *u, struct diag *d)
@@ -162,5 +190,5 @@ err_t upkeep_dead_replay(struct upkeep *u, struct diag *d)
         e = upkeep_put(u, &out);
     }
     buf_done(&out);
-    return e;
+    return filter_done(&w, e, d);
 }
