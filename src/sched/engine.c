@@ -145,6 +145,7 @@ static void timer_due(struct engine *e, const struct timer *t)
 static err_t beat(struct engine *e, struct diag *d)
 {
     if (e->mono < e->next_beat_mono) return ERR_OK;
+    e->beaten = true;
     err_t err = job_beat(e->meta, e->job, e->now, d);
     if (err != ERR_FENCED) return err;
     say_warn(SAY_SCHED, "others have taken this scheduler for dead", "name=%s", e->o.identity);
@@ -267,7 +268,8 @@ void engine_committed(struct engine *e)
     e->figures.transactions++;
     e->trouble = 0;
     e->try_claim = false;
-    if (e->mono >= e->next_beat_mono) e->next_beat_mono = e->mono + e->o.beat_us;
+    if (e->beaten) e->next_beat_mono = e->mono + e->o.beat_us;
+    e->beaten = false;
     for (size_t i = 0; i < e->touched.count; i++) {
         struct run *r = *(struct run **)vec_at(&e->touched, i);
         r->touched = r->loaded = false;
@@ -276,6 +278,7 @@ void engine_committed(struct engine *e)
     vec_clear(&e->touched);
     vec_clear(&e->undo);
     vec_clear(&e->scheduled);
+    e->orders_ending = 0;
     while (e->applying) {
         struct order *o = e->applying;
         e->applying = o->next_answered;
@@ -299,6 +302,7 @@ void engine_committed(struct engine *e)
 void engine_undone(struct engine *e)
 {
     meta_rollback(e->meta);
+    e->beaten = false;
     for (size_t i = 0; i < e->fresh.count; i++)
         engine_order_free(e, *(struct order **)vec_at(&e->fresh, i));
     vec_clear(&e->fresh);
@@ -324,6 +328,7 @@ void engine_undone(struct engine *e)
     vec_clear(&e->undo);
     vec_clear(&e->calls);
     vec_clear(&e->scheduled);
+    e->orders_ending = 0;
     gate_enter(&e->gate);
     while (e->applying) { /* their answers are asked again */
         struct order *o = e->applying;

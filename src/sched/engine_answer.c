@@ -244,6 +244,7 @@ static err_t ends_well(struct engine *e, struct run *r, uint32_t place, struct o
     if (story) return ends_failed(e, r, place, false, slice_of(story), d);
     if (t->keeps_result && o->result_json.at)
         err = put_xcom(e, r, i, "return_value", o->result_json, d);
+    if (!err) err = engine_outlets(e, r, i, d);
     struct ending end = {TASK_SUCCESS, ON_SUCCESS, TIME_NONE, o->answer.message, {0}};
     return err ? err : write_end(e, r, place, &end, d);
 }
@@ -335,8 +336,9 @@ static void let_go(struct engine *e, struct run *r, const struct order *o)
 err_t engine_apply(struct engine *e, struct order *o, struct diag *d)
 {
     struct run *r = engine_run(e, o->work.key.run);
+    o->ending = true; /* no longer in the way of a newer try, nor of others */
+    e->orders_ending++;
     if (!r || r->ended) return ERR_OK; /* nobody waits for it */
-    o->ending = true;                  /* no longer in the way of a newer try */
     if (!o->wanted) {
         let_go(e, r, o);
         return ERR_OK;

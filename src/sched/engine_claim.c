@@ -260,11 +260,16 @@ static size_t lanes_with_room(struct engine *e, struct counting *c, struct lane 
     return n;
 }
 
+static bool has_room(const struct engine *e)
+{
+    return e->orders_out - e->orders_ending < (uint32_t)e->o.parallelism;
+}
+
 static err_t claim_from(struct engine *e, struct counting *c, struct lane **heap, size_t n,
                         struct diag *d)
 {
     err_t err = ERR_OK;
-    while (n > 0 && !err && e->orders_out < (uint32_t)e->o.parallelism) {
+    while (n > 0 && !err && has_room(e)) {
         struct lane *l = heap[0];
         struct ready first;
         struct run *r = lane_has_room(c, l) ? lane_first(e, l, &first) : NULL;
@@ -309,7 +314,7 @@ err_t engine_claim(struct engine *e, struct diag *d)
 {
     err_t err = ERR_OK;
     struct counting c = {e, vec_make(sizeof(struct going_on), GRAPH_INSTANCES_MAX)};
-    if (e->open_lanes.count > 0 && e->orders_out < (uint32_t)e->o.parallelism) {
+    if (e->open_lanes.count > 0 && has_room(e)) {
         e->rounds++;
         vec_clear(&e->pools);
         err = meta_run(e->meta, META_POOL_LOCK, NULL, 0, take_pool, e, NULL, d);

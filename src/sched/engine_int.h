@@ -46,8 +46,7 @@ struct order { /* what the workshop has; the work_order comes first */
     uint32_t place;            /* of its instance, in the graph as it is loaded now */
     bool wanted;               /* its instance waits for this answer */
     bool fresh;                /* made in this transaction: started when it is durable */
-    bool stopping, timed_out, failed_before, adopting, fail_for_good,
-        started;
+    bool stopping, timed_out, failed_before, adopting, fail_for_good, started;
     bool ending;               /* its answer is being applied */
     int64_t stop_at_mono;      /* INT64_MAX: never */
     struct work_answer answer; /* copied into the arena */
@@ -108,6 +107,11 @@ struct other_scheduler { /* whether it lives is seen by its beats, on a clock th
     int64_t heartbeat, seen_mono;
     bool seen;
 };
+struct new_run {
+    enum run_type type;
+    int64_t logical, start, end;
+    const char *by;
+};
 struct call { /* a callback that is handed out when durable */
     int64_t id;
     struct slice what, context;
@@ -138,7 +142,7 @@ struct engine {
     struct arena *scratch; /* of a transaction */
     struct arena *pool_names;
     struct rng rng;
-    uint32_t generations, rounds, going_on, orders_out;
+    uint32_t generations, rounds, orders_out, orders_ending /* of this transaction */;
     int64_t now, mono; /* of this turn */
     int64_t job, next_beat_mono, next_look_mono, next_sweep_mono, next_queued_at, retry_at_mono,
         last_wall, last_event;
@@ -147,7 +151,7 @@ struct engine {
     struct vec undo;        /* struct dag_undo: dags as they were before this transaction */
     struct order *applying; /* answers of this transaction */
     int64_t next_full_mono;
-    bool must_look, must_sweep, must_recompute, reput, whole_dags, inside, try_claim;
+    bool must_look, must_sweep, must_recompute, reput, whole_dags, inside, try_claim, beaten;
     int trouble; /* failures in a row of the database */
     struct engine_figures figures;
 };
@@ -217,7 +221,14 @@ void engine_log_path(const struct engine *e, const struct run *r, const struct d
 MUST_CHECK err_t engine_apply(struct engine *e, struct order *o, struct diag *d);
 /* --- engine_make.c */
 MUST_CHECK err_t engine_make_due(struct engine *e, struct diag *d);
+/* *made is false when there is one at that date already. */
+MUST_CHECK err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_run *n,
+                                 bool *made, struct diag *d);
+/* --- engine_data.c */
 MUST_CHECK err_t engine_make_by_data(struct engine *e, struct diag *d);
+MUST_CHECK err_t engine_outlets(struct engine *e, const struct run *r, const struct instance *i,
+                                struct diag *d);
+/* --- engine_make.c, on */
 MUST_CHECK err_t engine_promote_all(struct engine *e, struct diag *d);
 /* When its next run is due, from the newest of schedule's; written. */
 MUST_CHECK err_t engine_next(struct engine *e, struct engine_dag *of, struct diag *d);

@@ -39,14 +39,48 @@ static void now_dead(struct kit *k, const struct work_order *o)
     map_remove(k->alive, slice_of(alive_key(o, key, sizeof(key))));
 }
 
+static bool scripted(struct kit *k, struct work_order *o, struct work_answer *a)
+{
+    static struct doc result;
+    static struct slice follows[16];
+    const struct script *s = k->scripts;
+    while (s && s->task && !slice_is(o->key.task_id, s->task)) s++;
+    if (!s || !s->task) return true;
+    size_t len = strlen(s->outcomes), at = (size_t)o->key.try_number - 1;
+    char c = s->outcomes[MIN(at, len - 1)];
+    a->outcome = c == 'f'   ? WORK_FAILED
+                 : c == 'F' ? WORK_FAILED_FOR_GOOD
+                 : c == 'k' ? WORK_SKIPPED
+                 : c == 'a' ? WORK_AGAIN
+                 : c == 'l' ? WORK_LOST
+                            : WORK_SUCCESS;
+    a->again_us = k->clock->wall + 60000000;
+    if (s->result && !doc_of_json(slice_of(s->result), k->results, &result, NULL))
+        a->result = &result;
+    a->branching = s->follows != NULL || s->short_circuit;
+    a->ignores_rules = s->short_circuit;
+    for (const char *at_id = s->follows; at_id && *at_id && a->branch_count < 16;) {
+        size_t n = strcspn(at_id, ",");
+        follows[a->branch_count++] = slice_make(at_id, n);
+        at_id += n + (at_id[n] == ',');
+    }
+    a->branches = follows;
+    return c != 'w';
+}
+
 static err_t kit_start(void *ctx, struct work_order *o, struct diag *d)
 {
     struct kit *k = ctx;
     struct work_answer a = {.outcome = WORK_SUCCESS};
+    size_t used = strlen(k->begun);
     (void)d;
     k->started++;
+    if (used + o->key.task_id.len + 2 < sizeof(k->begun))
+        snprintf(k->begun + used, sizeof(k->begun) - used, used ? " %.*s" : "%.*s",
+                 SLICE_ARG(o->key.task_id));
     now_alive(k, o);
-    if (k->outcome && !k->outcome(k->ctx, o, &a)) return vec_push(&k->kept, &o);
+    bool ends = k->outcome ? k->outcome(k->ctx, o, &a) : scripted(k, o, &a);
+    if (!ends) return vec_push(&k->kept, &o);
     now_dead(k, o);
     engine_answer(k->engine, o, &a);
     return ERR_OK;
@@ -96,18 +130,22 @@ struct work_order *kit_order(const struct kit *k, const char *task_id)
     return NULL;
 }
 
-void kit_answer(struct kit *k, const char *task_id, enum work_outcome outcome)
+void kit_end(struct kit *k, struct work_order *o, enum work_outcome outcome)
 {
-    struct work_order *o = kit_order(k, task_id);
-    if (!o) {
-        test_failed(__FILE__, __LINE__, "no order of %s is out", task_id);
-        return;
-    }
     struct work_answer a = {.outcome = outcome, .again_us = k->clock->wall + 60000000};
     forget_order(&k->kept, o);
     forget_order(&k->stopped, o);
     now_dead(k, o);
     engine_answer(k->engine, o, &a);
+}
+
+void kit_answer(struct kit *k, const char *task_id, enum work_outcome outcome)
+{
+    struct work_order *o = kit_order(k, task_id);
+    if (o)
+        kit_end(k, o, outcome);
+    else
+        test_failed(__FILE__, __LINE__, "no order of %s is out", task_id);
 }
 
 /* --- opening ----------------------------------------------------------------------------------
@@ -152,6 +190,11 @@ static const struct dag *kit_dag(void *ctx, struct slice id)
     return engine_dag(((struct kit *)ctx)->engine, id);
 }
 
+static uint32_t kit_dags_all(void *ctx, const struct dag **out, uint32_t max)
+{
+    return engine_dags(((struct kit *)ctx)->engine, out, max);
+}
+
 static bool open_engine(struct kit *k)
 {
     struct diag d = {0};
@@ -161,7 +204,10 @@ static bool open_engine(struct kit *k)
         .host = "here",
         .pid = 1,
         .logs_dir = test_dir(),
-        .workshop = {.ctx = k, .start = kit_start, .adopt = kit_adopt, .stop = kit_stop,
+        .workshop = {.ctx = k,
+                     .start = kit_start,
+                     .adopt = kit_adopt,
+                     .stop = kit_stop,
                      .call_back = kit_call_back},
         .wall_us = kit_wall,
         .mono_us = kit_mono,
@@ -181,10 +227,12 @@ static bool open_kit(struct kit *k, const char *where, const char *identity, con
     k->stopped = vec_make(sizeof(struct work_order *), 1 << 20);
     k->files = vec_make(sizeof(struct slice), 16);
     k->own = meta_kit_open(where);
+    k->results = arena_new(MIB(64));
     if (!k->own || !open_engine(k)) return false;
     k->ops = (struct ops){.meta = k->own,
                           .now_us = k->clock->wall,
                           .dag = kit_dag,
+                          .dags = kit_dags_all,
                           .ctx = k,
                           .user = SLICE("ada"),
                           .via = "test",
@@ -216,6 +264,7 @@ void kit_close(struct kit *k)
     meta_close(k->own);
     for (size_t i = 0; i < k->files.count; i++)
         mem_give((void *)(uintptr_t)((struct slice *)vec_at(&k->files, i))->at);
+    arena_free(k->results);
     vec_done(&k->files);
     vec_done(&k->kept);
     vec_done(&k->stopped);
@@ -234,6 +283,13 @@ void kit_crash(struct kit *k)
     meta_close(k->meta);
     k->engine = NULL;
     k->meta = NULL;
+}
+
+void kit_die(struct kit *k)
+{
+    for (size_t i = 0; i < k->kept.count; i++)
+        now_dead(k, *(struct work_order **)vec_at(&k->kept, i));
+    kit_crash(k);
 }
 
 bool kit_again(struct kit *k)
@@ -332,6 +388,16 @@ const char *kit_run_state(struct kit *k, const char *run_id)
     snprintf(statement, sizeof(statement), "SELECT state FROM dag_run WHERE run_id = '%s'", run_id);
     meta_kit_text(k->own, statement, text, sizeof(text));
     return text;
+}
+
+int32_t kit_tries(struct kit *k, const char *run_id, const char *task_id)
+{
+    char statement[512];
+    snprintf(statement, sizeof(statement),
+             "SELECT COALESCE(MAX(t.try_number), 0) FROM task_instance t JOIN dag_run r ON r.id = "
+             "t.run WHERE r.run_id = '%s' AND t.task_id = '%s'",
+             run_id, task_id);
+    return (int32_t)meta_kit_number(k->own, statement);
 }
 
 void kit_audit(struct kit *k)

@@ -88,14 +88,7 @@ static err_t count(struct engine *e, enum meta_statement s, const struct meta_va
 /* --- runs by schedule -------------------------------------------------------------------------
  */
 
-struct new_run {
-    enum run_type type;
-    int64_t logical, start, end;
-    const char *by;
-};
-
-/* *made is false when there is one at that date already. */
-static err_t make_run(struct engine *e, struct engine_dag *of, const struct new_run *n, bool *made,
+err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_run *n, bool *made,
                       struct diag *d)
 {
     char text[2 * DAG_ID_MAX];
@@ -150,7 +143,7 @@ static err_t make_scheduled(struct engine *e, struct engine_dag *of, struct diag
         return write_next(e, of, true, &due, d);
     }
     struct new_run n = {RUN_SCHEDULED, of->next_logical, of->next_start, of->next_end, "timetable"};
-    err = make_run(e, of, &n, &made, d);
+    err = engine_make_run(e, of, &n, &made, d);
     if (err) return err;
     struct last_interval last = {due.interval, true};
     bool any = due_after(e, of->dag, &last, &due);
@@ -173,72 +166,6 @@ err_t engine_make_due(struct engine *e, struct diag *d)
             engine_due_set(e, of);
         }
     }
-    return err;
-}
-
-/* --- runs after data has changed --------------------------------------------------------------
- */
-
-struct changed {
-    struct engine_dag *of;
-    uint32_t named; /* how many of those it waits for have changed */
-    int64_t first, last;
-};
-
-static err_t take_change(void *ctx, const struct meta_row *row)
-{
-    struct changed *c = ctx;
-    const struct schedule *s = &c->of->dag->schedule;
-    int64_t at = row->at[2].number;
-    bool wanted = false;
-    for (uint32_t i = 0; i < s->after_count && !wanted; i++)
-        wanted = slice_equal(s->after[i], row->at[1].text);
-    if (!wanted) return ERR_OK;
-    c->first = c->named ? MIN(c->first, at) : at;
-    c->last = c->named ? MAX(c->last, at) : at;
-    c->named++;
-    return ERR_OK;
-}
-
-static err_t make_after(struct engine *e, struct engine_dag *of, struct diag *d)
-{
-    const struct schedule *s = &of->dag->schedule;
-    struct changed c = {.of = of};
-    struct meta_value args[] = {meta_text(of->id)};
-    bool found = false, made = false;
-    err_t err = engine_dag_read(e, of, true, &found, d);
-    if (err || !found || of->paused) return err;
-    err = meta_run(e->meta, META_ASSET_QUEUE_OF, args, 1, take_change, &c, NULL, d);
-    if (err || c.named == 0 || (!s->after_any && c.named < s->after_count)) return err;
-    struct new_run n = {RUN_ASSET_TRIGGERED, c.last, c.first, c.last, "asset"};
-    for (int tries = 0; tries < 100 && !made && !err; tries++) {
-        err = make_run(e, of, &n, &made, d);
-        n.logical++; /* one at that very microsecond is there */
-    }
-    return err ? err : meta_run(e->meta, META_ASSET_QUEUE_CLEAR, args, 1, NULL, NULL, NULL, d);
-}
-
-static err_t take_waiting(void *ctx, const struct meta_row *row)
-{
-    struct engine *e = ctx;
-    struct engine_dag *of = engine_dag_find(e, row->at[0].text);
-    if (!of || !of->dag || of->gone || of->paused) return ERR_OK;
-    return of->dag->schedule.kind == SCHEDULE_DATA ? vec_push(&e->by_data, &of) : ERR_OK;
-}
-
-err_t engine_make_by_data(struct engine *e, struct diag *d)
-{
-    vec_clear(&e->by_data);
-    err_t err = meta_run(e->meta, META_ASSET_QUEUE_DAGS, NULL, 0, take_waiting, e, NULL, d);
-    if (err || e->by_data.count == 0) return err;
-    err = meta_begin(e->meta, true, d);
-    for (size_t i = 0; i < e->by_data.count && !err; i++)
-        err = make_after(e, *(struct engine_dag **)vec_at(&e->by_data, i), d);
-    if (!err) err = meta_commit(e->meta, d);
-    if (err)
-        engine_undone(e);
-    else
-        engine_committed(e);
     return err;
 }
 

@@ -299,8 +299,8 @@ bool engine_order_out(const struct engine *e, int64_t run, const struct dag_task
 {
     for (const struct order *o = e->orders; o; o = o->next) {
         const struct work_key *k = &o->work.key;
-        if (k->run == run && k->map_index == map_index && slice_equal(k->task_id, t->id))
-            return true;
+        bool same = k->run == run && k->map_index == map_index && slice_equal(k->task_id, t->id);
+        if (same && !o->ending) return true;
     }
     return false;
 }
@@ -322,6 +322,10 @@ void engine_answer(struct engine *e, struct work_order *order, const struct work
     to->branches = branches;
     to->branch_count = branches ? a->branch_count : 0;
     to->result = NULL;
+    if (!branches && a->branch_count > 0) {
+        to->outcome = WORK_FAILED;
+        to->message = SLICE("memory is out");
+    }
     if (a->result && a->result->kind != DOC_NULL) {
         struct buf json = buf_make(RESULT_BYTES_MAX);
         doc_put_json(&json, a->result);
