@@ -2,6 +2,11 @@
 #include "base/hash.h"
 #include "flow/state_int.h"
 
+enum {
+    FIND_AHEAD = 64,  /* entries whose memory is asked for before they are looked at */
+    FIND_WINDOW = 256 /* the same where the store is asked: so many reads at a time */
+};
+
 /* --- slots --------------------------------------------------------------------------------------
  */
 
@@ -322,13 +327,20 @@ void state_sweep(struct state *s, uint64_t steps)
 /* --- the verbs ----------------------------------------------------------------------------------
  */
 
+/* What memory does not have may be on the store. */
+static bool on_store_alone(const struct bucket *b)
+{
+    return b->on_store && !b->complete && !b->masked;
+}
+
+/* `absent`: it is known not to be on the store. */
 static err_t find_in(struct state *s, struct bucket *b, struct slice key, uint64_t hash, bool make,
-                     struct head **out, bool *made, struct diag *d)
+                     bool absent, struct head **out, bool *made, struct diag *d)
 {
     struct head *h = bucket_get(b, key, hash);
     err_t e = ERR_OK;
     *made = false;
-    if (!h && b->on_store && !b->complete && !b->masked) {
+    if (!h && !absent && on_store_alone(b)) {
         e = state_read(s, b, key, hash, &h, d);
         if (e) return e;
     }
@@ -361,39 +373,50 @@ err_t state_find(struct state *s, int64_t time, struct slice key, bool make, voi
     bool new = false;
     err_t e = ERR_OK;
     if (!b && make) e = bucket_make(s, time, &b, d);
-    if (!e && b) e = find_in(s, b, key, state_hash(key), make, &h, &new, d);
+    if (!e && b) e = find_in(s, b, key, state_hash(key), make, false, &h, &new, d);
     *entry = h ? head_entry(h) : NULL;
     if (made) *made = new;
+    return e;
+}
+
+/* Those of one window: their hashes known, memory asked for ahead. */
+static err_t find_window(struct state *s, struct bucket *b, const struct slice *keys,
+                         const uint64_t *hashes, uint32_t count, void **entries, uint8_t *made,
+                         struct diag *d)
+{
+    uint8_t absent[FIND_WINDOW] = {0};
+    err_t e = ERR_OK;
+    if (bucket_room(s, b, count)) return diag_fail(d, ERR_NO_MEMORY, "no memory for more state");
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(&b->cells[(uint32_t)hashes[i] & (b->cap - 1)]);
+    if (on_store_alone(b)) e = state_read_many(s, b, keys, hashes, count, absent, d);
+    for (uint32_t i = 0; !e && i < count; i++) {
+        const struct head *h = b->cells[(uint32_t)hashes[i] & (b->cap - 1)].head;
+        if (!h) continue;
+        __builtin_prefetch(h);
+        __builtin_prefetch((const uint8_t *)h + 64);
+    }
+    for (uint32_t i = 0; !e && i < count; i++) {
+        struct head *h = NULL;
+        bool new;
+        e = find_in(s, b, keys[i], hashes[i], true, absent[i], &h, &new, d);
+        entries[i] = h ? head_entry(h) : NULL;
+        made[i] = new;
+    }
     return e;
 }
 
 err_t state_find_many(struct state *s, int64_t time, const struct slice *keys, uint32_t count,
                       void **entries, uint8_t *made, struct diag *d)
 {
-    enum { AHEAD = 64 };
-    uint64_t hashes[AHEAD];
+    uint64_t hashes[FIND_WINDOW];
     struct bucket *b = NULL;
     err_t e = bucket_make(s, time, &b, d);
-    for (uint32_t from = 0; !e && from < count; from += AHEAD) {
-        uint32_t n = MIN(count - from, (uint32_t)AHEAD);
-        if (bucket_room(s, b, n)) return diag_fail(d, ERR_NO_MEMORY, "no memory for more state");
-        for (uint32_t i = 0; i < n; i++) {
-            hashes[i] = state_hash(keys[from + i]);
-            __builtin_prefetch(&b->cells[(uint32_t)hashes[i] & (b->cap - 1)]);
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            const struct head *h = b->cells[(uint32_t)hashes[i] & (b->cap - 1)].head;
-            if (!h) continue;
-            __builtin_prefetch(h);
-            __builtin_prefetch((const uint8_t *)h + 64);
-        }
-        for (uint32_t i = 0; !e && i < n; i++) {
-            struct head *h = NULL;
-            bool new;
-            e = find_in(s, b, keys[from + i], hashes[i], true, &h, &new, d);
-            entries[from + i] = h ? head_entry(h) : NULL;
-            made[from + i] = new;
-        }
+    uint32_t window = b && on_store_alone(b) ? FIND_WINDOW : FIND_AHEAD;
+    for (uint32_t from = 0; !e && from < count; from += window) {
+        uint32_t n = MIN(count - from, window);
+        for (uint32_t i = 0; i < n; i++) hashes[i] = state_hash(keys[from + i]);
+        e = find_window(s, b, keys + from, hashes, n, entries + from, made + from, d);
     }
     return e;
 }
@@ -435,7 +458,7 @@ int64_t state_first(const struct state *s)
 {
     for (size_t i = 0; i < s->bucket_count; i++) {
         const struct bucket *b = s->buckets[i];
-        bool rest = b->on_store && !b->complete && !b->masked;
+        bool rest = on_store_alone(b);
         for (uint32_t k = 0; !rest && k < b->cap; k++)
             rest = b->cells[k].head && !(b->cells[k].head->flags & HEAD_REMOVED);
         if (rest) return b->time;

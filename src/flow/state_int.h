@@ -113,6 +113,11 @@ void state_sweep(struct state *s, uint64_t steps);
 
 /* state_store.c */
 void state_store_key(struct state *s, int64_t time, struct slice key); /* into scratch_key */
+/* Of these keys, those that are on the store alone come into memory, read all together; absent[i]:
+ * it is neither here nor there. */
+MUST_CHECK err_t state_read_many(struct state *s, struct bucket *b, const struct slice *keys,
+                                 const uint64_t *hashes, uint32_t count, uint8_t *absent,
+                                 struct diag *d);
 /* The entry of this key on the store as a new head; *out NULL: there is none. */
 MUST_CHECK err_t state_read(struct state *s, struct bucket *b, struct slice key, uint64_t hash,
                             struct head **out, struct diag *d);

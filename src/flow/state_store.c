@@ -159,6 +159,49 @@ err_t state_read(struct state *s, struct bucket *b, struct slice key, uint64_t h
     return e ? e : head_load(s, b, key, hash, value, out, d);
 }
 
+struct reading {
+    struct state *s;
+    struct bucket *b;
+    const struct slice *keys;
+    const uint64_t *hashes;
+    const uint32_t *asked; /* which of the keys */
+    uint8_t *absent;
+};
+
+static err_t read_one(void *ctx, uint32_t i, struct slice value, struct diag *d)
+{
+    const struct reading *r = ctx;
+    uint32_t k = r->asked[i];
+    struct head *h;
+    if (!value.at) {
+        r->absent[k] = true;
+        return ERR_OK;
+    }
+    if (bucket_get(r->b, r->keys[k], r->hashes[k])) return ERR_OK; /* one key twice */
+    return head_load(r->s, r->b, r->keys[k], r->hashes[k], value, &h, d);
+}
+
+err_t state_read_many(struct state *s, struct bucket *b, const struct slice *keys,
+                      const uint64_t *hashes, uint32_t count, uint8_t *absent, struct diag *d)
+{
+    arena_reset(s->arena);
+    struct slice *wanted = arena_take(s->arena, count * sizeof(*wanted));
+    uint32_t *asked = arena_take(s->arena, count * sizeof(*asked)), n = 0;
+    if (!wanted || !asked) return diag_fail(d, ERR_NO_MEMORY, "no memory for a state's keys");
+    for (uint32_t i = 0; i < count; i++) {
+        absent[i] = keys[i].len > STATE_KEY_MAX;
+        if (absent[i] || bucket_get(b, keys[i], hashes[i])) continue;
+        state_store_key(s, b->time, keys[i]);
+        if (s->scratch_key.err) return diag_fail(d, s->scratch_key.err, "a state's key");
+        wanted[n] = arena_slice(s->arena, buf_view(&s->scratch_key));
+        if (!wanted[n].at) return diag_fail(d, ERR_NO_MEMORY, "no memory for a state's keys");
+        asked[n++] = i;
+    }
+    struct reading r = {s, b, keys, hashes, asked, absent};
+    return n ? store_records_at(s->o.store, STORE_STATE, wanted, n, s->arena, read_one, &r, d)
+             : ERR_OK;
+}
+
 /* --- all entries of some times ------------------------------------------------------------------
  */
 

@@ -23,7 +23,7 @@ struct bench {
     size_t held;
     uint64_t told;
     int64_t last;
-    bool by_touch;
+    bool by_touch, many;
     uint32_t change; /* in each: one of so many is changed, another removed; 0: none */
 };
 
@@ -133,6 +133,36 @@ static void change(struct bench *b, uint32_t i)
     b->m.touched[i] = true;
 }
 
+/* Keys of one time all at once, some of them twice. */
+static void change_many(struct bench *b)
+{
+    enum { MANY = 300 };
+    static char texts[MANY][128];
+    static uint32_t which[MANY];
+    struct slice keys[MANY];
+    void *entries[MANY];
+    uint8_t made[MANY];
+    struct diag d;
+    uint32_t time = (uint32_t)(test_random(&b->random) % TIMES) * KEYS;
+    uint32_t count = 1 + (uint32_t)(test_random(&b->random) % MANY);
+    for (uint32_t i = 0; i < count; i++) {
+        which[i] = time + (uint32_t)(test_random(&b->random) % KEYS);
+        keys[i] = key_of(which[i], texts[i]);
+    }
+    CHECK_OK(state_find_many(b->s, time_of(time), keys, count, entries, made, &d), &d);
+    for (uint32_t i = 0; i < count; i++) {
+        struct thing *t = entries[i];
+        CHECK_INT(made[i], !b->m.now[which[i]]);
+        if (made[i]) { /* one that comes again has what the first of it set */
+            b->m.now[which[i]] = (int64_t)(test_random(&b->random) % 100000) + 1;
+            thing_set(b, t, b->m.now[which[i]]);
+            state_touch(b->s, t);
+            b->m.touched[which[i]] = true;
+        }
+        CHECK_INT(t->n, b->m.now[which[i]]);
+    }
+}
+
 static err_t see(void *ctx, void *entry, struct diag *d)
 {
     struct bench *b = ctx;
@@ -229,6 +259,8 @@ static void step(struct bench *b)
         end_epoch(b, true);
     else if (dice < 183)
         end_epoch(b, false);
+    else if (dice >= 192 && b->many)
+        change_many(b);
     else if (dice < 185 && b->store) { /* as after a crash */
         state_close(b->s);
         CHECK_INT(b->held, 0);
@@ -293,6 +325,13 @@ TEST(entries_let_go_are_read_again)
         state_close(b.s);
         store_close(b.store);
     }
+}
+
+TEST(entries_let_go_are_read_again_many_at_once)
+{
+    struct bench b = {.store = open_store(), .budget = {.max = KIB(64)}, .random = 6, .many = true};
+    run_model(&b, 8000);
+    store_close(b.store);
 }
 
 TEST(state_beyond_the_budget_goes_to_the_store)

@@ -10,6 +10,8 @@ enum {
     WRITE_BUFFER_BYTES = 32 << 20,
     ROW_BYTES_MAX = 16 << 20,
     BLOCK_BYTES = 16 << 10,
+    INDEX_TWO_LEVELS = 2,
+    META_BLOCK_BYTES = 16 << 10,
     BLOOM_BITS = 10,
     CHECKSUM_XXH3 = 4,
     TABLE_FORMAT = 5,
@@ -43,6 +45,12 @@ static void options_table(struct store *s, rocksdb_options_t *o, size_t cache_by
     /* index and filters inside the cache: its size bounds them, and opening reads none of them */
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
+    /* in pieces of a block's size: a whole file's filter (1.2 bytes a key) would not fit a shard of
+     * the cache, and be read from disk for each get */
+    rocksdb_block_based_options_set_index_type(t, INDEX_TWO_LEVELS);
+    rocksdb_block_based_options_set_partition_filters(t, 1);
+    rocksdb_block_based_options_set_metadata_block_size(t, META_BLOCK_BYTES);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
     rocksdb_options_set_block_based_table_factory(o, t);
     rocksdb_block_based_options_destroy(t);
 }
@@ -216,6 +224,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     err_t e = s->dir && s->db_dir && s->ingest_dir && s->lock_path
                   ? db_open(s, o, d)
                   : diag_fail(d, ERR_NO_MEMORY, "no memory for the store");
+    if (!e) e = fetcher_new(s, d);
     if (!e) e = format_check(s, d);
     if (!e) e = schema_load(s, d);
     if (!e) e = clock_load(s, d);
@@ -246,6 +255,7 @@ void store_close(struct store *s)
     atomic_store(&s->closing, true);
     thread_join(&s->refiller);
     committer_stop(s);
+    fetcher_free(s);
     flush_much(s);
     if (s->spare_batch) rocksdb_writebatch_destroy(s->spare_batch);
     if (s->family) rocksdb_column_family_handle_destroy(s->family);

@@ -213,6 +213,13 @@ void store_snapshot_free(struct store_snapshot *n);
 MUST_CHECK err_t store_record(struct store *s, const struct store_snapshot *n,
                               enum store_space space, struct slice key, struct arena *a,
                               struct slice *value, struct diag *d);
+/* Many of them, the newest, in the order of the keys; value.at NULL: there is none. The value's
+ * bytes live until the callback returns; an error of its own ends it. Asked on several threads at
+ * once (not the callback). `a` holds the keys meanwhile. */
+typedef err_t store_fetched(void *ctx, uint32_t i, struct slice value, struct diag *d);
+MUST_CHECK err_t store_records_at(struct store *s, enum store_space space, const struct slice *keys,
+                                  uint32_t count, struct arena *a, store_fetched *each, void *ctx,
+                                  struct diag *d);
 /* Records whose key starts with `prefix`, in order, after `after` (at NULL: from the start). */
 MUST_CHECK err_t store_records(struct store *s, const struct store_snapshot *n,
                                enum store_space space, struct slice prefix, struct slice after,

@@ -279,6 +279,9 @@ struct chunk { /* memory of a write: a header, then bytes */
     size_t size, used;
 };
 
+enum { STORE_FETCH_THREADS = 7 }; /* beside the caller: what a disk takes at a time */
+struct fetcher;
+
 struct store {
     char *dir, *db_dir, *ingest_dir, *lock_path;
     int lock_fd;
@@ -303,7 +306,8 @@ struct store {
     _Atomic int64_t clock_last;    /* the last timestamp given */
     _Atomic int64_t clock_ceiling; /* what is durable: all that was committed is below it */
     _Atomic bool closing;
-    struct thread refiller; /* of indexes that a stop left half-made */
+    struct fetcher *fetcher; /* fetch.c */
+    struct thread refiller;  /* of indexes that a stop left half-made */
 
     struct gate gate; /* guards all below */
     uint32_t commits_running, ingests_running, snapshots_wanted;
@@ -333,6 +337,9 @@ void indexes_refill(struct store *s);
 /* commit.c: the thread that writes changes. Stopping it waits for those that were handed over. */
 MUST_CHECK err_t committer_start(struct store *s, struct diag *d);
 void committer_stop(struct store *s);
+/* fetch.c */
+MUST_CHECK err_t fetcher_new(struct store *s, struct diag *d);
+void fetcher_free(struct store *s);
 /* write.c: how a commit ended, for store_must_reopen. */
 void commit_counted(struct store *s, err_t e);
 /* index.c: what `t`'s indexes have for the row of this key and (one write's, or merged) value: each

@@ -306,6 +306,89 @@ TEST(records_are_kept_by_space_and_walked_in_order)
     kit_close(&k);
 }
 
+struct asked {
+    uint32_t next, found, stop_at;
+};
+
+/* Every third is there, its value its number; some keys stand in the list twice. */
+static err_t fetched(void *ctx, uint32_t i, struct slice value, struct diag *d)
+{
+    struct asked *a = ctx;
+    char want[16];
+    uint32_t n = i % 1000;
+    CHECK_INT(i, a->next);
+    a->next++;
+    if (i == a->stop_at) return diag_fail(d, ERR_STOPPED, "enough");
+    snprintf(want, sizeof want, "%u", n);
+    if (n % 3) CHECK(!value.at);
+    if (n % 3 == 0) {
+        CHECK_SLICE(value, n ? want : "");
+        a->found++;
+    }
+    return ERR_OK;
+}
+
+struct asker {
+    struct kit *k;
+    const struct slice *keys;
+    uint32_t count;
+    struct thread thread;
+};
+
+static void ask(void *arg)
+{
+    struct asker *me = arg;
+    struct arena *a = arena_new(MIB(1));
+    for (int round = 0; round < 20; round++) {
+        struct asked seen = {.stop_at = UINT32_MAX};
+        struct diag d;
+        CHECK_OK(
+            store_records_at(me->k->s, STORE_STATE, me->keys, me->count, a, fetched, &seen, &d),
+            &d);
+        CHECK_INT(seen.next, me->count);
+        arena_reset(a);
+    }
+    arena_free(a);
+}
+
+TEST(records_are_read_many_at_once_in_the_order_of_the_keys)
+{
+    enum { N = 1500 };
+    struct kit k;
+    struct diag d = {0};
+    static char texts[N][16];
+    static struct slice keys[N];
+    kit_open(&k, (struct store_options){0});
+    for (uint32_t i = 0; i < N; i++) {
+        int n = snprintf(texts[i], sizeof texts[i], "%u", i % 1000);
+        keys[i] = slice_make(texts[i], (size_t)n);
+    }
+    for (int form = STORE_LIVE; form <= STORE_CATCHUP; form++) { /* in memory, and in files */
+        struct store_write *w = kit_begin(&k, (enum store_form)form);
+        for (uint32_t i = 0; i < 1000; i += 3)
+            CHECK_OK(store_write_record(w, STORE_STATE, keys[i], i ? keys[i] : SLICE("")), NULL);
+        CHECK_OK(store_write_commit(w, &d), &d);
+    }
+    static const uint32_t counts[] = {0, 1, 15, 16, 255, 256, 257, N};
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        struct asked seen = {.stop_at = UINT32_MAX};
+        CHECK_OK(store_records_at(k.s, STORE_STATE, keys, counts[i], k.arena, fetched, &seen, &d),
+                 &d);
+        CHECK_INT(seen.next, counts[i]);
+    }
+    struct asked stopped = {.stop_at = 300};
+    CHECK_ERR(store_records_at(k.s, STORE_STATE, keys, N, k.arena, fetched, &stopped, &d),
+              ERR_STOPPED);
+    CHECK_INT(stopped.next, 301);
+    struct asker askers[4]; /* whoever finds the helpers taken reads alone */
+    for (size_t i = 0; i < COUNT_OF(askers); i++) {
+        askers[i] = (struct asker){.k = &k, .keys = keys, .count = N};
+        CHECK_OK(thread_start(&askers[i].thread, "asker", ask, &askers[i], NULL), NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(askers); i++) thread_join(&askers[i].thread);
+    kit_close(&k);
+}
+
 TEST(rows_without_their_key_are_named_and_add_nothing)
 {
     struct kit k;
