@@ -211,6 +211,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     struct store *s = mem_take(sizeof *s);
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "no memory for the store");
     gate_init(&s->gate);
+    gate_init(&s->keeper_gate);
     s->dir = path_under(o->dir, "");
     s->db_dir = path_under(o->dir, "db");
     s->ingest_dir = path_under(o->dir, "ingest");
@@ -229,6 +230,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     if (!e) e = schema_load(s, d);
     if (!e) e = clock_load(s, d);
     if (!e && !s->read_only) e = committer_start(s, d);
+    if (!e && !s->read_only) e = keeper_start(s, d);
     if (!e && !s->read_only && indexes_unfilled(s))
         e = thread_start(&s->refiller, "store index", refill, s, d);
     if (e) {
@@ -254,6 +256,7 @@ void store_close(struct store *s)
     if (!s) return;
     atomic_store(&s->closing, true);
     thread_join(&s->refiller);
+    keeper_stop(s);
     committer_stop(s);
     fetcher_free(s);
     flush_much(s);
@@ -275,6 +278,7 @@ void store_close(struct store *s)
         mem_give(c);
     }
     schema_free(s);
+    gate_done(&s->keeper_gate);
     gate_done(&s->gate);
     mem_give(s->lock_path);
     mem_give(s->ingest_dir);

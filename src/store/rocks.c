@@ -54,3 +54,9 @@ err_t rocks_failed(const struct store *s, char *message, struct diag *d, const c
     rocksdb_free(message);
     return e;
 }
+
+uint64_t rocks_property(const struct store *s, const char *name)
+{
+    uint64_t v = 0;
+    return rocksdb_property_int(s->db, name, &v) == 0 ? v : 0;
+}

@@ -307,7 +307,9 @@ struct store {
     _Atomic int64_t clock_ceiling; /* what is durable: all that was committed is below it */
     _Atomic bool closing;
     struct fetcher *fetcher; /* fetch.c */
-    struct thread refiller;  /* of indexes that a stop left half-made */
+    struct gate keeper_gate; /* guards nothing: its sleep */
+    struct thread keeper;
+    struct thread refiller; /* of indexes that a stop left half-made */
 
     struct gate gate; /* guards all below */
     uint32_t commits_running, ingests_running, snapshots_wanted;
@@ -337,6 +339,9 @@ void indexes_refill(struct store *s);
 /* commit.c: the thread that writes changes. Stopping it waits for those that were handed over. */
 MUST_CHECK err_t committer_start(struct store *s, struct diag *d);
 void committer_stop(struct store *s);
+/* keeper.c */
+MUST_CHECK err_t keeper_start(struct store *s, struct diag *d);
+void keeper_stop(struct store *s); /* after `closing` is set */
 /* fetch.c */
 MUST_CHECK err_t fetcher_new(struct store *s, struct diag *d);
 void fetcher_free(struct store *s);
@@ -357,6 +362,8 @@ void clock_reserved(struct store *s, int64_t ceiling);
 /* rocks.c. Takes RocksDB's message (freed here) and tells it in our words. */
 MUST_CHECK err_t rocks_failed(const struct store *s, char *message, struct diag *d,
                               const char *what);
+/* One of its numbers; 0 where it does not tell. */
+uint64_t rocks_property(const struct store *s, const char *name);
 /* read.c: with the snapshot, if there is one; caller owns. */
 rocksdb_readoptions_t *read_options(const struct store_snapshot *n);
 /* ingest.c */

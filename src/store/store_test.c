@@ -389,6 +389,29 @@ TEST(records_are_read_many_at_once_in_the_order_of_the_keys)
     kit_close(&k);
 }
 
+TEST(what_stays_in_memory_alone_is_written_out_after_a_while)
+{
+    enum { N = 4000, LOOKS = 2000 };
+    struct kit k;
+    static char text[500];
+    static struct kit_row rows[N];
+    kit_open(&k, (struct store_options){0});
+    memset(text, 'x', sizeof text - 1);
+    for (int i = 0; i < N; i++) rows[i] = (struct kit_row){7, i, {text, text, "m"}};
+    kit_put(&k, STORE_LIVE, rows, N, (struct kit_write){.timestamp = 1});
+    CHECK(store_stats(k.s).memtable_bytes > MIB(3));
+    struct gate wait; /* nobody wakes it */
+    gate_init(&wait);
+    gate_enter(&wait);
+    for (int i = 0; i < LOOKS && store_stats(k.s).memtable_bytes > MIB(1); i++)
+        (void)gate_wait_ms(&wait, 10);
+    gate_leave(&wait);
+    gate_done(&wait);
+    CHECK(store_stats(k.s).memtable_bytes < MIB(1));
+    CHECK(store_stats(k.s).disk_bytes > 0);
+    kit_close(&k);
+}
+
 TEST(rows_without_their_key_are_named_and_add_nothing)
 {
     struct kit k;

@@ -15,30 +15,24 @@ err_t store_flush(struct store *s, struct diag *d)
     return message ? rocks_failed(s, message, d, "what is in memory was not written out") : ERR_OK;
 }
 
-static uint64_t property(struct store *s, const char *name)
-{
-    uint64_t v = 0;
-    return rocksdb_property_int(s->db, name, &v) == 0 ? v : 0;
-}
-
 err_t store_compact(struct store *s, struct diag *d)
 {
     if (s->read_only) return diag_fail(d, ERR_FORBIDDEN, "the store is open for reading only");
-    uint64_t before = property(s, "rocksdb.background-errors");
+    uint64_t before = rocks_property(s, "rocksdb.background-errors");
     rocksdb_compact_range(s->db, NULL, 0, NULL, 0);
-    if (property(s, "rocksdb.background-errors") == before) return ERR_OK;
+    if (rocks_property(s, "rocksdb.background-errors") == before) return ERR_OK;
     return store_flush(s, d); /* which tells the reason */
 }
 
 struct store_stats store_stats(struct store *s)
 {
     return (struct store_stats){
-        .rows_estimate = property(s, "rocksdb.estimate-num-keys"),
-        .disk_bytes = property(s, "rocksdb.total-sst-files-size"),
-        .memtable_bytes = property(s, "rocksdb.cur-size-all-mem-tables"),
-        .cache_bytes = property(s, "rocksdb.block-cache-usage"),
-        .compactions_running = property(s, "rocksdb.num-running-compactions"),
-        .pending_compaction_bytes = property(s, "rocksdb.estimate-pending-compaction-bytes"),
+        .rows_estimate = rocks_property(s, "rocksdb.estimate-num-keys"),
+        .disk_bytes = rocks_property(s, "rocksdb.total-sst-files-size"),
+        .memtable_bytes = rocks_property(s, "rocksdb.cur-size-all-mem-tables"),
+        .cache_bytes = rocks_property(s, "rocksdb.block-cache-usage"),
+        .compactions_running = rocks_property(s, "rocksdb.num-running-compactions"),
+        .pending_compaction_bytes = rocks_property(s, "rocksdb.estimate-pending-compaction-bytes"),
     };
 }
 
@@ -60,9 +54,9 @@ struct store_table_sizes store_table_sizes(struct store *s, const struct store_t
         rocksdb_free(message);
         return (struct store_table_sizes){0};
     }
-    uint64_t all = property(s, "rocksdb.total-sst-files-size");
+    uint64_t all = rocks_property(s, "rocksdb.total-sst-files-size");
     double share = all ? (double)MIN(out.disk_bytes, all) / (double)all : 0;
-    out.rows = (uint64_t)(share * (double)property(s, "rocksdb.estimate-num-keys"));
+    out.rows = (uint64_t)(share * (double)rocks_property(s, "rocksdb.estimate-num-keys"));
     return out;
 }
 
@@ -133,13 +127,13 @@ err_t store_table_stats(struct store *s, const struct store_table *t, struct sto
 err_t store_table_compact(struct store *s, const struct store_table *t, struct diag *d)
 {
     if (s->read_only) return diag_fail(d, ERR_FORBIDDEN, "the store is open for reading only");
-    uint64_t before = property(s, "rocksdb.background-errors");
+    uint64_t before = rocks_property(s, "rocksdb.background-errors");
     for (uint32_t i = 0; i <= t->index_count; i++) {
         struct span x = span_of(i ? t->indexes[i - 1].prefix : t->prefix);
         rocksdb_compact_range(s->db, (const char *)x.from, KEY_PREFIX_SIZE, (const char *)x.to,
                               KEY_PREFIX_SIZE);
     }
-    if (property(s, "rocksdb.background-errors") == before) return ERR_OK;
+    if (rocks_property(s, "rocksdb.background-errors") == before) return ERR_OK;
     return store_flush(s, d); /* which tells the reason */
 }
 

@@ -1,0 +1,70 @@
+/* The keeper: writes out what has been in memory alone for a while, so that a start after a crash
+ * has little of the log to read again. Busy stores fill their buffers sooner and never notice.
+ * Docs: docs/store.md, "How long a start takes".
+ */
+#include "os/clock.h"
+#include "store/store_int.h"
+#include <stdlib.h>
+
+enum {
+    LOOK_MS = 500,
+    FRESH_BYTES = 1 << 20, /* less is read again in a few milliseconds */
+    RUNS_ENOUGH = 24       /* so many files wait to be merged: no more small ones */
+};
+static const int64_t FRESH_NS = 2000000000;
+
+/* Only where RocksDB would begin at once: else the call would wait, and closing with it. */
+static bool may_flush(struct store *s)
+{
+    char *runs = rocksdb_property_value(s->db, "rocksdb.num-files-at-level0");
+    unsigned long count = runs ? strtoul(runs, NULL, 10) : 0;
+    rocksdb_free(runs);
+    return count < RUNS_ENOUGH && !rocks_property(s, "rocksdb.num-immutable-mem-table") &&
+           !rocks_property(s, "rocksdb.is-write-stopped");
+}
+
+static void flush_begin(struct store *s)
+{
+    char *message = NULL;
+    struct diag ignored;
+    rocksdb_flushoptions_t *o = rocksdb_flushoptions_create();
+    rocksdb_flushoptions_set_wait(o, 0);
+    rocksdb_flush(s->db, o, &message);
+    rocksdb_flushoptions_destroy(o);
+    /* the log still has it, and the next commit meets the same trouble and tells it */
+    if (message && rocks_failed(s, message, &ignored, "a flush")) return;
+}
+
+static void keep(void *arg)
+{
+    struct store *s = arg;
+    uint64_t last = 0;
+    int64_t since_ns = 0; /* when it first had much */
+    gate_enter(&s->keeper_gate);
+    while (!atomic_load(&s->closing)) {
+        (void)gate_wait_ms(&s->keeper_gate, LOOK_MS);
+        uint64_t fresh = rocks_property(s, "rocksdb.cur-size-active-mem-table");
+        int64_t now_ns = clock_mono_ns();
+        if (fresh < FRESH_BYTES)
+            since_ns = 0;
+        else if (!since_ns || fresh < last) /* another buffer than at the last look */
+            since_ns = now_ns;
+        else if (now_ns - since_ns >= FRESH_NS && !atomic_load(&s->closing) && may_flush(s))
+            flush_begin(s);
+        last = fresh;
+    }
+    gate_leave(&s->keeper_gate);
+}
+
+err_t keeper_start(struct store *s, struct diag *d)
+{
+    return thread_start(&s->keeper, "store keeper", keep, s, d);
+}
+
+void keeper_stop(struct store *s)
+{
+    gate_enter(&s->keeper_gate);
+    gate_wake(&s->keeper_gate);
+    gate_leave(&s->keeper_gate);
+    thread_join(&s->keeper);
+}
