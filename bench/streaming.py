@@ -222,6 +222,9 @@ def latencies(figures, name, topic, kafka_port, cql_port, cpu, pids, seconds):
         before, start = sum(cpu(p) for p in pids()), time.monotonic()
         seen = probe(topic, kafka_port, cql_port, rate, seconds, warm)
         check(seen["acknowledged"] == seen["sent"], f"{name}: {seen}")
+        if seen["unseen"]:
+            check(name != "sluice", f"{seen}")
+            print(f"    {name} does not keep up with {rate:,}/s: {seen['unseen']} of {seen['watched']} watched events are no rows after two minutes", flush=True)
         spent, took = sum(cpu(p) for p in pids()) - before, time.monotonic() - start
         for q in ("p50", "p99"):
             figures.put(f"event to visible row at {rate:,}/s, {q}", "ms", name, seen[q])

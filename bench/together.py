@@ -42,7 +42,7 @@ class Doors:
     def probe(self, topic, *words, timeout):
         got = streaming.probe(topic, *self.ports, *words, timeout=timeout)
         if "sent" in got:
-            check(got["acknowledged"] == got["sent"], f"{topic}: {got}")
+            check(got["acknowledged"] == got["sent"] and not got.get("unseen"), f"{topic}: {got}")
             self.sent[topic] += got["sent"]
         return got
 
