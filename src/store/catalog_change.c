@@ -306,3 +306,46 @@ err_t store_table_drop(struct store *s, struct slice keyspace, struct slice name
     change_leave(s);
     return e;
 }
+
+static void change_put(struct catalog_change *c, const struct store_put *p)
+{
+    buf_reset(&c->key);
+    INVARIANT(p->space > STORE_CATALOG && p->space < STORE_SPACES);
+    buf_be(&c->key, (uint64_t)p->space, KEY_PREFIX_SIZE);
+    buf_slice(&c->key, p->key);
+    if (c->key.err && !c->err) c->err = c->key.err;
+    rocksdb_writebatch_put(c->batch, (const char *)c->key.at, c->key.len, (const char *)p->value.at,
+                           p->value.len);
+}
+
+/* `what` under the name of `at`. */
+static void change_rename(struct catalog_change *c, const struct table *what,
+                          const struct table *at, struct diag *d)
+{
+    struct table t = *what;
+    t.t.keyspace = at->t.keyspace;
+    t.t.name = at->t.name;
+    const struct table *made = change_table(c, &t, what, d);
+    if (made) table_marks_put(c->batch, made);
+}
+
+err_t store_table_exchange(struct store *s, struct slice keyspace, struct slice one,
+                           struct slice other, const struct store_put *puts, size_t count,
+                           struct diag *d)
+{
+    struct catalog_change c;
+    err_t e = change_enter(s, NULL, d);
+    if (e) return e;
+    const struct table *a = name_now(&s->schema->tables, keyspace, one),
+                       *b = name_now(&s->schema->tables, keyspace, other);
+    change_begin(&c, s);
+    if (!a || !b)
+        e = diag_fail(d, ERR_UNKNOWN_TABLE, "no table %.*s.%.*s", SLICE_ARG(keyspace),
+                      SLICE_ARG(a ? other : one));
+    if (!e) change_rename(&c, a, b, d);
+    if (!e) change_rename(&c, b, a, d);
+    for (size_t i = 0; !e && i < count; i++) change_put(&c, &puts[i]);
+    e = change_end(&c, e, d);
+    change_leave(s);
+    return e;
+}

@@ -388,3 +388,62 @@ TEST(a_table_goes_or_is_held_never_both)
     CHECK(refused > 0);
     kit_close(&k);
 }
+
+/* --- tables that change places ------------------------------------------------------------------
+ */
+
+static err_t no_value(void *ctx, struct slice key, struct slice value)
+{
+    (void)key, (void)value;
+    (*(int *)ctx)++;
+    return ERR_OK;
+}
+
+TEST(two_tables_change_places_with_flows_records_in_one_write)
+{
+    struct kit k;
+    struct diag d = {0};
+    struct store_hold *hold = NULL;
+    int records = 0;
+    const struct store_put puts[] = {{STORE_META, SLICE("one"), SLICE("1")},
+                                     {STORE_META, SLICE("two"), SLICE("2")}};
+    kit_open(&k, (struct store_options){0});
+    const struct store_table *old = k.t, *new = kit_table(k.s, "u", true);
+    kit_put(&k, STORE_LIVE, &(struct kit_row){1, 1, {"old", NULL, NULL}}, 1,
+            (struct kit_write){.timestamp = 1});
+    k.t = new;
+    kit_put(&k, STORE_LIVE, &(struct kit_row){2, 1, {"new", NULL, NULL}}, 1,
+            (struct kit_write){.timestamp = 1});
+    struct store_write *late = kit_begin(&k, STORE_LIVE);
+    CHECK_OK(kit_add(&k, late, &(struct kit_row){3, 1, {"late", NULL, NULL}}, 1,
+                     (struct kit_write){.timestamp = 2}),
+             NULL);
+    CHECK_OK(store_table_hold(k.s, SLICE("ks"), SLICE("t"), SLICE("a test"), &hold, &d), &d);
+    CHECK_ERR(store_table_exchange(k.s, SLICE("ks"), SLICE("t"), SLICE("nobody"), puts, 2, &d),
+              ERR_UNKNOWN_TABLE);
+    CHECK_OK(store_records(k.s, NULL, STORE_META, SLICE("one"), (struct slice){0}, no_value,
+                           &records, &d),
+             &d);
+    CHECK_INT(records, 0);
+    CHECK_OK(store_table_exchange(k.s, SLICE("ks"), SLICE("t"), SLICE("u"), puts, 2, &d), &d);
+    CHECK_ERR(store_write_commit(late, &d), ERR_UNKNOWN_TABLE); /* its table is another one now */
+    k.t = old;
+    CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:old|-|-;"); /* who found it before reads on */
+    CHECK_ERR(store_table_drop(k.s, SLICE("ks"), SLICE("t"), &d), ERR_INVALID); /* held by name */
+    store_hold_release(hold);
+    for (int again = 0; again < 2; again++) {
+        k.t = table_named(&k, "t");
+        CHECK_TEXT(kit_rows(&k, NULL, 0), "2,1:new|-|-;");
+        k.t = table_named(&k, "u");
+        CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:old|-|-;");
+        kit_reopen(&k, (struct store_options){0});
+    }
+    CHECK_OK(store_records(k.s, NULL, STORE_META, SLICE("one"), (struct slice){0}, no_value,
+                           &records, &d),
+             &d);
+    CHECK_INT(records, 1);
+    CHECK_OK(store_table_drop(k.s, SLICE("ks"), SLICE("u"), &d), &d);
+    k.t = table_named(&k, "t");
+    CHECK_TEXT(kit_rows(&k, NULL, 0), "2,1:new|-|-;");
+    kit_close(&k);
+}

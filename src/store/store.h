@@ -130,6 +130,17 @@ MUST_CHECK err_t store_table_drop(struct store *s, struct slice keyspace, struct
                                   struct diag *d);
 MUST_CHECK err_t store_table_truncate(struct store *s, struct slice keyspace, struct slice name,
                                       struct diag *d);
+/* Two tables of one keyspace change places: columns, rows, indexes and identity of one stand under
+ * the other's name, and flow's records are written with it: one atomic write. Who has looked a
+ * table up before goes on with the rows that he has found it with. Holds are of names: they stay,
+ * and do not forbid it, since who holds both is who calls. */
+struct store_put { /* one of flow's records */
+    int space;     /* enum store_space */
+    struct slice key, value;
+};
+MUST_CHECK err_t store_table_exchange(struct store *s, struct slice keyspace, struct slice one,
+                                      struct slice other, const struct store_put *puts,
+                                      size_t count, struct diag *d);
 /* Who writes into a table for as long as he runs holds it: until he releases it, it is not dropped,
  * truncated, or dropped with its keyspace, and loses and renames no column: ERR_INVALID, which ends
  * with `why` ("stream x writes into it: …"). Several may hold one table. */
