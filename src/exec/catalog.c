@@ -21,6 +21,7 @@ struct catalog {
     struct map *functions; /* name -> struct sql_function */
     struct store *store;
     struct log *log;
+    bool declared_first;
 };
 
 err_t catalog_new(struct store *s, struct log *l, struct catalog **out)
@@ -111,6 +112,13 @@ err_t catalog_declare(struct catalog *c, const struct sql_relation *r)
     return err;
 }
 
+void catalog_prefer_declared(struct catalog *c, bool on)
+{
+    gate_enter(&c->gate);
+    c->declared_first = on;
+    gate_leave(&c->gate);
+}
+
 err_t catalog_declare_function(struct catalog *c, const struct statement *s, struct diag *d)
 {
     gate_enter(&c->gate);
@@ -165,8 +173,9 @@ static const struct sql_relation *find_table(struct catalog *c, struct slice key
                                              struct slice name)
 {
     const struct store_table *t = c->store ? store_table_find(c->store, keyspace, name) : NULL;
-    if (t) return relation_of_table(c, t);
     const struct catalog_entry *e = entry_get(c, keyspace, name);
+    if (e && !e->table && c->declared_first) return &e->relation;
+    if (t) return relation_of_table(c, t);
     return e && !e->table ? &e->relation : NULL; /* declared, not made; a dropped one is gone */
 }
 

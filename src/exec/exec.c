@@ -103,16 +103,47 @@ static err_t run_in_project(struct exec_call *x, const struct statement *s, stru
     return diag_hint(d, "write it into pipeline.sql; the next `sluice up` makes it");
 }
 
+/* Who is declared by pipeline.sql would be there again at the next start, empty: what a project is
+ * stands in one place (docs/decisions/0024-upgrades-and-drop.md). */
+static err_t run_drop_topic(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    char user[256] = "";
+    if (x->world->flow && flow_uses_topic(x->world->flow, s->name.name, user, sizeof(user))) {
+        (void)diag_fail(d, ERR_IN_USE, "topic %.*s is used by %s, which pipeline.sql declares",
+                        SLICE_ARG(s->name.name), user);
+        return diag_hint(d, "take %s out of pipeline.sql and start again; then drop the topic",
+                         user);
+    }
+    err_t e = log_topic_delete(x->world->log, s->name.name, d);
+    return e == ERR_UNKNOWN_TOPIC && s->if_exists ? ERR_OK : e;
+}
+
+/* STREAM, VIEW, SINK, SOURCE: what one has left that is declared no more. */
+static err_t run_drop_stage(struct exec_call *x, const struct statement *s, struct diag *d)
+{
+    struct slice name = s->name.name;
+    if (x->world->flow && flow_has(x->world->flow, name)) {
+        (void)diag_fail(d, ERR_IN_USE, "'%.*s' is declared by pipeline.sql", SLICE_ARG(name));
+        return diag_hint(d,
+                         "take it out of pipeline.sql and start again: it ends, and DROP removes "
+                         "what it left; until then `sluice pause %.*s` stops it",
+                         SLICE_ARG(name));
+    }
+    err_t e = stage_drop(x->world->store, name, d);
+    if (e == ERR_UNKNOWN_STREAM && s->if_exists) return ERR_OK;
+    if (!e) exec_note(x, "%.*s is gone, with all it remembered", SLICE_ARG(name));
+    return e;
+}
+
 static err_t run_drop(struct exec_call *x, const struct statement *s, struct diag *d)
 {
-    if (slice_is(s->what, "TOPIC")) {
-        err_t e = log_topic_delete(x->world->log, s->name.name, d);
-        return e == ERR_UNKNOWN_TOPIC && s->if_exists ? ERR_OK : e;
-    }
+    static const char *const stages[] = {"STREAM", "VIEW", "SINK", "SOURCE"};
+    if (slice_is(s->what, "TOPIC")) return run_drop_topic(x, s, d);
+    for (size_t i = 0; i < COUNT_OF(stages); i++)
+        if (slice_is(s->what, stages[i])) return run_drop_stage(x, s, d);
     if (!slice_is(s->what, "TABLE")) {
         (void)diag_fail(d, ERR_UNSUPPORTED, "DROP %.*s is not available here", SLICE_ARG(s->what));
-        return diag_hint(d, "DROP TABLE and DROP TOPIC are; streams and sources end by taking them "
-                            "out of pipeline.sql");
+        return diag_hint(d, "functions end by taking them out of pipeline.sql");
     }
     const struct store_table *t = exec_table(x, s->name);
     if (!t) return s->if_exists ? ERR_OK : no_table(x, s->name, d);

@@ -18,6 +18,9 @@ MUST_CHECK err_t catalog_new(struct store *s, struct log *l,
 void catalog_free(struct catalog *c);
 /* A topic's declared columns and event time, or a table that is not in the store yet. Copied. */
 MUST_CHECK err_t catalog_declare(struct catalog *c, const struct sql_relation *r);
+/* While a project is checked: what it declares counts, not the table that is there and may still be
+ * as an older pipeline.sql had it. */
+void catalog_prefer_declared(struct catalog *c, bool on);
 /* CREATE FUNCTION: the statement's tree outlives the catalog. */
 MUST_CHECK err_t catalog_declare_function(struct catalog *c, const struct statement *s,
                                           struct diag *d);

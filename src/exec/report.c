@@ -111,6 +111,9 @@ static err_t status_stage_json(void *ctx, const struct flow_status *s)
     json_field(out, "trouble", slice_of(s->trouble));
     buf_text(out, ", ");
     json_field(out, "note", slice_of(s->note));
+    if (s->building)
+        buf_printf(out, ", \"builtPercent\": %.1f, \"leftSeconds\": %" PRId64, s->built_percent,
+                   s->left_s);
     buf_char(out, '}');
     w->fine &= stage_is_fine(s);
     return ERR_OK;

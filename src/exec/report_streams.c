@@ -95,6 +95,7 @@ static err_t put_line(void *ctx, const struct flow_status *s)
     else
         put_red(out, w->o->color, "MISMATCH  ");
     buf_printf(out, " %.*s -> %.*s\n", SLICE_ARG(s->from), SLICE_ARG(s->into));
+    if (s->building) buf_printf(out, "%*s  %s\n", (int)w->name_width, "", s->note);
     w->fine &= is_fine(s);
     return out->err;
 }

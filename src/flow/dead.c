@@ -1,5 +1,5 @@
 /* dead: dead letters as the store keeps them. */
-#include "flow/flow_int.h"
+#include "flow/edition.h"
 
 enum { DEAD_VERSION = 2, VERSION_ONE = 1, DEAD_TEXT_MAX = 64 << 10 };
 enum { DEAD_NO_KEY = 1, DEAD_CUT = 2, DEAD_MENDED = 4 };
@@ -11,10 +11,10 @@ static struct slice cut_at(struct slice s, uint32_t most)
 
 /* A letter's key stands on its record alone, so that a replay writes the same letter again (F6).
  * The time leads, its sign flipped, so that the newest stands last. */
-err_t dead_write(struct store_write *w, struct slice stage, const struct dead_note *n,
+err_t dead_write(struct store_write *w, struct slice key, const struct dead_note *n,
                  struct buf *scratch, uint64_t *bytes, struct diag *d)
 {
-    struct stage_key k = stage_key(stage);
+    struct stage_key k = stage_key(key);
     stage_key_be(&k, n->major ^ (uint64_t)INT64_MIN, 8);
     stage_key_be(&k, (uint32_t)n->partition, 4);
     stage_key_be(&k, (uint64_t)n->minor, 8);
@@ -76,6 +76,7 @@ err_t dead_read(struct slice key, struct slice value, struct dead_letter *out)
     const uint8_t *end = key.len ? memchr(key.at, 0, key.len) : NULL;
     if (c.err || !end) return c.err == ERR_VERSION ? ERR_VERSION : ERR_CORRUPT;
     l.stage = slice_make(key.at, (size_t)(end - key.at));
+    l.under = l.stage;
     l.place = slice_make(end + 1, key.len - l.stage.len - 1);
     *out = l;
     return ERR_OK;
@@ -125,35 +126,51 @@ bool dead_fits(const struct dead_filter *w, const struct dead_letter *l)
  */
 
 struct dead_walk {
+    struct store *store;
     err_t (*each)(void *ctx, const struct dead_letter *l);
     void *ctx;
+    struct stage_shown shown;
+    struct diag *d;
     bool damaged;
 };
+
+/* With its stage's name as people know it; *gone: of an edition that is no more. */
+static err_t show_letter(struct store *s, struct stage_shown *shown, struct dead_letter *l,
+                         bool *gone, struct diag *d)
+{
+    err_t e = stage_show(s, l->under, shown, d);
+    l->stage = stage_text_slice(&shown->name);
+    *gone = !e && shown->gone;
+    return e;
+}
 
 static err_t walk_letter(void *ctx, struct slice key, struct slice value)
 {
     struct dead_walk *walk = ctx;
     struct dead_letter l;
+    bool gone = false;
     err_t e = dead_read(key, value, &l);
     walk->damaged |= e != ERR_OK;
-    return e ? e : walk->each(walk->ctx, &l);
+    if (!e) e = show_letter(walk->store, &walk->shown, &l, &gone, walk->d);
+    return e || gone ? e : walk->each(walk->ctx, &l);
 }
 
-static err_t stage_named(struct slice stage, struct stage_key *k, struct diag *d)
+static err_t stage_named(struct store *s, struct slice stage, struct stage_key *k, struct diag *d)
 {
+    struct stage_text key;
     *k = (struct stage_key){.len = 0};
-    if (stage.len > STAGE_NAME_MAX)
-        return diag_fail(d, ERR_UNKNOWN_STREAM, "a stage's name has 1 to %d bytes", STAGE_NAME_MAX);
-    if (stage.len) *k = stage_key(stage);
-    return ERR_OK;
+    if (!stage.len) return ERR_OK;
+    err_t e = stage_key_find(s, stage, &key, d);
+    if (!e) *k = stage_key(stage_text_slice(&key));
+    return e;
 }
 
 err_t dead_letters(struct store *s, struct slice stage,
                    err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx, struct diag *d)
 {
-    struct dead_walk walk = {each, ctx, false};
+    struct dead_walk walk = {.store = s, .each = each, .ctx = ctx, .d = d};
     struct stage_key k;
-    err_t e = stage_named(stage, &k, d);
+    err_t e = stage_named(s, stage, &k, d);
     if (e) return e;
     e = store_records(s, NULL, STORE_DEAD, stage_key_slice(&k), (struct slice){0}, walk_letter,
                       &walk, d);
@@ -162,6 +179,9 @@ err_t dead_letters(struct store *s, struct slice stage,
 }
 
 struct finding {
+    struct store *store;
+    struct stage_shown shown;
+    struct diag *d;
     const struct dead_filter *wanted;
     struct arena *arena;
     struct dead_letter *out;
@@ -172,22 +192,27 @@ static err_t find_letter(void *ctx, struct slice key, struct slice value)
 {
     struct finding *f = ctx;
     struct dead_letter l;
+    bool gone = false;
     err_t e = dead_read(key, value, &l);
     f->damaged = e != ERR_OK;
-    if (e || !dead_fits(f->wanted, &l)) return e;
+    if (!e) e = show_letter(f->store, &f->shown, &l, &gone, f->d);
+    if (e || gone || !dead_fits(f->wanted, &l)) return e;
+    struct slice stage = arena_slice(f->arena, l.stage);
+    if (!stage.at) return ERR_NO_MEMORY;
     struct slice kept = arena_slice(f->arena, value), name = arena_slice(f->arena, key);
     if (!kept.at || !name.at) return ERR_NO_MEMORY;
     f->found = true;
     e = dead_read(name, kept, f->out);
+    f->out->stage = stage;
     return e ? e : ERR_STOPPED;
 }
 
 err_t dead_next(struct store *s, const struct dead_filter *w, struct slice after, struct arena *a,
                 struct dead_letter *out, struct diag *d)
 {
-    struct finding f = {.wanted = w, .arena = a, .out = out};
+    struct finding f = {.store = s, .wanted = w, .arena = a, .out = out, .d = d};
     struct stage_key k, from;
-    err_t e = stage_named(w->stage, &k, d);
+    err_t e = stage_named(s, w->stage, &k, d);
     if (e) return e;
     from = k;
     if (after.len > sizeof(from.at) - from.len)

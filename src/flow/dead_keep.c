@@ -1,5 +1,5 @@
 /* dead_keep: how many dead letters there may be, and what people do with single ones. */
-#include "flow/flow_int.h"
+#include "flow/edition.h"
 
 #include "base/unit.h"
 
@@ -25,7 +25,7 @@ static err_t measure_one(void *ctx, struct slice key, struct slice value)
 err_t dead_measure(struct stage *s, struct diag *d)
 {
     struct measuring m = {.oldest = INT64_MAX};
-    struct stage_key k = stage_key(s->name);
+    struct stage_key k = stage_key(s->key);
     if (!s->flow->o.dead_bytes_max && !s->flow->o.dead_age_ms) return ERR_OK; /* nobody asks */
     err_t e = store_records(s->flow->o.store, NULL, STORE_DEAD, stage_key_slice(&k),
                             (struct slice){0}, measure_one, &m, d);
@@ -76,7 +76,7 @@ static err_t rewrite(struct store *s, const struct dead_letter *l, struct slice 
     uint64_t before = l->mended.at ? l->mended.len : 0, size = 0;
     n.mended = bytes.at ? bytes : SLICE("");
     err_t e = store_write_begin(s, STORE_LIVE, 2 * LETTER_MAX, &w, d);
-    if (!e) e = dead_write(w, l->stage, &n, &scratch, &size, d);
+    if (!e) e = dead_write(w, l->under, &n, &scratch, &size, d);
     if (!e)
         e = store_write_commit(w, d);
     else
@@ -138,8 +138,10 @@ static err_t forget_one(void *ctx, struct slice key, struct slice value)
 /* In writes of a bounded size; inside the control gate where a flow runs. */
 static err_t forget(struct store *s, struct stage *held, struct forgetting *f, struct diag *d)
 {
-    struct stage_key k = stage_key(f->wanted->stage);
-    err_t e = ERR_OK;
+    struct stage_text key;
+    err_t e = stage_key_find(s, f->wanted->stage, &key, d);
+    if (e) return e;
+    struct stage_key k = stage_key(stage_text_slice(&key));
     do {
         int64_t before = f->bytes;
         f->more = false;
@@ -181,6 +183,7 @@ err_t flow_dead_expire(struct flow *f, int64_t now_ms, uint64_t *count, struct d
     gate_enter(&f->control);
     for (uint32_t i = 0; !e && i < f->stage_count; i++) {
         struct stage *s = f->stages[i];
+        if (!stage_lives(s)) continue;
         struct dead_filter w = {.stage = s->name};
         struct forgetting g = {.wanted = &w, .written_before = now_ms - f->o.dead_age_ms};
         if (atomic_load(&s->dead_oldest) >= g.written_before) continue;

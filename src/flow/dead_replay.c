@@ -44,9 +44,10 @@ static err_t collect_one(void *ctx, struct slice key, struct slice value)
                      &r->letters[r->count++]);
 }
 
-static err_t collect(struct replaying *r, struct store *s, struct diag *d)
+static err_t collect(struct replaying *r, const struct stage *stage, struct diag *d)
 {
-    struct stage_key k = stage_key(r->wanted->stage);
+    struct store *s = stage->flow->o.store;
+    struct stage_key k = stage_key(stage->key);
     struct slice after = r->more ? buf_view(&r->last) : (struct slice){0};
     arena_reset(r->arena);
     r->count = 0;
@@ -109,7 +110,7 @@ static err_t keep_letter(struct lane *l, const struct dead_letter *was, const st
     note.expression = n->expression;
     note.column = n->column;
     count_term(&l->epoch.counter, TERM_DEAD, n->count);
-    return dead_write(l->epoch.write, was->stage, &note, &l->scratch, &l->epoch.dead_bytes, d);
+    return dead_write(l->epoch.write, was->under, &note, &l->scratch, &l->epoch.dead_bytes, d);
 }
 
 static err_t settle_chunk(struct lane *l, struct replaying *r, const struct dead_letter *letters,
@@ -129,7 +130,7 @@ static err_t settle_chunk(struct lane *l, struct replaying *r, const struct dead
             e = keep_letter(l, t, again[i], d);
             r->out->again++;
         } else {
-            struct slice key = slice_make(t->stage.at, t->stage.len + 1 + t->place.len);
+            struct slice key = slice_make(t->under.at, t->under.len + 1 + t->place.len);
             e = store_write_record(l->epoch.write, STORE_DEAD, key, (struct slice){0});
             r->out->mended++;
         }
@@ -174,7 +175,7 @@ static err_t replay_lane(struct lane *l, struct replaying *r, struct diag *d)
 
 static err_t replay_round(struct stream *s, struct replaying *r, struct diag *d)
 {
-    err_t e = collect(r, s->stage->flow->o.store, d);
+    err_t e = collect(r, s->stage, d);
     for (uint32_t i = 0; !e && i < r->count; i++)
         if (!can_replay(s, &r->letters[i], &r->topics[i])) r->topics[i] = UINT32_MAX;
     for (uint32_t i = 0; !e && r->count && i < s->lane_count; i++)

@@ -1,5 +1,6 @@
 /* epoch: rows, dead letters, state, cursors, ledger and the epoch's own record, in one atomic write
  * (F1). */
+#include "flow/edition.h"
 #include "flow/sink.h"
 
 enum {
@@ -74,7 +75,7 @@ static err_t write_dead(struct lane *l, struct lane_partition *p, const struct c
                                  .expression = n->expression,
                                  .key = n->key,
                                  .raw = n->raw};
-        e = dead_write(l->epoch.write, l->stream->stage->name, &note, &l->scratch,
+        e = dead_write(l->epoch.write, l->stream->stage->key, &note, &l->scratch,
                        &l->epoch.dead_bytes, d);
         count_term(&l->epoch.counter, TERM_DEAD, n->count);
     }
@@ -99,7 +100,7 @@ static err_t dead_row(void *ctx, err_t why, struct slice reason, struct slice ex
                              .reason = reason,
                              .expression = expression,
                              .raw = raw};
-    return dead_write(l->epoch.write, l->stream->stage->name, &note, &l->scratch,
+    return dead_write(l->epoch.write, l->stream->stage->key, &note, &l->scratch,
                       &l->epoch.dead_bytes, d);
 }
 
@@ -172,7 +173,7 @@ static err_t write_cursors(struct lane *l, struct store_write *w)
     err_t e = ERR_OK;
     for (uint32_t i = 0; !e && i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];
-        struct stage_key k = cursor_key(l->stream->stage->name, p->topic, p->index);
+        struct stage_key k = cursor_key(l->stream->stage->key, p->topic, p->index);
         if (!cursor_moved(p)) continue;
         buf_reset(&l->scratch);
         stream_cursor_put(&l->scratch, &p->now);
@@ -191,7 +192,7 @@ static err_t write_epoch(struct lane *l)
                              .form = l->epoch.form,
                              .delta = l->epoch.counter.now,
                              .ranges = ranges};
-    struct stage_key k = stage_key(l->stream->stage->name);
+    struct stage_key k = stage_key(l->stream->stage->key);
     uint32_t first = lane_stateful(l) ? l->first : 0;
     if (!ranges) return ERR_NO_MEMORY;
     for (uint32_t i = 0; i < l->partition_count; i++) {
@@ -214,7 +215,7 @@ static err_t write_ledger(struct lane *l)
                               .commit_ms = l->epoch.now_ms,
                               .watermark = l->epoch.watermark,
                               .last_write_us = l->last_write_us};
-    struct stage_key k = stage_key(l->stream->stage->name);
+    struct stage_key k = stage_key(l->stream->stage->key);
     ledger_add(&sum.total, &l->epoch.counter.now);
     stage_key_be(&k, l->index, 4);
     buf_reset(&l->scratch);
@@ -249,7 +250,7 @@ static err_t prune_one(void *ctx, struct slice key, struct slice value)
 
 static err_t prune(struct lane *l, struct diag *d)
 {
-    struct stage_key k = stage_key(l->stream->stage->name);
+    struct stage_key k = stage_key(l->stream->stage->key);
     struct pruning p = {.lane = l};
     if ((l->last_epoch + 1) % PRUNE_EVERY) return ERR_OK;
     err_t e = store_records(lane_flow(l)->o.store, NULL, STORE_EPOCH, stage_key_slice(&k),
@@ -324,7 +325,7 @@ static void publish(struct lane *l)
         atomic_store(&p->kept, p->now.next);
     }
     l->fresh = false;
-    l->shape_known = true;
+    l->shape_known = l->sql_known = true;
     l->watermark = l->epoch.watermark;
     l->closing = l->epoch.closing;
     ledger_add(&l->total, delta);
@@ -335,7 +336,7 @@ static void publish(struct lane *l)
     stage_rate(s, delta->in);
     gate_wake(&s->flow->gate);
     gate_leave(&s->flow->gate);
-    for (uint32_t i = 0; o->committed && i < l->partition_count; i++) {
+    for (uint32_t i = 0; o->committed && !s->upgrade && i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];
         if (p->told == p->durable.next) continue;
         p->told = p->durable.next;
@@ -359,7 +360,7 @@ static err_t write_shape(struct lane *l)
 {
     const struct plan_stream *p = l->stream->plan;
     if (l->shape_known || !p->stateful) return ERR_OK;
-    return stream_shape_write(l->epoch.write, p->name, p->shape);
+    return stream_shape_write(l->epoch.write, l->stream->stage->key, p->shape);
 }
 
 static err_t write_all(struct lane *l, struct diag *d)
@@ -368,6 +369,7 @@ static err_t write_all(struct lane *l, struct diag *d)
     if (!e) e = write_epoch(l);
     if (!e) e = write_ledger(l);
     if (!e) e = write_shape(l);
+    if (!e) e = sql_write(l);
     if (e) return diag_fail(d, e, "epoch %llu", (unsigned long long)l->epoch.number);
     if (lane_flow(l)->o.mutant == FLOW_MUTANT_CURSOR_FIRST) e = commit_cursor_first(l, d);
     if (!e && lane_flow(l)->o.mutant == FLOW_MUTANT_STATE_FIRST) return commit_state_first(l, d);

@@ -45,9 +45,7 @@ void flow_close(struct flow *f)
     if (!f) return;
     flow_stop(f);
     for (uint32_t i = 0; i < f->stage_count; i++) {
-        source_free(f->stages[i]->source);
-        stream_free(f->stages[i]->stream);
-        mem_give(f->stages[i]);
+        stage_free(f->stages[i]);
     }
     arena_free(f->names);
     gate_done(&f->gate);
@@ -58,7 +56,7 @@ void flow_close(struct flow *f)
 struct stage *flow_stage(struct flow *f, struct slice name)
 {
     for (uint32_t i = 0; i < f->stage_count; i++)
-        if (slice_equal(f->stages[i]->name, name)) return f->stages[i];
+        if (stage_lives(f->stages[i]) && slice_equal(f->stages[i]->name, name)) return f->stages[i];
     return NULL;
 }
 
@@ -68,8 +66,6 @@ err_t stage_new(struct flow *f, struct slice name, struct slice from, struct sli
     if (!name.len || name.len > STAGE_NAME_MAX || memchr(name.at, 0, name.len))
         return diag_fail(d, ERR_USAGE, "the name of a source or stream has 1 to %d bytes",
                          STAGE_NAME_MAX);
-    if (flow_stage(f, name))
-        return diag_fail(d, ERR_EXISTS, "source or stream '%.*s'", SLICE_ARG(name));
     if (f->stage_count == STAGES_MAX)
         return diag_fail(d, ERR_TOO_BIG, "more than %d sources and streams", STAGES_MAX);
     struct stage *s = mem_take(sizeof(*s));
@@ -83,23 +79,37 @@ err_t stage_new(struct flow *f, struct slice name, struct slice from, struct sli
         return diag_fail(d, ERR_NO_MEMORY, "no memory for '%.*s'", SLICE_ARG(name));
     }
     atomic_store(&s->stopping, true);
+    s->key = s->owner = s->name;
+    s->target = s->into;
     *out = s;
     return ERR_OK;
 }
 
-/* A stage joins the list when it is whole, so that nobody meets a half-made one. */
-static err_t join_list(struct flow *f, struct stage *s, err_t e)
+void stage_free(struct stage *s)
 {
-    if (!e) {
-        f->stages[f->stage_count++] = s;
-        return ERR_OK;
+    if (!s) return;
+    source_free(s->source);
+    stream_free(s->stream);
+    upgrade_free(s->upgrade);
+    mem_give(s);
+}
+
+/* A stage joins the list when it is whole, so that nobody meets a half-made one. */
+err_t stage_joins(struct flow *f, struct stage *s, struct diag *d)
+{
+    err_t e = ERR_OK;
+    if (flow_stage(f, s->name))
+        e = diag_fail(d, ERR_EXISTS, "source or stream '%.*s'", SLICE_ARG(s->name));
+    else if (f->stage_count == STAGES_MAX)
+        e = diag_fail(d, ERR_TOO_BIG, "more than %d sources and streams", STAGES_MAX);
+    if (e) {
+        stage_free(s);
+        return e;
     }
-    if (s) {
-        source_free(s->source);
-        stream_free(s->stream);
-        mem_give(s);
-    }
-    return e;
+    uint32_t count = f->stage_count;
+    f->stages[count] = s;
+    f->stage_count = count + 1;
+    return ERR_OK;
 }
 
 err_t flow_source_add(struct flow *f, const struct flow_source_options *o, struct diag *d)
@@ -107,7 +117,9 @@ err_t flow_source_add(struct flow *f, const struct flow_source_options *o, struc
     struct stage *s = NULL;
     err_t e = stage_new(f, o->name, SLICE("source"), o->topic, &s, d);
     if (!e) e = source_new(s, o, d);
-    return join_list(f, s, e);
+    if (!e) return stage_joins(f, s, d);
+    stage_free(s);
+    return e;
 }
 
 /* KEYSPACE.TABLE, as people write it; a topic's name; nothing: BLACKHOLE. */
@@ -121,7 +133,8 @@ static void into_text(const struct plan_stream *p, struct buf *out)
         buf_printf(out, "%.*s.%.*s", SLICE_ARG(p->into->keyspace), SLICE_ARG(p->into->name));
 }
 
-err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d)
+err_t stream_stage(struct flow *f, const struct plan_stream *plan, struct slice name,
+                   struct slice key, struct stage **out, struct diag *d)
 {
     struct stage *s = NULL;
     struct buf from = buf_make(STAGE_TEXT_MAX), into = buf_make(STAGE_TEXT_MAX);
@@ -133,11 +146,19 @@ err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct dia
     err_t e = from.err || into.err
                   ? diag_fail(d, from.err ? from.err : into.err,
                               "the names of what '%.*s' reads and writes", SLICE_ARG(plan->name))
-                  : stage_new(f, plan->name, buf_view(&from), buf_view(&into), &s, d);
+                  : stage_new(f, name, buf_view(&from), buf_view(&into), &s, d);
     buf_done(&from);
     buf_done(&into);
-    if (!e) e = stream_new(s, plan, d);
-    return join_list(f, s, e);
+    if (!e) {
+        s->key = arena_slice(f->names, key);
+        e = s->key.at ? stream_new(s, plan, d)
+                      : diag_fail(d, ERR_NO_MEMORY, "no memory for '%.*s'", SLICE_ARG(name));
+    }
+    if (e)
+        stage_free(s);
+    else
+        *out = s;
+    return e;
 }
 
 /* --- starting and stopping one stage; inside the control gate -----------------------------------
@@ -156,7 +177,7 @@ void stage_ask_to_stop(struct stage *s)
     stage_wake(s);
 }
 
-static void stage_join(struct stage *s)
+void stage_join(struct stage *s)
 {
     if (!s->started) return;
     if (s->source) thread_join(&s->source->worker.thread);
@@ -184,14 +205,14 @@ static err_t add_other(void *ctx, struct slice key, struct slice value)
 
 static err_t load_others(struct stream *s, struct diag *d)
 {
-    struct stage_key k = stage_key(s->stage->name);
+    struct stage_key k = stage_key(s->stage->key);
     struct others o = {s, k.len};
     s->others = (struct ledger){0};
     return store_records(s->stage->flow->o.store, NULL, STORE_LEDGER, stage_key_slice(&k),
                          (struct slice){0}, add_other, &o, d);
 }
 
-static err_t stage_start(struct stage *s, struct diag *d)
+err_t stage_start(struct stage *s, struct diag *d)
 {
     err_t e = s->stream ? load_others(s->stream, d) : ERR_OK;
     if (!e) e = dead_measure(s, d);
@@ -227,15 +248,17 @@ err_t flow_start(struct flow *f, struct diag *d)
     for (int sources = 0; !e && sources < 2; sources++) /* readers first */
         for (uint32_t i = 0; !e && i < f->stage_count; i++)
             if ((f->stages[i]->source != NULL) == (sources == 1) && !f->stages[i]->started &&
-                !f->stages[i]->paused)
+                !f->stages[i]->paused && stage_lives(f->stages[i]))
                 e = stage_start(f->stages[i], d);
     gate_leave(&f->control);
+    if (!e) e = upgrader_start(f, d);
     if (e) flow_stop(f);
     return e;
 }
 
 void flow_stop(struct flow *f)
 {
+    upgrader_stop(f);
     gate_enter(&f->control);
     for (uint32_t i = 0; i < f->stage_count; i++) stage_ask_to_stop(f->stages[i]);
     for (uint32_t i = 0; i < f->stage_count; i++) stage_join(f->stages[i]);
@@ -302,7 +325,27 @@ err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **pl
 bool flow_has(const struct flow *f, struct slice name)
 {
     for (uint32_t i = 0; i < f->stage_count; i++)
-        if (slice_equal(f->stages[i]->name, name)) return true;
+        if (stage_lives(f->stages[i]) && slice_equal(f->stages[i]->name, name)) return true;
+    return false;
+}
+
+static bool uses_topic(const struct stage *s, struct slice topic)
+{
+    if (s->source) return slice_equal(s->into, topic);
+    const struct plan_stream *p = s->stream->plan;
+    bool uses = p->sink == SINK_TOPIC && slice_equal(p->into->name, topic);
+    for (uint32_t i = 0; i < p->topic_count; i++)
+        uses = uses || slice_equal(s->stream->topics[i].name, topic);
+    return uses;
+}
+
+bool flow_uses_topic(const struct flow *f, struct slice topic, char *who, size_t size)
+{
+    for (uint32_t i = 0; i < f->stage_count; i++) {
+        if (!stage_lives(f->stages[i]) || !uses_topic(f->stages[i], topic)) continue;
+        snprintf(who, size, "%.*s", SLICE_ARG(f->stages[i]->name));
+        return true;
+    }
     return false;
 }
 
@@ -341,6 +384,8 @@ static bool drained(struct flow *f, struct stage **failed)
     bool all = true;
     for (uint32_t i = f->stage_count; i-- > 0;) {
         struct stage *s = f->stages[i];
+        if (!stage_lives(s)) continue;
+        all = all && (!s->upgrade || s->failure); /* it takes the old one's place first */
         if (s->failure)
             *failed = s;
         else if (s->source)

@@ -14,6 +14,15 @@
 
 struct flow;
 
+enum flow_step { /* of a stream that is built anew */
+                 FLOW_STEP_NOTED,
+                 FLOW_STEP_TABLE,
+                 FLOW_STEP_NEAR,
+                 FLOW_STEP_PASSED,
+                 FLOW_STEP_SWAPPED,
+                 FLOW_STEP_STARTED,
+                 FLOW_STEPS
+};
 struct flow_options {
     struct log *log;
     struct store *store;
@@ -42,7 +51,9 @@ struct flow_options {
         FLOW_MUTANT_SKIP_COUNT,
         FLOW_MUTANT_STATE_FIRST /* a plan's state is durable before the epoch that made it */
     } mutant;                   /* crash tests only */
-    uint32_t mutant_term;       /* which ledger term FLOW_MUTANT_SKIP_COUNT does not count */
+    /* Crash tests only: told the steps of a stream's upgrade, each when it is durable or done. */
+    void (*step)(enum flow_step step);
+    uint32_t mutant_term; /* which ledger term FLOW_MUTANT_SKIP_COUNT does not count */
     /* Told each durable cursor of a stream that has moved, on its lane's thread: must not block.
      * NULL: nobody asks. */
     void (*committed)(void *ctx, struct slice stream, struct slice topic, int32_t partition,
@@ -68,6 +79,17 @@ MUST_CHECK err_t flow_source_add(struct flow *f, const struct flow_source_option
  * (store_table_hold) until flow_close. */
 MUST_CHECK err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d);
 
+/* The stream's state or table can not be gone on with: it is built anew from what the log has left,
+ * beside the one that ran (`was`, its old SQL, which runs meanwhile; NULL: it can not be run any
+ * more, its table stays as it is), and takes its place when it has caught up. `wanted`: the table
+ * as the plan writes it, under its own name; only this stream writes into it. Called again after a
+ * restart it goes on. ERR_UNSUPPORTED: it writes into no table. */
+MUST_CHECK err_t flow_stream_upgrade(struct flow *f, const struct plan_stream *was,
+                                     const struct plan_stream *plan,
+                                     const struct store_table *wanted, struct diag *d);
+/* What streams built anew have left behind. Before any flow runs on the store. */
+MUST_CHECK err_t flow_tidy(struct store *s, struct diag *d);
+
 MUST_CHECK err_t flow_start(struct flow *f, struct diag *d);
 void flow_stop(struct flow *f); /* ends the epoch at hand, commits it, joins all threads */
 MUST_CHECK err_t flow_pause(struct flow *f, struct slice name, struct diag *d);
@@ -85,6 +107,8 @@ MUST_CHECK err_t flow_epoch_within(struct flow *f, struct slice name, uint64_t e
                                    const int64_t *from, const int64_t *to, bool *within,
                                    struct diag *d);
 bool flow_has(const struct flow *f, struct slice name); /* a source or stream of this name */
+/* One that reads or writes the topic: its name in `who`. */
+bool flow_uses_topic(const struct flow *f, struct slice topic, char *who, size_t size);
 /* Waits until no source will bring more and every stream has committed all there is, or timeout.
  * A stage that has failed for good brings no more either: where the others are done, the answer is
  * its error, by name. One that tries again by itself is waited for. */
@@ -117,7 +141,11 @@ struct flow_operator {            /* of a stream's plan, since the start; all la
 struct flow_status { /* of one source or stream */
     struct slice name, from, into;
     bool is_source;
-    const char *state;    /* "running", "paused", "waiting", "retrying", "failed", "ended" */
+    /* "running", "paused", "waiting", "retrying", "failed", "ended"; "building" */
+    const char *state;
+    bool building; /* it will take another one's place … */
+    double built_percent;
+    int64_t left_s;       /* … in about so many seconds; -1: not known */
     char trouble[512];    /* what the last failure said; "" when all is well */
     char note[256];       /* "falling back to the generator: …" */
     struct ledger ledger; /* durable */
@@ -153,7 +181,8 @@ int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition);
 /* Dead letters: of one stage or all (name empty), by the record's time. */
 struct dead_letter {
     struct slice stage, topic;
-    int32_t partition; /* -1: no record of a topic, but a row or what a source could not use */
+    struct slice under; /* the key of its stage: flow's own */
+    int32_t partition;  /* -1: no record of a topic, but a row or what a source could not use */
     int64_t offset, time_ms, written_ms; /* written_ms 0: not known */
     uint64_t epoch;
     uint64_t count; /* records it stands for: 0: a late one, more: a batch that can't be opened */
@@ -216,6 +245,34 @@ enum stream_change {
 /* *why, of STREAM_REBUILD: what is the matter with the state ("of another shape …"). */
 MUST_CHECK err_t stream_change_of(struct store *s, const struct plan_stream *p,
                                   enum stream_change *out, const char **why, struct diag *d);
+/* What SQL made a stream's rows and state; kept with the epochs that it made, so that it can be
+ * shown and run again. Texts in the arena. ERR_NOT_FOUND: nobody wrote it down. */
+struct flow_sql {
+    uint64_t version, shape, script;
+    int64_t since_ms;        /* the epoch's that it wrote first … */
+    uint64_t epoch;          /* … and that one's number */
+    struct slice into, text; /* text: the statement's own */
+};
+MUST_CHECK err_t flow_sql_now(struct store *s, struct slice stream, struct arena *a,
+                              struct flow_sql *out, struct diag *d); /* the last that ran */
+MUST_CHECK err_t flow_sql_of(struct store *s, struct slice stream, uint64_t version,
+                             struct arena *a, struct flow_sql *out, struct diag *d);
+/* The whole script that the statement stood in, of the last that ran: what it means stands there.
+ */
+MUST_CHECK err_t flow_sql_script(struct store *s, const struct flow_sql *sql, struct arena *a,
+                                 struct slice *out, struct diag *d);
+/* Stages that have committed something, by name, whether or not anybody still declares them. */
+struct stage_left {
+    struct slice name;
+    struct ledger ledger;
+    struct flow_sql sql; /* text.len 0: a source, or nobody wrote it down */
+    bool view;           /* sql.into is its own table */
+};
+MUST_CHECK err_t stages_left(struct store *s, err_t (*each)(void *ctx, const struct stage_left *l),
+                             void *ctx, struct diag *d);
+/* stream_reset of a stage that nobody declares any more, and the table of a view.
+ * ERR_UNKNOWN_STREAM: it has left nothing. */
+MUST_CHECK err_t stage_drop(struct store *s, struct slice name, struct diag *d);
 /* Forgets a stream's cursor, ledger, epochs, dead letters: the next start reads from the beginning;
  * a source fetches from its beginning. One atomic write (a large state goes before, in several:
  * the stream does not start until all of it is done). Not while the stage runs. */

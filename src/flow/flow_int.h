@@ -13,6 +13,7 @@
 
 enum {
     STAGE_NAME_MAX = 255,
+    STAGE_KEY_MAX = STAGE_NAME_MAX + 32, /* a name and its edition's number: edition.h */
     STAGES_MAX = 1000,
     STREAM_LANES_MAX = 256, /* an epoch's number carries its lane in the low byte */
     CHUNK_ROWS = 4096,      /* rows decoded and evaluated at a time */
@@ -61,8 +62,8 @@ static inline struct slice bytes_take(struct cursor *c)
     return cursor_slice(c, cursor_uvarint(c));
 }
 
-struct stage_key { /* a store key: the stage's name, 0, then what tells its records apart */
-    uint8_t at[STAGE_NAME_MAX + 1 + 64];
+struct stage_key { /* a store key: the stage's key, 0, then what tells its records apart */
+    uint8_t at[STAGE_KEY_MAX + 1 + 64];
     uint32_t len;
 };
 struct stage_key stage_key(struct slice stage);
@@ -106,16 +107,20 @@ void epoch_record_put(struct buf *out, const struct epoch_record *r);
 MUST_CHECK err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record *out);
 void lane_ledger_put(struct buf *out, const struct lane_ledger *l);
 MUST_CHECK err_t lane_ledger_take(struct slice value, struct lane_ledger *out);
-/* A small number that stands for the stream in each row's lineage, the same for ever. */
-MUST_CHECK err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct diag *d);
-/* How often a stage was reset: a source's producer name carries it. */
+struct stage_key number_key(const char *kind, struct slice name); /* in STORE_META */
+MUST_CHECK err_t number_load(struct store *s, struct slice key, uint64_t *out, struct diag *d);
+MUST_CHECK err_t number_write(struct store_write *w, struct slice key, uint64_t v);
+/* A small number that stands for the stream in each row's lineage, the same for ever. Here and
+ * below `key` is the stage's (edition.h). */
+MUST_CHECK err_t stream_number(struct store *s, struct slice key, uint32_t *out, struct diag *d);
 /* What the stream's state on the store was made for; 0: it has none; SHAPE_NONE: it is being
  * dropped, and what is left of it is good for nothing. */
 #define SHAPE_NONE UINT64_MAX
-MUST_CHECK err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct diag *d);
+MUST_CHECK err_t stream_shape(struct store *s, struct slice key, uint64_t *out, struct diag *d);
 /* Why a plan can not go on with state that was made for a shape; NULL: it can. */
 const char *shape_trouble(uint64_t made_for, const struct plan_stream *p);
-MUST_CHECK err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape);
+MUST_CHECK err_t stream_shape_write(struct store_write *w, struct slice key, uint64_t shape);
+/* How often a stage (by its name) was reset: a source's producer name carries it. */
 MUST_CHECK err_t stage_generation(struct store *s, struct slice name, uint64_t *out,
                                   struct diag *d);
 
@@ -136,7 +141,7 @@ struct dead_note {           /* one dead letter on its way into the store */
     bool cut;            /* raw is only the beginning already */
 };
 /* *bytes grows by what it takes. */
-MUST_CHECK err_t dead_write(struct store_write *w, struct slice stage, const struct dead_note *n,
+MUST_CHECK err_t dead_write(struct store_write *w, struct slice key, const struct dead_note *n,
                             struct buf *scratch, uint64_t *bytes, struct diag *d);
 MUST_CHECK err_t dead_read(struct slice key, struct slice value, struct dead_letter *out);
 struct dead_note dead_note_of(const struct dead_letter *l); /* written again it is the same */
@@ -174,6 +179,10 @@ struct spans { /* times, counted by size: four steps from one power of two to th
 struct stage {
     struct flow *flow;
     struct slice name, from, into; /* in flow's memory */
+    struct slice key;              /* of its records on the store: edition.h */
+    struct upgrade *upgrade;       /* of what is being built: upgrade.c; NULL: it is not */
+    struct slice owner, target;    /* name and into, of what is being built the stream's own */
+    atomic_bool retired;           /* another one took its place: nobody looks at it any more */
     struct source *source;         /* one of the two */
     struct stream *stream;
     atomic_bool stopping; /* asked of the stage's threads */
@@ -200,9 +209,10 @@ struct flow {
     struct gate gate;    /* guards what `status` shows */
     struct gate control; /* one starts, stops, pauses at a time; never taken inside `gate` */
     struct stage *stages[STAGES_MAX];
-    uint32_t stage_count;
-    uint32_t lane_count; /* of all streams: they share memory_max */
+    _Atomic uint32_t stage_count; /* a swap adds one while others look */
+    _Atomic uint32_t lane_count;  /* of all streams: they share memory_max */
     bool running;
+    struct upgrader *upgrader; /* swaps what has caught up; NULL: nothing is being built */
 };
 void worker_init(struct worker *w);
 void worker_done(struct worker *w);
@@ -235,6 +245,24 @@ MUST_CHECK err_t stage_between(struct flow *f, struct slice name,
                                struct diag *d);
 MUST_CHECK err_t stage_new(struct flow *f, struct slice name, struct slice from, struct slice into,
                            struct stage **out, struct diag *d);
+MUST_CHECK err_t stage_start(struct stage *s, struct diag *d);
+void stage_join(struct stage *s); /* after stage_ask_to_stop */
+void stage_free(struct stage *s);
+/* A stage of this name (the plan's may be another) and key, not yet in the list. */
+MUST_CHECK err_t stream_stage(struct flow *f, const struct plan_stream *plan, struct slice name,
+                              struct slice key, struct stage **out, struct diag *d);
+MUST_CHECK err_t stage_joins(struct flow *f, struct stage *s, struct diag *d); /* or frees it */
+static inline bool stage_lives(const struct stage *s)
+{
+    return !atomic_load_explicit(&s->retired, memory_order_acquire);
+}
+
+/* --- upgrade.c: a stream built anew beside the old one ------------------------------------------
+ */
+MUST_CHECK err_t upgrader_start(struct flow *f, struct diag *d);
+void upgrader_stop(struct flow *f);
+void upgrade_tell(const struct stage *s, struct flow_status *out); /* inside the flow's gate */
+void upgrade_free(struct upgrade *u);
 
 /* --- source.c, answer.c, journal.c --------------------------------------------------------------
  */
@@ -460,6 +488,8 @@ struct lane {
     _Atomic bool loaded; /* where it stands is known; atomic for flow_drain */
     bool fresh;          /* its cursors are on no disk yet, and do not stand at the start */
     bool shape_known;    /* the store knows what the state was made for */
+    bool sql_known;      /* … and what SQL runs; script_known: the script around it */
+    bool script_known;
     bool limited;        /* the partitions' limits are set: a trigger's work is under way */
     bool ended;          /* available now, and all of that is done */
     int64_t trigger_ns;  /* the next one; 0: at once */

@@ -412,7 +412,7 @@ err_t op_state_open(struct op *o, uint8_t part, const struct state_form *form, v
     struct graph *g = o->graph;
     struct state_options so = {.store = g->o.bounded || g->o.scratch ? NULL : g->o.store,
                                .stream = g->o.stream,
-                               .node = (uint16_t)o->node->id,
+                               .node = (uint16_t)o->node->state_id,
                                .part = part,
                                .form = form,
                                .ctx = ctx,

@@ -1,4 +1,5 @@
 /* lane: a set of partitions of one stream, one thread from cursor to commit. */
+#include "flow/edition.h"
 #include "flow/feed.h"
 #include "flow/sink.h"
 #include <stdio.h>
@@ -27,7 +28,7 @@ static err_t alarm_story(const struct lane *l, const struct lane_partition *p, s
 
 static err_t load_cursor(struct lane *l, struct lane_partition *p, struct diag *d)
 {
-    struct stage_key k = cursor_key(l->stream->stage->name, p->topic, p->index);
+    struct stage_key k = cursor_key(l->stream->stage->key, p->topic, p->index);
     const uint8_t *id = log_topic_id(l->stream->topics[p->topic].log);
     bool latest = l->stream->plan->settings.from_latest;
     struct slice value;
@@ -60,7 +61,7 @@ static err_t check_shape(struct lane *l, struct diag *d)
     const struct plan_stream *p = l->stream->plan;
     uint64_t made_for = 0;
     bool begun = false;
-    err_t e = stream_shape(lane_flow(l)->o.store, p->name, &made_for, d);
+    err_t e = stream_shape(lane_flow(l)->o.store, l->stream->stage->key, &made_for, d);
     for (uint32_t i = 0; i < l->partition_count; i++) begun |= l->partitions[i].has_cursor;
     const char *trouble = shape_trouble(made_for, p);
     l->shape_known = !trouble;
@@ -75,7 +76,7 @@ static err_t check_shape(struct lane *l, struct diag *d)
 
 static err_t load_ledger(struct lane *l, struct lane_ledger *sum, struct diag *d)
 {
-    struct stage_key k = stage_key(l->stream->stage->name);
+    struct stage_key k = stage_key(l->stream->stage->key);
     struct slice value;
     *sum = (struct lane_ledger){.watermark = INT64_MIN};
     stage_key_be(&k, l->index, 4);
@@ -99,19 +100,20 @@ err_t lane_load(struct lane *l, struct diag *d)
     for (uint32_t i = 0; !e && i < l->partition_count; i++)
         e = load_cursor(l, &l->partitions[i], d);
     if (!e) e = check_shape(l, d);
+    if (!e) e = sql_look(l, d);
     if (!e) e = load_ledger(l, &sum, d);
     if (e) return e;
     l->last_write_us = sum.last_write_us;
+    l->reader.partition = NULL;
     gate_enter(&lane_flow(l)->gate);
     l->total = sum.total;
     l->last_epoch = sum.epoch;
     l->watermark = sum.watermark;
     for (uint32_t i = 0; i < l->partition_count; i++)
         atomic_store(&l->partitions[i].kept, l->partitions[i].durable.next);
+    atomic_store(&l->loaded, true); /* before who drains looks again: nothing else may wake him */
     gate_wake(&lane_flow(l)->gate);
     gate_leave(&lane_flow(l)->gate);
-    l->reader.partition = NULL;
-    atomic_store(&l->loaded, true);
     return ERR_OK;
 }
 
@@ -221,7 +223,8 @@ static enum store_form choose_form(const struct lane *l)
 
 size_t lane_share(const struct lane *l)
 {
-    return lane_flow(l)->o.memory_max / MAX(lane_flow(l)->lane_count, 1u);
+    return lane_flow(l)->o.memory_max /
+           MAX(atomic_load_explicit(&lane_flow(l)->lane_count, memory_order_relaxed), 1u);
 }
 
 bool epoch_full(const struct lane *l)
@@ -558,7 +561,7 @@ err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct dia
     if (!s->lanes) return diag_fail(d, ERR_NO_MEMORY, "stream '%.*s'", SLICE_ARG(plan->name));
     s->lane_count = count;
     if (plan->sink == SINK_TABLE) e = table_hold(s, d);
-    if (!e) e = stream_number(f->o.store, plan->name, &s->number, d);
+    if (!e) e = stream_number(f->o.store, stage->key, &s->number, d);
     for (uint32_t i = 0; !e && i < s->lane_count; i++) e = lane_init(&s->lanes[i], s, i, d);
     return e ? e : progress_new(s, d);
 }

@@ -1,5 +1,4 @@
-#include "flow/flow_int.h"
-#include "flow/state.h"
+#include "flow/edition.h"
 
 #include <stddef.h>
 
@@ -65,7 +64,7 @@ err_t err_of_name(struct slice name)
 struct stage_key stage_key(struct slice stage)
 {
     struct stage_key k = {.len = stage.len + 1};
-    INVARIANT(stage.len > 0 && stage.len <= STAGE_NAME_MAX);
+    INVARIANT(stage.len > 0 && stage.len <= STAGE_KEY_MAX);
     memcpy(k.at, stage.at, stage.len);
     return k;
 }
@@ -192,7 +191,7 @@ err_t lane_ledger_take(struct slice value, struct lane_ledger *out)
 /* --- numbers that stay -------------------------------------------------------------------------
  */
 
-static err_t number_load(struct store *s, struct slice key, uint64_t *out, struct diag *d)
+err_t number_load(struct store *s, struct slice key, uint64_t *out, struct diag *d)
 {
     struct slice value;
     struct arena *a = arena_new(4096);
@@ -211,7 +210,7 @@ static err_t number_load(struct store *s, struct slice key, uint64_t *out, struc
     return e;
 }
 
-static err_t number_write(struct store_write *w, struct slice key, uint64_t v)
+err_t number_write(struct store_write *w, struct slice key, uint64_t v)
 {
     uint8_t space[16];
     struct buf value = buf_over(space, sizeof(space));
@@ -220,18 +219,18 @@ static err_t number_write(struct store_write *w, struct slice key, uint64_t v)
     return store_write_record(w, STORE_META, key, buf_view(&value));
 }
 
-static struct stage_key number_key(const char *kind, struct slice name)
+struct stage_key number_key(const char *kind, struct slice name)
 {
     struct stage_key k = stage_key(slice_of(kind));
-    INVARIANT(name.len <= STAGE_NAME_MAX && k.len + name.len <= sizeof(k.at));
+    INVARIANT(k.len + name.len <= sizeof(k.at));
     if (name.len) memcpy(k.at + k.len, name.at, name.len);
     k.len += name.len;
     return k;
 }
 
-err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct diag *d)
+err_t stream_number(struct store *s, struct slice key, uint32_t *out, struct diag *d)
 {
-    struct stage_key mine = number_key("flow.stream", name),
+    struct stage_key mine = number_key("flow.stream", key),
                      last = number_key("flow.streams", SLICE(""));
     struct store_write *w = NULL;
     uint64_t number = 0, highest = 0;
@@ -251,9 +250,9 @@ err_t stream_number(struct store *s, struct slice name, uint32_t *out, struct di
     return e;
 }
 
-err_t stream_shape(struct store *s, struct slice name, uint64_t *out, struct diag *d)
+err_t stream_shape(struct store *s, struct slice key, uint64_t *out, struct diag *d)
 {
-    struct stage_key k = number_key("flow.shape", name);
+    struct stage_key k = number_key("flow.shape", key);
     return number_load(s, stage_key_slice(&k), out, d);
 }
 
@@ -266,9 +265,9 @@ const char *shape_trouble(uint64_t made_for, const struct plan_stream *p)
                                   : "not what the new SQL needs";
 }
 
-err_t stream_shape_write(struct store_write *w, struct slice name, uint64_t shape)
+err_t stream_shape_write(struct store_write *w, struct slice key, uint64_t shape)
 {
-    struct stage_key k = number_key("flow.shape", name);
+    struct stage_key k = number_key("flow.shape", key);
     return number_write(w, stage_key_slice(&k), shape);
 }
 
@@ -300,11 +299,14 @@ static err_t sum_ledger(void *ctx, struct slice key, struct slice value)
 
 err_t ledger_load(struct store *s, struct slice stage, struct ledger *out, struct diag *d)
 {
-    struct stage_key k = stage_key(stage);
+    struct stage_text key;
     struct ledger_sum sum = {.out = out};
     *out = (struct ledger){0};
-    err_t e = store_records(s, NULL, STORE_LEDGER, stage_key_slice(&k), (struct slice){0},
-                            sum_ledger, &sum, d);
+    err_t e = stage_key_find(s, stage, &key, d);
+    if (e) return e;
+    struct stage_key k = stage_key(stage_text_slice(&key));
+    e = store_records(s, NULL, STORE_LEDGER, stage_key_slice(&k), (struct slice){0}, sum_ledger,
+                      &sum, d);
     if (e) return e;
     return sum.found ? ERR_OK
                      : diag_fail(d, ERR_UNKNOWN_STREAM, "'%.*s' has committed nothing yet",
@@ -333,9 +335,9 @@ static err_t look_at_epoch(void *ctx, struct slice key, struct slice value)
 }
 
 /* The sql_version of a stream's last epoch; ERR_NOT_FOUND where the log's retention took it too. */
-static err_t last_version(struct store *s, struct slice stage, uint64_t *version, struct diag *d)
+static err_t last_version(struct store *s, struct slice key, uint64_t *version, struct diag *d)
 {
-    struct stage_key k = stage_key(stage);
+    struct stage_key k = stage_key(key);
     struct last_version last = {.arena = arena_new(MIB(1))};
     if (!last.arena) return diag_fail(d, ERR_NO_MEMORY, "no memory to read an epoch");
     err_t e = store_records(s, NULL, STORE_EPOCH, stage_key_slice(&k), (struct slice){0},
@@ -351,72 +353,19 @@ err_t stream_change_of(struct store *s, const struct plan_stream *p, enum stream
 {
     struct ledger l;
     uint64_t made_for = 0, version = 0;
+    struct stage_text key;
     *out = STREAM_NEW;
     *why = NULL;
     err_t e = ledger_load(s, p->name, &l, d);
     bool begun = !e;
     if (e == ERR_UNKNOWN_STREAM) e = ERR_OK;
-    if (!e) e = stream_shape(s, p->name, &made_for, d);
+    if (!e) e = stage_key_find(s, p->name, &key, d);
+    if (!e) e = stream_shape(s, stage_text_slice(&key), &made_for, d);
     if (e || !(begun || made_for == SHAPE_NONE)) return e;
     *why = shape_trouble(made_for, p);
     *out = STREAM_REBUILD;
     if (*why) return ERR_OK;
-    e = last_version(s, p->name, &version, d);
+    e = last_version(s, stage_text_slice(&key), &version, d);
     *out = !e && version != p->sql_version ? STREAM_IN_PLACE : STREAM_SAME;
     return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
-struct forgetting {
-    struct store_write *write;
-    enum store_space space;
-};
-
-static err_t forget_one(void *ctx, struct slice key, struct slice value)
-{
-    struct forgetting *f = ctx;
-    (void)value;
-    return store_write_record(f->write, f->space, key, (struct slice){0});
-}
-
-/* One write's part of a reset: state goes first, in as many writes as it needs, all the rest with
- * the last of it. Until then the stream does not start. */
-static err_t drop_state(struct store *s, struct slice stage, struct store_write *w, bool *more,
-                        struct diag *d)
-{
-    struct stage_key stream = number_key("flow.stream", stage);
-    uint64_t number = 0;
-    err_t e = number_load(s, stage_key_slice(&stream), &number, d);
-    *more = false;
-    if (!e && number) e = state_drop_all(s, (uint32_t)number, w, more, d);
-    return e ? e : stream_shape_write(w, stage, *more ? SHAPE_NONE : 0);
-}
-
-static err_t reset_step(struct store *s, struct slice stage, bool *more, struct diag *d)
-{
-    static const enum store_space spaces[] = {STORE_CURSOR, STORE_EPOCH, STORE_LEDGER, STORE_DEAD,
-                                              STORE_OUTBOX};
-    struct stage_key k = stage_key(stage), generation = number_key("flow.generation", stage);
-    struct forgetting f = {0};
-    uint64_t times = 0;
-    err_t e = stage_generation(s, stage, &times, d);
-    if (!e) e = store_write_begin(s, STORE_LIVE, MIB(512), &f.write, d);
-    if (e) return e;
-    e = drop_state(s, stage, f.write, more, d);
-    for (size_t i = 0; !e && !*more && i < COUNT_OF(spaces); i++) {
-        f.space = spaces[i];
-        e = store_records(s, NULL, f.space, stage_key_slice(&k), (struct slice){0}, forget_one, &f,
-                          d);
-    }
-    if (!e && !*more) e = number_write(f.write, stage_key_slice(&generation), times + 1);
-    if (!e) return store_write_commit(f.write, d);
-    store_write_abort(f.write);
-    return e;
-}
-
-err_t stream_reset(struct store *s, struct slice stage, struct diag *d)
-{
-    bool more = true;
-    err_t e = ERR_OK;
-    while (!e && more) e = reset_step(s, stage, &more, d);
-    return e;
 }

@@ -169,7 +169,7 @@ err_t outbox_add(struct outbox *o, int32_t partition, struct record_builder *b, 
 /* Lane, epoch, partition, number: what is appended first stands first. */
 static struct stage_key entry_key(const struct outbox *o, const struct entry *e)
 {
-    struct stage_key k = stage_key(o->lane->stream->stage->name);
+    struct stage_key k = stage_key(o->lane->stream->stage->key);
     stage_key_be(&k, o->lane->index, 4);
     stage_key_be(&k, o->lane->epoch.number, 8);
     stage_key_be(&k, e->number, 4);
@@ -275,7 +275,7 @@ static err_t settle_one(void *ctx, struct slice key, struct slice value)
 {
     struct leftover *f = ctx;
     struct outbox *o = f->outbox;
-    struct stage_key k = stage_key(o->lane->stream->stage->name);
+    struct stage_key k = stage_key(o->lane->stream->stage->key);
     struct record_batch batch;
     struct cursor c = cursor_of(slice_make(key.at + k.len, key.len - k.len));
     uint32_t lane = (uint32_t)cursor_be(&c, 4);
@@ -303,7 +303,7 @@ static err_t settle_one(void *ctx, struct slice key, struct slice value)
 err_t outbox_recover(struct outbox *o, struct diag *d)
 {
     struct stream *s = o->lane->stream;
-    struct stage_key k = stage_key(s->stage->name);
+    struct stage_key k = stage_key(s->stage->key);
     struct leftover f = {.outbox = o, .d = d};
     err_t e = find_producer(o, d);
     if (!e) e = outbox_begin(o, d);

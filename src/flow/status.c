@@ -246,10 +246,15 @@ static void fill_stream(const struct stage *s, struct flow_status *out)
     }
 }
 
-static void fill(struct stage *s, struct flow_status *out)
+/* False: another one took its place. */
+static bool fill(struct stage *s, struct flow_status *out)
 {
     int64_t now = clock_mono_ns();
     gate_enter(&s->flow->gate);
+    if (!stage_lives(s)) {
+        gate_leave(&s->flow->gate);
+        return false;
+    }
     *out = (struct flow_status){.name = s->name,
                                 .from = s->from,
                                 .into = s->into,
@@ -277,7 +282,9 @@ static void fill(struct stage *s, struct flow_status *out)
         out->memory = atomic_load_explicit(&s->source->worker.memory, memory_order_relaxed);
     }
     out->balanced = ledger_balanced(&out->ledger) && s->failure != ERR_LEDGER;
+    if (s->upgrade) upgrade_tell(s, out);
     gate_leave(&s->flow->gate);
+    return true;
 }
 
 err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_status *s), void *ctx)
@@ -286,7 +293,7 @@ err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_statu
         for (uint32_t i = 0; i < f->stage_count; i++) {
             struct flow_status status;
             if ((f->stages[i]->stream != NULL) != (streams == 1)) continue;
-            fill(f->stages[i], &status);
+            if (!fill(f->stages[i], &status)) continue;
             err_t e = each(ctx, &status);
             if (e) return e;
         }
@@ -310,6 +317,7 @@ int64_t flow_keep_from(struct flow *f, struct slice topic, int32_t partition)
     int64_t lowest = INT64_MAX;
     for (uint32_t i = 0; i < f->stage_count; i++) {
         const struct stage *s = f->stages[i];
+        if (!stage_lives(s)) continue;
         if (s->source && slice_equal(s->into, topic) && partition < s->source->partitions) {
             int64_t pinned = atomic_load(&s->source->pinned[partition]);
             if (pinned >= 0) lowest = MIN(lowest, pinned); /* its cursor lies there (F8) */

@@ -552,6 +552,10 @@ TEST(a_change_of_sql_is_told_before_it_runs)
         {"count(*) AS n, max(n) AS s", "timed WHERE n < 50 GROUP BY k", STREAM_REBUILD},
         {"count(*) AS n, sum(n) AS s", "out WHERE n < 50 GROUP BY k", STREAM_REBUILD},
         {"n, n AS s", "timed WHERE n < 50", STREAM_REBUILD},
+        {"count(*) AS n, sum(n) AS s", "timed GROUP BY k", STREAM_IN_PLACE},
+        {"count(*) AS n, sum(n) AS s", "(SELECT k, n FROM timed) GROUP BY k", STREAM_IN_PLACE},
+        {"count(*) AS n, sum(n) AS s", "(SELECT k, n + 1 AS n FROM timed) GROUP BY k",
+         STREAM_REBUILD},
     };
     struct world w = {0};
     struct diag d = {0};

@@ -154,27 +154,38 @@ static err_t search_epoch(void *ctx, struct slice key, struct slice value)
     return e;
 }
 
+/* What ran then. */
+static err_t tell_old_sql(struct why *w)
+{
+    struct flow_sql sql;
+    err_t e =
+        flow_sql_of(w->flow->o.store, w->stage->owner, w->epoch.sql_version, w->arena, &sql, w->d);
+    if (e == ERR_NOT_FOUND)
+        return why_tell(w, WHY_GONE, "SQL", "what ran then was not written down");
+    return e ? e : why_tell(w, WHY_STORED, "SQL", "%.*s", SLICE_ARG(sql.text));
+}
+
 static err_t tell_epoch_of(struct why *w)
 {
     struct value when = value_i64(TYPE_TIMESTAMP, w->epoch.now_ms);
     buf_reset(&w->text);
     value_to_text(&when, &w->text);
     w->has_epoch = true;
-    return why_tell(w, WHY_STORED, "epoch", "%" PRIu64 " of lane %u, at %s%s%s",
-                    w->epoch.epoch >> 8, (unsigned)(w->epoch.epoch & 0xff), buf_cstr(&w->text),
-                    w->epoch.range_count
-                        ? ""
-                        : "; it replayed dead letters: mended bytes are not kept, the "
-                          "log has the record's own",
-                    w->epoch.sql_version == w->stage->stream->plan->sql_version
-                        ? ""
-                        : "; the stream's SQL has changed since: what is recomputed is today's");
+    bool same = w->epoch.sql_version == w->stage->stream->plan->sql_version;
+    err_t e = why_tell(
+        w, WHY_STORED, "epoch", "%" PRIu64 " of lane %u, at %s%s%s", w->epoch.epoch >> 8,
+        (unsigned)(w->epoch.epoch & 0xff), buf_cstr(&w->text),
+        w->epoch.range_count ? ""
+                             : "; it replayed dead letters: mended bytes are not kept, the "
+                               "log has the record's own",
+        same ? "" : "; the stream's SQL has changed since: what is recomputed is today's");
+    return e || same ? e : tell_old_sql(w);
 }
 
 /* By its number (a row's lineage), or by the range that holds the offset. */
 static err_t tell_epoch(struct why *w, uint64_t number)
 {
-    struct stage_key k = stage_key(w->stage->name);
+    struct stage_key k = stage_key(w->stage->key);
     struct store *s = w->flow->o.store;
     struct searching q = {.why = w};
     struct slice value;
@@ -443,8 +454,10 @@ static err_t refuse(struct why *w, const char *why)
 
 static struct stage *stage_of(const struct flow *f, uint32_t number)
 {
-    for (uint32_t i = 0; i < f->stage_count; i++)
-        if (f->stages[i]->stream && f->stages[i]->stream->number == number) return f->stages[i];
+    for (uint32_t i = 0; i < f->stage_count; i++) {
+        struct stage *s = f->stages[i];
+        if (stage_lives(s) && s->stream && s->stream->number == number) return s;
+    }
     return NULL;
 }
 
@@ -506,7 +519,8 @@ static err_t row_gone(struct why *w, const struct why_row *row)
     bool any = false;
     err_t e = ERR_OK;
     for (uint32_t i = 0; !e && i < w->flow->stage_count; i++) {
-        const struct stream *s = w->flow->stages[i]->stream;
+        const struct stage *of = w->flow->stages[i];
+        const struct stream *s = stage_lives(of) ? of->stream : NULL;
         if (!s || s->plan->sink != SINK_TABLE || !s->plan->stateful || why_not(s->plan->root) ||
             !slice_equal(s->plan->into->name, row->table->name) ||
             !slice_equal(s->plan->into->keyspace, row->table->keyspace))
@@ -552,7 +566,7 @@ static err_t tell_letter(struct why *w, bool *dead)
 /* Where the stream stands on the partition; -1: it has not begun. */
 static err_t cursor_of_partition(struct why *w, int64_t *next)
 {
-    struct stage_key k = cursor_key(w->stage->name, w->topic_number, w->partition);
+    struct stage_key k = cursor_key(w->stage->key, w->topic_number, w->partition);
     struct stream_cursor c;
     struct slice value;
     *next = -1;
@@ -680,7 +694,7 @@ err_t flow_why_record(struct flow *f, struct slice topic, int32_t partition, int
     err_t e = open_why(&w);
     if (!e) e = why_tell_record(&w, "", true);
     for (uint32_t i = 0; !e && i < f->stage_count; i++) {
-        struct stream *s = f->stages[i]->stream;
+        struct stream *s = stage_lives(f->stages[i]) ? f->stages[i]->stream : NULL;
         w.stage = f->stages[i];
         for (uint32_t t = 0; !e && s && t < s->plan->topic_count; t++) {
             if (!slice_equal(s->topics[t].name, topic)) continue;

@@ -74,7 +74,8 @@ static err_t load_pipeline(struct project *p, struct diag *d)
 
 err_t project_open(const struct project_options *o, struct project *out, struct diag *d)
 {
-    *out = (struct project){.streams = vec_make(sizeof(struct project_stream), STREAMS_MAX)};
+    *out = (struct project){.streams = vec_make(sizeof(struct project_stream), STREAMS_MAX),
+                            .past = vec_make(sizeof(struct catalog *), STREAMS_MAX)};
     out->arena = arena_new(PROJECT_BYTES_MAX);
     if (!out->arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the project");
     err_t e = find_folder(o, out, d);
@@ -87,6 +88,9 @@ err_t project_open(const struct project_options *o, struct project *out, struct 
 void project_close(struct project *p)
 {
     vec_done(&p->streams);
+    for (size_t i = 0; i < p->past.count; i++)
+        catalog_free(*(struct catalog **)vec_at(&p->past, i));
+    vec_done(&p->past);
     config_done(&p->config);
     arena_free(p->arena);
     p->arena = NULL;
@@ -267,7 +271,7 @@ static err_t check_stream(struct project *p, const struct statement *s, struct c
     return e;
 }
 
-err_t project_check(struct project *p, struct catalog *c, struct diag *d)
+static err_t check_all(struct project *p, struct catalog *c, struct diag *d)
 {
     err_t e = ERR_OK;
     for (uint32_t i = 0; i < p->script.count; i++) { /* a view without a keyspace has this one */
@@ -284,6 +288,24 @@ err_t project_check(struct project *p, struct catalog *c, struct diag *d)
         if (is_stream(s) && (e = check_stream(p, s, c, d))) e = at(s, d);
     }
     return e;
+}
+
+err_t project_check(struct project *p, struct catalog *c, struct diag *d)
+{
+    catalog_prefer_declared(c, true);
+    err_t e = check_all(p, c, d);
+    catalog_prefer_declared(c, false);
+    return e;
+}
+
+bool project_declares(const struct project *p, struct slice stage)
+{
+    for (uint32_t i = 0; i < p->script.count; i++) {
+        const struct statement *s = &p->script.statements[i];
+        bool declares = is_stream(s) || s->kind == STATEMENT_CREATE_SOURCE;
+        if (declares && slice_equal(s->name.name, stage)) return true;
+    }
+    return false;
 }
 
 /* --- making it
@@ -330,6 +352,37 @@ static err_t make_topic(const struct exec_world *w, const struct statement *s, s
                      log_topic_partitions(have));
 }
 
+err_t project_view_table(struct project *p, const struct project_stream *stream,
+                         struct store_table *out, struct diag *d)
+{
+    struct statement table = {.kind = STATEMENT_CREATE_TABLE,
+                              .name = {stream->view.keyspace, stream->view.name},
+                              .columns = stream->view.columns,
+                              .column_count = stream->view.column_count};
+    return table_of_statement(&table, (struct slice){0}, p->arena, out, d);
+}
+
+/* One that has other columns stays as it is until its stream is swapped. */
+static err_t make_view(struct project *p, const struct exec_world *w,
+                       const struct project_stream *stream, struct diag *d)
+{
+    struct store_table wanted;
+    struct stream_fate fate;
+    err_t e = project_view_table(p, stream, &wanted, d);
+    const struct store_table *have =
+        e ? NULL : store_table_find(w->store, wanted.keyspace, wanted.name);
+    if (e) return e;
+    if (!have) {
+        e = make_keyspace(w, wanted.keyspace, (struct slice){0}, d);
+        return e ? e : store_table_create(w->store, &wanted, &have, d);
+    }
+    e = table_is_same(have, &wanted, d);
+    if (e != ERR_EXISTS) return e;
+    struct diag other = {0};
+    err_t unknown = stream_fate_of(p, w->store, stream, &fate, &other);
+    return !unknown && fate.swap ? ERR_OK : e;
+}
+
 /* What a stream needs and no statement of its own declares. */
 static err_t make_target(struct project *p, const struct exec_world *w,
                          const struct project_stream *stream, struct diag *d)
@@ -337,13 +390,7 @@ static err_t make_target(struct project *p, const struct exec_world *w,
     struct log_topic *topic;
     int32_t partitions;
     struct log_topic_config config;
-    if (stream->view.name.at) {
-        struct statement table = {.kind = STATEMENT_CREATE_TABLE,
-                                  .name = {stream->view.keyspace, stream->view.name},
-                                  .columns = stream->view.columns,
-                                  .column_count = stream->view.column_count};
-        return make_table(p, w, &table, d);
-    }
+    if (stream->view.name.at) return make_view(p, w, stream, d);
     struct slice name = stream->statement->into.name;
     if (!stream->makes_topic || log_topic_find(w->log, name)) return ERR_OK;
     err_t e = topic_options(&(struct sql_options){0}, pipeline_name, &partitions, &config, d);
@@ -394,7 +441,12 @@ err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d
     err_t e = ERR_OK;
     for (size_t i = 0; i < p->streams.count && !e; i++) {
         const struct project_stream *stream = vec_at(&p->streams, i);
-        if ((e = flow_stream_add(w->flow, &stream->plan, d))) e = at(stream->statement, d);
+        struct stream_fate fate;
+        e = stream_fate_of(p, w->store, stream, &fate, d);
+        if (!e)
+            e = fate.swap ? wire_upgrade(p, w, stream, d)
+                          : flow_stream_add(w->flow, &stream->plan, d);
+        if (e) e = at(stream->statement, d);
     }
     for (uint32_t i = 0; i < p->script.count && !e; i++) {
         const struct statement *s = &p->script.statements[i];

@@ -18,6 +18,14 @@ struct project_options {
     size_t set_count;
 };
 
+/* What becomes of a stream whose records and rows are there already. */
+struct stream_fate {
+    enum stream_change change;
+    bool anew;         /* in place it can not go on: state, or a view's columns, are others */
+    bool swap;         /* it is built beside the old one and takes its place … */
+    char why[200];     /* why in place it can not go on */
+    char instead[200]; /* why it can not be swapped, and what can be done */
+};
 struct project_stream { /* of CREATE STREAM, MATERIALIZED VIEW, SINK, INSERT INTO … SELECT */
     const struct statement *statement;
     struct plan_stream plan;
@@ -32,6 +40,7 @@ struct project {
     struct slice pipeline; /* the text of pipeline.sql; empty when there is none */
     struct script script;
     struct vec streams; /* of struct project_stream, by project_check */
+    struct vec past;    /* struct catalog *: of pipelines that ran before, for plans made of them */
 };
 
 MUST_CHECK err_t project_open(const struct project_options *o, struct project *out, struct diag *d);
@@ -48,6 +57,17 @@ MUST_CHECK err_t project_make(struct project *p, const struct exec_world *w, str
 MUST_CHECK err_t project_source(struct project *p, const struct statement *s,
                                 const struct connect_kind **kind, struct connect_setting **settings,
                                 struct connect_common *common, struct diag *d);
+bool project_declares(const struct project *p, struct slice stage); /* a source or stream */
+/* upgrade.c */
+MUST_CHECK err_t stream_fate_of(struct project *p, struct store *s,
+                                const struct project_stream *stream, struct stream_fate *out,
+                                struct diag *d);
+/* Beside what ran before, bound as it was then; where that can not be had, beside its table. */
+MUST_CHECK err_t wire_upgrade(struct project *p, const struct exec_world *w,
+                              const struct project_stream *stream, struct diag *d);
+/* A view's table, as its statement asks for it; in the project's arena. */
+MUST_CHECK err_t project_view_table(struct project *p, const struct project_stream *stream,
+                                    struct store_table *out, struct diag *d);
 /* Opens the sources' connections and gives sources and streams to flow. After check and make. */
 MUST_CHECK err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d);
 /* A topic's partition count and options as declared by source or topic statement. */

@@ -355,6 +355,17 @@ static err_t lock_patiently(struct server *s, struct diag *d)
     return e;
 }
 
+/* Nothing is removed because a line is gone from pipeline.sql: it may come back. */
+static err_t say_left(void *ctx, const struct stage_left *l)
+{
+    const struct server *s = ctx;
+    if (!project_declares(s->project, l->name))
+        say_warn(SAY_MAIN, "declared no more: it does not run, and what it left stays",
+                 "stage=%.*s records_in=%" PRIu64 " remove=\"sluice streams drop %.*s\"",
+                 SLICE_ARG(l->name), l->ledger.in, SLICE_ARG(l->name));
+    return ERR_OK;
+}
+
 static err_t start(struct server *s, struct diag *d)
 {
     struct project *p = s->project;
@@ -371,7 +382,9 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = project_make(p, &s->world, d);
     if (!e) e = open_doors(s, d); /* before the sources: theirs may be our own API */
     if (!e) e = open_control(s, d);
+    if (!e) e = flow_tidy(s->world.store, d);
     if (!e) e = project_wire(p, &s->world, d);
+    if (!e) e = stages_left(s->world.store, say_left, s, d);
     if (!e && s->broker.coord)
         e = stream_groups_start(s->stream_groups, s->loop, s->broker.coord, d);
     if (!e) e = flow_start(s->world.flow, d);

@@ -81,8 +81,41 @@ static void plan_missing(struct buf *out, const struct exec_world *w, const stru
     if (whole) buf_text(out, "        the log still has every record from the beginning\n");
 }
 
-static void plan_stream(struct buf *out, const struct exec_world *w, const struct project_stream *s)
+/* The statement that made what is there, where it was another one. */
+static void plan_past(struct planning *l, struct buf *out, const struct plan_stream *p)
 {
+    struct flow_sql sql;
+    struct diag d = {0};
+    if (flow_sql_now(l->world->store, p->name, l->texts, &sql, &d)) return;
+    if (sql.version == p->sql_version) return;
+    struct value since = value_i64(TYPE_TIMESTAMP, sql.since_ms);
+    buf_text(out, "        since ");
+    value_to_text(&since, out);
+    buf_text(out, " it ran\n          ");
+    for (uint32_t i = 0; i < sql.text.len; i++) {
+        buf_char(out, (char)sql.text.at[i]);
+        if (sql.text.at[i] == '\n') buf_text(out, "          ");
+    }
+    buf_char(out, '\n');
+}
+
+static void plan_anew(struct planning *l, struct buf *out, const struct project_stream *s,
+                      const struct stream_fate *fate)
+{
+    buf_printf(out, "        %s\n", fate->why);
+    if (!fate->swap)
+        buf_printf(out,
+                   "        it can not be built beside the old one and swapped: %s\n"
+                   "        `sluice reset --stage %.*s` drops what it remembers and builds it anew "
+                   "from the log;\n"
+                   "        rows of the old text that the new one does not make stay as they are\n",
+                   fate->instead, SLICE_ARG(s->plan.name));
+    plan_missing(out, l->world, &s->plan);
+}
+
+static void plan_stream(struct planning *l, struct buf *out, const struct project_stream *s)
+{
+    const struct exec_world *w = l->world;
     static const char *const words[] = {
         [STREAM_NEW] = "new",
         [STREAM_SAME] = "goes on from its cursor",
@@ -91,23 +124,52 @@ static void plan_stream(struct buf *out, const struct exec_world *w, const struc
              "written and counted stays as it is"),
         [STREAM_REBUILD] = "CHANGED: does not start",
     };
-    enum stream_change change = STREAM_NEW;
-    const char *why = NULL;
+    static const char swapped[] = "CHANGED: built anew beside the old one, which runs on with its "
+                                  "old SQL; swapped when it has caught up";
+    struct stream_fate fate = {.change = STREAM_NEW};
     struct diag d;
-    if (w->store && stream_change_of(w->store, &s->plan, &change, &why, &d)) {
+    if (w->store && stream_fate_of(l->project, w->store, s, &fate, &d)) {
         buf_printf(out, "stream  %.*s  CONFLICT: %s\n", SLICE_ARG(s->plan.name), d.what);
         return;
     }
-    buf_printf(out, "stream  %.*s  %s\n", SLICE_ARG(s->plan.name), words[change]);
-    if (change == STREAM_REBUILD) {
-        buf_printf(out,
-                   "        what it remembers is %s; `sluice reset --stage %.*s` drops that and "
-                   "builds it anew from the log\n"
-                   "        rows of the old text that the new one does not make stay as they are\n",
-                   why, SLICE_ARG(s->plan.name));
-        plan_missing(out, w, &s->plan);
-    }
+    buf_printf(out, "stream  %.*s  %s\n", SLICE_ARG(s->plan.name),
+               fate.swap   ? swapped
+               : fate.anew ? words[STREAM_REBUILD]
+                           : words[fate.change]);
+    if (fate.anew) plan_anew(l, out, s, &fate);
+    if (w->store && fate.change != STREAM_NEW) plan_past(l, out, &s->plan);
     plan_stream_print(&s->plan, out);
+}
+
+struct leaving {
+    struct planning *l;
+    struct buf *out;
+};
+
+/* What is there of a stream or source that pipeline.sql declares no more. */
+static err_t plan_left_one(void *ctx, const struct stage_left *s)
+{
+    const struct leaving *x = ctx;
+    if (project_declares(x->l->project, s->name)) return ERR_OK;
+    buf_printf(
+        x->out,
+        "%-7s %.*s  DECLARED NO MORE: it ends; what it left stays (%llu records in%s%.*s%s)\n"
+        "        `sluice streams drop %.*s` removes that%s; written again, it goes on\n",
+        s->view           ? "view"
+        : s->sql.text.len ? "stream"
+                          : "stage",
+        SLICE_ARG(s->name), (unsigned long long)s->ledger.in, s->sql.into.len ? ", into " : "",
+        SLICE_ARG(s->sql.into), s->sql.into.len ? ", whose rows stay too" : "", SLICE_ARG(s->name),
+        s->view ? ", with the view's table" : "");
+    return x->out->err;
+}
+
+static void plan_left(struct planning *l, struct buf *out)
+{
+    struct leaving x = {l, out};
+    struct diag d = {0};
+    if (l->world->store && stages_left(l->world->store, plan_left_one, &x, &d))
+        buf_printf(out, "what is left of others can not be told: %s\n", d.what);
 }
 
 static void print_statements(struct planning *l, struct buf *out)
@@ -120,8 +182,8 @@ static void print_statements(struct planning *l, struct buf *out)
         else if (s->kind == STATEMENT_CREATE_TOPIC || s->kind == STATEMENT_CREATE_SOURCE)
             plan_topic(l, out, s);
     }
-    for (size_t i = 0; i < p->streams.count; i++)
-        plan_stream(out, l->world, vec_at(&p->streams, i));
+    for (size_t i = 0; i < p->streams.count; i++) plan_stream(l, out, vec_at(&p->streams, i));
+    plan_left(l, out);
 }
 
 static void print_text(struct planning *l, struct buf *plan, bool running)

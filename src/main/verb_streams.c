@@ -7,38 +7,26 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static bool is_declared(const struct project *p, const char *name)
-{
-    bool declared = false;
-    for (uint32_t i = 0; i < p->script.count; i++) {
-        const struct statement *s = &p->script.statements[i];
-        bool stage = s->kind == STATEMENT_CREATE_STREAM || s->kind == STATEMENT_CREATE_SOURCE ||
-                     s->kind == STATEMENT_CREATE_VIEW;
-        declared |= stage && slice_is(s->name.name, name);
-    }
-    return declared;
-}
-
 /* On the data of a project that does not run: only forgetting is possible there. */
 static err_t forget_offline(struct project *p, const char *what, const char *name, struct diag *d)
 {
     struct exec_world w;
-    struct ledger l;
     int fd = -1;
     bool drop = strcmp(what, "drop") == 0;
-    if (drop && is_declared(p, name)) {
+    if (drop && project_declares(p, slice_of(name))) {
         (void)diag_fail(d, ERR_IN_USE, "'%s' is declared by pipeline.sql", name);
         return diag_hint(d, "take it out of pipeline.sql; then drop what it left");
     }
-    if (!drop && !is_declared(p, name)) {
+    if (!drop && !project_declares(p, slice_of(name))) {
         (void)diag_fail(d, ERR_UNKNOWN_STREAM, "pipeline.sql has no stream or source '%s'", name);
         return diag_hint(d, "sluice plan lists them");
     }
     err_t e = data_lock(p, &fd, d);
     if (e) return e;
     e = world_open(p, false, &w, d);
-    if (!e && drop) e = ledger_load(w.store, slice_of(name), &l, d);
-    if (!e) e = stream_reset(w.store, slice_of(name), d);
+    if (!e)
+        e = drop ? stage_drop(w.store, slice_of(name), d)
+                 : stream_reset(w.store, slice_of(name), d);
     world_close(&w);
     file_close(fd);
     if (!e && drop) printf("drop: %s\n", name);
@@ -51,7 +39,8 @@ static bool confirmed(const char *what, const char *name)
     char answer[16] = "";
     printf("%s forgets its cursor, state, ledger and dead letters%s; rows and topics stay.\n"
            "Type yes to go on: ",
-           name, strcmp(what, "reset") == 0 ? ", and begins anew" : "");
+           name,
+           strcmp(what, "reset") == 0 ? ", and begins anew" : "; a view's own table goes with it");
     fflush(stdout);
     if (fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0) return true;
     printf("nothing was removed\n");

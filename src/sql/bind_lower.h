@@ -15,7 +15,7 @@ struct placed {
 };
 struct lowering {
     struct binder *b;
-    uint32_t next_id;
+    uint32_t next_id, next_state;
     bool stateful; /* the plan has state: its topics need their time */
     const struct plan_node **topics;
     uint32_t topic_count, topic_cap;

@@ -82,6 +82,13 @@ static void set_lineage(const struct settings_bind *s)
     if (i >= 0) s->out->lineage = i == 1;
 }
 
+static void set_upgrade(const struct settings_bind *s)
+{
+    static const char *const words[] = {"swap", "stop"};
+    int i = choice(s, words, 2, "write upgrade = 'swap' or 'stop'");
+    if (i >= 0) s->out->upgrade = i ? UPGRADE_STOP : UPGRADE_SWAP;
+}
+
 static void set_ttl(const struct settings_bind *s)
 {
     s->b->state_ttl_ms = span(s, "write state_ttl = '7d'");
@@ -97,7 +104,7 @@ static const struct {
     void (*set)(const struct settings_bind *s);
 } settings[] = {{"trigger", set_trigger}, {"output_mode", set_mode}, {"state_ttl", set_ttl},
                 {"late", set_late},       {"idle", set_idle},        {"starting", set_starting},
-                {"lineage", set_lineage}, {"key", set_nothing}};
+                {"lineage", set_lineage}, {"upgrade", set_upgrade},  {"key", set_nothing}};
 
 void bind_settings(struct binder *b, const struct sql_options *options, struct stream_settings *out)
 {
@@ -115,8 +122,9 @@ void bind_settings(struct binder *b, const struct sql_options *options, struct s
         bind_fail(b, slice_make(o->at, o->at ? 1 : 0), ERR_UNKNOWN_NAME,
                   "a stream has no setting '%.*s'", SLICE_ARG(o->name));
         const char *near = nearest_word(o->name, names, COUNT_OF(settings));
-        bind_hint(b, near ? "did you mean %s?" : "there are %s",
-                  near ? near
-                       : "trigger, output_mode, state_ttl, late, idle, starting, lineage, key");
+        bind_hint(
+            b, near ? "did you mean %s?" : "there are %s",
+            near ? near
+                 : "trigger, output_mode, state_ttl, late, idle, starting, lineage, upgrade, key");
     }
 }

@@ -102,13 +102,32 @@ static void put_top(struct buf *out, const struct plan_top *t, const struct plac
     put_columns(out, in->node);
 }
 
+/* Values that are computed on the way to the state are what it holds. Which rows come is not: with
+ * a WHERE or CHECK more, less or other it is the same state. */
+static bool put_computed(struct buf *out, const struct plan_node *n, const struct placed *in)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < n->rows.output_count; i++) {
+        const struct plan_output *o = &n->rows.outputs[i];
+        bool passed = o->value->kind == EXPR_INPUT &&
+                      slice_equal(in->node->columns[o->value->input].name, o->name);
+        if (passed) continue;
+        any = true;
+        put_text(out, o->name);
+        put_expr(out, o->value, in, NULL);
+    }
+    return any;
+}
+
 void set_shape(struct lowering *w, struct placed *p, struct placed *const *ins, uint32_t in_count)
 {
     struct buf all = buf_make(MIB(4));
     struct plan_node *n = p->node;
     put_number(&all, n->kind);
     for (uint32_t i = 0; i < in_count; i++) buf_be(&all, ins[i]->source, 8);
+    bool through = false; /* its rows are its input's */
     switch (n->kind) {
+    case NODE_ROWS: through = !put_computed(&all, n, ins[0]); break;
     case NODE_TOPIC: put_text(&all, n->topic.relation->name); break;
     case NODE_GROUP: put_group(&all, &n->group, ins[0]); break;
     case NODE_JOIN: put_join(&all, &n->join, ins); break;
@@ -124,7 +143,7 @@ void set_shape(struct lowering *w, struct placed *p, struct placed *const *ins, 
     default: break;
     }
     if (all.err) bind_fail(w->b, n->text, all.err, "the statement does not fit the memory");
-    p->source = hash64(buf_view(&all), 0);
+    p->source = through ? ins[0]->source : hash64(buf_view(&all), 0);
     n->shape = n->stateful ? p->source : 0;
     buf_done(&all);
 }

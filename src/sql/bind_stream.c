@@ -203,7 +203,7 @@ static uint64_t all_shapes(const struct plan_node *n, uint64_t seed)
 {
     for (uint32_t i = 0; i < n->input_count; i++) seed = all_shapes(n->inputs[i], seed);
     if (!n->stateful) return seed;
-    uint64_t pair[2] = {n->id, n->shape};
+    uint64_t pair[2] = {n->state_id, n->shape};
     return hash64(slice_make(pair, sizeof(pair)), seed);
 }
 
@@ -279,7 +279,8 @@ err_t sql_bind_stream(const struct statement *s, const struct sql_catalog *c, co
     struct binder b = binder_make(s, c, s->dialect, file, a, d);
     INVARIANT(s->kind == STATEMENT_CREATE_STREAM || s->kind == STATEMENT_CREATE_VIEW ||
               s->kind == STATEMENT_CREATE_SINK || s->kind == STATEMENT_INSERT);
-    *out = (struct plan_stream){.name = s->name.name, .text = s->text, .topic_key = -1};
+    *out = (struct plan_stream){
+        .name = s->name.name, .text = s->text, .script = s->script, .topic_key = -1};
     b.stream = true;
     b.view = s->kind == STATEMENT_CREATE_VIEW;
     struct wanted w = {0};

@@ -365,6 +365,7 @@ void traits(struct lowering *w, struct logic *l, struct placed *p, struct placed
     set_key(w, l, p, ins);
     if (w->b->stream) {
         n->stateful = keeps;
+        n->state_id = keeps ? w->next_state++ : 0;
         set_changes(w, l, p, ins);
     }
     uint32_t *key = bind_take(w->b, MAX(p->key_count, 1u) * sizeof(*key));

@@ -199,7 +199,8 @@ enum rank_kind { RANK_ROW_NUMBER, RANK_RANK, RANK_DENSE_RANK };
 
 struct plan_node {
     enum node_kind kind;
-    uint32_t id; /* its place in the tree, inputs first, from 0: names its state on the store */
+    uint32_t id;       /* its place in the tree, inputs first, from 0 */
+    uint32_t state_id; /* its place among those with state: names its state on the store */
     const struct plan_node *const *inputs;
     uint32_t input_count;
     const struct plan_column *columns; /* what it gives */
@@ -347,6 +348,9 @@ struct stream_settings {
     int64_t idle_ms;  /* a partition silent so long holds no watermark; 0: 10 s; negative: never */
     bool from_latest; /* starts at the topic's end, not its beginning */
     bool lineage;     /* keeps the hidden cell for `why`: yes, where nothing is said */
+    /* Where new SQL needs other state: built anew beside the old one and swapped, or not started.
+     * USUAL: swapped where the table is the stream's own, a view's. */
+    enum { UPGRADE_USUAL, UPGRADE_SWAP, UPGRADE_STOP } upgrade;
 };
 enum sink_kind { SINK_TABLE, SINK_TOPIC, SINK_NOTHING /* counts: BLACKHOLE */ };
 
@@ -369,7 +373,8 @@ struct plan_stream {
     uint64_t sql_version; /* hash of the normalised text: an epoch records it */
     uint64_t shape;       /* of all stateful nodes together */
     struct stream_settings settings;
-    struct slice text; /* as written */
+    struct slice text;   /* as written */
+    struct slice script; /* the whole text it stands in: what its names mean */
 };
 
 /* A bounded query: root's columns are its answer. */

@@ -165,6 +165,8 @@ static void print_settings(const struct plan_stream *p, struct buf *out)
     if (s->idle_ms < 0) buf_text(&line, ", never idle");
     if (s->from_latest) buf_text(&line, ", from the topic's end");
     if (!s->lineage) buf_text(&line, ", without lineage");
+    if (s->upgrade == UPGRADE_SWAP) buf_text(&line, ", its table may be swapped");
+    if (s->upgrade == UPGRADE_STOP) buf_text(&line, ", its table is never swapped");
     if (line.len > 2) buf_printf(out, "  runs    %s\n", buf_cstr(&line) + 2);
     buf_done(&line);
 }

@@ -28,13 +28,11 @@ void control_streams(struct control *c, struct http_request *r)
 static err_t drop(struct control *c, struct slice name, struct diag *d)
 {
     const struct exec_world *w = c->o.world;
-    struct ledger l;
     if (flow_has(w->flow, name)) {
         (void)diag_fail(d, ERR_IN_USE, "'%.*s' is declared by pipeline.sql", SLICE_ARG(name));
         return diag_hint(d, "take it out of pipeline.sql and start again; then drop what it left");
     }
-    err_t e = ledger_load(w->store, name, &l, d);
-    return e ? e : stream_reset(w->store, name, d);
+    return stage_drop(w->store, name, d);
 }
 
 void control_act(struct control *c, struct http_request *r)
