@@ -141,7 +141,7 @@ err_t flow_epoch_within(struct flow *f, struct slice name, uint64_t epoch, const
 {
     const struct stage *s = flow_stage(f, name);
     struct arena *a = arena_new(MIB(64));
-    struct stage_key k = stage_key(name);
+    struct stage_key k = stage_key(s ? s->key : name);
     struct epoch_record r;
     struct slice value;
     *within = false;

@@ -199,7 +199,7 @@ static void close_rerun(struct rerun *r)
 
 err_t rerun_run(struct rerun *r, struct diag *d)
 {
-    struct stage_key k = stage_key(r->stage->name);
+    struct stage_key k = stage_key(r->stage->key);
     err_t e = open_rerun(r, d);
     if (!e)
         e = store_records(r->flow->o.store, NULL, STORE_EPOCH, stage_key_slice(&k),

@@ -311,7 +311,7 @@ static err_t tell_limits(struct fate *f, const struct rerun *run)
                      run->first_epoch >> 8, run->lost);
     if (!e && run->other_sql)
         e = why_tell(f->w, WHY_GONE, "SQL",
-                     "some of the epochs ran another text, which is not kept: what is recomputed "
+                     "some of the epochs ran another text: what is recomputed "
                      "is today's");
     return e;
 }

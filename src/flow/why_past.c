@@ -279,7 +279,7 @@ static err_t tell_limits(struct past *p, const struct rerun *run, bool *known)
                      "some were replayed meanwhile: the log has not the bytes they were mended to");
     if (!e && run->other_sql)
         e = why_tell(w, WHY_GONE, "SQL",
-                     "some of the epochs ran another text, which is not kept: what is recomputed "
+                     "some of the epochs ran another text: what is recomputed "
                      "is today's");
     return e;
 }
