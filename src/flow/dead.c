@@ -75,9 +75,10 @@ err_t dead_read(struct slice key, struct slice value, struct dead_letter *out)
     if (flags & DEAD_NO_KEY) l.key = (struct slice){0};
     const uint8_t *end = key.len ? memchr(key.at, 0, key.len) : NULL;
     if (c.err || !end) return c.err == ERR_VERSION ? ERR_VERSION : ERR_CORRUPT;
-    l.stage = slice_make(key.at, (size_t)(end - key.at));
-    l.under = l.stage;
-    l.place = slice_make(end + 1, key.len - l.stage.len - 1);
+    l.under = slice_make(key.at, (size_t)(end - key.at));
+    const uint8_t *mark = memchr(key.at, EDITION_MARK, l.under.len);
+    l.stage = mark ? slice_make(key.at, (size_t)(mark - key.at)) : l.under;
+    l.place = slice_make(end + 1, key.len - l.under.len - 1);
     *out = l;
     return ERR_OK;
 }

@@ -3,12 +3,7 @@
 
 #include <stdio.h>
 
-enum {
-    EDITION_VERSION = 1,
-    SQL_VERSION = 1,
-    EDITION_MARK = 1, /* between a name and its edition's number */
-    EDITION_ARENA = 16 << 10
-};
+enum { EDITION_VERSION = 1, SQL_VERSION = 1, EDITION_ARENA = 16 << 10 };
 static const struct slice building_prefix = {(const uint8_t *)"new:", 4};
 
 /* --- keys and names -----------------------------------------------------------------------------

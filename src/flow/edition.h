@@ -8,6 +8,8 @@
 #pragma once
 #include "flow/flow_int.h"
 
+enum { EDITION_MARK = 1 }; /* between a name and its edition's number, in a key */
+
 struct editions {                 /* of one stream; all 0: it was never built anew */
     uint64_t now, last;           /* last: the greatest number ever given */
     uint64_t building;            /* 0: none */
