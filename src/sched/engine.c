@@ -188,7 +188,8 @@ static err_t settle_dirty(struct engine *e, struct diag *d)
 {
     err_t err = ERR_OK;
     while (!err && e->dirty.count > 0) {
-        struct run *r = *(struct run **)vec_at(&e->dirty, --e->dirty.count);
+        struct run *r = *(struct run **)vec_at(&e->dirty, e->dirty.count - 1);
+        e->dirty.count--;
         r->dirty = false;
         if (r->ended || r->stale) continue;
         if (e->mono >= r->timeout_at_mono)
@@ -207,7 +208,8 @@ static err_t drop_called_back(struct engine *e, struct diag *d)
         int64_t id = 0;
         gate_enter(&e->gate);
         bool any = e->called_back.count > 0;
-        if (any) id = *(int64_t *)vec_at(&e->called_back, --e->called_back.count);
+        if (any) id = *(int64_t *)vec_at(&e->called_back, e->called_back.count - 1);
+        if (any) e->called_back.count--;
         gate_leave(&e->gate);
         if (!any) return err;
         struct meta_value args[] = {meta_int(id)};
@@ -357,6 +359,7 @@ static err_t transact(struct engine *e, struct diag *d)
     if (!err) {
         e->inside = true;
         err = work(e, d);
+        if (!err && e->others.count > 0) err = meta_tell(e->meta, d); /* room that they wait for */
         if (!err) err = meta_commit(e->meta, d);
         e->inside = false;
     }
@@ -400,7 +403,8 @@ static err_t turn(struct engine *e, struct diag *d)
     e->woken = false;
     gate_leave(&e->gate);
     err_t err = ERR_OK;
-    if (woken || e->must_look || e->mono >= e->next_look_mono || e->now >= e->next_queued_at)
+    if (woken) e->must_look = true; /* a notice may still be on its way, the change is there */
+    if (e->must_look || e->mono >= e->next_look_mono || e->now >= e->next_queued_at)
         err = engine_look(e, d);
     while (e->timers.count > 0 && ((struct timer *)vec_at(&e->timers, 0))->at_mono <= e->mono) {
         struct timer t = timer_take(e);

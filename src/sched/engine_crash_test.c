@@ -76,7 +76,7 @@ static void finish(struct kit *const *kits, int count, uint64_t *seed, uint64_t 
 TEST(engine_killed_between_any_two_turns_forgets_nothing)
 {
     uint64_t seed = 4711;
-    for (uint64_t round = 0; round < 40; round++) {
+    for (uint64_t round = 0; round < 20; round++) {
         struct kit k;
         if (!kit_open(&k, DAGS)) return;
         k.outcome = keep;
@@ -102,7 +102,7 @@ TEST(engine_killed_between_any_two_turns_forgets_nothing)
 TEST(engine_whose_transactions_fail_in_the_middle_goes_on_as_if_they_never_began)
 {
     uint64_t seed = 815;
-    for (uint64_t round = 0; round < 20; round++) {
+    for (uint64_t round = 0; round < 10; round++) {
         struct kit k;
         if (!kit_open(&k, DAGS)) return;
         k.outcome = keep;
@@ -125,7 +125,7 @@ TEST(engine_whose_transactions_fail_in_the_middle_goes_on_as_if_they_never_began
 TEST(engines_that_share_a_database_share_the_work_and_take_over_from_the_dead)
 {
     uint64_t seed = 99;
-    for (uint64_t round = 0; round < 10; round++) {
+    for (uint64_t round = 0; round < 6; round++) {
         struct kit one, two;
         if (!kit_open(&one, DAGS)) return;
         if (!kit_open_beside(&two, &one, "two", DAGS)) return;

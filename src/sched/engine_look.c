@@ -173,6 +173,7 @@ err_t engine_look(struct engine *e, struct diag *d)
         err = sweep_others(e, d);
         if (err) return err;
         e->next_sweep_mono = e->mono + e->o.beat_us;
+        e->try_claim = true; /* a pool that was made larger tells nobody */
     }
     e->next_look_mono = e->mono + e->o.look_us;
     if (!changed && !e->must_look && !e->must_sweep && e->now < e->next_queued_at) return ERR_OK;

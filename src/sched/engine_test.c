@@ -38,7 +38,7 @@ static void play(const struct scene *s)
     kit_turn(&k);
     unpause(&k, "d");
     kit_trigger(&k, "d", "r", "{\"c\": 5}");
-    kit_advance(&k, 30 * MINUTE);
+    kit_advance(&k, 3 * MINUTE);
     if (strcmp(kit_states(&k, "r"), s->states) != 0)
         test_failed(__FILE__, __LINE__, "%s:\n  %s, not\n  %s", s->name, kit_states(&k, "r"),
                     s->states);

@@ -7,7 +7,6 @@
 #include "test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define SECOND INT64_C(1000000)
 #define MINUTE (60 * SECOND)
@@ -101,7 +100,7 @@ TEST(engine_skips_what_was_missed_when_it_is_told_to)
 static char *wide_dag(int tasks)
 {
     size_t size = (size_t)tasks * 64 + 256;
-    char *text = malloc(size);
+    char *text = mem_take(size);
     size_t used = (size_t)snprintf(text, size, "d:\n  max_active_tasks: 100000\n  tasks:\n");
     for (int i = 0; i < tasks && text; i++)
         used += (size_t)snprintf(text + used, size - used, "    t%d: {bash: x%s%d%s}\n", i,
@@ -115,7 +114,7 @@ static int64_t time_of_wide(int tasks)
     struct kit k;
     char *yaml = wide_dag(tasks);
     if (!kit_open(&k, yaml)) return 0;
-    free(yaml);
+    mem_give(yaml);
     meta_kit_do(k.own, "UPDATE pool SET slots = 100000");
     kit_trigger(&k, "d", "r", NULL);
     int64_t from = clock_cpu_ns();
@@ -142,7 +141,7 @@ TEST(engine_keeps_ten_thousand_dags)
     enum { DAGS = 10000 };
     struct kit k;
     size_t size = (size_t)DAGS * 96;
-    char *text = malloc(size);
+    char *text = mem_take(size);
     size_t used = 0;
     for (int i = 0; i < DAGS && text; i++)
         used +=
@@ -164,7 +163,7 @@ TEST(engine_keeps_ten_thousand_dags)
             "  10,000 dags read in %" PRId64 " ms, a run of each in %" PRId64
             " ms, an idle turn %" PRId64 " us of a processor\n",
             (read - from) / 1000000, (ran - read) / 1000000, (idle - ran) / 100000);
-    free(text);
+    mem_give(text);
     kit_close(&k);
 }
 

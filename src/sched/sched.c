@@ -7,13 +7,18 @@
 #include "os/thread.h"
 #include "sched/dag_files.h"
 #include "sched/engine.h"
+#include "sched/ops.h"
 #include "sched/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SCAN_SHARE = 1000 /* looking at files takes at most a thousandth of a processor */ };
+enum {
+    SCAN_SHARE = 1000, /* looking at files takes at most a thousandth of a processor */
+    OLD_AT_ONCE = 1000
+};
+#define KEEP_EVERY_US (60 * INT64_C(1000000))
 
 struct sched {
     struct sched_options o;
@@ -29,7 +34,7 @@ struct sched {
     bool must_set;
     char *logs, *identity;
     char host[128];
-    int64_t next_scan_us;
+    int64_t next_scan_us, next_keep_us, logs_kept_from;
 };
 
 /* --- clocks -----------------------------------------------------------------------------------
@@ -86,6 +91,66 @@ static void look_at_files(struct sched *s)
     s->next_scan_us = MIN(s->next_scan_us, now + 30 * INT64_C(1000000));
 }
 
+/* --- what is old ------------------------------------------------------------------------------
+ */
+
+struct old_runs {
+    struct sched *s;
+    struct arena *arena;
+    struct vec runs; /* struct run_row, of the arena */
+};
+
+static err_t take_old(void *ctx, const struct meta_row *row)
+{
+    struct old_runs *o = ctx;
+    struct run_row run;
+    err_t err = run_row_read(row, o->arena, &run);
+    return err ? err : vec_push(&o->runs, &run);
+}
+
+static void drop_logs(struct sched *s, const struct run_row *r)
+{
+    char path[8192];
+    struct diag d = {0};
+    snprintf(path, sizeof(path), "%s/dag_id=%.*s/run_id=%.*s", s->logs, SLICE_ARG(r->dag_id),
+             SLICE_ARG(r->run_id));
+    if (file_exists(path) && dir_remove_all(path, &d))
+        say_diag(SAY_SCHED, SAY_WARN, "old logs can not be removed", &d);
+}
+
+/* Runs that ended in this span of time: their logs go, and with `whole` the runs themselves. */
+static err_t drop_old(struct sched *s, int64_t after, int64_t before, bool whole, struct diag *d)
+{
+    struct old_runs o = {s, arena_new(MIB(64)), vec_make(sizeof(struct run_row), OLD_AT_ONCE)};
+    struct meta_value args[] = {meta_int(after), meta_int(before), meta_int(OLD_AT_ONCE)};
+    struct ops ops = {
+        .meta = s->meta, .now_us = sched_wall(s), .user = SLICE("scheduler"), .via = "retention"};
+    err_t err = o.arena ? meta_run(s->meta, META_RUNS_ENDED_BETWEEN, args, 3, take_old, &o, NULL, d)
+                        : ERR_NO_MEMORY;
+    for (size_t i = 0; i < o.runs.count && !err; i++) {
+        const struct run_row *r = vec_at(&o.runs, i);
+        drop_logs(s, r);
+        if (whole) err = ops_run_delete(&ops, r->dag_id, r->run_id, d);
+        if (!whole) s->logs_kept_from = r->ended_at; /* where the next look goes on */
+    }
+    vec_done(&o.runs);
+    arena_free(o.arena);
+    return err;
+}
+
+static void keep_by_policy(struct sched *s)
+{
+    struct diag d = {0};
+    int64_t mono = sched_mono(NULL), now = sched_wall(s);
+    if (mono < s->next_keep_us) return;
+    s->next_keep_us = mono + KEEP_EVERY_US;
+    int64_t logs = now - s->o.keep_logs_us, runs = now - s->o.keep_runs_us;
+    err_t err = ERR_OK;
+    if (s->o.keep_runs_us > 0) err = drop_old(s, INT64_MIN, runs, true, &d);
+    if (!err && s->o.keep_logs_us > 0) err = drop_old(s, s->logs_kept_from, logs, false, &d);
+    if (err) say_diag(SAY_SCHED, SAY_WARN, "old runs are not removed", &d);
+}
+
 /* --- turning ----------------------------------------------------------------------------------
  */
 
@@ -111,6 +176,7 @@ static void turn(void *ctx)
     s->posted = false;
     gate_leave(&s->gate);
     look_at_files(s);
+    keep_by_policy(s);
     int64_t wait = engine_turn(s->engine);
     if (wait <= 0)
         turn_soon(s);
@@ -156,8 +222,8 @@ err_t sched_meta_open(const char *data_dir, const char *database, struct meta **
     char folder[4096], file[4200], key[4200];
     struct secret_ring ring = {0};
     snprintf(folder, sizeof(folder), "%s/workflows", data_dir);
-    snprintf(file, sizeof(file), "%s/workflows.db", folder);
-    snprintf(key, sizeof(key), "%s/secret.key", folder);
+    snprintf(file, sizeof(file), "%s/meta.db", folder);
+    snprintf(key, sizeof(key), "%s/key", folder);
     err_t err = dir_make(folder, d);
     if (!err) err = secret_ring_load(key, getenv("SLUICE_WORKFLOW_KEY"), &ring, d);
     struct meta_options o = {.where = database && *database ? database : file, .secret = &ring};
@@ -242,6 +308,7 @@ err_t sched_open(const struct sched_options *o, struct sched **out, struct diag 
     struct sched *s = mem_take(sizeof(*s));
     if (!s) return ERR_NO_MEMORY;
     s->o = *o;
+    s->logs_kept_from = INT64_MIN;
     if (s->o.look_ms <= 0) s->o.look_ms = 1000;
     gate_init(&s->gate);
     s->files = dag_files_new(o->project_dir);

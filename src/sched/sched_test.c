@@ -82,6 +82,12 @@ static const struct dag *wait_for_dag(struct sched *s, const char *id)
     return NULL;
 }
 
+static int64_t in_2030(void *ctx)
+{
+    (void)ctx;
+    return INT64_C(1900000000) * 1000000;
+}
+
 TEST(sched_reads_files_and_runs_what_is_triggered)
 {
     struct fake f = {0};
@@ -127,6 +133,20 @@ TEST(sched_reads_files_and_runs_what_is_triggered)
     const struct dag *third = sched_dag(s, SLICE("third"));
     CHECK(third == NULL);
     arena_free(a);
+    sched_close(s);
+    /* started anew, it keeps no run longer than a second: that one is from 2023 */
+    o.keep_runs_us = 1000000;
+    o.now_us = in_2030;
+    s = NULL;
+    CHECK_OK(sched_open(&o, &s, &d), &d);
+    bool gone = false;
+    for (int n = 0; n < 2000 && !gone; n++) {
+        struct arena *look = arena_new(MIB(8));
+        gone = run_row_find(m, SLICE("first"), SLICE("r"), look, &run, &d) == ERR_NOT_FOUND;
+        arena_free(look);
+        usleep(2000);
+    }
+    CHECK(gone);
     sched_close(s);
     meta_close(m);
 }
