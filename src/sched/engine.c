@@ -389,8 +389,10 @@ static void trouble(struct engine *e, err_t err, const struct diag *d)
 {
     if (err == ERR_FENCED || err == ERR_BUSY) e->figures.lost_races++;
     if (err == ERR_FENCED) return; /* read anew at once */
+    struct diag told = *d;
+    if (told.err == ERR_OK) (void)diag_fail(&told, err, "%s", err_text(err));
     if (e->trouble++ == 0 && err != ERR_BUSY)
-        say_diag(SAY_SCHED, SAY_ERROR, "the workflows' database has failed, and is tried again", d);
+        say_diag(SAY_SCHED, SAY_ERROR, "a decision could not be written, and is made anew", &told);
     int64_t wait = TROUBLE_LEAST_US << MIN(e->trouble - 1, 7);
     e->retry_at_mono = e->mono + MIN(wait, TROUBLE_MOST_US);
     e->must_look = true;

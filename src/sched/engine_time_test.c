@@ -129,16 +129,18 @@ static int64_t time_of_wide(int tasks)
 
 TEST(engine_runs_a_dag_of_ten_thousand_tasks_in_time_that_grows_with_them)
 {
-    int64_t small = time_of_wide(1000), big = time_of_wide(10000);
+    int tenth = meta_kit_is_postgres() ? 200 : 1000;
+    int64_t small = time_of_wide(tenth), big = time_of_wide(10 * tenth);
     fprintf(stderr,
-            "  1,000 tasks in %" PRId64 " ms, 10,000 in %" PRId64 " ms: %" PRId64 " us a task\n",
-            small / 1000, big / 1000, big / 10000);
+            "  %d tasks in %" PRId64 " ms, ten times as many in %" PRId64 " ms: %" PRId64
+            " us a task\n",
+            tenth, small / 1000, big / 1000, big / 10 / tenth);
     CHECK(big < 30 * small);
 }
 
 TEST(engine_keeps_ten_thousand_dags)
 {
-    enum { DAGS = 10000 };
+    const int DAGS = meta_kit_is_postgres() ? 500 : 10000;
     struct kit k;
     size_t size = (size_t)DAGS * 96;
     char *text = mem_take(size);
@@ -160,9 +162,9 @@ TEST(engine_keeps_ten_thousand_dags)
     for (int n = 0; n < 100; n++) (void)engine_turn(k.engine);
     int64_t idle = clock_cpu_ns();
     fprintf(stderr,
-            "  10,000 dags read in %" PRId64 " ms, a run of each in %" PRId64
+            "  %d dags read in %" PRId64 " ms, a run of each in %" PRId64
             " ms, an idle turn %" PRId64 " us of a processor\n",
-            (read - from) / 1000000, (ran - read) / 1000000, (idle - ran) / 100000);
+            DAGS, (read - from) / 1000000, (ran - read) / 1000000, (idle - ran) / 100000);
     mem_give(text);
     kit_close(&k);
 }
