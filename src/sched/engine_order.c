@@ -51,6 +51,32 @@ static err_t context_with(const struct doc *context, struct slice name, const st
     return ERR_OK;
 }
 
+static bool is_late(const struct task_kind *k, struct slice name)
+{
+    const struct task_option *o = task_option_find(k, name);
+    return o && o->type == OPT_LATE;
+}
+
+/* The options rendered, but for those whose templates wait for an answer. */
+static err_t render_options(struct engine *e, struct run *r, struct instance *i,
+                            const struct task_kind *k, const struct doc *written,
+                            const struct doc *context, struct arena *a, struct doc *out,
+                            struct diag *d)
+{
+    struct doc now = *written;
+    uint32_t count = written->kind == DOC_MAP ? written->count : 0;
+    now.entries = arena_take(a, ((size_t)count + 1) * sizeof(*now.entries));
+    if (!now.entries) return ERR_NO_MEMORY;
+    for (uint32_t n = 0; n < count; n++) {
+        now.entries[n] = written->entries[n];
+        if (is_late(k, now.entries[n].name)) now.entries[n].value = (struct doc){.kind = DOC_NULL};
+    }
+    err_t err = engine_render(e, r, i, count ? &now : written, context, a, out, d);
+    for (uint32_t n = 0; n < count && !err; n++) /* the order stays */
+        if (is_late(k, written->entries[n].name)) out->entries[n].value = written->entries[n].value;
+    return err;
+}
+
 /* What templates see and what they make of the options. */
 static err_t fill(struct engine *e, struct run *r, struct instance *i, struct order *o,
                   struct diag *d)
@@ -75,7 +101,7 @@ static err_t fill(struct engine *e, struct run *r, struct instance *i, struct or
         if (!err && m.names) err = mapped_options(&written, &item, a, &written);
     }
     o->work.context = context;
-    if (!err) err = engine_render(e, r, i, &written, context, a, options, d);
+    if (!err) err = render_options(e, r, i, t->kind, &written, context, a, options, d);
     if (!err) o->work.options = options;
     return err;
 }
@@ -153,7 +179,7 @@ err_t engine_order_make(struct engine *e, struct run *r, uint32_t place, struct 
     struct sensor_state s = {.arena = o->arena};
     struct meta_value which[] = {meta_int(r->row.id), meta_text(o->work.key.task_id),
                                  meta_int(i->map_index)};
-    if (!err && o->work.task->kind->is_sensor)
+    if (!err && !o->work.task->kind->is_process) /* sensors, and others that look again */
         err = meta_run(e->meta, META_TASK_MEMO, which, 3, take_state, &s, NULL, d);
     o->work.state = s.state;
     struct diag why = {0};

@@ -221,10 +221,12 @@ err_t task_option_check(const struct task_option *o, const struct doc *v, struct
         [OPT_MAP] = "a map",
         [OPT_TEXTS] = "a text or a list of them",
         [OPT_ANY] = "anything",
+        [OPT_LATE] = "a text",
     };
     int64_t number;
     bool yes, fits = o->type == OPT_ANY || (v->kind == DOC_TEXT && has_template(v->text));
     switch (o->type) {
+    case OPT_LATE:
     case OPT_TEXT: fits |= v->kind != DOC_LIST && v->kind != DOC_MAP && v->kind != DOC_NULL; break;
     case OPT_INT: fits |= option_int(v, &number); break;
     case OPT_NUMBER: fits |= v->kind == DOC_INT || v->kind == DOC_FLOAT; break;

@@ -14,7 +14,8 @@ struct task_option {
         OPT_LIST,
         OPT_MAP,
         OPT_TEXTS,
-        OPT_ANY
+        OPT_ANY,
+        OPT_LATE /* a template that is rendered when there is an answer: by the workshop */
     } type;
     bool must, is_main;
     const char *fallback, *sentence;

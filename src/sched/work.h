@@ -67,14 +67,6 @@ struct workshop_port {
     void (*call_back)(void *ctx, int64_t id, const struct doc *what, const struct doc *context);
     void (*close)(void *ctx); /* NULL is fine */
 };
-struct workshop;
-/* What a kind does: a table in workshop.c, by task_kind_id. */
-struct kind_work {
-    /* Starts; answers later by work_done, from any thread. */
-    err_t (*start)(struct workshop *w, struct work_order *o, void **work, struct diag *d);
-    void (*stop)(struct workshop *w, void *work); /* asked to end: it still answers */
-};
-
 /* What tasks need of the rest of the house; main fills it, tests fake it. Blocking, on a workshop's
  * thread, unless said. */
 struct work_port {
