@@ -35,8 +35,10 @@ void keeping_watch(struct keeping *k, struct watch *w, uint32_t events)
 
 void keeping_unwatch(struct keeping *k, struct watch *w)
 {
-    (void)k; /* a closed descriptor leaves epoll by itself: nobody else holds it */
-    if (w->fd >= 0) close(w->fd);
+    if (w->fd < 0) return;
+    /* a warden that was just forked may still hold it: closing alone would leave it in epoll */
+    (void)epoll_ctl(k->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+    close(w->fd);
     w->fd = -1;
 }
 

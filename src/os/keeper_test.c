@@ -142,7 +142,7 @@ static void end_keeper(int pid)
 
 static void says_hello(struct heard *h)
 {
-    order(h, "hello", "read a; echo \"got $a $X\"; echo err >&2; printf last; exit 3", 10000,
+    order(h, "hello", "read a; cat; echo \"got $a $X\"; echo err >&2; printf last; exit 3", 10000,
           "in\n");
 }
 

@@ -74,10 +74,26 @@ static uint32_t end_children(void)
     return ended;
 }
 
+/* The keeper's other descriptors are not ours: whoever reads to the end of a pipe would wait for
+ * us.
+ */
+static void keep_only(int a, int b, int c)
+{
+    int fds[3] = {MIN(a, MIN(b, c)), a + b + c - MIN(a, MIN(b, c)) - MAX(a, MAX(b, c)),
+                  MAX(a, MAX(b, c))};
+    unsigned from = 3;
+    for (int i = 0; i < 3; i++) {
+        if ((unsigned)fds[i] > from) syscall(SYS_close_range, from, (unsigned)fds[i] - 1, 0);
+        from = (unsigned)fds[i] + 1;
+    }
+    syscall(SYS_close_range, from, ~0u, 0);
+}
+
 _Noreturn void keeper_warden(const struct keeper_child *c)
 {
     int failed[2], error = 0, status = 0, self = (int)getpid();
     usual_signals();
+    keep_only(c->input, c->output, c->report);
     signal(SIGINT, SIG_IGN); /* of a terminal: the keeper decides */
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);

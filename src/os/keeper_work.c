@@ -187,21 +187,30 @@ static void log_bytes(struct keeper_work *w, const void *bytes, size_t len)
 static void keep_tail(struct keeper_work *w, const uint8_t *bytes, size_t len)
 {
     if (!w->tail) w->tail = mem_take(KEEPER_TAIL);
-    for (size_t i = 0; w->tail && i < len; i++) w->tail[w->tailed++ % KEEPER_TAIL] = bytes[i];
+    size_t skip = len > KEEPER_TAIL ? len - KEEPER_TAIL : 0;
+    if (!w->tail) return;
+    for (w->tailed += skip; skip < len;) {
+        size_t at = w->tailed % KEEPER_TAIL, part = MIN(len - skip, KEEPER_TAIL - at);
+        memcpy(w->tail + at, bytes + skip, part);
+        w->tailed += part;
+        skip += part;
+    }
 }
 
 static void keep_line(struct keeper_work *w, const uint8_t *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] != '\n') {
-            buf_char(&w->line, (char)bytes[i]);
-            continue;
-        }
-        if (w->line.len || w->line.err) { /* one too long counts as none */
+    while (len) {
+        const uint8_t *end = memchr(bytes, '\n', len);
+        size_t part = end ? (size_t)(end - bytes) : len;
+        buf_put(&w->line, bytes, part);
+        if (end && (w->line.len || w->line.err)) { /* one too long counts as none */
             buf_reset(&w->last);
             if (!w->line.err) buf_slice(&w->last, buf_view(&w->line));
         }
-        buf_reset(&w->line);
+        if (end) buf_reset(&w->line);
+        part += end != NULL;
+        bytes += part;
+        len -= part;
     }
 }
 
