@@ -64,6 +64,7 @@ bool report_status(const struct exec_world *world, const struct report_facts *f,
     buf_char(out, '\n');
     if (f->kafka && f->kafka[0]) buf_printf(out, "  kafka  %s\n", f->kafka);
     if (f->cql && f->cql[0]) buf_printf(out, "  cql    %s\n", f->cql);
+    if (f->workflows && f->workflows[0]) buf_printf(out, "  dags   %s\n", f->workflows);
     if (world->flow && flow_each(world->flow, status_stage, &w)) w.fine = false;
     if (!w.count) buf_text(out, "  nothing runs: pipeline.sql declares no source and no stream\n");
     buf_text(out, w.fine ? "healthy\n"
@@ -129,6 +130,7 @@ bool report_status_json(const struct exec_world *world, const struct report_fact
     json_field(out, "kafka", slice_of(f->kafka ? f->kafka : ""));
     buf_text(out, ", ");
     json_field(out, "cql", slice_of(f->cql ? f->cql : ""));
+    json_field(out, "workflows", slice_of(f->workflows ? f->workflows : ""));
     buf_printf(out,
                ", \"pid\": %d, \"startedMs\": %" PRId64 ", \"uptimeMs\": %" PRId64
                ", \"memory\": %" PRIu64 ", \"memoryBudget\": %" PRIu64 ", \"cpuNs\": %" PRId64

@@ -11,8 +11,9 @@ struct report_facts { /* what exec can not know by itself */
     uint64_t memory_bytes; /* PSS, or RSS where that can not be read */
     uint64_t memory_budget;
     int64_t cpu_ns;
-    const char *kafka; /* where Kafka clients find it; NULL or "": nowhere */
-    const char *cql;   /* … and CQL clients */
+    const char *kafka;     /* where Kafka clients find it; NULL or "": nowhere */
+    const char *cql;       /* … and CQL clients */
+    const char *workflows; /* how they go; NULL or "": there are none */
 };
 
 /* The ledger's sum as people read it: "in 120 = applied 100 + filtered 20"; terms of 0 are left out

@@ -311,6 +311,46 @@ err_t flow_restart(struct flow *f, struct slice name, struct diag *d)
     return act_on(f, name, VERB_RESTART, d);
 }
 
+err_t flow_source_let(struct flow *f, struct slice name, uint64_t count, struct diag *d)
+{
+    gate_enter(&f->control);
+    struct stage *s = flow_stage(f, name);
+    err_t e = ERR_OK;
+    if (!s || !s->source) {
+        e = diag_fail(d, ERR_UNKNOWN_NAME, "there is no source '%.*s'", SLICE_ARG(name));
+    } else if (s->started) {
+        e = diag_fail(d, ERR_IN_USE, "source '%.*s' runs already", SLICE_ARG(name));
+    } else {
+        atomic_store(&s->source->budget, count ? count : UINT64_MAX);
+        atomic_store(&s->source->brought, 0);
+        e = act(s, VERB_RESUME, d);
+    }
+    gate_leave(&f->control);
+    return e;
+}
+
+err_t flow_source_brought(struct flow *f, struct slice name, uint64_t *brought, bool *over,
+                          struct diag *d)
+{
+    gate_enter(&f->control);
+    const struct stage *s = flow_stage(f, name);
+    err_t e = s && s->source
+                  ? ERR_OK
+                  : diag_fail(d, ERR_UNKNOWN_NAME, "there is no source '%.*s'", SLICE_ARG(name));
+    if (!e) {
+        *brought = atomic_load(&s->source->brought);
+        gate_enter(&f->gate);
+        *over = atomic_load(&s->source->budget) == 0 || s->paused || s->failure ||
+                s->source->worker.state == STAGE_ENDED;
+        if (s->failure)
+            e = diag_fail(d, s->failure, "source '%.*s' has failed: %s", SLICE_ARG(name),
+                          s->trouble);
+        gate_leave(&f->gate);
+    }
+    gate_leave(&f->control);
+    return e;
+}
+
 err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **plan,
                 uint32_t *number, struct diag *d)
 {
@@ -389,7 +429,7 @@ static bool drained(struct flow *f, struct stage **failed)
         if (s->failure)
             *failed = s;
         else if (s->source)
-            all = all && s->source->worker.state == STAGE_ENDED;
+            all = all && (s->paused || s->source->worker.state == STAGE_ENDED);
         else
             for (uint32_t k = 0; k < s->stream->lane_count; k++)
                 all = all && lane_drained(&s->stream->lanes[k]);

@@ -94,6 +94,12 @@ MUST_CHECK err_t flow_start(struct flow *f, struct diag *d);
 void flow_stop(struct flow *f); /* ends the epoch at hand, commits it, joins all threads */
 MUST_CHECK err_t flow_pause(struct flow *f, struct slice name, struct diag *d);
 MUST_CHECK err_t flow_resume(struct flow *f, struct slice name, struct diag *d);
+/* A paused source starts, and asks for `count` records more (0: no bound); it rests when it has
+ * brought them, or some more where one fetch brings several. *brought counts from here on; *over:
+ * it rests, has ended, or is paused or failed. */
+MUST_CHECK err_t flow_source_let(struct flow *f, struct slice name, uint64_t count, struct diag *d);
+MUST_CHECK err_t flow_source_brought(struct flow *f, struct slice name, uint64_t *brought,
+                                     bool *over, struct diag *d);
 /* Stops the stream or source, starts it anew from its durable cursor. */
 MUST_CHECK err_t flow_restart(struct flow *f, struct slice name, struct diag *d);
 /* stream_reset, of a stage that this flow has: it stops, forgets, and begins anew. */
@@ -109,9 +115,10 @@ MUST_CHECK err_t flow_epoch_within(struct flow *f, struct slice name, uint64_t e
 bool flow_has(const struct flow *f, struct slice name); /* a source or stream of this name */
 /* One that reads or writes the topic: its name in `who`. */
 bool flow_uses_topic(const struct flow *f, struct slice topic, char *who, size_t size);
-/* Waits until no source will bring more and every stream has committed all there is, or timeout.
- * A stage that has failed for good brings no more either: where the others are done, the answer is
- * its error, by name. One that tries again by itself is waited for. */
+/* Waits until no source will bring more (one that is paused brings none) and every stream has
+ * committed all there is, or timeout. A stage that has failed for good brings no more either: where
+ * the others are done, the answer is its error, by name. One that tries again by itself is waited
+ * for. */
 MUST_CHECK err_t flow_drain(struct flow *f, int64_t timeout_ms, struct diag *d);
 
 /* The ledger: for each stage `in = applied + filtered + deduplicated + late + dead + expired +

@@ -334,6 +334,7 @@ struct source {
     struct answer pending; /* made, not yet settled: kept until it is */
     bool is_pending, journalled;
     bool recovered, ended;
+    _Atomic uint64_t budget, brought; /* flow_source_let; UINT64_MAX: no bound */
     int parts_max;       /* tests: as if a crash came after so many parts of an answer; -1: none */
     struct gate settled; /* guards appends_left */
     uint32_t appends_left;

@@ -92,6 +92,7 @@ err_t source_new(struct stage *stage, const struct flow_source_options *o, struc
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "no memory for source '%.*s'", SLICE_ARG(o->name));
     s->stage = stage;
     s->parts_max = -1;
+    atomic_store(&s->budget, UINT64_MAX);
     s->cursor = buf_make(SOURCE_CURSOR_MAX);
     s->scratch = buf_make(RECORD_BATCH_MAX);
     s->counter.skip =
@@ -157,6 +158,14 @@ static void publish(struct source *s, uint64_t records)
     gate_leave(&f->gate);
 }
 
+/* The thread of the source alone counts while it runs. */
+static void count_brought(struct source *s, uint64_t items)
+{
+    uint64_t budget = atomic_load(&s->budget);
+    if (budget != UINT64_MAX) atomic_store(&s->budget, budget - MIN(budget, items));
+    atomic_fetch_add(&s->brought, items);
+}
+
 static err_t settle_pending(struct source *s, struct diag *d)
 {
     err_t e = answer_settle(s, &s->pending, d);
@@ -165,6 +174,7 @@ static err_t settle_pending(struct source *s, struct diag *d)
     s->number = s->pending.number;
     s->answers = s->pending.answers;
     s->counter.now = s->pending.ledger;
+    count_brought(s, s->pending.item_count);
     publish(s, s->pending.item_count);
     return ERR_OK;
 }
@@ -179,9 +189,14 @@ static err_t fetch_once(struct source *s, int64_t *wait_ms, bool *from_port, str
                              .items_max = ITEMS_ASKED,
                              .stopping = source_stopping,
                              .ctx = s};
-    uint64_t applied = s->counter.now.applied;
+    uint64_t applied = s->counter.now.applied, budget = atomic_load(&s->budget);
+    if (budget == 0) { /* what it was let bring is there */
+        *wait_ms = IDLE_MS;
+        return ERR_OK;
+    }
+    ask.items_max = (uint32_t)MIN(budget, (uint64_t)ITEMS_ASKED);
     if (s->o.records_max)
-        ask.items_max = (uint32_t)MIN(s->o.records_max - applied, (uint64_t)ITEMS_ASKED);
+        ask.items_max = (uint32_t)MIN(s->o.records_max - applied, (uint64_t)ask.items_max);
     int64_t began_ns = clock_mono_ns();
     err_t e = s->o.port.fetch(s->o.port.self, &ask, &got, d);
     *from_port = e != ERR_OK;

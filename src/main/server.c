@@ -5,6 +5,7 @@
 #include "main/version.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/keeper.h"
 #include "os/thread.h"
 
 #include <inttypes.h>
@@ -168,6 +169,9 @@ void server_facts(void *ctx, struct report_facts *out)
 {
     struct server *s = ctx;
     int64_t now = clock_mono_ns();
+    struct buf workflows = buf_over(s->workflows, sizeof(s->workflows) - 1);
+    working_report(&s->working, &workflows);
+    s->workflows[workflows.len] = 0;
     if (now - s->memory_at_ns >= MEMORY_EVERY_NS) {
         s->memory_bytes = memory_now();
         s->memory_at_ns = now;
@@ -183,6 +187,7 @@ void server_facts(void *ctx, struct report_facts *out)
         .cpu_ns = clock_cpu_ns(),
         .kafka = s->broker.line,
         .cql = s->cassandra.line,
+        .workflows = s->workflows,
     };
 }
 
@@ -270,13 +275,19 @@ static err_t open_doors(struct server *s, struct diag *d)
     return e;
 }
 
+static void wake_workflows(void *ctx)
+{
+    struct server *s = ctx;
+    if (s->working.sched) sched_wake(s->working.sched);
+}
+
 static err_t open_control(struct server *s, struct diag *d)
 {
     char path[PROJECT_PATH_MAX];
     err_t e = project_data_path(s->project, "control.sock", path, d);
     if (!e) e = file_remove(path, d); /* of a server that was killed: we hold the lock */
     if (e) return e;
-    struct control_options o = {path, &s->world, server_facts, s};
+    struct control_options o = {path, &s->world, server_facts, s, wake_workflows};
     return control_open(s->loop, &o, &s->control, d);
 }
 
@@ -330,6 +341,9 @@ bool server_storage_failed(const struct server *s)
 static void on_look(void *arg)
 {
     struct server *s = arg;
+    struct diag d = {.err = ERR_OK};
+    if (working_look(&s->working, &d))
+        say_diag(SAY_SCHED, SAY_ERROR, "workflows do not run; it is tried again", &d);
     if (!server_storage_failed(s)) return;
     say_error(SAY_MAIN, "storage failed for good; the server ends and is started anew", "part=%s",
               log_must_reopen(s->world.log) ? "log" : "store");
@@ -387,20 +401,27 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = stages_left(s->world.store, say_left, s, d);
     if (!e && s->broker.coord)
         e = stream_groups_start(s->stream_groups, s->loop, s->broker.coord, d);
+    if (!e) e = working_hold(&s->working, d);
     if (!e) e = flow_start(s->world.flow, d);
     if (!e && (loop_signal(s->loop, SIGTERM, on_signal, s) ||
                loop_signal(s->loop, SIGINT, on_signal, s) ||
                loop_timer_new(s->loop, every, every, on_retention, s, &s->retention) ||
                loop_timer_new(s->loop, LOOK_MS, LOOK_MS, on_look, s, &s->look)))
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for the main loop");
+    if (!e) on_look(s);
     return e;
 }
 
-err_t server_open(struct project *p, struct server *s, struct diag *d)
+err_t server_open(struct project *p, const char *keeper_dir, struct server *s, struct diag *d)
 {
     *s = (struct server){
         .project = p, .lock_fd = -1, .started_ms = clock_wall_ms(), .started_ns = clock_mono_ns()};
     find_command(s->command);
+    s->working.server = s;
+    s->working.held = vec_make(sizeof(struct held), HELD_MAX);
+    gate_init(&s->working.gate);
+    if (keeper_dir)
+        (void)slice_to_cstr(slice_of(keeper_dir), s->working.keeper_dir, PROJECT_PATH_MAX);
     err_t e = start(s, d);
     if (e) server_close(s);
     return e;
@@ -413,6 +434,7 @@ void server_run(struct server *s)
 
 void server_close(struct server *s)
 {
+    working_close(&s->working);
     if (s->world.flow) flow_stop(s->world.flow);
     control_close(s->control);
     metrics_close(s->metrics);

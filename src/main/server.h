@@ -11,6 +11,7 @@
 #include "main/cassandra.h"
 #include "main/project.h"
 #include "main/stream_groups.h"
+#include "main/work/work.h"
 #include "users/users.h"
 
 struct server {
@@ -25,6 +26,8 @@ struct server {
     struct broker broker;
     struct cassandra cassandra;
     struct stream_groups *stream_groups;
+    struct working working; /* of workflows */
+    char workflows[512];    /* how they are, as a line */
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */
@@ -48,7 +51,8 @@ bool address_is_loopback(const char *address);
 /* ERR_IN_USE gets the hint that a port's setting is. */
 err_t name_setting(err_t e, const char *setting, struct diag *d);
 
-MUST_CHECK err_t server_open(struct project *p, struct server *s, struct diag *d);
+MUST_CHECK err_t server_open(struct project *p, const char *keeper_dir /* NULL: no commands */,
+                             struct server *s, struct diag *d);
 void server_run(struct server *s);                  /* until a signal */
 bool server_storage_failed(const struct server *s); /* it must be opened anew */
 void server_close(struct server *s);

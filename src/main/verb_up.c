@@ -6,8 +6,12 @@
 #include "main/version.h"
 #include "os/child.h"
 #include "os/clock.h"
+#include "os/file.h"
+#include "os/keeper.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { GIVE_UP_AFTER = 5, DRAIN_POLL_MS = 20, RESTARTED_NS = 90000000 };
@@ -19,6 +23,8 @@ struct upping {
     err_t ended;      /* of --drain, with its story: what failed for good */
     struct diag trouble;
     struct server server;
+    char keeper_dir[PROJECT_PATH_MAX]; /* "": there is none */
+    int keeper;
 };
 
 /* --drain: ends the server when there is nothing more to come, also where that is because a stage
@@ -43,7 +49,7 @@ static int serve(void *arg)
     for (int i = 0; i < SAY_ROOMS; i++)
         say_level_set((enum say_room)i,
                       (enum say_level)config_number(&u->project->config, CONFIG_logs_level));
-    err_t e = server_open(u->project, &u->server, &d);
+    err_t e = server_open(u->project, u->keeper_dir[0] ? u->keeper_dir : NULL, &u->server, &d);
     if (e) {
         /* Wrong usage does not get better by trying again; the supervisor is told by the code. */
         cli_fail(&d);
@@ -82,6 +88,32 @@ static int serve(void *arg)
     return SUPERVISE_GIVE_UP; /* another start would fail at the same place */
 }
 
+/* Whoever runs tasks' commands is a process of its own, made while this one is small and without
+ * threads; it outlives a server that is killed. Not beside another server on the same data: that
+ * one has it. */
+static void start_keeper(struct upping *u)
+{
+    struct diag d = {0};
+    int fd = -1;
+    if (data_lock(u->project, &fd, &d)) return; /* the server will say why */
+    err_t e = project_data_path(u->project, "keeper", u->keeper_dir, &d);
+    file_close(fd); /* the lock is the server's: a fork would hold it too */
+    if (!e) e = keeper_fork(u->keeper_dir, &u->keeper, &d);
+    if (!e) return;
+    say_diag(SAY_MAIN, SAY_WARN, "tasks of workflows can run no commands", &d);
+    u->keeper_dir[0] = 0;
+    u->keeper = 0;
+}
+
+static void end_keeper(void *arg)
+{
+    struct upping *u = arg;
+    if (u->keeper <= 0) return;
+    kill(u->keeper, SIGTERM); /* it ends what runs: SIGTERM, and SIGKILL after its grace */
+    (void)waitpid(u->keeper, NULL, 0);
+    u->keeper = 0;
+}
+
 int verb_up(const struct verb *v, const struct args *a)
 {
     static struct project project;
@@ -98,8 +130,11 @@ int verb_up(const struct verb *v, const struct args *a)
     err_t e = cli_project(a, a->word_count ? a->words[0] : NULL, &project, &d);
     if (!e) e = project_data_path(&project, "last-words", last_words, &d);
     if (e) return cli_fail(&d);
+    start_keeper(&u);
+    supervise_at_end(end_keeper, &u);
     bool restart = config_number(&project.config, CONFIG_server_restart) != 0;
     int code = restart ? supervise(serve, &u, last_words, GIVE_UP_AFTER) : serve(&u);
+    end_keeper(&u);
     project_close(&project);
     if (!restart) /* all there was, to the byte: the tests look for 0 */
         say_info(SAY_MAIN, "memory given back", "left_bytes=%zu", mem_held());

@@ -27,7 +27,10 @@ MUST_CHECK err_t child_watch(int pid, int *fd, struct diag *d);
  * it at once: no restart makes a wrong configuration right. When this process is killed the child
  * gets SIGTERM. A terminal stays one for the child: its standard error goes through a
  * pseudo-terminal then. What commands of the server leave behind becomes this process' and is
- * waited for. Call it before the first thread is started, and with no other child.
+ * waited for. Call it before the first thread is started; another child of the
+ * caller is left alone, and supervise_at_end is where that is ended.
  */
 enum { SUPERVISE_GIVE_UP = 78 };
+/* Called once when the server has ended for good, before its last children are waited for. */
+void supervise_at_end(void (*fn)(void *arg), void *arg);
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up);

@@ -253,6 +253,15 @@ static void take_the_last(void)
     }
 }
 
+static void (*at_end)(void *arg);
+static void *at_end_arg;
+
+void supervise_at_end(void (*fn)(void *arg), void *arg)
+{
+    at_end = fn;
+    at_end_arg = arg;
+}
+
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up)
 {
     static struct supervisor s; /* one a process; 16 KiB */
@@ -267,6 +276,7 @@ int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, i
     INVARIANT(s.signals >= 0);
     INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     int code = keep_alive(&s, serve, arg, give_up);
+    if (at_end) at_end(at_end_arg);
     take_the_last();
     INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
     close(s.signals);

@@ -59,7 +59,7 @@ struct words {
     uint32_t count;
 };
 extern const struct words dag_words, task_words;
-const struct word *word_find(const struct words *w, struct slice name);
+const struct word *dag_word_find(const struct words *w, struct slice name);
 MUST_CHECK err_t word_set(struct reading *r, const struct word *w, void *target,
                           const struct doc_entry *entry);
 MUST_CHECK err_t read_tasks(struct reading *r, const struct doc *tasks, int32_t group);

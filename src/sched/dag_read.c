@@ -86,7 +86,7 @@ static err_t unknown_word(struct reading *r, const struct doc_entry *entry)
     (void)diag_fail(r->d, ERR_CONFIG, "a dag has no '%.*s'", SLICE_ARG(entry->name));
     if (near)
         (void)diag_hint(r->d, "did you mean '%s'?", near);
-    else if (word_find(&task_words, entry->name))
+    else if (dag_word_find(&task_words, entry->name))
         (void)diag_hint(r->d, "it is a word of tasks: put it into default_args");
     return wrong_at(r, entry->line, entry->column);
 }
@@ -99,7 +99,7 @@ static err_t read_words(struct reading *r, const struct doc *v)
     for (int turn = 0; turn < 2; turn++) {
         for (uint32_t i = 0; i < v->count && !e; i++) {
             const struct doc_entry *entry = &v->entries[i];
-            const struct word *w = word_find(&dag_words, entry->name);
+            const struct word *w = dag_word_find(&dag_words, entry->name);
             bool early = w && (slice_is(entry->name, first[0]) || slice_is(entry->name, first[1]));
             if (!w)
                 e = unknown_word(r, entry);
@@ -118,7 +118,7 @@ static err_t dates_of_defaults(struct reading *r, const struct doc *v)
     for (size_t i = 0; i < COUNT_OF(names) && !e; i++) {
         for (uint32_t k = 0; r->defaults && k < r->defaults->count && !e; k++)
             if (slice_is(r->defaults->entries[k].name, names[i]) && !doc_get(v, names[i]))
-                e = word_set(r, word_find(&dag_words, slice_of(names[i])), r->dag,
+                e = word_set(r, dag_word_find(&dag_words, slice_of(names[i])), r->dag,
                              &r->defaults->entries[k]);
     }
     return e;

@@ -54,7 +54,7 @@ static err_t no_kind(struct reading *r, struct slice id, const struct doc *v)
     (void)diag_hint(r->d, "one of run, service, submit, sql, bash, exec, python, http, produce, "
                           "trigger_dag, wait, branch, empty …: `sluice help tasks`");
     for (uint32_t i = 0; i < v->count; i++) {
-        if (word_find(&task_words, v->entries[i].name)) continue;
+        if (dag_word_find(&task_words, v->entries[i].name)) continue;
         const char *near = nearest_word(v->entries[i].name, names, TASK_KINDS);
         if (near)
             (void)diag_hint(r->d, "did you mean '%s' instead of '%.*s'?", near,
@@ -127,7 +127,7 @@ static err_t apply_defaults(struct reading *r, struct dag_task *t, struct doc *o
     err_t e = ERR_OK;
     for (uint32_t i = 0; r->defaults && i < r->defaults->count && !e; i++) {
         const struct doc_entry *entry = &r->defaults->entries[i];
-        const struct word *w = word_find(&task_words, entry->name);
+        const struct word *w = dag_word_find(&task_words, entry->name);
         if (w) e = word_set(r, w, t, entry);
         if (w || doc_find(own, entry->name)) continue;
         if (task_option_find(t->kind, entry->name)) e = add_option(r, t->kind, entry, options);
@@ -169,7 +169,7 @@ static err_t fill_task(struct reading *r, struct dag_task *t, const struct doc *
     err_t e = apply_defaults(r, t, options, v);
     for (uint32_t i = 0; i < v->count && !e; i++) {
         const struct doc_entry *entry = &v->entries[i];
-        const struct word *w = word_find(&task_words, entry->name);
+        const struct word *w = dag_word_find(&task_words, entry->name);
         /* a kind may have a word of its own by a common name */
         bool own = task_option_find(t->kind, entry->name) != NULL;
         e = w && !own ? word_set(r, w, t, entry) : add_option(r, t->kind, entry, options);

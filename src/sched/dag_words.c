@@ -2,7 +2,7 @@
 #include "sched/dag_int.h"
 #include "sched/moment.h"
 
-const struct word *word_find(const struct words *w, struct slice name)
+const struct word *dag_word_find(const struct words *w, struct slice name)
 {
     for (uint32_t i = 0; i < w->count; i++)
         if (slice_is(name, w->list[i].name)) return &w->list[i];

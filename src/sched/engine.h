@@ -55,5 +55,6 @@ uint32_t engine_dags(struct engine *e, const struct dag **out, uint32_t max); /*
 struct engine_figures {
     uint64_t transactions, lost_races, tasks_started, tasks_ended, runs_made, runs_ended, reloads;
     uint32_t runs, going_on, ready;
+    char failed_dag[DAG_ID_MAX + 8]; /* whose run failed last; "": none */
 };
 struct engine_figures engine_figures(const struct engine *e);

@@ -185,6 +185,8 @@ static err_t end_run(struct engine *e, struct run *r, enum run_state state, cons
     r->row.ended_at = e->now;
     r->ended = true;
     e->figures.runs_ended++;
+    if (state == RUN_FAILED)
+        (void)slice_to_cstr(r->row.dag_id, e->figures.failed_dag, sizeof(e->figures.failed_dag));
     say_info(SAY_SCHED, "run ended", "dag=%.*s run=%.*s state=%s reason=%s",
              SLICE_ARG(r->row.dag_id), SLICE_ARG(r->row.run_id), run_state_name(state), reason);
     if (!err)

@@ -32,6 +32,8 @@ struct sched {
     struct gate gate;
     bool posted; /* in the gate: a turn is on its way */
     bool must_set;
+    struct sched_figures figures; /* in the gate */
+    uint32_t dags;                /* of the files, as last read */
     char *logs, *identity;
     char host[128];
     int64_t next_scan_us, next_keep_us, logs_kept_from;
@@ -57,7 +59,9 @@ static int64_t sched_mono(void *ctx)
 
 static err_t set_dag(void *ctx, const struct dag *g, struct diag *d)
 {
-    return engine_dag_set(((struct sched *)ctx)->engine, g, d);
+    struct sched *s = ctx;
+    s->dags++;
+    return engine_dag_set(s->engine, g, d);
 }
 
 static err_t read_files(struct sched *s, struct diag *d)
@@ -68,6 +72,7 @@ static err_t read_files(struct sched *s, struct diag *d)
     s->must_set = true; /* until it stands */
     err = engine_dags_begin(s->engine, d);
     if (err) return err;
+    s->dags = 0;
     err = dag_files_each(s->files, set_dag, s, d);
     if (err) {
         engine_dags_abort(s->engine);
@@ -169,6 +174,22 @@ static void turn_soon(void *ctx)
     gate_leave(&s->gate);
 }
 
+static void note_figures(struct sched *s)
+{
+    struct engine_figures f = engine_figures(s->engine);
+    gate_enter(&s->gate);
+    s->figures = (struct sched_figures){.dags = s->dags, .runs = f.runs, .tasks = f.going_on};
+    memcpy(s->figures.failed_dag, f.failed_dag, sizeof(s->figures.failed_dag));
+    gate_leave(&s->gate);
+}
+
+void sched_figures(struct sched *s, struct sched_figures *out)
+{
+    gate_enter(&s->gate);
+    *out = s->figures;
+    gate_leave(&s->gate);
+}
+
 static void turn(void *ctx)
 {
     struct sched *s = ctx;
@@ -178,6 +199,7 @@ static void turn(void *ctx)
     look_at_files(s);
     keep_by_policy(s);
     int64_t wait = engine_turn(s->engine);
+    note_figures(s);
     if (wait <= 0)
         turn_soon(s);
     else

@@ -38,6 +38,12 @@ const struct dag *sched_dag(struct sched *s, struct slice id);
 uint32_t sched_dags(struct sched *s, const struct dag **out, uint32_t max); /* held, by id */
 /* The workshop's answer to an order, once, from any thread; what it borrows is copied. */
 void sched_answer(struct sched *s, struct work_order *o, const struct work_answer *a);
+/* How it goes, for status; any thread. */
+struct sched_figures {
+    uint32_t dags, runs, tasks;      /* runs that go on, and task instances of them */
+    char failed_dag[DAG_ID_MAX + 8]; /* whose run failed last since the start; "": none */
+};
+void sched_figures(struct sched *s, struct sched_figures *out);
 void sched_called_back(struct sched *s, int64_t id); /* any thread: a callback is done */
 /* A dags file's folder read at once, without a server: for commands. Each dag held by the caller's
  * functions as dags_read gives it. */

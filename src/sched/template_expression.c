@@ -98,7 +98,7 @@ bool parse_word(struct parser *p, const char *word)
     return true;
 }
 
-err_t parse_name(struct parser *p, struct slice *out)
+err_t template_name(struct parser *p, struct slice *out)
 {
     if (!see_word(p, out)) return parse_wrong(p, "a name was expected");
     p->at += out->len;
@@ -271,7 +271,7 @@ static err_t wrap(struct parser *p, enum tnode_kind kind, struct tnode **self)
 static err_t filter_of(struct parser *p, struct tnode **self)
 {
     err_t e = wrap(p, TE_FILTER, self);
-    if (!e) e = parse_name(p, &(*self)->text);
+    if (!e) e = template_name(p, &(*self)->text);
     if (!e && parse_sign(p, "(")) e = read_parts(p, ")", true, false, *self);
     return e;
 }
@@ -281,7 +281,7 @@ static err_t test_of(struct parser *p, struct tnode **self)
     err_t e = wrap(p, TE_TEST, self);
     if (e) return e;
     (*self)->op = parse_word(p, "not");
-    e = parse_name(p, &(*self)->text);
+    e = template_name(p, &(*self)->text);
     if (!e && parse_sign(p, "(")) e = read_parts(p, ")", true, false, *self);
     return e;
 }
@@ -292,7 +292,7 @@ static err_t postfix(struct parser *p, struct tnode **out)
     while (!e) {
         if (parse_sign(p, ".")) {
             e = wrap(p, TE_ATTR, out);
-            if (!e) e = parse_name(p, &(*out)->text);
+            if (!e) e = template_name(p, &(*out)->text);
         } else if (parse_sign(p, "[")) {
             e = subscript(p, *out, out);
         } else if (parse_sign(p, "(")) {

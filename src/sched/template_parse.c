@@ -50,8 +50,8 @@ static err_t read_for(struct parser *p, struct tnode *n)
 {
     struct slice word = {0};
     n->kind = TN_FOR;
-    err_t e = parse_name(p, &n->text);
-    if (!e && parse_sign(p, ",")) e = parse_name(p, &n->more);
+    err_t e = template_name(p, &n->text);
+    if (!e && parse_sign(p, ",")) e = template_name(p, &n->more);
     if (!e && !parse_word(p, "in")) e = parse_wrong(p, "'in' was expected");
     if (!e) e = parse_joined(p, true, &n->a);
     if (!e && parse_word(p, "if")) e = parse_expression(p, &n->d);
@@ -68,7 +68,7 @@ static err_t read_for(struct parser *p, struct tnode *n)
 static err_t read_set(struct parser *p, struct tnode *n)
 {
     n->kind = TN_SET;
-    err_t e = parse_name(p, &n->text);
+    err_t e = template_name(p, &n->text);
     if (!e && !parse_sign(p, "=")) e = parse_wrong(p, "'=' was expected");
     if (!e) e = parse_expression(p, &n->a);
     return e ? e : tag_end(p, "%}");
@@ -99,7 +99,7 @@ static err_t read_tag(struct parser *p, struct tnode **out, struct slice *ended_
 {
     static const char *const ends[] = {"endif", "else", "elif", "endfor", "endraw"};
     struct slice word;
-    err_t e = parse_name(p, &word);
+    err_t e = template_name(p, &word);
     if (e) return e;
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         if (!slice_is(word, ends[i])) continue;

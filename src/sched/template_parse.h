@@ -20,7 +20,7 @@ uint8_t parse_byte(const struct parser *p, uint32_t i); /* 0 behind the end */
 void parse_space(struct parser *p);
 bool parse_sign(struct parser *p, const char *sign); /* takes it, when it comes next */
 bool parse_word(struct parser *p, const char *word);
-MUST_CHECK err_t parse_name(struct parser *p, struct slice *out);
+MUST_CHECK err_t template_name(struct parser *p, struct slice *out);
 MUST_CHECK err_t parse_expression(struct parser *p, struct tnode **out);
 /* One without a conditional: what stands behind "in". */
 MUST_CHECK err_t parse_joined(struct parser *p, bool any, struct tnode **out);

@@ -87,6 +87,13 @@ static void on_level(struct control *c, struct http_request *r)
                     (int)(name.len ? name.len : 9), name.len ? (const char *)name.at : "all rooms");
 }
 
+/* Something in the workflows' database has changed. */
+static void on_wake(struct control *c, struct http_request *r)
+{
+    if (c->o.wake) c->o.wake(c->o.ctx);
+    http_reply_text(r, 200, "woken\n");
+}
+
 static const struct {
     const char *method, *path;
     void (*answer)(struct control *c, struct http_request *r);
@@ -95,7 +102,7 @@ static const struct {
     {"GET", "/dead", on_dead},           {"GET", "/streams", control_streams},
     {"GET", "/logs", control_logs},      {"POST", "/act", control_act},
     {"POST", "/level", on_level},        {"POST", "/sql", control_query},
-    {"POST", "/upkeep", control_upkeep},
+    {"POST", "/upkeep", control_upkeep}, {"POST", "/wake", on_wake},
 };
 
 static void on_request(void *door, struct http_request *r)

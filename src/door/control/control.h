@@ -25,6 +25,7 @@ struct control_options {
     struct exec_world *world;
     void (*facts)(void *ctx, struct report_facts *out); /* filled anew for each answer */
     void *ctx;
+    void (*wake)(void *ctx); /* POST /wake: the workflows' database has changed; NULL is fine */
 };
 MUST_CHECK err_t control_open(struct loop *l, const struct control_options *o, struct control **out,
                               struct diag *d);
