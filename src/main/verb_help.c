@@ -7,6 +7,7 @@
 #include "main/kafka/tools.h"
 #include "main/plan/planning.h"
 #include "main/version.h"
+#include "sched/kinds.h"
 #include "sql/sql.h"
 #include "wire/cql/cql.h"
 #include "wire/kafka/kafka.h"
@@ -133,6 +134,7 @@ static const struct {
     {"functions", functions_help, functions_markdown},
     {"sources", sources_help, sources_markdown},
     {"findings", plan_help, plan_markdown},
+    {"tasks", kinds_help, kinds_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
     {"cql-wire", native_wire_help, native_wire_help},

@@ -78,7 +78,7 @@ static void put_list(struct buf *out, const char *const *list)
     for (uint32_t i = 0; i < count; i++) keeper_put_text(out, slice_of(list[i]));
 }
 
-err_t keeper_start(struct keeper *k, const struct keeper_order *o, struct diag *d)
+err_t keeper_run(struct keeper *k, const struct keeper_order *o, struct diag *d)
 {
     size_t before = k->out.len, at = keeper_begin(&k->out, KEEPER_START);
     keeper_put_text(&k->out, o->id);
@@ -108,7 +108,7 @@ static err_t say(struct keeper *k, enum keeper_says what, struct slice id, int64
     return sent(k, before);
 }
 
-err_t keeper_stop(struct keeper *k, struct slice id, int64_t grace_ms)
+err_t keeper_halt(struct keeper *k, struct slice id, int64_t grace_ms)
 {
     return say(k, KEEPER_STOP, id, grace_ms);
 }

@@ -39,7 +39,7 @@ struct keeper_end {
     bool running;                 /* told at the beginning: it goes on */
     bool lost;                    /* nobody knows: the keeper before was killed while it ran */
     int pid, exit_code;           /* 128 + the signal */
-    int stopped;                  /* the signal that keeper_stop sent, 0: none */
+    int stopped;                  /* the signal that keeper_halt sent, 0: none */
     int64_t started_us, ended_us; /* by the wall's clock */
     uint64_t said;                /* bytes of output */
     uint32_t left_behind;         /* processes that it had left, and that were ended */
@@ -59,9 +59,9 @@ struct keeper;
 MUST_CHECK err_t keeper_join(struct loop *l, const char *dir, const struct keeper_hears *hears,
                              struct keeper **out, struct diag *d);
 void keeper_leave(struct keeper *k); /* works go on */
-MUST_CHECK err_t keeper_start(struct keeper *k, const struct keeper_order *o, struct diag *d);
+MUST_CHECK err_t keeper_run(struct keeper *k, const struct keeper_order *o, struct diag *d);
 /* SIGTERM to its process group, SIGKILL after grace_ms to all that is left. */
-MUST_CHECK err_t keeper_stop(struct keeper *k, struct slice id, int64_t grace_ms);
+MUST_CHECK err_t keeper_halt(struct keeper *k, struct slice id, int64_t grace_ms);
 MUST_CHECK err_t keeper_forget(struct keeper *k, struct slice id);
 /* Stops all and ends; those who ended are found at the next start. */
 MUST_CHECK err_t keeper_end(struct keeper *k, int64_t grace_ms);

@@ -95,7 +95,7 @@ static void order(struct heard *h, const char *id, const char *script, uint64_t 
                              .log_path = log,
                              .log_max = log_max,
                              .input = slice_of(input)};
-    CHECK_OK(keeper_start(h->k, &o, &d), &d);
+    CHECK_OK(keeper_run(h->k, &o, &d), &d);
 }
 
 static void run(struct heard *h, const char *dir, int wanted)
@@ -202,7 +202,7 @@ TEST(what_a_command_leaves_behind_is_ended)
 static void ignores(struct heard *h)
 {
     order(h, "deaf", "trap '' TERM; echo ready; while :; do sleep 0.05; done", 100000, "");
-    CHECK_ERR(keeper_stop(h->k, SLICE("deaf"), 300), ERR_OK);
+    CHECK_ERR(keeper_halt(h->k, SLICE("deaf"), 300), ERR_OK);
 }
 
 TEST(who_ignores_the_word_is_killed)
@@ -226,7 +226,7 @@ static void can_not(struct heard *h)
                              .environment = environment,
                              .directory = "/",
                              .log_path = log};
-    CHECK_ERR(keeper_start(h->k, &o, NULL), ERR_OK);
+    CHECK_ERR(keeper_run(h->k, &o, NULL), ERR_OK);
 }
 
 TEST(what_can_not_run_is_refused)
@@ -250,7 +250,7 @@ static void starts_and_leaves(struct heard *h)
 static void waits(struct heard *h)
 {
     CHECK_INT(h->found, 2);
-    CHECK_ERR(keeper_stop(h->k, SLICE("longer"), 100), ERR_OK);
+    CHECK_ERR(keeper_halt(h->k, SLICE("longer"), 100), ERR_OK);
 }
 
 TEST(a_server_that_comes_back_finds_its_works)

@@ -279,7 +279,7 @@ static err_t start_command(struct call *c, struct diag *d)
                              .log_path = log,
                              .log_max = w->o.log_max,
                              .input = c->body};
-    if (!e) e = keeper_start(w->keeper, &o, d);
+    if (!e) e = keeper_run(w->keeper, &o, d);
     vec_done(&all);
     return e;
 }

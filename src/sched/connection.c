@@ -118,8 +118,9 @@ err_t connection_resolve(struct meta *m, struct slice id, struct arena *a, struc
                          struct diag *d)
 {
     const char *said = thing_environment("AIRFLOW_CONN_", id);
-    if (!said) return connection_find(m, id, a, out, d);
-    err_t e = connection_of_text(slice_of(said), a, out, d);
+    err_t e = said ? ERR_OK : connection_of_file(m, id, a, out, d);
+    if (!said) return e == ERR_NOT_FOUND ? connection_find(m, id, a, out, d) : e;
+    e = connection_of_text(slice_of(said), a, out, d);
     out->id = arena_slice(a, id);
     return e ? diag_where(d, "AIRFLOW_CONN_%.*s of the environment", SLICE_ARG(id)) : ERR_OK;
 }

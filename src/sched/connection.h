@@ -19,7 +19,8 @@ struct connection { /* a text that is {0} is not there (NULL, None); "" is */
  * words. */
 MUST_CHECK err_t connection_find(struct meta *m, struct slice id, struct arena *a,
                                  struct connection *out, struct diag *d);
-/* What a task sees: AIRFLOW_CONN_ID of the environment (an address or JSON) comes first. */
+/* What a task sees: AIRFLOW_CONN_ID of the environment (an address or JSON) comes first, then
+ * connections.yaml (meta_files_set), then the database. */
 MUST_CHECK err_t connection_resolve(struct meta *m, struct slice id, struct arena *a,
                                     struct connection *out, struct diag *d);
 /* A row of LIST_CONNECTIONS (list.h). */

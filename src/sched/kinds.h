@@ -44,6 +44,10 @@ const struct task_option *task_option_find(const struct task_kind *k, struct sli
 MUST_CHECK err_t task_option_check(const struct task_option *o, const struct doc *value,
                                    struct diag *d);
 
+/* All of it, for people: `sluice help tasks`, docs/tasks.md. */
+void kinds_help(struct buf *out);
+void kinds_markdown(struct buf *out);
+
 /* Values as options give them, after rendering; `fallback` of the table when `v` is NULL. */
 bool option_span(const struct doc *v, int64_t *us); /* 300, "5m", "1h 30m", "PT5M", "00:05:00" */
 bool option_bool(const struct doc *v, bool *out);   /* also "true", "False" */

@@ -63,6 +63,7 @@ void meta_close(struct meta *m)
     m->driver->close(m);
     secret_ring_done(&m->secret);
     if (m->where) OPENSSL_cleanse(m->where, strlen(m->where));
+    mem_give(m->files);
     mem_give(m->where);
     mem_give(m);
 }

@@ -42,6 +42,9 @@ struct meta_options {
     int64_t statement_ms;             /* how long one statement may take; 0: 30 s */
 };
 MUST_CHECK err_t meta_open(const struct meta_options *o, struct meta **out, struct diag *d);
+/* connections.yaml and variables.yaml of this folder come before the database where a task looks
+ * (connection_resolve, variable_resolve): the project's, as Airflow's LocalFilesystemBackend. */
+MUST_CHECK err_t meta_files_set(struct meta *m, const char *folder, struct diag *d);
 void meta_close(struct meta *m); /* NULL is fine; an open transaction is undone */
 enum meta_kind meta_kind(const struct meta *m);
 const char *meta_where(const struct meta *m);                /* for people: no password in it */

@@ -34,6 +34,7 @@ struct meta {
     void *conn;                /* the driver's */
     char *where;               /* as given, without Airflow's "+driver" and "sqlite:///" */
     char shown[256];           /* for people */
+    char *files;               /* the folder of connections.yaml, variables.yaml; NULL: none */
     struct secret_ring secret; /* zeroed when it is closed */
     bool has_secret, inside, writes;
     int64_t busy_ms, statement_ms;

@@ -25,7 +25,8 @@ struct variable {
 };
 MUST_CHECK err_t variable_find(struct meta *m, struct slice key, struct arena *a,
                                struct variable *out, struct diag *d);
-/* What a task sees: AIRFLOW_VAR_KEY of the environment comes first. */
+/* What a task sees: AIRFLOW_VAR_KEY of the environment comes first, then variables.yaml
+ * (meta_files_set), then the database. */
 MUST_CHECK err_t variable_resolve(struct meta *m, struct slice key, struct arena *a,
                                   struct variable *out, struct diag *d);
 MUST_CHECK err_t variable_read(struct meta *m, const struct meta_row *row, struct arena *a,

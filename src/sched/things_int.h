@@ -13,3 +13,9 @@ MUST_CHECK err_t thing_seal(struct meta *m, const char *place, struct slice name
 MUST_CHECK err_t thing_unseal(struct meta *m, const char *place, struct slice name,
                               const struct meta_value *v, struct arena *a, struct slice *out,
                               struct diag *d);
+/* thing_files.c: ERR_NOT_FOUND: the project's files do not say it. */
+struct connection;
+MUST_CHECK err_t connection_of_file(struct meta *m, struct slice id, struct arena *a,
+                                    struct connection *out, struct diag *d);
+MUST_CHECK err_t variable_of_file(struct meta *m, struct slice key, struct arena *a,
+                                  struct variable *out, struct diag *d);

@@ -117,7 +117,8 @@ err_t variable_resolve(struct meta *m, struct slice key, struct arena *a, struct
                        struct diag *d)
 {
     const char *said = thing_environment("AIRFLOW_VAR_", key);
-    if (!said) return variable_find(m, key, a, out, d);
+    err_t e = said ? ERR_OK : variable_of_file(m, key, a, out, d);
+    if (!said) return e == ERR_NOT_FOUND ? variable_find(m, key, a, out, d) : e;
     *out = (struct variable){.key = arena_slice(a, key),
                              .value = slice_make(arena_text(a, slice_of(said)), strlen(said))};
     return out->value.at ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for a variable");

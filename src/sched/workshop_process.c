@@ -249,7 +249,7 @@ err_t process_start(struct work *k, struct diag *d)
                              .log_path = k->order->log_path,
                              .log_max = k->w->o.log_max,
                              .input = p.input};
-    if (!e) e = keeper_start(k->w->keeper, &o, d);
+    if (!e) e = keeper_run(k->w->keeper, &o, d);
     k->in_keeper = !e;
     vec_done(&p.environment);
     return e;
@@ -261,7 +261,7 @@ void process_stop(struct work *k)
     if (k->ended || k->unsure || !k->in_keeper || !w->keeper) return;
     work_say(k, "INFO", "Sending SIGTERM to the task's processes; SIGKILL follows after %lld ms",
              (long long)w->o.grace_ms);
-    if (keeper_stop(w->keeper, k->id, w->o.grace_ms))
+    if (keeper_halt(w->keeper, k->id, w->o.grace_ms))
         say_warn(SAY_SCHED, "a command can not be stopped: its keeper is gone", "id=\"%.*s\"",
                  SLICE_ARG(k->id));
 }
@@ -441,7 +441,7 @@ static void on_sweep(void *arg)
     if (!w->keeper_known || w->keeper_gone) return;
     while (map_next(w->found, &at, &id, &value)) {
         struct found *f = value;
-        err_t e = f->end.running ? keeper_stop(w->keeper, f->end.id, w->o.grace_ms)
+        err_t e = f->end.running ? keeper_halt(w->keeper, f->end.id, w->o.grace_ms)
                                  : keeper_forget(w->keeper, f->end.id);
         say_info(SAY_SCHED, "a command whose task is not wanted any more", "id=\"%.*s\" %s=%s",
                  SLICE_ARG(f->end.id), f->end.running ? "stopped" : "forgotten", e ? "no" : "yes");

@@ -80,7 +80,10 @@ void workshop_join(struct workshop *w)
 err_t worker_meta(struct worker *t, struct meta **out, struct diag *d)
 {
     const struct sched_options *o = &t->w->so;
-    err_t e = t->meta ? ERR_OK : sched_meta_open(o->data_dir, o->database, &t->meta, d);
+    *out = t->meta;
+    if (t->meta) return ERR_OK;
+    err_t e = sched_meta_open(o->data_dir, o->database, &t->meta, d);
+    if (!e) e = meta_files_set(t->meta, o->project_dir, d);
     *out = t->meta;
     return e;
 }

@@ -1,0 +1,84 @@
+"""Workflows in the real server: tasks run, outlive a kill of the server, end with `up`."""
+import os
+import signal
+import sqlite3
+import time
+
+from harness import Server, check, folder, project, wait_for
+
+PEOPLE = """CREATE SOURCE people FROM GENERATOR '' WITH (seed = 'dags', results = 1, every = '5ms', key = 'login.uuid') INTO TOPIC people;
+CREATE TABLE ks.people (id UUID PRIMARY KEY, email TEXT);
+CREATE STREAM load INTO ks.people AS SELECT login.uuid AS id, email FROM people;
+"""
+
+
+def tasks(s):
+    path = s.data / "workflows" / "workflows.db"
+    if not path.exists():
+        return {}
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        return {task: (state, tries) for task, state, tries in db.execute("SELECT task_id, state, try_number FROM task_instance")}
+
+
+def states(s):
+    return {task: state for task, (state, _) in tasks(s).items()}
+
+
+def once(text):
+    return "one:\n  schedule: '@once'\n  start_date: 2024-01-01\n  tasks:\n" + text
+
+
+def test_a_source_runs_only_while_its_task_does():
+    with folder() as f:
+        p = project(f / "p", PEOPLE)
+        (p / "dags.yaml").write_text(once("    send: {run: people, count: 5}\n    there: {rows_sensor: ks.people, rows: '>= 5', poke_interval: 50ms, after: send}\n"))
+        with Server(p) as s:
+            s.ready()
+            wait_for("the run to end", lambda: states(s) == {"send": "success", "there": "success"})
+            check(s.query("SELECT count(*) AS n FROM ks.people")[0]["n"] == 5, "not the five records that were asked for")
+            before = s.stage("people")["ledger"]["in"]
+            check(s.stage("people")["state"] == "paused", s.stage("people"))
+            time.sleep(0.3)
+            check(s.stage("people")["ledger"]["in"] == before, "it went on without a task")
+            check(s.stop() == 0, s.output())
+
+
+def test_a_command_outlives_a_kill_of_the_server_and_runs_once():
+    with folder() as f:
+        p = project(f / "p", "")
+        (p / "dags.yaml").write_text(once("    sleeps: {bash: 'echo x >> count; sleep 2; echo over'}\n    next: {bash: 'echo y >> count', after: sleeps}\n"))
+        with Server(p, restart=True) as s:
+            s.ready()
+            wait_for("the command", lambda: (p / "count").exists())
+            os.kill(s.status()["pid"], signal.SIGKILL)
+            wait_for("the run to end", lambda: states(s) == {"sleeps": "success", "next": "success"})
+            check((p / "count").read_text() == "x\ny\n", (p / "count").read_text())
+            check(tasks(s)["sleeps"] == ("success", 1), tasks(s))
+            log = next((s.data / "workflows" / "logs").rglob("task_id=sleeps/attempt=1.log")).read_text()
+            check("is known again" in log and "\nover\n" in log, log)
+            check(s.stop() == 0, s.output())
+
+
+def test_commands_end_with_up():
+    with folder() as f:
+        p = project(f / "p", "")
+        (p / "dags.yaml").write_text(once("    sleeps: {bash: 'echo $$ > pid; exec sleep 1000'}\n"))
+        with Server(p, restart=True) as s:
+            s.ready()
+            wait_for("the command", lambda: (p / "pid").exists() and (p / "pid").read_text().strip())
+            pid = int((p / "pid").read_text())
+            check(s.stop() == 0, s.output())
+            check(not os.path.exists(f"/proc/{pid}"), "the command is still there")
+
+
+def test_dags_that_come_later_are_taken_and_none_cost_nothing():
+    with folder() as f:
+        p = project(f / "p", "")
+        with Server(p) as s:
+            s.ready()
+            check(not (s.data / "workflows").exists(), "a database without a dag")
+            (p / "dags").mkdir()
+            (p / "dags" / "one.yaml").write_text(once("    hello: {bash: 'echo hello'}\n"))
+            wait_for("the run to end", lambda: states(s) == {"hello": "success"})
+            check("1 dag" in s.status()["workflows"], s.status()["workflows"])
+            check(s.stop() == 0, s.output())
