@@ -130,6 +130,7 @@ bool report_status_json(const struct exec_world *world, const struct report_fact
     json_field(out, "kafka", slice_of(f->kafka ? f->kafka : ""));
     buf_text(out, ", ");
     json_field(out, "cql", slice_of(f->cql ? f->cql : ""));
+    buf_text(out, ", ");
     json_field(out, "workflows", slice_of(f->workflows ? f->workflows : ""));
     buf_printf(out,
                ", \"pid\": %d, \"startedMs\": %" PRId64 ", \"uptimeMs\": %" PRId64

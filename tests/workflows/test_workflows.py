@@ -13,10 +13,12 @@ CREATE STREAM load INTO ks.people AS SELECT login.uuid AS id, email FROM people;
 
 
 def tasks(s):
-    path = s.data / "workflows" / "workflows.db"
+    path = s.data / "workflows" / "meta.db"
     if not path.exists():
         return {}
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'task_instance'").fetchone():
+            return {}  # it is just being made
         return {task: (state, tries) for task, state, tries in db.execute("SELECT task_id, state, try_number FROM task_instance")}
 
 
