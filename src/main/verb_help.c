@@ -134,7 +134,7 @@ static const struct {
     {"functions", functions_help, functions_markdown},
     {"sources", sources_help, sources_markdown},
     {"findings", plan_help, plan_markdown},
-    {"tasks", kinds_help, kinds_markdown},
+    {"kinds", kinds_help, kinds_markdown},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
     {"cql-wire", native_wire_help, native_wire_help},

@@ -52,7 +52,7 @@ static err_t no_kind(struct reading *r, struct slice id, const struct doc *v)
     for (int i = 0; i < TASK_KINDS; i++) names[i] = task_kind_at((enum task_kind_id)i)->name;
     (void)diag_fail(r->d, ERR_CONFIG, "task '%.*s' does not say what it does", SLICE_ARG(id));
     (void)diag_hint(r->d, "one of run, service, submit, sql, bash, exec, python, http, produce, "
-                          "trigger_dag, wait, branch, empty …: `sluice help tasks`");
+                          "trigger_dag, wait, branch, empty …: `sluice help kinds`");
     for (uint32_t i = 0; i < v->count; i++) {
         if (dag_word_find(&task_words, v->entries[i].name)) continue;
         const char *near = nearest_word(v->entries[i].name, names, TASK_KINDS);
@@ -95,7 +95,7 @@ static err_t unknown_option(struct reading *r, const struct task_kind *k, struct
     const char *near = nearest_word(name, names, n);
     (void)diag_fail(r->d, ERR_CONFIG, "a '%s' task has no option '%.*s'", k->name, SLICE_ARG(name));
     return near ? diag_hint(r->d, "did you mean '%s'?", near)
-                : diag_hint(r->d, "`sluice help tasks %s` lists them", k->name);
+                : diag_hint(r->d, "`sluice help kinds` lists them");
 }
 
 static err_t add_option(struct reading *r, const struct task_kind *k, const struct doc_entry *entry,

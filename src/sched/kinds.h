@@ -44,7 +44,7 @@ const struct task_option *task_option_find(const struct task_kind *k, struct sli
 MUST_CHECK err_t task_option_check(const struct task_option *o, const struct doc *value,
                                    struct diag *d);
 
-/* All of it, for people: `sluice help tasks`, docs/tasks.md. */
+/* All of it, for people: `sluice help kinds`, docs/tasks.md. */
 void kinds_help(struct buf *out);
 void kinds_markdown(struct buf *out);
 

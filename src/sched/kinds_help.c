@@ -1,4 +1,4 @@
-/* The table of tasks as people read it: `sluice help tasks`, docs/tasks.md. */
+/* The table of tasks as people read it: `sluice help kinds`, docs/tasks.md. */
 #include "sched/kinds.h"
 
 static const char *const TYPES[] = {
@@ -28,7 +28,7 @@ void kinds_help(struct buf *out)
 void kinds_markdown(struct buf *out)
 {
     buf_text(out,
-             "# Tasks\n\nMade from src/sched/kinds.def by `sluice help tasks --markdown`. What "
+             "# Tasks\n\nMade from src/sched/kinds.def by `sluice help kinds --markdown`. What "
              "stands first is the task's word: `hello: {bash: \"echo hello\"}`.\n");
     for (int id = 0; id < TASK_KINDS; id++) {
         const struct task_kind *k = task_kind_at((enum task_kind_id)id);

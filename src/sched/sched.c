@@ -239,16 +239,26 @@ uint32_t sched_dags(struct sched *s, const struct dag **out, uint32_t max)
 /* --- opening ----------------------------------------------------------------------------------
  */
 
+struct places { /* in the data directory */
+    char folder[4096], file[4200], key[4200];
+};
+
+static struct places places_in(const char *data_dir)
+{
+    struct places p;
+    snprintf(p.folder, sizeof(p.folder), "%s/workflows", data_dir);
+    snprintf(p.file, sizeof(p.file), "%s/meta.db", p.folder);
+    snprintf(p.key, sizeof(p.key), "%s/key", p.folder);
+    return p;
+}
+
 err_t sched_meta_open(const char *data_dir, const char *database, struct meta **out, struct diag *d)
 {
-    char folder[4096], file[4200], key[4200];
+    struct places p = places_in(data_dir);
     struct secret_ring ring = {0};
-    snprintf(folder, sizeof(folder), "%s/workflows", data_dir);
-    snprintf(file, sizeof(file), "%s/meta.db", folder);
-    snprintf(key, sizeof(key), "%s/key", folder);
-    err_t err = dir_make(folder, d);
-    if (!err) err = secret_ring_load(key, getenv("SLUICE_WORKFLOW_KEY"), &ring, d);
-    struct meta_options o = {.where = database && *database ? database : file, .secret = &ring};
+    err_t err = dir_make(p.folder, d);
+    if (!err) err = secret_ring_load(p.key, getenv("SLUICE_WORKFLOW_KEY"), &ring, d);
+    struct meta_options o = {.where = database && *database ? database : p.file, .secret = &ring};
     if (!err) err = meta_open(&o, out, d);
     secret_ring_done(&ring);
     if (err) return err;
@@ -256,6 +266,21 @@ err_t sched_meta_open(const char *data_dir, const char *database, struct meta **
     if (!err) return ERR_OK;
     meta_close(*out);
     *out = NULL;
+    return err;
+}
+
+err_t sched_keys_rotate(const char *data_dir, const char *database, int64_t *count, struct diag *d)
+{
+    struct places p = places_in(data_dir);
+    struct secret_ring ring = {0};
+    const char *given = getenv("SLUICE_WORKFLOW_KEY");
+    if (given && *given) {
+        (void)diag_fail(d, ERR_USAGE, "the key of workflows comes from SLUICE_WORKFLOW_KEY");
+        return diag_hint(d, "put the new key before the old one there, with a comma between");
+    }
+    err_t err = secret_ring_load(p.key, NULL, &ring, d);
+    if (!err) err = meta_rotate(database && *database ? database : p.file, p.key, &ring, count, d);
+    secret_ring_done(&ring);
     return err;
 }
 

@@ -14,7 +14,7 @@ struct sched;
 struct sched_options {
     const char *project_dir; /* dags.yaml, dags/ */
     const char *data_dir;    /* workflows/…: logs of tries, the keeper's socket */
-    const char *database;    /* NULL: DATA/workflows/workflows.db; or as meta_options.where */
+    const char *database;    /* NULL: DATA/workflows/meta.db; or as meta_options.where */
     struct work_port port;
     /* Opens who carries out orders, on the engine's loop (workshop.h's; tests fake it). */
     err_t (*workshop)(void *ctx, const struct sched_options *o, struct sched *s, struct loop *l,
@@ -29,6 +29,9 @@ struct sched_options {
 /* Another connection to the same database, with its keys: a door's thread's, a command's. */
 MUST_CHECK err_t sched_meta_open(const char *data_dir, const char *database, struct meta **out,
                                  struct diag *d);
+/* A new key, and everything sealed anew with it; a server that runs is to be restarted. */
+MUST_CHECK err_t sched_keys_rotate(const char *data_dir, const char *database, int64_t *count,
+                                   struct diag *d);
 MUST_CHECK err_t sched_open(const struct sched_options *o, struct sched **out, struct diag *d);
 void sched_close(
     struct sched *s); /* children go on under the keeper, and are adopted at the next start */

@@ -42,13 +42,23 @@ static void put_map(struct buf *out, const struct doc *v)
     buf_char(out, '}');
 }
 
+/* A float stays one for who reads it back: 2.0, as Python writes it. */
+static void put_float(struct buf *out, double v)
+{
+    size_t start = out->len;
+    json_put_f64(out, v);
+    for (size_t i = start; i < out->len; i++)
+        if (strchr(".eE\"", out->at[i])) return;
+    buf_text(out, ".0");
+}
+
 void doc_put_json(struct buf *out, const struct doc *v)
 {
     switch (v ? v->kind : DOC_NULL) {
     case DOC_NULL: buf_text(out, "null"); break;
     case DOC_BOOL: buf_text(out, v->yes ? "true" : "false"); break;
     case DOC_INT: buf_printf(out, "%lld", (long long)v->number); break;
-    case DOC_FLOAT: json_put_f64(out, v->real); break;
+    case DOC_FLOAT: put_float(out, v->real); break;
     case DOC_TEXT: json_put_text(out, v->text); break;
     case DOC_LIST: put_list(out, v); break;
     case DOC_MAP: put_map(out, v); break;

@@ -55,8 +55,10 @@ static bool next_cell(struct cursor *c, struct slice *text)
     return true;
 }
 
-static void print_json(const struct sheet *s)
+/* An object a line; `list`: with what makes one list of them. */
+static void print_json(const struct sheet *s, bool list)
 {
+    bool first = true;
     struct cursor c = cursor_of(buf_view(&s->cells));
     struct buf line = buf_make(CELLS_MAX);
     struct slice text;
@@ -71,7 +73,8 @@ static void print_json(const struct sheet *s)
         else
             json_put_text(&line, text);
         if (i + 1 < s->columns) continue;
-        printf("%s}\n", buf_cstr(&line));
+        printf("%s%s}%s", list && !first ? ",\n " : "", buf_cstr(&line), list ? "" : "\n");
+        first = false;
         line.len = 0;
     }
     buf_done(&line);
@@ -111,12 +114,22 @@ static void print_table(const struct sheet *s)
         print_row_cell(s, i, text.at ? text : SLICE("-"), widths);
 }
 
+err_t sheet_print_list(const struct sheet *s)
+{
+    if (s->cells.err) return s->cells.err;
+    INVARIANT(s->at == 0);
+    printf("[");
+    print_json(s, true);
+    printf("]\n");
+    return ERR_OK;
+}
+
 err_t sheet_print(const struct sheet *s, bool json)
 {
     if (s->cells.err) return s->cells.err;
     INVARIANT(s->at == 0);
     if (json)
-        print_json(s);
+        print_json(s, false);
     else
         print_table(s);
     return ERR_OK;

@@ -20,6 +20,7 @@ void sheet_text(struct sheet *s, struct slice text);
 void sheet_number(struct sheet *s, int64_t number);
 void sheet_none(struct sheet *s);                    /* "-", null */
 err_t sheet_print(const struct sheet *s, bool json); /* to standard output */
+err_t sheet_print_list(const struct sheet *s);       /* as one JSON list */
 err_t sheet_print_tabs(
     const struct sheet *s); /* as Kafka's Java tools: padded, a tab behind each */
 void sheet_done(struct sheet *s);

@@ -1,6 +1,7 @@
 #include "main/kafka/tools.h"
 
 #include "main/tables/tables.h"
+#include "main/workflows/desk.h"
 
 #include "main/cql/start.h"
 
@@ -178,6 +179,11 @@ const struct verb tools[] = {
     {"nodetool", "[--project DIR] [--data PATH] COMMAND …",
      "Cassandra's: status, tablestats, flush, compact, snapshots and more of this project's server",
      "`nodetool help` lists the commands.", NULL, false, tool_nodetool},
+    {"airflow", "GROUP COMMAND [options]",
+     "Airflow's: dags, tasks, connections, variables, pools, users, jobs, db of this project",
+     "`airflow --help` lists the commands.", NULL, false, tool_airflow},
+    {"spark-submit", "[options] STREAM | FILE.py", "Spark's: makes sure that a stream runs", "",
+     NULL, false, tool_spark_submit},
     {"cqlsh", "[options] [host [port]]", "CQL for people and scripts, as Cassandra's own shell", "",
      OPTIONS(CQLSH_OPTIONS), false, tool_cqlsh},
 };

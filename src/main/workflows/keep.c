@@ -1,0 +1,404 @@
+/* sluice pools, connections, variables: what people keep beside their workflows. */
+#include "main/workflows/desk.h"
+
+#include "data/json.h"
+#include "os/file.h"
+#include "sched/connection.h"
+#include "sched/things.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FILE_MAX = 64 << 20 };
+
+/* Every entry of a JSON file's map goes to `one`; how many. */
+static err_t import(struct desk *k, const char *what,
+                    err_t (*one)(struct desk *k, const struct doc_entry *entry, struct diag *d),
+                    struct diag *d)
+{
+    struct slice text;
+    struct doc doc;
+    err_t e = file_load(k->words[0], FILE_MAX, &text, d);
+    if (e) return e;
+    struct slice kept = arena_slice(k->arena, text);
+    mem_give((void *)(uintptr_t)text.at);
+    if (text.len && !kept.at) return diag_fail(d, ERR_TOO_BIG, "%s is too large", k->words[0]);
+    bool yaml = strstr(k->words[0], ".y") != NULL;
+    e = yaml ? doc_of_yaml(kept, k->words[0], k->arena, &doc, d)
+             : doc_of_json(kept, k->arena, &doc, d);
+    if (!e && doc.kind != DOC_MAP)
+        e = diag_fail(d, ERR_USAGE, "%s is no map of %s", k->words[0], what);
+    for (uint32_t i = 0; !e && i < doc.count; i++) e = one(k, &doc.entries[i], d);
+    if (!e) desk_say(k, "%u %s imported", doc.count, what);
+    return e;
+}
+
+static err_t write_out(struct desk *k, struct buf *out, uint32_t count, const char *what,
+                       struct diag *d)
+{
+    err_t e =
+        out->err ? diag_fail(d, out->err, "there are too many %s for one file", what) : ERR_OK;
+    if (!e) buf_char(out, '\n');
+    if (!e && strcmp(k->words[0], "-") == 0)
+        e = fwrite(out->at, 1, out->len, stdout) == out->len ? ERR_OK : ERR_IO;
+    else if (!e)
+        e = file_store(k->words[0], buf_view(out), d);
+    if (!e && strcmp(k->words[0], "-") != 0)
+        desk_say(k, "%u %s exported to %s", count, what, k->words[0]);
+    buf_done(out);
+    return e;
+}
+
+struct export
+{
+    struct desk *k;
+    struct buf out;
+    uint32_t count;
+    struct diag *d;
+    struct sheet sheet;
+};
+
+static void put_name(struct export *x, struct slice name)
+{
+    buf_text(&x->out, x->count++ ? ",\n  " : "{\n  ");
+    json_put_text(&x->out, name);
+    buf_text(&x->out, ": ");
+}
+
+static err_t export_all(struct desk *k, enum list_kind kind, const char *what,
+                        err_t (*row)(void *ctx, const struct meta_row *row), struct diag *d)
+{
+    int64_t total;
+    struct export x = {.k = k, .out = buf_make(FILE_MAX), .d = d};
+    struct list_ask ask = {.kind = kind, .limit = LIST_WHOLE, .no_total = true};
+    err_t e = list_run(k->meta, &ask, row, &x, &total, d);
+    buf_text(&x.out, x.count ? "\n}" : "{}");
+    if (!e) return write_out(k, &x.out, x.count, what, d);
+    buf_done(&x.out);
+    return e;
+}
+
+/* --- pools --------------------------------------------------------------------------------------
+ */
+
+static err_t pools_list(struct desk *k, struct diag *d)
+{
+    return desk_list(k, LIST_POOLS,
+                     k->airflow
+                         ? "name slots# description include_deferred"
+                         : "name slots# running_slots# queued_slots# scheduled_slots# description",
+                     NULL, 0, "", d);
+}
+
+static err_t put_pool(struct desk *k, const struct pool_row *p)
+{
+    struct sheet s = sheet_make("pool slots# description include_deferred");
+    sheet_text(&s, p->name);
+    sheet_number(&s, p->slots);
+    sheet_text(&s, p->description);
+    sheet_text(&s, p->include_deferred ? SLICE("True") : SLICE("False"));
+    err_t e = desk_print(k, &s);
+    sheet_done(&s);
+    return e;
+}
+
+static err_t pool_get(struct desk *k, struct diag *d)
+{
+    struct pool_row p;
+    err_t e = pool_find(k->meta, slice_of(k->words[0]), k->arena, &p, d);
+    return e ? e : put_pool(k, &p);
+}
+
+static err_t pool_set(struct desk *k, struct diag *d)
+{
+    struct pool_row p = {.name = slice_of(k->words[0]),
+                         .description = slice_of(k->word_count > 2 ? k->words[2] : ""),
+                         .include_deferred = args_has(k->args, "--include-deferred")};
+    if (!slice_to_i64(slice_of(k->words[1]), &p.slots))
+        return diag_fail(d, ERR_USAGE, "'%s' is no number of slots", k->words[1]);
+    err_t e = pool_put(k->meta, &p, d);
+    if (!e) desk_say(k, "Pool %s created", k->words[0]);
+    return e;
+}
+
+static err_t pool_remove(struct desk *k, struct diag *d)
+{
+    err_t e = pool_delete(k->meta, slice_of(k->words[0]), d);
+    if (!e) desk_say(k, "Pool %s deleted", k->words[0]);
+    return e;
+}
+
+static err_t one_pool(struct desk *k, const struct doc_entry *entry, struct diag *d)
+{
+    const struct doc *v = &entry->value;
+    struct pool_row p = {.name = entry->name, .description = doc_text(doc_get(v, "description"))};
+    const struct doc *deferred = doc_get(v, "include_deferred");
+    if (!option_int(doc_get(v, "slots"), &p.slots))
+        return diag_fail(d, ERR_USAGE, "pool '%.*s' has no slots", SLICE_ARG(entry->name));
+    if (deferred && !option_bool(deferred, &p.include_deferred))
+        return diag_fail(d, ERR_USAGE, "include_deferred of pool '%.*s' is true or false",
+                         SLICE_ARG(entry->name));
+    return pool_put(k->meta, &p, d);
+}
+
+static err_t pools_import(struct desk *k, struct diag *d)
+{
+    return import(k, "pools", one_pool, d);
+}
+
+static err_t export_pool(void *ctx, const struct meta_row *row)
+{
+    struct export *x = ctx;
+    put_name(x, row->at[list_place(LIST_POOLS, "name")].text);
+    buf_printf(&x->out, "{\"slots\": %lld, \"description\": ",
+               (long long)row->at[list_place(LIST_POOLS, "slots")].number);
+    json_put_text(&x->out, row->at[list_place(LIST_POOLS, "description")].text);
+    buf_printf(&x->out, ", \"include_deferred\": %s}",
+               row->at[list_place(LIST_POOLS, "include_deferred")].number ? "true" : "false");
+    return x->out.err;
+}
+
+static err_t pools_export(struct desk *k, struct diag *d)
+{
+    return export_all(k, LIST_POOLS, "pools", export_pool, d);
+}
+
+const struct desk_command pool_commands[] = {
+    {"list", "", "the pools and what is taken of them", pools_list},
+    {"get", "POOL", "one of them", pool_get},
+    {"set", "POOL SLOTS [DESCRIPTION]", "make or change one; -1: without end", pool_set},
+    {"delete", "POOL", "never default_pool", pool_remove},
+    {"import", "FILE", "from JSON or YAML", pools_import},
+    {"export", "FILE", "as JSON; '-': to standard output", pools_export},
+};
+const size_t pool_command_count = COUNT_OF(pool_commands);
+
+int verb_pools(const struct verb *v, const struct args *a)
+{
+    return desk_verb(v, a, pool_commands, pool_command_count);
+}
+
+/* --- connections --------------------------------------------------------------------------------
+ */
+
+static err_t connections_list(struct desk *k, struct diag *d)
+{
+    return desk_list(k, LIST_CONNECTIONS,
+                     "connection_id conn_type description host port# schema login password", NULL,
+                     0, "", d);
+}
+
+/* Secrets stay hidden unless --show-values asks for them. */
+static err_t connection_get(struct desk *k, struct diag *d)
+{
+    struct connection c;
+    err_t e = connection_resolve(k->meta, slice_of(k->words[0]), k->arena, &c, d);
+    if (e) return e;
+    bool open = args_has(k->args, "--show-values");
+    struct sheet s =
+        sheet_make("connection_id conn_type host port# schema login password extra description");
+    const struct slice hidden = SLICE("***");
+    const struct slice texts[] = {c.id.len ? c.id : slice_of(k->words[0]),
+                                  c.conn_type,
+                                  c.host,
+                                  {0},
+                                  c.schema,
+                                  c.login,
+                                  c.password.len && !open ? hidden : c.password,
+                                  c.extra.len && !open ? hidden : c.extra,
+                                  c.description};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        if (i == 3 && c.port >= 0)
+            sheet_number(&s, c.port);
+        else if (i == 3 || !texts[i].at)
+            sheet_none(&s);
+        else
+            sheet_text(&s, texts[i]);
+    }
+    e = desk_print(k, &s);
+    sheet_done(&s);
+    return e;
+}
+
+static struct slice given(const struct desk *k, const char *option)
+{
+    return slice_of(desk_value(k, option));
+}
+
+static err_t connection_add(struct desk *k, struct diag *d)
+{
+    const char *uri = desk_value(k, "--conn-uri"), *json = desk_value(k, "--conn-json"),
+               *port = desk_value(k, "--conn-port");
+    struct connection c = {.conn_type = given(k, "--conn-type"),
+                           .host = given(k, "--conn-host"),
+                           .schema = given(k, "--conn-schema"),
+                           .login = given(k, "--conn-login"),
+                           .password = given(k, "--conn-password"),
+                           .extra = given(k, "--conn-extra"),
+                           .port = -1};
+    err_t e = ERR_OK;
+    if (uri || json)
+        e = connection_of_text(slice_of(uri ? uri : json), k->arena, &c, d);
+    else if (!c.conn_type.at)
+        e = diag_fail(d, ERR_USAGE,
+                      "a connection needs --conn-type, or --conn-uri, or --conn-json");
+    else if (port && !slice_to_i64(slice_of(port), &c.port))
+        e = diag_fail(d, ERR_USAGE, "'%s' is no port", port);
+    c.id = slice_of(k->words[0]);
+    if (desk_value(k, "--conn-description")) c.description = given(k, "--conn-description");
+    if (!e) e = connection_create(k->meta, &c, d);
+    if (!e) desk_say(k, "Successfully added `conn_id`=%s", k->words[0]);
+    return e;
+}
+
+static err_t connection_remove(struct desk *k, struct diag *d)
+{
+    err_t e = connection_delete(k->meta, slice_of(k->words[0]), d);
+    if (!e) desk_say(k, "Successfully deleted connection with `conn_id`=%s", k->words[0]);
+    return e;
+}
+
+static err_t one_connection(struct desk *k, const struct doc_entry *entry, struct diag *d)
+{
+    struct connection c;
+    err_t e = entry->value.kind == DOC_TEXT ? connection_of_text(entry->value.text, k->arena, &c, d)
+                                            : connection_of_json(&entry->value, k->arena, &c, d);
+    c.id = entry->name;
+    return e ? e : connection_put(k->meta, &c, d);
+}
+
+static err_t connections_import(struct desk *k, struct diag *d)
+{
+    return import(k, "connections", one_connection, d);
+}
+
+static err_t export_connection(void *ctx, const struct meta_row *row)
+{
+    struct export *x = ctx;
+    struct connection c;
+    err_t e = connection_read(x->k->meta, row, x->k->arena, &c, x->d);
+    if (e) return e;
+    put_name(x, c.id);
+    connection_put_json(&x->out, &c, x->k->arena);
+    return x->out.err;
+}
+
+static err_t connections_export(struct desk *k, struct diag *d)
+{
+    return export_all(k, LIST_CONNECTIONS, "connections", export_connection, d);
+}
+
+const struct desk_command connection_commands[] = {
+    {"list", "", "the connections; no secrets", connections_list},
+    {"get", "CONNECTION", "one of them; --show-values: with its secrets", connection_get},
+    {"add", "CONNECTION", "--conn-type, --conn-host, --conn-port …, or --conn-uri, or --conn-json",
+     connection_add},
+    {"delete", "CONNECTION", "", connection_remove},
+    {"import", "FILE", "from JSON or YAML, as Airflow's", connections_import},
+    {"export", "FILE", "as JSON with the secrets in clear; '-': to standard output",
+     connections_export},
+};
+const size_t connection_command_count = COUNT_OF(connection_commands);
+
+int verb_connections(const struct verb *v, const struct args *a)
+{
+    return desk_verb(v, a, connection_commands, connection_command_count);
+}
+
+/* --- variables ----------------------------------------------------------------------------------
+ */
+
+static err_t variables_list(struct desk *k, struct diag *d)
+{
+    return desk_list(k, LIST_VARIABLES, "key description", NULL, 0, "", d);
+}
+
+static err_t variable_get(struct desk *k, struct diag *d)
+{
+    struct variable v;
+    const char *fallback = desk_value(k, "--default");
+    err_t e = variable_resolve(k->meta, slice_of(k->words[0]), k->arena, &v, d);
+    if (e == ERR_NOT_FOUND && fallback) {
+        printf("%s\n", fallback);
+        return ERR_OK;
+    }
+    if (!e) printf("%.*s\n", SLICE_ARG(v.value));
+    return e;
+}
+
+static err_t variable_set(struct desk *k, struct diag *d)
+{
+    struct variable v = {.key = slice_of(k->words[0]),
+                         .value = slice_of(k->words[1]),
+                         .description = given(k, "--description")};
+    struct doc doc;
+    if (args_has(k->args, "--json-value") && doc_of_json(v.value, k->arena, &doc, d))
+        return ERR_SYNTAX;
+    err_t e = variable_put(k->meta, &v, d);
+    if (!e) desk_say(k, "Variable %s created", k->words[0]);
+    return e;
+}
+
+static err_t variable_remove(struct desk *k, struct diag *d)
+{
+    err_t e = variable_delete(k->meta, slice_of(k->words[0]), d);
+    if (!e) desk_say(k, "Variable %s deleted", k->words[0]);
+    return e;
+}
+
+static err_t one_variable(struct desk *k, const struct doc_entry *entry, struct diag *d)
+{
+    struct variable v = {.key = entry->name,
+                         .value =
+                             entry->value.kind == DOC_TEXT ? entry->value.text : (struct slice){0}};
+    struct buf json = buf_make(VARIABLE_VALUE_MAX);
+    if (!v.value.at) {
+        doc_put_json(&json, &entry->value);
+        v.value = buf_view(&json);
+    }
+    err_t e = json.err ? diag_fail(d, json.err, "variable '%.*s' is too large", SLICE_ARG(v.key))
+                       : variable_put(k->meta, &v, d);
+    buf_done(&json);
+    return e;
+}
+
+static err_t variables_import(struct desk *k, struct diag *d)
+{
+    return import(k, "variables", one_variable, d);
+}
+
+static err_t export_variable(void *ctx, const struct meta_row *row)
+{
+    struct export *x = ctx;
+    struct variable v;
+    struct doc doc;
+    err_t e = variable_read(x->k->meta, row, x->k->arena, &v, x->d);
+    if (e) return e;
+    put_name(x, v.key);
+    bool json = doc_of_json(v.value, x->k->arena, &doc, NULL) == ERR_OK;
+    if (json)
+        buf_slice(&x->out, v.value);
+    else
+        json_put_text(&x->out, v.value);
+    return x->out.err;
+}
+
+static err_t variables_export(struct desk *k, struct diag *d)
+{
+    return export_all(k, LIST_VARIABLES, "variables", export_variable, d);
+}
+
+const struct desk_command variable_commands[] = {
+    {"list", "", "their names", variables_list},
+    {"get", "KEY", "its value; --default VALUE where there is none", variable_get},
+    {"set", "KEY VALUE", "--description; --json-value: it must be JSON", variable_set},
+    {"delete", "KEY", "", variable_remove},
+    {"import", "FILE", "from a JSON or YAML map", variables_import},
+    {"export", "FILE", "as JSON, in clear; '-': to standard output", variables_export},
+};
+const size_t variable_command_count = COUNT_OF(variable_commands);
+
+int verb_variables(const struct verb *v, const struct args *a)
+{
+    return desk_verb(v, a, variable_commands, variable_command_count);
+}

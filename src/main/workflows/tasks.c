@@ -1,0 +1,223 @@
+/* sluice tasks: a dag's tasks, their states and logs; clearing and marking them. */
+#include "main/workflows/desk.h"
+
+#include "os/dial.h"
+#include "sched/worklog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static err_t list(struct desk *k, struct diag *d)
+{
+    const struct dag *g;
+    err_t e = desk_known_dag(k, k->words[0], &g, d);
+    if (e) return e;
+    struct sheet s = sheet_make("task kind operator");
+    for (uint32_t i = 0; i < g->task_count && !e; i++) {
+        if (k->airflow && !k->json) { /* one a line, as there */
+            printf("%.*s\n", SLICE_ARG(g->tasks[i].id));
+            continue;
+        }
+        sheet_text(&s, g->tasks[i].id);
+        sheet_text(&s, slice_of(g->tasks[i].kind->name));
+        sheet_text(&s, slice_of(g->tasks[i].kind->operator_name));
+    }
+    if (!k->airflow || k->json) e = desk_print(k, &s);
+    sheet_done(&s);
+    return e;
+}
+
+static int32_t map_index(const struct desk *k)
+{
+    const char *text = desk_value(k, "--map-index");
+    return text ? atoi(text) : -1;
+}
+
+/* DAG TASK [RUN]. */
+static err_t instance(struct desk *k, struct run_row *run, struct task_row *task, struct diag *d)
+{
+    const char *which = k->word_count > 2 ? k->words[2] : desk_value(k, "--run");
+    err_t e = desk_run_row(k, k->words[0], which, run, d);
+    return e ? e
+             : task_row_find(k->meta, run->dag_id, run->run_id, slice_of(k->words[1]), map_index(k),
+                             k->arena, task, d);
+}
+
+static err_t state(struct desk *k, struct diag *d)
+{
+    struct run_row run;
+    struct task_row task;
+    err_t e = instance(k, &run, &task, d);
+    if (e) return e;
+    const char *name = task_state_name(task.state);
+    printf("%s\n", name ? name : "None");
+    return ERR_OK;
+}
+
+static err_t states(struct desk *k, struct diag *d)
+{
+    struct run_row run;
+    err_t e = desk_run_row(k, k->words[0], k->word_count > 1 ? k->words[1] : NULL, &run, d);
+    struct meta_value dag = meta_text(run.dag_id), id = meta_text(run.run_id);
+    struct list_filter filters[] = {{"dag_id", LIST_IN, &dag, 1}, {"run_id", LIST_IN, &id, 1}};
+    return e ? e
+             : desk_list(k, LIST_TASKS, "dag_id logical_date task_id state start_date end_date",
+                         filters, 2, "start_date", d);
+}
+
+/* --- logs ---------------------------------------------------------------------------------------
+ */
+
+enum { LOG_AT_ONCE = 1 << 20, LOOK_MS = 100 };
+
+static err_t print_from(const char *path, uint64_t *at, struct diag *d)
+{
+    struct buf out = buf_make(LOG_AT_ONCE + 16);
+    uint64_t next = *at, size = 0;
+    err_t e;
+    do {
+        buf_reset(&out);
+        *at = next;
+        e = worklog_read(path, *at, LOG_AT_ONCE, &out, &next, &size, d);
+        if (!e && out.len && fwrite(out.at, 1, out.len, stdout) != out.len) e = ERR_IO;
+    } while (!e && next != *at && next < size);
+    if (!e) *at = next;
+    buf_done(&out);
+    (void)fflush(stdout);
+    return e;
+}
+
+static err_t logs(struct desk *k, struct diag *d)
+{
+    struct run_row run;
+    struct task_row task;
+    const char *try_text = desk_value(k, "--try");
+    char dir[PROJECT_PATH_MAX];
+    struct buf path = buf_make(PROJECT_PATH_MAX * 2);
+    uint64_t at = 0;
+    err_t e = instance(k, &run, &task, d);
+    if (!e) e = project_data_path(&k->project, "workflows/logs", dir, d);
+    if (e) return e;
+    struct work_key key = {.run = run.id,
+                           .dag_id = run.dag_id,
+                           .run_id = run.run_id,
+                           .task_id = task.task_id,
+                           .map_index = task.map_index,
+                           .try_number = try_text ? atoi(try_text) : task.try_number};
+    worklog_path(&path, dir, &key);
+    e = print_from(buf_cstr(&path), &at, d);
+    while (args_has(k->args, "--follow") && (!e || e == ERR_NOT_FOUND) &&
+           !task_state_finished(task.state)) {
+        dial_rest(LOOK_MS);
+        e = instance(k, &run, &task, d);
+        if (!e) e = print_from(buf_cstr(&path), &at, d);
+    }
+    buf_done(&path);
+    return e;
+}
+
+/* --- clear and mark -----------------------------------------------------------------------------
+ */
+
+static err_t clear(struct desk *k, struct diag *d)
+{
+    const char *from = desk_value(k, "--from"), *to = desk_value(k, "--to"),
+               *run = desk_value(k, "--run"), *pattern = desk_value(k, "--task-regex");
+    struct ops_task task = {slice_of(k->word_count > 1 ? k->words[1] : ""), OPS_ALL_MAPPED};
+    struct ops_clear c = {.dag_id = slice_of(k->words[0]),
+                          .run_id = slice_of(run),
+                          .start = TIME_NONE,
+                          .end = TIME_NONE,
+                          .tasks = &task,
+                          .task_count = k->word_count > 1,
+                          .pattern = slice_of(pattern),
+                          .downstream = args_has(k->args, "--downstream"),
+                          .upstream = args_has(k->args, "--upstream"),
+                          .past = args_has(k->args, "--past"),
+                          .future = args_has(k->args, "--future"),
+                          .only_failed = args_has(k->args, "--only-failed"),
+                          .only_running = args_has(k->args, "--only-running"),
+                          .dry = true};
+    struct task_rows rows = {0};
+    struct run_row found;
+    char question[200];
+    err_t e = from ? desk_time(from, &c.start, d) : ERR_OK;
+    if (!e && to) e = desk_time(to, &c.end, d);
+    if (!e && run) e = desk_run_row(k, k->words[0], run, &found, d);
+    if (!e && run) c.run_id = found.run_id;
+    if (!e) e = ops_tasks_clear(&k->ops, &c, k->arena, &rows, d);
+    if (e) return e;
+    struct sheet s = sheet_make("dag run task map# state");
+    for (uint32_t i = 0; i < rows.count; i++) {
+        const char *name = task_state_name(rows.at[i].state);
+        sheet_text(&s, rows.at[i].dag_id);
+        sheet_text(&s, rows.at[i].run_id);
+        sheet_text(&s, rows.at[i].task_id);
+        sheet_number(&s, rows.at[i].map_index);
+        sheet_text(&s, slice_of(name ? name : "none"));
+    }
+    if (rows.count) e = desk_print(k, &s);
+    sheet_done(&s);
+    snprintf(question, sizeof question, "clear these %u task instances, so that they run again?",
+             rows.count);
+    if (e || args_has(k->args, "--dry-run")) return e;
+    if (!rows.count) {
+        desk_say(k, "nothing to clear");
+        return ERR_OK;
+    }
+    if (!desk_asks(k, question)) return ERR_STOPPED;
+    c.dry = false;
+    return ops_tasks_clear(&k->ops, &c, k->arena, &rows, d);
+}
+
+static err_t mark(struct desk *k, struct diag *d)
+{
+    struct run_row run;
+    struct task_rows rows;
+    struct ops_mark m = {.task = {slice_of(k->words[1]), map_index(k)},
+                         .upstream = args_has(k->args, "--upstream"),
+                         .downstream = args_has(k->args, "--downstream"),
+                         .past = args_has(k->args, "--past"),
+                         .future = args_has(k->args, "--future"),
+                         .dry = args_has(k->args, "--dry-run")};
+    if (!task_state_parse(slice_of(k->words[3]), &m.state))
+        return diag_fail(d, ERR_USAGE, "a task instance is marked success, failed or skipped");
+    err_t e = desk_run_row(k, k->words[0], k->words[2], &run, d);
+    m.dag_id = run.dag_id;
+    m.run_id = run.run_id;
+    if (!e) e = ops_task_mark(&k->ops, &m, k->arena, &rows, d);
+    if (!e)
+        desk_say(k, "%u task instances %s %s", rows.count, m.dry ? "would be" : "are", k->words[3]);
+    return e;
+}
+
+/* A try without a record of it would run outside the scheduler: what it would do is shown by
+ * clearing the task in a run instead. */
+static err_t no_loose_try(struct desk *k, struct diag *d)
+{
+    (void)diag_fail(d, ERR_UNSUPPORTED, "tasks %s: a task runs only in a run of its dag",
+                    k->command);
+    return diag_hint(d,
+                     "sluice dags test %s runs all of it; sluice tasks clear %s %s runs one again",
+                     k->words[0], k->words[0], k->words[1]);
+}
+
+const struct desk_command task_commands[] = {
+    {"list", "DAG", "its tasks", list},
+    {"state", "DAG TASK [RUN]", "a task instance's state; without RUN the newest's", state},
+    {"states-for-dag-run", "DAG [RUN]", "all of a run", states},
+    {"logs", "DAG TASK [RUN]", "a try's log: --try N, --follow, --map-index N", logs},
+    {"clear", "DAG [TASK]",
+     "let them run again: --run, --from, --to, --downstream, --upstream, --only-failed …; asks "
+     "first",
+     clear},
+    {"mark", "DAG TASK RUN STATE", "success, failed or skipped; --downstream, --upstream …", mark},
+    {"test", "DAG TASK [DATE]", "refused: says what does the same", no_loose_try},
+    {"run", "DAG TASK [DATE]", "refused: says what does the same", no_loose_try},
+};
+const size_t task_command_count = COUNT_OF(task_commands);
+
+int verb_tasks(const struct verb *v, const struct args *a)
+{
+    return desk_verb(v, a, task_commands, task_command_count);
+}

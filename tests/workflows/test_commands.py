@@ -1,0 +1,147 @@
+"""The commands of workflows, and Airflow's by its name, on a project that no server runs: the database is the way in."""
+import json
+import os
+import subprocess
+
+from harness import SLUICE, check, folder, project, run
+
+DAGS = """
+hello:
+  schedule: "@daily"
+  start_date: 2024-01-01
+  params: {n: {default: 5, type: integer, minimum: 1}}
+  tasks:
+    say: {bash: "echo {{ params.n }}"}
+    then: {empty: , after: say}
+by_hand: {schedule: none, tasks: {a: {bash: "true"}}}
+"""
+
+
+def make(path):
+    p = project(path / "p", "CREATE TOPIC t;\n")
+    (p / "dags.yaml").write_text(DAGS)
+    return p
+
+
+def tool(path, name, *args, stdin=None):
+    link = path / name
+    if not link.exists():
+        os.symlink(os.path.abspath(SLUICE), link)
+    return subprocess.run([link, *map(str, args)], capture_output=True, text=True, timeout=60, input=stdin)
+
+
+def ok(r):
+    check(r.returncode == 0, f"exit code {r.returncode}: {r.stdout}{r.stderr}")
+    return r.stdout
+
+
+def rows(r):
+    return [json.loads(line) for line in ok(r).splitlines()]
+
+
+def test_dags_are_listed_shown_and_their_next_run_told():
+    with folder() as path:
+        p = make(path)
+        check([r["dag"] for r in rows(run("dags", "list", "--project", p, "--json"))] == ["by_hand", "hello"], "both, by name")
+        shown = rows(run("dags", "show", "hello", "--project", p, "--json"))
+        check([(r["task"], r["kind"], r["after"]) for r in shown] == [("say", "bash", None), ("then", "empty", "say")], shown)
+        check(ok(run("dags", "next-execution", "by_hand", "--project", p)) == "None\n", "no schedule, no next run")
+        check(len(ok(run("dags", "next-execution", "hello", "--num-executions", 3, "--project", p)).splitlines()) == 3, "three dates")
+        r = run("dags", "trigger", "helo", "--project", p)
+        check(r.returncode == 1 and "did you mean 'hello'?" in r.stderr, r.stderr)
+
+
+def test_a_run_is_triggered_looked_at_and_deleted():
+    with folder() as path:
+        p = make(path)
+        ok(run("dags", "trigger", "hello", "--project", p, "--run-id", "mine", "--conf", '{"n": 7}'))
+        r = run("dags", "trigger", "hello", "--project", p, "--run-id", "mine")
+        check(r.returncode == 1 and "mine" in r.stderr, "the same run id twice")
+        r = run("dags", "trigger", "hello", "--project", p, "--conf", '{"n": 0}')
+        check(r.returncode == 1 and "less than the minimum" in r.stderr, r.stderr)
+        listed = rows(run("runs", "list", "hello", "--project", p, "--json"))
+        check([(l["dag_run_id"], l["state"]) for l in listed] == [("mine", "queued")], listed)
+        check(ok(run("dags", "state", "hello", "mine", "--project", p)) == "queued\n", "its state")
+        r = run("runs", "delete", "hello", "mine", "--project", p)
+        check(r.returncode == 1 and "--yes" in r.stderr, "it asks first")
+        ok(run("runs", "delete", "hello", "mine", "--yes", "--project", p))
+        check(rows(run("runs", "list", "--project", p, "--json")) == [], "gone")
+
+
+def test_a_backfill_shows_its_dates_before_it_is_made():
+    with folder() as path:
+        p = make(path)
+        dates = rows(run("dags", "backfill", "hello", "--from", "2024-01-01", "--to", "2024-01-03", "--dry-run", "--json", "--project", p))
+        check([d["logical_date"][:10] for d in dates] == ["2024-01-01", "2024-01-02", "2024-01-03"], dates)
+        check(rows(run("runs", "list", "--project", p, "--json")) == [], "a dry run makes nothing")
+        ok(run("dags", "backfill", "hello", "--from", "2024-01-01", "--to", "2024-01-03", "--project", p))
+        check(len(rows(run("runs", "list", "--project", p, "--json"))) == 3, "three runs")
+
+
+def test_secrets_are_kept_and_not_shown():
+    with folder() as path:
+        p = make(path)
+        ok(run("connections", "add", "api", "--conn-uri", "https://ann:secret%40@host:8443/v1?token=abc", "--project", p))
+        shown = rows(run("connections", "get", "api", "--project", p, "--json"))[0]
+        check((shown["host"], shown["port"], shown["login"], shown["password"]) == ("host", 8443, "ann", "***"), shown)
+        check("secret@" in ok(run("connections", "get", "api", "--show-values", "--project", p)), "asked for, it is shown")
+        check("secret" not in ok(run("connections", "list", "--project", p)), "never in a list")
+        ok(run("variables", "set", "answer", "42", "--project", p))
+        raw = b"".join(f.read_bytes() for f in (p / ".sluice" / "workflows").glob("meta.db*"))
+        check(b"secret@" not in raw, "sealed where it rests")
+        check(ok(run("variables", "get", "answer", "--project", p)) == "42\n", "read back")
+        ok(run("variables", "export", path / "v.json", "--project", p))
+        ok(run("connections", "export", path / "c.json", "--project", p))
+        ok(run("connections", "delete", "api", "--project", p))
+        ok(run("connections", "import", path / "c.json", "--project", p))
+        check(json.loads((path / "v.json").read_text()) == {"answer": 42}, "as JSON")
+        check("secret@" in ok(run("connections", "get", "api", "--show-values", "--project", p)), "imported whole")
+        ok(tool(path, "airflow", "rotate-fernet-key", "--project", p))
+        check("secret@" in ok(run("connections", "get", "api", "--show-values", "--project", p)), "and with a new key")
+
+
+def test_wrong_dags_are_told_with_their_place():
+    with folder() as path:
+        p = make(path)
+        check(ok(run("dags", "list-import-errors", "--project", p)) == "no import errors\n", "none")
+        (p / "dags.yaml").write_text(DAGS + "bad: {tasks: {a: {bsh: x}}}\n")
+        r = run("dags", "list-import-errors", "--project", p, "--json")
+        found = json.loads(r.stdout)
+        check(r.returncode == 1 and found["filepath"].startswith("dags.yaml:10") and "'bash'" in found["error"], r.stdout)
+        check(len(rows(run("dags", "list", "--project", p, "--json"))) == 2, "its neighbours are there")
+
+
+def test_airflow_by_its_name():
+    with folder() as path:
+        p = make(path)
+        at = ("--project", p)
+        ok(tool(path, "airflow", "db", "init", *at))
+        ok(tool(path, "airflow", "db", "migrate", *at))
+        listed = json.loads(ok(tool(path, "airflow", "dags", "list", "-o", "json", *at)))
+        check([d["dag_id"] for d in listed] == ["by_hand", "hello"] and listed[0]["is_paused"] == "False", listed)
+        r = tool(path, "airflow", "dags", "pause", "hello", *at)
+        check(r.returncode == 1 and "sluice up" in r.stderr, "no server has taken it in yet: " + r.stderr)
+        ok(tool(path, "airflow", "dags", "trigger", "hello", "-r", "r1", "-c", '{"n": 3}', *at))
+        check(json.loads(ok(tool(path, "airflow", "dags", "list-runs", "-d", "hello", "-o", "json", *at)))[0]["dag_run_id"] == "r1", "its run")
+        check(ok(tool(path, "airflow", "tasks", "list", "hello", *at)) == "say\nthen\n", "one a line")
+        ok(tool(path, "airflow", "pools", "set", "api", "2", "an API's quota", *at))
+        check([q["slots"] for q in json.loads(ok(tool(path, "airflow", "pools", "list", "-o", "json", *at)))] == [2, 128], "two pools")
+        ok(tool(path, "airflow", "connections", "add", "kafka_spark_cassandra", "--conn-type", "spark", "--conn-host", "spark://spark-master", "--conn-port", "7077", *at))
+        ok(tool(path, "airflow", "variables", "set", "k", "v", *at))
+        check(ok(tool(path, "airflow", "variables", "get", "k", *at)) == "v\n", "its value")
+        check(tool(path, "airflow", "variables", "get", "none", *at).returncode == 1, "none such")
+        ok(tool(path, "airflow", "users", "create", "-u", "ann", "-p", "pw", "-f", "A", "-l", "B", "-r", "Admin", "-e", "a@b.c", *at))
+        check("ann" in ok(tool(path, "airflow", "users", "list", *at)), "she is there")
+        r = tool(path, "airflow", "jobs", "check", "--job-type", "SchedulerJob", *at)
+        check(r.returncode == 1 and r.stdout == "No alive jobs found.\n", r.stdout)
+        r = tool(path, "airflow", "dags", "trgger", "hello", *at)
+        check(r.returncode == 2 and "invalid choice: 'trgger'" in r.stderr, r.stderr)
+        check(tool(path, "airflow", "dags", "trigger", "hello", "--nope", *at).returncode == 2, "an unknown option")
+
+
+def test_spark_submit_needs_a_server():
+    with folder() as path:
+        p = make(path)
+        r = tool(path, "spark-submit", "--project", p, "--master", "spark://spark-master:7077", "--packages", "a,b", "spark_stream.py")
+        check(r.returncode == 1 and "sluice" in r.stderr, r.stderr)
+        check(tool(path, "spark-submit").returncode == 1, "without an application")
