@@ -56,12 +56,12 @@ static void keep(void *arg)
     gate_leave(&s->keeper_gate);
 }
 
-err_t keeper_start(struct store *s, struct diag *d)
+err_t store_keeper_start(struct store *s, struct diag *d)
 {
     return thread_start(&s->keeper, "store keeper", keep, s, d);
 }
 
-void keeper_stop(struct store *s)
+void store_keeper_stop(struct store *s)
 {
     gate_enter(&s->keeper_gate);
     gate_wake(&s->keeper_gate);

@@ -230,7 +230,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     if (!e) e = schema_load(s, d);
     if (!e) e = clock_load(s, d);
     if (!e && !s->read_only) e = committer_start(s, d);
-    if (!e && !s->read_only) e = keeper_start(s, d);
+    if (!e && !s->read_only) e = store_keeper_start(s, d);
     if (!e && !s->read_only && indexes_unfilled(s))
         e = thread_start(&s->refiller, "store index", refill, s, d);
     if (e) {
@@ -256,7 +256,7 @@ void store_close(struct store *s)
     if (!s) return;
     atomic_store(&s->closing, true);
     thread_join(&s->refiller);
-    keeper_stop(s);
+    store_keeper_stop(s);
     committer_stop(s);
     fetcher_free(s);
     flush_much(s);

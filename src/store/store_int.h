@@ -340,8 +340,8 @@ void indexes_refill(struct store *s);
 MUST_CHECK err_t committer_start(struct store *s, struct diag *d);
 void committer_stop(struct store *s);
 /* keeper.c */
-MUST_CHECK err_t keeper_start(struct store *s, struct diag *d);
-void keeper_stop(struct store *s); /* after `closing` is set */
+MUST_CHECK err_t store_keeper_start(struct store *s, struct diag *d);
+void store_keeper_stop(struct store *s); /* after `closing` is set */
 /* fetch.c */
 MUST_CHECK err_t fetcher_new(struct store *s, struct diag *d);
 void fetcher_free(struct store *s);
