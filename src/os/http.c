@@ -439,22 +439,39 @@ bool http_path_part(struct http_request *r, int n, struct slice *out)
     return false;
 }
 
-static bool param_in(struct http_request *r, struct slice text, struct slice name,
-                     struct slice *out)
+/* The next "name=value", its name decoded; one that can not be is passed over. */
+static bool param_next(struct http_request *r, struct slice *text, struct slice *key,
+                       struct slice *value)
 {
-    while (text.len) {
-        const uint8_t *amp = memchr(text.at, '&', text.len);
-        struct slice pair = slice_make(text.at, amp ? (size_t)(amp - text.at) : text.len);
-        size_t taken = MIN((size_t)pair.len + 1, (size_t)text.len);
-        text = slice_make(text.at + taken, text.len - taken);
+    while (text->len) {
+        const uint8_t *amp = memchr(text->at, '&', text->len);
+        struct slice pair = slice_make(text->at, amp ? (size_t)(amp - text->at) : text->len);
+        size_t taken = MIN((size_t)pair.len + 1, (size_t)text->len);
+        *text = slice_make(text->at + taken, text->len - taken);
         if (pair.len == 0) continue;
         const uint8_t *equals = memchr(pair.at, '=', pair.len);
         size_t name_len = equals ? (size_t)(equals - pair.at) : pair.len;
         size_t skip = MIN(name_len + 1, (size_t)pair.len);
-        struct slice key, value = slice_make(pair.at + skip, pair.len - skip);
-        if (!http_decode(r->arena, slice_make(pair.at, name_len), true, &key)) continue;
-        if (slice_equal(key, name)) return http_decode(r->arena, value, true, out);
+        *value = slice_make(pair.at + skip, pair.len - skip);
+        if (http_decode(r->arena, slice_make(pair.at, name_len), true, key)) return true;
     }
+    return false;
+}
+
+static bool param_in(struct http_request *r, struct slice text, struct slice name,
+                     struct slice *out)
+{
+    struct slice key, value;
+    while (param_next(r, &text, &key, &value))
+        if (slice_equal(key, name)) return http_decode(r->arena, value, true, out);
+    return false;
+}
+
+bool http_param_at(struct http_request *r, uint32_t n, struct slice *name, struct slice *value)
+{
+    struct slice text = r->query, raw;
+    while (param_next(r, &text, name, &raw))
+        if (http_decode(r->arena, raw, true, value) && n-- == 0) return true;
     return false;
 }
 

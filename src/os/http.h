@@ -47,6 +47,8 @@ struct conn *http_conn(const struct http_request *r); /* NULL when it has left *
 struct arena *http_arena(struct http_request *r);     /* lives as long as the request */
 /* One parameter of the query (or of a form body), percent-decoded; false when absent. */
 bool http_param(struct http_request *r, const char *name, struct slice *out);
+/* The n-th parameter of the query, both sides decoded; false past the last. */
+bool http_param_at(struct http_request *r, uint32_t n, struct slice *name, struct slice *value);
 
 /* Extra header lines for the answer, before http_reply or http_stream_start. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);

@@ -233,6 +233,8 @@ err_t list_run(struct meta *m, const struct list_ask *ask,
                err_t (*each)(void *ctx, const struct meta_row *row), void *ctx, int64_t *total,
                struct diag *d)
 {
+    int64_t ignored;
+    if (!total) total = &ignored;
     *total = 0;
     if (ask->limit < 0 || ask->offset < 0)
         return diag_fail(d, ERR_USAGE, "limit and offset can not be less than 0");

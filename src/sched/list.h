@@ -66,7 +66,7 @@ uint32_t list_width(enum list_kind kind);
 const struct list_column *list_column(enum list_kind kind,
                                       uint32_t place); /* NULL: past the last */
 int list_place(enum list_kind kind, const char *name); /* -1: none such */
-/* ERR_USAGE in Airflow's words for an order that is not offered. */
+/* ERR_USAGE in Airflow's words for an order that is not offered. `each` and `total` may be NULL. */
 MUST_CHECK err_t list_run(struct meta *m, const struct list_ask *ask,
                           err_t (*each)(void *ctx, const struct meta_row *row), void *ctx,
                           int64_t *total, struct diag *d);
