@@ -272,6 +272,7 @@ static err_t open_doors(struct server *s, struct diag *d)
     if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);
     if (!e) e = cassandra_open(s->project, &s->world, s->users, &s->cassandra, d);
     s->world.cql = s->cassandra.cql;
+    if (!e) e = rest_open(s->project, s->users, s->loop, &s->rest, d);
     return e;
 }
 
@@ -313,6 +314,7 @@ static err_t retain_topic(void *ctx, struct log_topic *t)
         struct diag d;
         if (log_retain(p, clock_wall_ms(), flow_keep_from(s->world.flow, log_topic_name(t), i), &d))
             say_diag(SAY_LOG, SAY_WARN, "retention failed; it is tried again", &d);
+        rest_serves(&s->rest, s->working.sched);
     }
     return ERR_OK;
 }
@@ -324,6 +326,7 @@ static void on_retention(void *arg)
     uint64_t letters = 0;
     if (flow_dead_expire(s->world.flow, clock_wall_ms(), &letters, &d))
         say_diag(SAY_FLOW, SAY_WARN, "old dead letters stay; it is tried again", &d);
+    rest_serves(&s->rest, s->working.sched);
     if (letters)
         say_warn(SAY_FLOW, "dead letters older than dead_letters.max_age are removed",
                  "letters=%" PRIu64, letters);
@@ -344,6 +347,7 @@ static void on_look(void *arg)
     struct diag d = {.err = ERR_OK};
     if (working_look(&s->working, &d))
         say_diag(SAY_SCHED, SAY_ERROR, "workflows do not run; it is tried again", &d);
+    rest_serves(&s->rest, s->working.sched);
     if (!server_storage_failed(s)) return;
     say_error(SAY_MAIN, "storage failed for good; the server ends and is started anew", "part=%s",
               log_must_reopen(s->world.log) ? "log" : "store");
@@ -434,6 +438,7 @@ void server_run(struct server *s)
 
 void server_close(struct server *s)
 {
+    rest_close(&s->rest);
     working_close(&s->working);
     if (s->world.flow) flow_stop(s->world.flow);
     control_close(s->control);

@@ -10,6 +10,7 @@
 #include "main/broker.h"
 #include "main/cassandra.h"
 #include "main/project.h"
+#include "main/rest.h"
 #include "main/stream_groups.h"
 #include "main/work/work.h"
 #include "users/users.h"
@@ -27,6 +28,7 @@ struct server {
     struct cassandra cassandra;
     struct stream_groups *stream_groups;
     struct working working; /* of workflows */
+    struct rest rest;       /* their API */
     char workflows[512];    /* how they are, as a line */
     int lock_fd;
     int64_t started_ms, started_ns;

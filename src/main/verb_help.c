@@ -1,6 +1,7 @@
 /* help, version, completion: all made from the tables. */
 #include "connect/connect.h"
 #include "cql/cql.h"
+#include "door/airflow/airflow.h"
 #include "door/randomuser/randomuser.h"
 #include "log/log.h"
 #include "main/cli.h"
@@ -135,6 +136,7 @@ static const struct {
     {"sources", sources_help, sources_markdown},
     {"findings", plan_help, plan_markdown},
     {"kinds", kinds_help, kinds_markdown},
+    {"airflow-api", airflow_put_routes, airflow_put_routes},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},
     {"cql-wire", native_wire_help, native_wire_help},

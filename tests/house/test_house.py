@@ -98,6 +98,8 @@ def test_pages_made_from_tables_are_fresh():
     check(findings and findings in (ROOT / "docs/plan.md").read_text(), "docs/plan.md: its findings are old: build/sluice help findings --markdown")
     messages = run("help", "kafka", "--markdown").stdout
     check(messages and (ROOT / "docs/kafka-wire.md").read_text().endswith(messages), "docs/kafka-wire.md: its lists are old: build/sluice help kafka --markdown")
+    routes = run("help", "airflow-api", "--markdown").stdout
+    check(routes and (ROOT / "docs/airflow-api.md").read_text().endswith(routes), "docs/airflow-api.md: its routes are old: build/sluice help airflow-api --markdown")
     messages = run("help", "cql-wire", "--markdown").stdout
     check(messages and (ROOT / "docs/cql-wire.md").read_text().endswith(messages), "docs/cql-wire.md: its lists are old: build/sluice help cql-wire --markdown")
     check((ROOT / "docs/sluice.1").read_text() == run("help", "--man").stdout, "docs/sluice.1 is old: build/sluice help --man > docs/sluice.1")

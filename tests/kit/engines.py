@@ -41,6 +41,8 @@ VENVS = {
     "duckdb": ["duckdb==2.0.0"],
     "croniter": ["croniter==6.0.0", "cron-descriptor==1.4.5", "python-dateutil==2.9.0.post0"],
     "airflow": ["apache-airflow==2.10.5", "croniter==6.0.0", "cron-descriptor==1.4.5", "pendulum==3.0.0"],
+    "airflow-client-2": ["apache-airflow-client==2.10.0"],
+    "airflow-client-3": ["apache-airflow-client==3.1.0"],
 }
 FRANZ_GO = "v1.22.2"
 LIBRDKAFKA_1 = "4.3.0+1.9.2"  # of the crate rdkafka-sys, which carries librdkafka's sources

@@ -1,0 +1,105 @@
+#include "main/rest.h"
+
+#include "main/server.h"
+#include "main/version.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "sched/sched.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static err_t open_meta(void *ctx, struct meta **out, struct diag *d)
+{
+    const struct rest *r = ctx;
+    const char *where = config_text(&r->project->config, CONFIG_workflows_database);
+    bool own = strcmp(where, "sqlite") == 0; /* as working_look reads it */
+    return sched_meta_open(r->project->data, own ? NULL : where, out, d);
+}
+
+static const struct dag *find_dag(void *ctx, struct slice id)
+{
+    struct sched *s = atomic_load(&((struct rest *)ctx)->sched);
+    return s ? sched_dag(s, id) : NULL;
+}
+
+static uint32_t all_dags(void *ctx, const struct dag **out, uint32_t max)
+{
+    struct sched *s = atomic_load(&((struct rest *)ctx)->sched);
+    return s ? sched_dags(s, out, max) : 0;
+}
+
+static void wake(void *ctx)
+{
+    struct sched *s = atomic_load(&((struct rest *)ctx)->sched);
+    if (s) sched_wake(s);
+}
+
+static int64_t now_us(void *ctx)
+{
+    (void)ctx;
+    return clock_wall_us();
+}
+
+static err_t read_secret(void *ctx, struct secret_ring *out, struct diag *d)
+{
+    const struct rest *r = ctx;
+    char folder[PROJECT_PATH_MAX], key[PROJECT_PATH_MAX];
+    err_t e = project_data_path(r->project, "workflows", folder, d);
+    if (!e) e = project_data_path(r->project, "workflows/secret.key", key, d);
+    if (!e) e = dir_make(folder, d);
+    return e ? e : secret_ring_load(key, getenv("SLUICE_WORKFLOW_KEY"), out, d);
+}
+
+/* The settings of sluice.yaml, section by section: no secret is among them. */
+static bool setting_at(void *ctx, uint32_t n, struct airflow_setting *out)
+{
+    static _Thread_local char section[64];
+    const struct rest *r = ctx;
+    if (n >= config_row_count) return false;
+    const char *key = config_rows[n].key, *dot = strchr(key, '.');
+    snprintf(section, sizeof(section), "%.*s", (int)(dot - key), key);
+    *out = (struct airflow_setting){section, dot + 1, config_text(&r->project->config, n)};
+    return true;
+}
+
+err_t rest_open(struct project *p, struct users *users, struct loop *l, struct rest *r,
+                struct diag *d)
+{
+    const struct config *c = &p->config;
+    int64_t port = config_number(c, CONFIG_airflow_port);
+    r->project = p;
+    if (port < 0) return ERR_OK;
+    struct airflow_options o = {
+        .address = config_text(c, CONFIG_listen_address),
+        .port = (uint16_t)port,
+        .users = users,
+        .version = SLUICE_VERSION,
+        .token_us = config_number(c, CONFIG_airflow_token) * 1000,
+        .sched = {.ctx = r,
+                  .meta = open_meta,
+                  .dag = find_dag,
+                  .dags = all_dags,
+                  .wake = wake,
+                  .now_us = now_us,
+                  .secret = read_secret,
+                  .setting = config_number(c, CONFIG_airflow_expose_config) ? setting_at : NULL}};
+    return name_setting(airflow_open(l, &o, &r->door, d), "airflow.port", d);
+}
+
+void rest_serves(struct rest *r, struct sched *s)
+{
+    atomic_store(&r->sched, s);
+}
+
+void rest_close(struct rest *r)
+{
+    airflow_close(r->door);
+    r->door = NULL;
+    atomic_store(&r->sched, NULL);
+}
+
+uint16_t rest_port(const struct rest *r)
+{
+    return r->door ? airflow_listens(r->door) : 0;
+}

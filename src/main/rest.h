@@ -1,0 +1,22 @@
+/* rest: the part of a server that Airflow's clients see: the door of its REST API, over the
+ * project's workflows. Made from the settings airflow.*; answers from the database also while no
+ * dags run.
+ */
+#pragma once
+#include "door/airflow/airflow.h"
+#include "main/project.h"
+
+#include <stdatomic.h>
+
+struct sched;
+struct rest {
+    struct project *project;
+    struct airflow_door *door;     /* NULL: switched off */
+    _Atomic(struct sched *) sched; /* NULL: no dags so far */
+};
+MUST_CHECK err_t rest_open(struct project *p, struct users *users, struct loop *l, struct rest *r,
+                           struct diag *d);
+/* The engine that runs now; it stays until rest_close. */
+void rest_serves(struct rest *r, struct sched *s);
+void rest_close(struct rest *r); /* before the engine */
+uint16_t rest_port(const struct rest *r);

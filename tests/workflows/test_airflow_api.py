@@ -1,0 +1,165 @@
+"""Airflow's REST API with raw HTTP: each route as nobody, Viewer, User, Op and Admin, by the door's own table of
+routes; dags that access_control opens to one role; refusals in each API's words; tokens; a page of a list.
+"""
+import base64
+import contextlib
+import json
+import re
+import urllib.error
+import urllib.request
+
+from harness import ROOT, Server, check, folder, project, run
+
+ROUTE = re.compile(r'^ROUTE\("(\w+)", "([^"]+)", (V\w+), (\w+), (\w+), (\w+), "(\w*)", "(\w*)"\)', re.M)
+ROLES = ["NONE", "VIEWER", "USER", "OP", "ADMIN"]
+DAGS = """
+seen:
+  schedule: none
+  access_control: {analysts: [can_read], editors: [can_read, can_edit]}
+  tasks: {only: {empty: }}
+hidden:
+  schedule: none
+  tasks: {only: {empty: }}
+"""
+
+
+class Api:
+    def __init__(self, base):
+        self.base = base
+        self.tokens = {}
+
+    def ask(self, method, path, body=None, login=None, headers=None, raw=None):
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        h = {**({"Content-Type": "application/json"} if data is not None else {}), **(headers or {})}
+        if login and "/api/v2" in path:
+            h["Authorization"] = "Bearer " + self.token(login)
+        elif login:
+            h["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+        request = urllib.request.Request(self.base + path, method=method, data=data, headers=h)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as r:
+                status, text = r.status, r.read().decode()
+        except urllib.error.HTTPError as e:
+            status, text = e.code, e.read().decode()
+        try:
+            return status, json.loads(text) if text else None
+        except ValueError:
+            return status, text
+
+    def token(self, login):
+        if login not in self.tokens:
+            status, answer = self.ask("POST", "/auth/token", {"username": login[0], "password": login[1]})
+            check(status == 201, f"no token for {login[0]}: {status} {answer}")
+            self.tokens[login] = answer["access_token"]
+        return self.tokens[login]
+
+
+def same(got, want, what):
+    check(got == want, f"{what}: {got!r} instead of {want!r}")
+
+
+def people(p, verb, *people):
+    for name, role, password in people:
+        words = ("--role", role) if verb == "add" else ()
+        r = run("users", verb, name, *words, "--project", p, "--data", p / ".sluice", stdin=password + "\n")
+        check(r.returncode == 0, f"users {verb} {name}: {r.stdout}{r.stderr}")
+
+
+def started(p):
+    server = Server(p)
+    server.ready()
+    return server, Api(f"http://127.0.0.1:{server.field('airflow_port')}")
+
+
+@contextlib.contextmanager
+def opened(*more):
+    """A server with a person of each role."""
+    with folder() as f:
+        p = project(f / "project", "-- nothing flows\n")
+        (p / "dags.yaml").write_text(DAGS)
+        people(p, "add", *[(r.lower(), r.lower(), "secret-" + r) for r in ROLES[1:] if r != "ADMIN"], *more)
+        server, api = started(p)
+        with server:
+            yield server, api
+            server.stop()
+
+
+def login_of(role):
+    return None if role == "NONE" else ("admin", "admin") if role == "ADMIN" else (role.lower(), "secret-" + role)
+
+
+def test_airflow_api_roles_of_every_route():
+    routes = ROUTE.findall((ROOT / "src" / "door" / "airflow" / "routes.def").read_text())
+    asked = 0
+    with opened() as (server, api):
+        for method, path, apis, role, right, _, _, _ in routes:
+            path = re.sub(r"\{(\w+)\}", lambda m: "7" if m[1].endswith("index") or "number" in m[1] else "hidden" if m[1] == "dag_id" else "9999", path)
+            for version in [v for v in "12" if v in apis]:
+                for who in ROLES:
+                    status, answer = api.ask(method, f"/api/v{version}{path}", {} if method in ("POST", "PATCH") else None, login_of(who))
+                    asked += 1
+                    what = f"{method} /api/v{version}{path} as {who}: {status} {str(answer)[:200]}"
+                    if role != "NONE" and who == "NONE":
+                        check(status == 401, what)
+                    elif ROLES.index(who) < ROLES.index(role):
+                        check(status == 403, what)
+                    else: # let in: 403 only where nobody is (config, connections/test)
+                        check(status not in (401, 500) and (status != 403 or path.startswith(("/config", "/connections/test"))), what)
+    check(asked > 700, f"only {asked} questions")
+    print(f"{asked} questions")
+
+
+def test_airflow_api_a_dag_opened_to_a_role():
+    """access_control names a role, or a person: here people who have no role at all."""
+    with opened(("analysts", "none", "a-long-secret"), ("editors", "none", "a-long-secret")) as (_, api):
+        viewer, reads, edits = ("viewer", "secret-VIEWER"), ("analysts", "a-long-secret"), ("editors", "a-long-secret")
+        for v in "12":
+            for who, want in ((viewer, ["hidden", "seen"]), (reads, ["seen"]), (edits, ["seen"])):
+                status, answer = api.ask("GET", f"/api/v{v}/dags", login=who)
+                same((status, [d["dag_id"] for d in answer["dags"]], answer["total_entries"]), (200, want, len(want)), f"v{v} dags of {who[0]}")
+                same(api.ask("GET", f"/api/v{v}/dags/~/dagRuns", login=who)[0], 200, f"v{v} runs of all, {who[0]}")
+            same(api.ask("GET", f"/api/v{v}/dags/hidden", login=reads)[0], 403, "hidden, to analysts")
+            same(api.ask("GET", f"/api/v{v}/dags/seen", login=reads)[0], 200, "seen, to analysts")
+            same(api.ask("PATCH", f"/api/v{v}/dags/seen", {"is_paused": True}, reads)[0], 403, "analysts pause")
+            same(api.ask("PATCH", f"/api/v{v}/dags/seen", {"is_paused": True}, edits)[0], 200, "editors pause")
+            same(api.ask("PATCH", f"/api/v{v}/dags/seen", {"is_paused": True}, viewer)[0], 403, "a Viewer pauses")
+            same(api.ask("DELETE", f"/api/v{v}/dags/seen", login=edits)[0], 403, "editors delete")
+            same(api.ask("GET", f"/api/v{v}/pools", login=edits)[0], 403, "editors see pools")
+
+
+def test_airflow_api_words():
+    admin = ("admin", "admin")
+    with opened() as (server, api):
+        status, a = api.ask("GET", "/api/v1/dags/nope", login=admin)
+        same((status, sorted(a), a["status"]), (404, ["detail", "status", "title", "type"], 404), "v1's problem")
+        same(api.ask("GET", "/api/v2/dags/nope", login=admin), (404, {"detail": "Dag with id: nope was not found"}), "v2's")
+        status, a = api.ask("POST", "/api/v2/pools", {"slots": "many", "odd": 1}, admin)
+        same((status, sorted((d["type"], d["loc"][-1]) for d in a["detail"])),
+             (422, [("extra_forbidden", "odd"), ("int_type", "slots"), ("missing", "name")]), "a list of mistakes")
+        same(api.ask("POST", "/api/v2/pools", raw=b"{", login=admin)[0], 422, "no JSON, v2")
+        same(api.ask("POST", "/api/v1/pools", raw=b"{", login=admin)[0], 400, "no JSON, v1")
+        same(api.ask("GET", "/api/v2/dags?limit=-1", login=admin)[0], 422, "a limit below 0, v2")
+        same(api.ask("GET", "/api/v1/dags?limit=x", login=admin)[0], 400, "a limit that is none, v1")
+        for i in range(5):
+            same(api.ask("POST", "/api/v1/variables", {"key": f"k{i}", "value": str(i)}, admin)[0], 200, "a variable")
+        _, page = api.ask("GET", "/api/v1/variables?limit=2&offset=3&order_by=-key", login=admin)
+        same(([v["key"] for v in page["variables"]], page["total_entries"]), (["k1", "k0"], 5), "a page")
+        events = {e["event"] for e in api.ask("GET", "/api/v1/eventLogs?limit=100", login=admin)[1]["event_logs"]}
+        check("post_variable" in events, f"no event of a change: {events}")
+        same(api.ask("GET", "/api/v2/dags", headers={"Authorization": "Bearer a.b.c"}), (401, {"detail": "Invalid JWT token"}), "no token of ours")
+        status, a = api.ask("POST", "/auth/token", raw=b"username=admin&password=admin", headers={"Content-Type": "application/x-www-form-urlencoded"})
+        same((status, list(a)), (201, ["access_token"]), "a token by a form")
+        same(api.ask("GET", "/health")[1]["metadatabase"], {"status": "healthy"}, "Airflow 2's health")
+
+
+def test_airflow_api_tokens_stay():
+    """A token is good after a restart, and is none when its password has changed."""
+    with opened() as (server, api):
+        viewer, admin = api.token(("viewer", "secret-VIEWER")), api.token(("admin", "admin"))
+        server.stop()
+        people(server.directory, "passwd", ("viewer", None, "another-secret"))
+        again, other = started(server.directory)
+        with again:
+            same(other.ask("GET", "/api/v2/dags", headers={"Authorization": "Bearer " + admin})[0], 200, "a token after a restart")
+            same(other.ask("GET", "/api/v2/dags", headers={"Authorization": "Bearer " + viewer})[0], 401, "a token after its password has changed")
+            again.stop()
