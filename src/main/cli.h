@@ -76,6 +76,7 @@ int verb_reset(const struct verb *v, const struct args *a);
 int verb_users(const struct verb *v, const struct args *a);
 int verb_doctor(const struct verb *v, const struct args *a);
 int verb_api(const struct verb *v, const struct args *a);
+int verb_import(const struct verb *v, const struct args *a);
 int verb_help(const struct verb *v, const struct args *a);
 int verb_version(const struct verb *v, const struct args *a);
 int verb_completion(const struct verb *v, const struct args *a);

@@ -48,6 +48,16 @@ const struct verb verbs[] = {
      "Each tests/*.yaml names a stream, records, and the rows and dead letters they must give. "
      "Exit code 1 when one differs.",
      NULL, true, verb_test},
+    {"import", "DIR [--into OUT]", "make a project of a docker-compose, Airflow, Spark one",
+     "Reads DIR (docker-compose.yml, dags/*.py, the Spark program, the producer) by its tokens and "
+     "runs nothing of it; tells its known defects with file and line, and writes pipeline.sql, "
+     "dags.yaml, connections.yaml, sluice.yaml, a fixture where records lie there, and IMPORT.md: "
+     "what was understood, what was not, which passwords stand there in clear (none is copied). "
+     "Exit code 0: all was understood, 1: something is left to you.",
+     OPTIONS({"--into", "OUT",
+              "the new project's folder: one that is not there, or empty; "
+              "NAME-sluice"}),
+     false, verb_import},
     {"query", "['SQL']", "run statements; without one, a shell: CQL, its history and completion",
      "At a terminal the shell talks CQL to the running server's door, or to any Cassandra by "
      "--host; HELP in it lists its commands. With a statement, or lines from standard input, it "
