@@ -2,7 +2,7 @@
 -- The key is the person's own uuid, not a random one: a record read twice is one row.
 
 CREATE SOURCE randomuser FROM HTTP 'http://127.0.0.1:8000/api/'
-  WITH (results = 1, every = '1s', records = 5, items = '$.results[*]', key = 'login.uuid',
+  WITH (results = 1, every = '1s', items = '$.results[*]', key = 'login.uuid',
         allow_private = true, fallback = 'generator')
   INTO TOPIC user_created WITH (partitions = 1);
 

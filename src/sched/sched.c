@@ -377,6 +377,7 @@ void sched_close(struct sched *s)
     }
     if (s->workshop.close) s->workshop.close(s->workshop.ctx);
     engine_close(s->engine);
+    if (s->workshop.free) s->workshop.free(s->workshop.ctx);
     loop_timer_free(s->timer);
     if (s->loop) loop_free(s->loop);
     meta_close(s->meta);

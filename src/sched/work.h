@@ -65,7 +65,9 @@ struct workshop_port {
     /* Carries out one callback, later; sched_called_back(id) when done or given up. NULL: none can
      * be, and they wait in the database. */
     void (*call_back)(void *ctx, int64_t id, const struct doc *what, const struct doc *context);
-    void (*close)(void *ctx); /* NULL is fine */
+    /* Nothing answers any more when this returns; orders may still become known. NULL is fine. */
+    void (*close)(void *ctx);
+    void (*free)(void *ctx); /* last; NULL is fine */
 };
 /* What tasks need of the rest of the house; main fills it, tests fake it. Blocking, on a workshop's
  * thread, unless said. */

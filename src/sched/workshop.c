@@ -371,6 +371,11 @@ static void shop_close(void *ctx)
     for (struct work *k = w->works; k; k = k->next) atomic_store(&k->stop, true);
     workshop_join(w);
     processes_close(w);
+}
+
+static void shop_free(void *ctx)
+{
+    struct workshop *w = ctx;
     calls_close(w);
     while (w->works) work_free(w->works);
     loop_timer_free(w->upkeep);
@@ -429,9 +434,11 @@ err_t workshop_open(void *ctx, const struct sched_options *o, struct sched *s, s
                                   .stop = shop_stop,
                                   .known = shop_known,
                                   .call_back = workshop_call_back,
-                                  .close = shop_close};
+                                  .close = shop_close,
+                                  .free = shop_free};
     if (!e) return ERR_OK;
     shop_close(w);
+    shop_free(w);
     *out = (struct workshop_port){0};
     return e;
 }

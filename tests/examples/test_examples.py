@@ -1,4 +1,6 @@
 """The five known pipelines: planned, tested by their fixtures, run offline."""
+import shutil
+
 from harness import EXAMPLES, Server, check, folder, run, wait_for
 
 TABLES = {
@@ -18,7 +20,6 @@ def test_fixtures_pass():
 
 def test_a_fixture_that_is_wrong_fails():
     with folder() as f:
-        import shutil
         shutil.copytree(EXAMPLES / "kafka_stream", f / "p", ignore=shutil.ignore_patterns(".sluice"))
         fixture = f / "p" / "tests" / "kafka_stream.yaml"
         fixture.write_text(fixture.read_text().replace("first_name: Elaine", "first_name: Alice"))
@@ -35,9 +36,13 @@ def test_plans_are_fine():
 
 def test_each_runs_offline_and_fills_its_table():
     for name, (stream, table) in TABLES.items():
-        with folder() as data, Server(EXAMPLES / name, data / "d") as s:
-            s.ready()
-            wait_for(f"rows of {name}", lambda: s.query(f"SELECT count(*) AS n FROM {table}")[0]["n"] >= 3)
-            stage = s.stage(stream)
-            check(stage["balanced"] and stage["ledger"]["dead"] == 0, f"{name}: {stage}")
-            check(s.stop() == 0, s.output())
+        with folder() as data:
+            shutil.copytree(EXAMPLES / name, data / "p", ignore=shutil.ignore_patterns(".sluice"))
+            dags = data / "p" / "dags.yaml"  # what a person starts by hand starts here by itself
+            dags.write_text(dags.read_text().replace("schedule: none", "schedule: '@once'\n  start_date: 2024-01-01"))
+            with Server(data / "p", data / "d") as s:
+                s.ready()
+                wait_for(f"rows of {name}", lambda: s.query(f"SELECT count(*) AS n FROM {table}")[0]["n"] >= 3)
+                stage = s.stage(stream)
+                check(stage["balanced"] and stage["ledger"]["dead"] == 0, f"{name}: {stage}")
+                check(s.stop() == 0, s.output())
