@@ -163,3 +163,22 @@ def test_airflow_api_tokens_stay():
             same(other.ask("GET", "/api/v2/dags", headers={"Authorization": "Bearer " + admin})[0], 200, "a token after a restart")
             same(other.ask("GET", "/api/v2/dags", headers={"Authorization": "Bearer " + viewer})[0], 401, "a token after its password has changed")
             again.stop()
+
+
+def test_airflow_api_wait():
+    """A run is waited for line by line; a peer that leaves meanwhile takes nothing along."""
+    with opened() as (_, api):
+        admin = ("admin", "admin")
+        header = {"Authorization": "Bearer " + api.token(admin)}
+        api.ask("PATCH", "/api/v2/dags/hidden", {"is_paused": True}, admin)
+        same(api.ask("POST", "/api/v2/dags/hidden/dagRuns", {"dag_run_id": "r", "logical_date": None}, admin)[0], 200, "a run")
+        url = api.base + "/api/v2/dags/hidden/dagRuns/r/wait?interval=0.05"
+        for _ in range(20):
+            r = urllib.request.urlopen(urllib.request.Request(url, headers=header), timeout=30)
+            same([json.loads(r.readline())["state"] for _ in range(3)], ["queued"] * 3, "looks")
+            r.close()
+        with urllib.request.urlopen(urllib.request.Request(url, headers=header), timeout=30) as r:
+            first = json.loads(r.readline())
+            same(api.ask("PATCH", "/api/v2/dags/hidden", {"is_paused": False}, admin)[0], 200, "goes on")
+            last = [json.loads(line) for line in r][-1]
+        same((first["state"], last["state"]), ("queued", "success"), "to the end")

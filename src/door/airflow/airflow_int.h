@@ -51,7 +51,9 @@ struct call {
     struct diag d;
 
     /* a wait, line by line */
-    int64_t again_ms; /* > 0: more follows then */
+    int64_t again_ms;     /* > 0: more follows then */
+    struct arena *kept;   /* path and parameters: a peer that leaves takes its request along */
+    struct arena *a_look; /* one look's, which begins anew with each */
     bool streaming, gone, at_work;
     struct loop_timer *timer;
 
@@ -175,8 +177,12 @@ MUST_CHECK err_t rest_put_one(struct call *c, struct listing *l, bool detail, st
 MUST_CHECK err_t rest_put_rows(struct call *c, struct listing *l, const struct list_ask *ask,
                                int64_t *total, struct buf *out);
 
-/* --- tasks.c: the instances that a change touches, in each API's form ----------------------------
+/* --- tasks.c ------------------------------------------------------------------------------------
  */
+/* The map index that is asked for, or -1. */
+MUST_CHECK err_t rest_index(struct call *c, int64_t *index);
+struct listing rest_tries(struct call *c);
+/* The instances that a change touches, in each API's form. */
 MUST_CHECK err_t rest_put_touched(struct call *c, const struct task_rows *rows);
 
 /* --- access.c ------------------------------------------------------------------------------------

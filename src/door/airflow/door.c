@@ -128,6 +128,8 @@ static void rest_free(struct call *c)
     *c->link = c->later;
     if (c->later) c->later->link = c->link;
     loop_timer_free(c->timer);
+    arena_free(c->kept);
+    arena_free(c->a_look);
     buf_done(&c->out);
     mem_give(c);
 }
@@ -144,10 +146,35 @@ static void peer_gone(void *arg) /* while a stream is open: the request is dead 
     if (!c->at_work) rest_free(c);
 }
 
+/* While a stream is open its peer may leave at any time, and the request's memory goes with it: the
+ * worker that looks again has its own. */
+static bool keep_path(struct call *c)
+{
+    c->kept = arena_new(MIB(1));
+    c->a_look = arena_new(AIRFLOW_ARENA_MAX);
+    struct param *params =
+        c->kept ? arena_take(c->kept, (c->param_count + 1) * sizeof(*params)) : NULL;
+    if (!params || !c->a_look) return false;
+    bool fine = true;
+    for (uint32_t i = 0; i < c->param_count; i++) {
+        params[i].name = arena_slice(c->kept, c->params[i].name);
+        params[i].value = arena_slice(c->kept, c->params[i].value);
+        fine = fine && params[i].name.at && params[i].value.at;
+    }
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        c->parts[i] = arena_slice(c->kept, c->parts[i]);
+        fine = fine && c->parts[i].at;
+    }
+    c->params = params;
+    c->arena = c->a_look;
+    return fine;
+}
+
 static void stream_answer(struct call *c)
 {
     if (!c->streaming) {
         c->streaming = true;
+        if (!keep_path(c)) c->again_ms = 0; /* no memory: what is known is told, and no more */
         http_stream_start(c->http, 200, "application/x-ndjson", peer_gone, c);
     }
     http_stream_send(c->http, buf_view(&c->out));
@@ -249,7 +276,10 @@ static void carry_out(struct worker *w, struct call *c)
                               .user = slice_of(c->user.name),
                               .via = "rest_api",
                               .seed = airflow_number(c->door)};
-        e = read_body(c);
+        if (c->streaming)
+            arena_reset(c->a_look);
+        else
+            e = read_body(c);
     }
     if (!e && c->route->role != ROLE_NONE) e = rest_allowed(c);
     if (!e) e = c->route->run(c);

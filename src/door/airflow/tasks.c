@@ -1,13 +1,10 @@
-/* Task instances: listed, marked, cleared, noted; their tries, logs, dependencies and results. */
+/* Task instances: listed, marked, cleared, noted; their tries, dependencies and results. */
 #include "door/airflow/airflow_int.h"
 
 #include "data/json.h"
-#include "os/file.h"
 #include "sched/things.h"
 
 #include <inttypes.h>
-
-enum { LOG_PIECE = 1 << 20, LOG_WHOLE = 16 << 20 };
 
 static void fix_place(struct call *c, struct listing *l)
 {
@@ -48,7 +45,7 @@ err_t api_get_task_instances_batch(struct call *c)
 }
 
 /* The path's map index, or -1; a task that is mapped needs one. */
-static err_t path_index(struct call *c, int64_t *index)
+err_t rest_index(struct call *c, int64_t *index)
 {
     struct slice said;
     *index = -1;
@@ -93,7 +90,7 @@ static err_t answer_instance(struct call *c, int64_t index)
 err_t api_get_task_instance(struct call *c)
 {
     int64_t index;
-    err_t e = path_index(c, &index);
+    err_t e = rest_index(c, &index);
     if (!e) e = find_instance(c, index, NO_INSTANCE);
     return e ? e : answer_instance(c, index);
 }
@@ -117,7 +114,7 @@ err_t api_get_mapped(struct call *c)
 /* --- tries
  * ------------------------------------------------------------------------------------------ */
 
-static struct listing tries(struct call *c)
+struct listing rest_tries(struct call *c)
 {
     struct listing l = {
         .kind = LIST_TRIES, .body = BODY_TRY, .name = "task_instances", .dag_column = "dag_id"};
@@ -127,9 +124,9 @@ static struct listing tries(struct call *c)
 
 err_t api_get_tries(struct call *c)
 {
-    struct listing l = tries(c);
+    struct listing l = rest_tries(c);
     int64_t index;
-    err_t e = path_index(c, &index);
+    err_t e = rest_index(c, &index);
     if (!e) e = find_instance(c, index, NO_INSTANCE);
     if (!e) listing_fix_int(c, &l, "map_index", index);
     return e ? e : answer_list(c, &l);
@@ -137,184 +134,14 @@ err_t api_get_tries(struct call *c)
 
 err_t api_get_try(struct call *c)
 {
-    struct listing l = tries(c);
+    struct listing l = rest_tries(c);
     int64_t index, number;
-    err_t e = path_index(c, &index);
+    err_t e = rest_index(c, &index);
     if (!e) e = rest_path_int(c, "task_try_number", &number);
     if (e) return e;
     listing_fix_int(c, &l, "map_index", index);
     listing_fix_int(c, &l, "try_number", number);
     return answer_one(c, &l, NO_TRY);
-}
-
-/* --- logs
- * ------------------------------------------------------------------------------------------- */
-
-struct log_place {
-    struct call *c;
-    const char *path;
-    bool found, over;
-};
-
-static err_t take_log(void *ctx, const struct meta_row *row)
-{
-    struct log_place *p = ctx;
-    const struct meta_value *path = &row->at[list_place(LIST_TRIES, "log")];
-    p->found = true;
-    p->over = row->at[list_place(LIST_TRIES, "end_date")].kind != META_NULL;
-    if (path->kind != META_NULL) p->path = arena_text(p->c->arena, path->text);
-    return ERR_OK;
-}
-
-/* From `from` on, whole characters; *next: where the rest begins. */
-static err_t read_log(struct call *c, const struct log_place *p, uint64_t from, size_t most,
-                      struct buf *text, uint64_t *next)
-{
-    int fd = -1;
-    uint64_t size = 0;
-    size_t got = 0;
-    *next = from;
-    if (!p->path || !file_exists(p->path)) return ERR_OK; /* nothing was said yet, or it expired */
-    err_t e = file_open(p->path, FILE_READ, &fd, &c->d);
-    if (!e) e = file_size(fd, &size, &c->d);
-    if (!e && from < size) {
-        size_t want = (size_t)MIN(size - from, (uint64_t)most);
-        uint8_t *to = buf_grow(text, want);
-        e = to ? file_pread(fd, to, want, from, &got, &c->d) : ERR_NO_MEMORY;
-        text->len = e ? 0 : got;
-    }
-    if (fd >= 0) file_close(fd);
-    /* not in the middle of a character, unless it will never be whole */
-    if (!e && from + got < size)
-        while (text->len > 4 && (text->at[text->len - 1] & 0xc0) == 0x80) text->len--;
-    if (!e && from + got < size && text->len > 4 && text->at[text->len - 1] >= 0xc0) text->len--;
-    *next = from + text->len;
-    return e;
-}
-
-static void rest_put_lines(struct buf *out, struct slice text)
-{
-    bool first = true;
-    while (text.len) {
-        const uint8_t *end = memchr(text.at, '\n', text.len);
-        uint32_t len = end ? (uint32_t)(end - text.at) : text.len;
-        buf_text(out, first ? "{\"event\": " : ", {\"event\": ");
-        json_put_text(out, slice_make(text.at, len));
-        buf_text(out, ", \"timestamp\": null}");
-        first = false;
-        text = end ? slice_make(end + 1, text.len - len - 1) : (struct slice){0};
-    }
-}
-
-static void rest_put_ndjson(struct buf *out, struct slice text)
-{
-    while (text.len) {
-        const uint8_t *end = memchr(text.at, '\n', text.len);
-        uint32_t len = end ? (uint32_t)(end - text.at) : text.len;
-        buf_text(out, "{\"event\": ");
-        json_put_text(out, slice_make(text.at, len));
-        buf_text(out, ", \"timestamp\": null}\n");
-        text = end ? slice_make(end + 1, text.len - len - 1) : (struct slice){0};
-    }
-}
-
-/* As Python's repr() of a text. */
-static void rest_put_python(struct buf *out, struct slice text)
-{
-    bool has_one = text.len && memchr(text.at, '\'', text.len);
-    char quote = has_one && !memchr(text.at, '"', text.len) ? '"' : '\'';
-    buf_char(out, quote);
-    for (uint32_t i = 0; i < text.len; i++) {
-        char l = (char)text.at[i];
-        if (l == '\n')
-            buf_text(out, "\\n");
-        else if (l == '\t')
-            buf_text(out, "\\t");
-        else if (l == '\r')
-            buf_text(out, "\\r");
-        else if (l == '\\' || l == quote)
-            buf_printf(out, "\\%c", l);
-        else if ((uint8_t)l < 0x20 || l == 0x7f)
-            buf_printf(out, "\\x%02x", (uint8_t)l);
-        else
-            buf_char(out, l);
-    }
-    buf_char(out, quote);
-}
-
-static void rest_put_token(struct buf *out, uint64_t next, bool over)
-{
-    buf_printf(out, ", \"continuation_token\": \"%" PRIu64 "%s\"}", next, over ? ".end" : "");
-}
-
-static err_t read_token(struct call *c, uint64_t *from)
-{
-    struct slice token;
-    uint64_t n;
-    if (!rest_param(c, "token", &token) || !token.len) return ERR_OK;
-    if (token.len > 4 && slice_is(slice_make(token.at + token.len - 4, 4), ".end"))
-        token = slice_make(token.at, token.len - 4);
-    if (!slice_to_u64(token, &n))
-        return refuse(c, 400, "Bad Signature. Please use only the tokens provided by the API.",
-                      c->api == API_V2 ? "%s" : NULL,
-                      "Bad Signature. Please use only the tokens provided by the API.");
-    *from = n;
-    return ERR_OK;
-}
-
-static void rest_put_log(struct call *c, struct slice text, uint64_t next, bool over)
-{
-    struct slice accept = http_header(c->http, "accept");
-    if (c->api == API_V1 && !slice_starts(accept, "application/json")) {
-        c->type = "text/plain";
-        buf_slice(&c->out, text);
-    } else if (c->api == API_V1) {
-        /* Airflow's form: the text of a Python list of (host, log) */
-        struct buf list = buf_make(LOG_WHOLE * 4);
-        buf_text(&list, "[('', ");
-        rest_put_python(&list, text);
-        buf_text(&list, ")]");
-        buf_text(&c->out, "{\"content\": ");
-        json_put_text(&c->out, buf_view(&list));
-        if (list.err) c->out.err = list.err;
-        buf_done(&list);
-        rest_put_token(&c->out, next, over);
-    } else if (slice_starts(accept, "application/x-ndjson")) {
-        c->type = "application/x-ndjson";
-        rest_put_ndjson(&c->out, text);
-    } else {
-        buf_text(&c->out, "{\"content\": [");
-        rest_put_lines(&c->out, text);
-        buf_char(&c->out, ']');
-        if (over)
-            buf_text(&c->out, ", \"continuation_token\": null}");
-        else
-            rest_put_token(&c->out, next, false);
-    }
-}
-
-err_t api_get_log(struct call *c)
-{
-    struct listing l = tries(c);
-    struct log_place p = {.c = c};
-    struct buf text = buf_make(LOG_WHOLE);
-    int64_t index, number;
-    uint64_t from = 0, next;
-    bool full = false;
-    err_t e = path_index(c, &index);
-    if (!e) e = rest_path_int(c, "try_number", &number);
-    if (!e) e = rest_bool(c, "full_content", &full);
-    if (!e) e = read_token(c, &from);
-    if (e) return e;
-    listing_fix_int(c, &l, "map_index", index);
-    listing_fix_int(c, &l, "try_number", number);
-    struct list_ask ask = {l.kind, l.fixed, l.fixed_count, {0}, 1, 0, true};
-    e = list_run(c->meta, &ask, take_log, &p, NULL, &c->d);
-    if (!e && !p.found) e = missing(c, NO_LOG);
-    if (!e) e = read_log(c, &p, from, full ? LOG_WHOLE : LOG_PIECE, &text, &next);
-    if (!e) rest_put_log(c, buf_view(&text), next, p.over && next == from);
-    buf_done(&text);
-    return e;
 }
 
 /* --- dependencies, links
@@ -326,7 +153,7 @@ err_t api_get_dependencies(struct call *c)
 {
     struct task_row t;
     int64_t index;
-    err_t e = path_index(c, &index);
+    err_t e = rest_index(c, &index);
     if (!e) e = find_instance(c, index, NO_INSTANCE_NOTE);
     if (!e)
         e = task_row_find(c->meta, rest_part(c, "dag_id"), rest_part(c, "dag_run_id"),
@@ -423,7 +250,7 @@ static err_t patch(struct call *c, bool dry)
     if (!e && c->api == API_V1 && dag_task_find(c->dag, task_id) < 0)
         e = refuse(c, 404, "Task not found", "Task '%.*s' not found in DAG '%.*s'",
                    SLICE_ARG(task_id), SLICE_ARG(dag_id));
-    if (!e) e = path_index(c, &index);
+    if (!e) e = rest_index(c, &index);
     if (!e) e = find_instance(c, index, NO_INSTANCE_TO_CHANGE);
     if (e) return e;
     struct ops_mark m = {.run_id = run_id, .task = {task_id, (int32_t)index}};
@@ -460,7 +287,7 @@ err_t api_set_task_note(struct call *c)
 {
     int64_t index;
     err_t e = body_check(c, INPUTS_NOTE);
-    if (!e) e = path_index(c, &index);
+    if (!e) e = rest_index(c, &index);
     if (!e) e = find_instance(c, index, NO_INSTANCE_NOTE);
     if (!e)
         e = ops_task_note(&c->ops, rest_part(c, "dag_id"), rest_part(c, "dag_run_id"),
@@ -528,27 +355,32 @@ err_t api_clear_tasks(struct call *c)
     return rest_put_touched(c, &cleared);
 }
 
+struct run_found {
+    struct call *c;
+    const char *id;
+};
+
 /* The run at a logical date. */
 static err_t take_run(void *ctx, const struct meta_row *row)
 {
-    struct log_place *p = ctx;
-    p->path = arena_text(p->c->arena, row->at[list_place(LIST_RUNS, "dag_run_id")].text);
+    struct run_found *p = ctx;
+    p->id = arena_text(p->c->arena, row->at[list_place(LIST_RUNS, "dag_run_id")].text);
     return ERR_OK;
 }
 
 static err_t run_at(struct call *c, int64_t logical, struct slice *run_id)
 {
-    struct log_place p = {.c = c};
+    struct run_found p = {.c = c};
     struct meta_value v[] = {meta_text(rest_part(c, "dag_id")), meta_int(logical)};
     struct list_filter f[] = {{"dag_id", LIST_IN, &v[0], 1}, {"logical_date", LIST_IN, &v[1], 1}};
     struct list_ask ask = {LIST_RUNS, f, 2, {0}, 1, 0, true};
     err_t e = list_run(c->meta, &ask, take_run, &p, NULL, &c->d);
     if (e) return e;
-    if (!p.path)
+    if (!p.id)
         return refuse(c, 404, "Not Found",
                       "Task instance not found for task '%.*s' on that execution_date",
                       SLICE_ARG(body_text(c, "task_id")));
-    *run_id = slice_of(p.path);
+    *run_id = slice_of(p.id);
     return ERR_OK;
 }
 
@@ -601,7 +433,7 @@ err_t api_get_xcoms(struct call *c)
     struct listing l = xcoms(c);
     struct slice key, said;
     int64_t index = -1;
-    err_t e = path_index(c, &index);
+    err_t e = rest_index(c, &index);
     if (e) return e;
     if (rest_param(c, "map_index", &said) || c->api == API_V1)
         listing_fix_int(c, &l, "map_index", index);
@@ -621,7 +453,7 @@ err_t api_get_xcom(struct call *c)
 {
     int64_t index;
     bool deserialise = false;
-    err_t e = path_index(c, &index);
+    err_t e = rest_index(c, &index);
     if (!e) e = rest_bool(c, "deserialize", &deserialise);
     if (!e && deserialise && c->api == API_V1)
         e = refuse(c, 400, "Bad Request", "XCom deserialization is disabled in configuration.");
