@@ -65,7 +65,8 @@ static struct meaning function(struct import *m, const struct import_file *f,
         if (!slice_is(called, same[k])) continue;
         struct buf b = buf_make(KIB(64));
         bool fine = n->count > 1;
-        buf_printf(&b, "%s(", same[k]);
+        bool json = slice_is(called, "to_json"); /* an object's field is asked for as JSON */
+        buf_printf(&b, "%s(", json ? "CAST(CAST" : same[k]);
         for (uint32_t i = 1; i < n->count && fine; i++) {
             const struct py_node *part = n->items[i];
             bool separator = i == 1 && slice_is(called, "concat_ws");
@@ -74,11 +75,9 @@ static struct meaning function(struct import *m, const struct import_file *f,
                                    : column_value(m, f, part);
             fine = v.kind != MEANS_NONE && v.kind != MEANS_FIELDS;
             if (i > 1) buf_text(&b, ", ");
-            if (fine)
-                value_put_sql(m, &b, &v,
-                              slice_is(called, "to_json") ? SLICE("uuid") : SLICE("text"));
+            if (fine) value_put_sql(m, &b, &v, json ? SLICE("uuid") : SLICE("text"));
         }
-        buf_char(&b, ')');
+        buf_text(&b, json ? " AS JSON) AS TEXT)" : ")");
         return from_buf(m, &b, fine);
     }
     return nothing();

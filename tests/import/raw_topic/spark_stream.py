@@ -1,10 +1,10 @@
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import col, concat_ws, expr, from_json, lower
+from pyspark.sql.functions import col, concat_ws, expr, from_json, lower, to_json
 from pyspark.sql.types import StringType, StructField, StructType
 
 KEYSPACE = "spark_streams"
 CREATE = f"""CREATE TABLE IF NOT EXISTS {KEYSPACE}.created_users (
-    id UUID, first_name TEXT, last_name TEXT, address TEXT, postcode TEXT, email TEXT, age INT, registered TIMESTAMP,
+    id UUID, first_name TEXT, last_name TEXT, address TEXT, postcode TEXT, email TEXT, age INT, picture TEXT, registered TIMESTAMP,
     PRIMARY KEY (id))"""
 person = StructType([StructField("email", StringType(), True), StructField("name", StructType([StructField("first", StringType())]))])
 
@@ -19,6 +19,7 @@ def flat(raw):
         col("data.location.postcode").cast("string").alias("postcode"),
         lower(col("data.email")).alias("email"),
         col("data.dob.age").alias("age"),
+        to_json(col("data.picture")).alias("picture"),
         col("data.registered.date").cast("timestamp").alias("registered"),
     )
 
