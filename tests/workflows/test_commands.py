@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 
-from harness import SLUICE, check, folder, project, run
+from harness import SLUICE, Server, check, folder, project, run
 
 DAGS = """
 hello:
@@ -145,3 +145,22 @@ def test_spark_submit_needs_a_server():
         r = tool(path, "spark-submit", "--project", p, "--master", "spark://spark-master:7077", "--packages", "a,b", "spark_stream.py")
         check(r.returncode == 1 and "sluice" in r.stderr, r.stderr)
         check(tool(path, "spark-submit").returncode == 1, "without an application")
+
+
+def test_commands_wake_a_server_that_runs():
+    with folder() as path:
+        p = make(path)
+        with Server(p) as s:
+            s.ready()
+            started = s.command("dags", "trigger", "by_hand", "--wait", "--json")
+            check(started.returncode == 0 and json.loads(started.stdout)["state"] == "success", started.stdout + started.stderr)
+            tasks = rows(s.command("runs", "show", "by_hand", "--json"))
+            check([(t["task"], t["state"], t["try"]) for t in tasks] == [("a", "success", 1)], tasks)
+            check("SUCCESS" in ok(s.command("tasks", "logs", "by_hand", "a")), "its log says how it went")
+            ok(s.command("dags", "pause", "hello"))
+            listed = {d["dag"]: d["paused"] for d in rows(s.command("dags", "list", "--json"))}
+            check(listed == {"by_hand": "on", "hello": "paused"}, listed)
+            cleared = s.command("tasks", "clear", "by_hand", "--run", "latest", "--yes")
+            check(cleared.returncode == 0, cleared.stderr)
+            ok(s.command("runs", "wait", "by_hand"))
+            check([t["try"] for t in rows(s.command("runs", "show", "by_hand", "--json"))] == [2], "it ran again")

@@ -66,6 +66,7 @@ err_t desk_print(const struct desk *k,
                  const struct sheet *s);              /* as --json, or --output json, asks */
 bool desk_asks(struct desk *k, const char *question); /* --yes answers */
 void desk_say(struct desk *k, const char *fmt, ...) PRINTF_LIKE(2, 3);
+err_t desk_ignore(void *ctx, struct slice text); /* of a call whose answer tells nothing */
 static inline const char *desk_value(const struct desk *k, const char *option)
 {
     return args_value(k->args, option);

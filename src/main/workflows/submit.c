@@ -63,12 +63,6 @@ static const char *stream_of(const char *app, char out[256])
     return out;
 }
 
-static err_t ignore_text(void *ctx, struct slice text)
-{
-    (void)ctx, (void)text;
-    return ERR_OK;
-}
-
 int tool_spark_submit(const struct verb *v, const struct args *raw)
 {
     static struct project project;
@@ -100,7 +94,7 @@ int tool_spark_submit(const struct verb *v, const struct args *raw)
     buf_text(&path, "/act?what=resume");
     client_put_param(&path, "name",
                      slice_of(stream_of(name && !strstr(app, ".py") ? name : app, stream)));
-    struct client_call call = {.method = "POST", .path = buf_cstr(&path), .text = ignore_text};
+    struct client_call call = {.method = "POST", .path = buf_cstr(&path), .text = desk_ignore};
     e = client_run(&project, &call, &d);
     buf_done(&path);
     if (!e && call.failure.len) {
