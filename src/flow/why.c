@@ -16,16 +16,17 @@ enum { WHY_ARENA = 256 << 20, RAW_SHOWN = 2000 };
 static const char *const how_names[] = {
     [WHY_STORED] = "stored", [WHY_RECOMPUTED] = "recomputed", [WHY_GONE] = "no longer knowable"};
 
+enum { WHY_TEXT_MAX = 64 << 20 };
+
 err_t why_tell(struct why *w, enum why_how how, const char *step, const char *format, ...)
 {
-    va_list args, again;
+    struct buf out = buf_make(WHY_TEXT_MAX);
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int size = vsnprintf(NULL, 0, format, args);
-    char *text = arena_take(w->arena, (size_t)MAX(size, 0) + 1);
-    if (text) (void)vsnprintf(text, (size_t)MAX(size, 0) + 1, format, again);
-    va_end(again);
+    buf_vprintf(&out, format, args);
     va_end(args);
+    const char *text = out.err ? NULL : arena_text(w->arena, buf_view(&out));
+    buf_done(&out);
     if (!text) return diag_fail(w->d, ERR_NO_MEMORY, "no memory for an answer");
     struct why_step s = {.how = how,
                          .how_text = how_names[how],
