@@ -125,7 +125,7 @@ bool mask_has(const struct call *c, const char *name);
 /* --- body.c: what answers hold ------------------------------------------------------------------
  */
 enum body_kind {
-#define BODY(name, ...) BODY_##name,
+#define BODY(name) BODY_##name,
 #define COL(...)
 #define RAW(...)
 #define CALC(...)
