@@ -5,6 +5,13 @@ int64_t calendar_floor(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+/* Never by way of floor * b: of the least number that is beyond what there is. */
+int64_t calendar_rest(int64_t a, int64_t b)
+{
+    int64_t rest = a % b;
+    return rest < 0 ? rest + b : rest;
+}
+
 /* Days since 1970 to a date and back; eras of 400 years begin on 1 March. */
 struct calendar_day calendar_of(int64_t days)
 {

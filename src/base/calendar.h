@@ -10,6 +10,7 @@ struct calendar_day {
     int32_t month, day; /* from 1 */
 };
 int64_t calendar_floor(int64_t a, int64_t b);  /* b > 0 */
+int64_t calendar_rest(int64_t a, int64_t b);   /* what floor leaves: from 0, below b */
 struct calendar_day calendar_of(int64_t days); /* days since 1970-01-01 */
 int64_t calendar_days(int64_t year, int64_t month, int64_t day);
 int64_t calendar_month_days(int64_t year, int64_t month);

@@ -193,7 +193,9 @@ void bucket_free(struct state *s, struct bucket *b)
 {
     INVARIANT(!b->filled);
     if (s->last == b) s->last = NULL;
-    state_charge(s, 0 - sizeof(*b));
+    /* room may have been made for entries that then found no memory */
+    state_charge(s, 0 - (sizeof(*b) + b->cap * sizeof(struct cell)));
+    mem_give(b->cells);
     mem_give(b);
 }
 

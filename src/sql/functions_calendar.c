@@ -64,7 +64,7 @@ static err_t add_units(struct call *c, uint32_t row, size_t unit, int64_t n, int
     int64_t days = calendar_floor(ms, DAY_MS), more;
     if (units[unit].months) {
         if (__builtin_mul_overflow(n, units[unit].months, &more)) n = 0, more = INT64_MAX;
-        int64_t in_day = ms - days * DAY_MS;
+        int64_t in_day = calendar_rest(ms, DAY_MS);
         if (!add_months(&days, more)) return call_fault(c, row, ERR_RANGE, "there is no such time");
         return put_time(c, row, days, in_day);
     }
@@ -205,7 +205,7 @@ err_t fn_quarter(struct call *c, uint32_t row)
 err_t fn_millisecond(struct call *c, uint32_t row)
 {
     int64_t ms = arg_integer(c, 0, row);
-    cell_put_integer(c->out, row, ms - calendar_floor(ms, 1000) * 1000);
+    cell_put_integer(c->out, row, calendar_rest(ms, 1000));
     return ERR_OK;
 }
 err_t fn_unix_micros(struct call *c, uint32_t row)

@@ -142,7 +142,7 @@ static bool part_find(struct slice name, enum part *out)
 
 static int64_t part_of(enum part part, int64_t ms)
 {
-    int64_t days = calendar_floor(ms, DAY_MS), in_day = ms - days * DAY_MS;
+    int64_t days = calendar_floor(ms, DAY_MS), in_day = calendar_rest(ms, DAY_MS);
     struct calendar_day d = calendar_of(days);
     switch (part) {
     case PART_YEAR: return d.year;

@@ -41,7 +41,7 @@ static char *put_clock(char *at, uint64_t units, uint64_t a_second, int width)
 void put_timestamp(struct buf *out, int64_t ms)
 {
     char text[48];
-    int64_t days = calendar_floor(ms, DAY_MS), rest = ms - days * DAY_MS;
+    int64_t days = calendar_floor(ms, DAY_MS), rest = calendar_rest(ms, DAY_MS);
     char *at = put_day(text, days);
     *at++ = 'T';
     at = put_clock(at, (uint64_t)rest, 1000, 3);

@@ -60,7 +60,7 @@ err_t cf_now_date(struct native_run *r)
 err_t cf_now_time(struct native_run *r)
 {
     int64_t day_us = (int64_t)DAY_MS * 1000, now = r->bound->now_us;
-    return put8(r, (now - calendar_floor(now, day_us) * day_us) * 1000);
+    return put8(r, (calendar_rest(now, day_us)) * 1000);
 }
 
 err_t cf_uuid(struct native_run *r)
@@ -180,7 +180,7 @@ static int64_t month_of(int64_t ms)
 static int64_t add_months(int64_t ms, int64_t n)
 {
     int64_t days = calendar_floor(ms, DAY_MS);
-    return calendar_add_months(days, n) * DAY_MS + (ms - days * DAY_MS);
+    return calendar_add_months(days, n) * DAY_MS + (calendar_rest(ms, DAY_MS));
 }
 
 static int64_t floor_months(int64_t ms, struct cql_duration v, int64_t start)

@@ -169,7 +169,7 @@ err_t cf_negate(struct native_run *r)
 /* java.util.Calendar.add: months first, to that month's last day at most; then days, then time. */
 static int64_t add_duration(int64_t ms, struct cql_duration v, int sign)
 {
-    int64_t days = calendar_floor(ms, DAY_MS), rest = ms - days * DAY_MS;
+    int64_t days = calendar_floor(ms, DAY_MS), rest = calendar_rest(ms, DAY_MS);
     if (v.months) days = calendar_add_months(days, (int64_t)sign * v.months);
     int64_t more = v.ns / 1000000;
     if (v.months) more = (int32_t)more; /* so the original does */

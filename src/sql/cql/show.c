@@ -120,7 +120,7 @@ void java_put_f32(struct buf *out, float v)
 /* "yyyy" is the year of its era: 1 BC is 0001. */
 void timestamp_put(struct buf *out, int64_t ms, char between)
 {
-    int64_t days = calendar_floor(ms, DAY_MS), rest = ms - days * DAY_MS;
+    int64_t days = calendar_floor(ms, DAY_MS), rest = calendar_rest(ms, DAY_MS);
     struct calendar_day d = calendar_of(days);
     int64_t y = d.year <= 0 ? 1 - d.year : d.year;
     if (y > 9999) buf_char(out, '+');
