@@ -325,6 +325,9 @@ struct wall wall_of(int64_t us)
 
 int64_t wall_us(struct wall w)
 {
-    return calendar_days(w.year, w.month, w.day) * DAY_US + w.hour * HOUR_US +
-           w.minute * MINUTE_US + w.second * SECOND_US + w.us;
+    /* what lies beyond microseconds' reach (some 292,000 years) is its end */
+    const int64_t most = 106000000;
+    int64_t days = calendar_days(w.year, w.month, w.day);
+    days = days > most ? most : days < -most ? -most : days;
+    return days * DAY_US + w.hour * HOUR_US + w.minute * MINUTE_US + w.second * SECOND_US + w.us;
 }
