@@ -305,6 +305,8 @@ _Noreturn static void keep(const char *dir, int ready, int parent)
     if (e) _exit(1);
     while (!k.ending || anything_runs(&k)) turn(&k);
     flush(&k);
+    struct sockaddr_un address;
+    if (keeper_address(dir, &address)) (void)unlink(address.sun_path);
     _exit(0);
 }
 

@@ -47,7 +47,7 @@ static bool takes_value(const char *word)
 
 static int usage(FILE *to)
 {
-    fprintf(to, "Usage: spark-submit [options] <app jar | python file | stream> [app arguments]\n"
+    fprintf(to, "usage: spark-submit [options] <app jar | python file | stream> [app arguments]\n"
                 "  the stream of this project that is named so, or as the file without .py, is "
                 "started if it does not run\n");
     return to == stdout ? 0 : 1;
