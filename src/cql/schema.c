@@ -138,6 +138,25 @@ static void tell_permissions(const struct schema_run *r)
     }
 }
 
+/* Somebody else's change came between this statement's look at the schema and its own change. A
+ * name that is there, or gone, may have been so when the step looked: then nothing has changed. */
+static bool is_outrun(err_t e, bool moved)
+{
+    return e == ERR_BUSY ||
+           (moved && (e == ERR_EXISTS || e == ERR_UNKNOWN_TABLE || e == ERR_UNKNOWN_NAME));
+}
+
+err_t schema_take(struct schema_run *r, schema_step *step)
+{
+    err_t e = ERR_BUSY;
+    for (int i = 0; i < SCHEMA_TRIES; i++) {
+        uint64_t seen = store_schema_version(r->store);
+        e = step(r);
+        if (!is_outrun(e, store_schema_version(r->store) != seen)) break;
+    }
+    return e;
+}
+
 static void schema_work(struct cql_call *c)
 {
     const struct cql_statement *s = c->statement;
@@ -154,7 +173,7 @@ static void schema_work(struct cql_call *c)
     err_t e = check_keyspace(&r);
     if (!e) {
         gate_enter(&tables_of(cql)->changing);
-        e = steps[s->kind].step(&r);
+        e = schema_take(&r, steps[s->kind].step);
         gate_leave(&tables_of(cql)->changing);
     }
     c->result.kind = CQL_VOID;

@@ -1,6 +1,7 @@
 /* DDL and DESCRIBE: what Apache Cassandra 5.0.5 answered to the same statements
  * (schema_vectors.inc). */
 #include "cql/cql_kit.h"
+#include "cql/schema.h"
 
 static void open_without_keyspace(struct kit *k)
 {
@@ -186,6 +187,71 @@ TEST(a_table_that_is_written_into_loses_nothing)
                        "'replication_factor': 1}");
         if (i <= 3) kit_do(&k, "CREATE TABLE IF NOT EXISTS t (k int PRIMARY KEY, v int)");
         kit_do(&k, refused[i - 1][0]);
+    }
+    kit_close(&k);
+}
+
+/* A step that is outrun `ahead` times: between its look at the table and its own change another
+ * changes it, as a stream's swap does. */
+struct outrun {
+    struct schema_run r; /* first: the step gets it */
+    int ahead, tries;
+};
+
+static err_t commented(struct store *s, const struct store_table *now, const char *text,
+                       struct diag *d)
+{
+    struct store_option comment = {SLICE("comment"), slice_of(text)};
+    struct store_table wanted = *now;
+    wanted.options = &comment;
+    wanted.option_count = 1;
+    return store_table_alter(s, now, &wanted, &now, d);
+}
+
+static err_t outrun_alter(struct schema_run *r)
+{
+    struct outrun *o = (struct outrun *)r;
+    const struct store_table *now = store_table_find(r->store, r->keyspace, r->name);
+    if (o->tries++ < o->ahead) CHECK_OK(commented(r->store, now, "theirs", r->d), r->d);
+    return commented(r->store, now, "ours", r->d);
+}
+
+static err_t outrun_create(struct schema_run *r)
+{
+    struct outrun *o = (struct outrun *)r;
+    struct store_column key = {
+        .name = SLICE("k"), .type = type_of(TYPE_INT), .role = COLUMN_PARTITION};
+    struct store_table wanted = {
+        .keyspace = r->keyspace, .name = SLICE("new"), .columns = &key, .column_count = 1};
+    const struct store_table *made;
+    bool there = store_table_find(r->store, r->keyspace, wanted.name);
+    if (o->tries++ < o->ahead) CHECK_OK(store_table_create(r->store, &wanted, &made, r->d), r->d);
+    return there ? ERR_OK : store_table_create(r->store, &wanted, &made, r->d);
+}
+
+TEST(a_schema_statement_that_is_outrun_is_taken_again)
+{
+    static const struct {
+        schema_step *step;
+        int ahead, tries;
+        err_t want;
+    } cases[] = {
+        {outrun_alter, 0, 1, ERR_OK},
+        {outrun_alter, 1, 2, ERR_OK},
+        {outrun_alter, SCHEMA_TRIES - 1, SCHEMA_TRIES, ERR_OK},
+        {outrun_alter, SCHEMA_TRIES, SCHEMA_TRIES, ERR_BUSY},
+        {outrun_create, 1, 2, ERR_OK}, /* IF NOT EXISTS: it is there by now */
+    };
+    struct kit k;
+    kit_open(&k);
+    kit_do(&k, "CREATE TABLE t (k int PRIMARY KEY, v int)");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct diag d = {0};
+        struct outrun o = {
+            .r = {.store = k.store, .keyspace = SLICE("ks"), .name = SLICE("t"), .d = &d},
+            .ahead = cases[i].ahead};
+        CHECK_INT(schema_take(&o.r, cases[i].step), cases[i].want);
+        CHECK_INT(o.tries, cases[i].tries);
     }
     kit_close(&k);
 }

@@ -71,6 +71,7 @@ static err_t run_create_table(struct exec_call *x, const struct statement *s, st
     if (!store_keyspace_exists(x->world->store, wanted.keyspace))
         return no_keyspace(wanted.keyspace, d);
     e = store_table_create(x->world->store, &wanted, &made, d);
+    if (e == ERR_EXISTS && s->if_not_exists) return ERR_OK; /* another was faster */
     if (!e)
         exec_note(x, "table %.*s.%.*s is there", SLICE_ARG(wanted.keyspace),
                   SLICE_ARG(wanted.name));
@@ -147,7 +148,8 @@ static err_t run_drop(struct exec_call *x, const struct statement *s, struct dia
     }
     const struct store_table *t = exec_table(x, s->name);
     if (!t) return s->if_exists ? ERR_OK : no_table(x, s->name, d);
-    return store_table_drop(x->world->store, t->keyspace, t->name, d);
+    err_t e = store_table_drop(x->world->store, t->keyspace, t->name, d);
+    return e == ERR_UNKNOWN_TABLE && s->if_exists ? ERR_OK : e; /* another was faster */
 }
 
 static err_t run_truncate(struct exec_call *x, const struct statement *s, struct diag *d)
