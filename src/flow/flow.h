@@ -19,6 +19,7 @@ enum flow_step { /* of a stream that is built anew */
                  FLOW_STEP_TABLE,
                  FLOW_STEP_NEAR,
                  FLOW_STEP_PASSED,
+                 FLOW_STEP_FOLLOWED,
                  FLOW_STEP_SWAPPED,
                  FLOW_STEP_STARTED,
                  FLOW_STEPS

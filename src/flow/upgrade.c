@@ -18,6 +18,7 @@ enum {
     RETRY_MS = 2000,
     GARBAGE_AGE_MS = 60000, /* queries that began before the swap still read the old rows */
     TOLD_STEP = 10,
+    SWAP_TRIES = 64, /* a person's change of the table can come between */
     UPGRADE_ARENA = 64 << 10
 };
 
@@ -137,8 +138,26 @@ static err_t note_building(struct flow *f, const struct plan_stream *p, struct a
     return note(f->o.store, p->name, all, d);
 }
 
-/* Those indexes of the table that the new one can have too. */
-static err_t make_indexes(struct store *s, const struct store_table *from,
+static bool options_same(const struct store_table *a, const struct store_table *b)
+{
+    bool same = a->option_count == b->option_count && a->default_ttl == b->default_ttl &&
+                a->gc_grace == b->gc_grace;
+    for (uint32_t i = 0; i < a->option_count && same; i++)
+        same = slice_equal(a->options[i].name, b->options[i].name) &&
+               slice_equal(a->options[i].value, b->options[i].value);
+    return same;
+}
+
+static void options_follow(const struct store_table *from, struct store_table *to)
+{
+    to->default_ttl = from->default_ttl;
+    to->gc_grace = from->gc_grace;
+    to->options = from->options;
+    to->option_count = from->option_count;
+}
+
+/* What people have set of the table, and those of its indexes that the new one can have too. */
+static err_t follow_table(struct store *s, const struct store_table *from,
                           const struct store_table **to, struct arena *a, struct diag *d)
 {
     struct store_index *list = arena_take(a, (from->index_count + 1) * sizeof(*list));
@@ -164,7 +183,8 @@ static err_t make_indexes(struct store *s, const struct store_table *from,
                 list[count] = (*to)->indexes[k];
         count++;
     }
-    if (count == (*to)->index_count) return ERR_OK;
+    if (count == (*to)->index_count && options_same(from, *to)) return ERR_OK;
+    options_follow(from, &wanted);
     wanted.indexes = list;
     wanted.index_count = count;
     return store_table_alter(s, *to, &wanted, to, d);
@@ -181,14 +201,9 @@ static err_t make_table(struct flow *f, const struct editions *all,
     t.index_count = t.dropped_count = 0;
     t.prefix = 0;
     memset(t.id, 0, sizeof(t.id));
-    if (have) { /* what people have set since */
-        t.default_ttl = have->default_ttl;
-        t.gc_grace = have->gc_grace;
-        t.options = have->options;
-        t.option_count = have->option_count;
-    }
+    if (have) options_follow(have, &t);
     err_t e = made ? ERR_OK : store_table_create(s, &t, &made, d);
-    return e || !have ? e : make_indexes(s, have, &made, a, d);
+    return e || !have ? e : follow_table(s, have, &made, a, d);
 }
 
 static err_t make_upgrade(struct flow *f, const struct plan_stream *p, const struct editions *all,
@@ -413,7 +428,8 @@ static err_t check_alone(const struct flow *f, const struct stage *s, struct dia
     return ERR_OK;
 }
 
-static err_t write_swap(struct flow *f, const struct upgrade *u, struct diag *d)
+static err_t write_swap(struct flow *f, const struct upgrade *u, const struct store_table *have,
+                        const struct store_table *made, struct diag *d)
 {
     struct slice name = u->plan->name;
     struct editions all = {0};
@@ -430,9 +446,7 @@ static err_t write_swap(struct flow *f, const struct upgrade *u, struct diag *d)
     for (size_t i = 0; !e && i < COUNT_OF(b); i++) e = b[i].err;
     struct store_put puts[] = {{STORE_META, buf_view(&b[0]), buf_view(&b[1])},
                                {STORE_META, buf_view(&b[2]), buf_view(&b[3])}};
-    if (!e)
-        e = store_table_exchange(f->o.store, keyspace, u->plan->into->name, table, puts,
-                                 COUNT_OF(puts), d);
+    if (!e) e = store_table_exchange(f->o.store, have, made, puts, COUNT_OF(puts), d);
     for (size_t i = 0; i < COUNT_OF(b); i++) buf_done(&b[i]);
     arena_free(a);
     return e;
@@ -455,8 +469,9 @@ static void retire(struct stage *s)
     s->upgrade->hold = NULL;
 }
 
-/* An index that the old table got meanwhile. */
-static err_t follow_indexes(struct flow *f, const struct upgrade *u, struct diag *d)
+/* What the old table got meanwhile. */
+static err_t follow(struct flow *f, const struct upgrade *u, const struct store_table **old,
+                    const struct store_table **new, struct diag *d)
 {
     const struct sql_relation *into = u->plan->into;
     const struct store_table *have = store_table_find(f->o.store, into->keyspace, into->name),
@@ -466,8 +481,24 @@ static err_t follow_indexes(struct flow *f, const struct upgrade *u, struct diag
               : !have || !made ? diag_fail(d, ERR_UNKNOWN_TABLE, "table %.*s.%.*s is gone",
                                            SLICE_ARG(into->keyspace),
                                            SLICE_ARG(have ? u->into.name : into->name))
-                               : make_indexes(f->o.store, have, &made, a, d);
+                               : follow_table(f->o.store, have, &made, a, d);
     arena_free(a);
+    *old = have;
+    *new = made;
+    return e;
+}
+
+/* What a person sets between the look and the write is not lost: it is followed first. */
+static err_t follow_and_write(struct flow *f, const struct upgrade *u, struct diag *d)
+{
+    const struct store_table *have, *made;
+    err_t e = ERR_BUSY;
+    for (int i = 0; i < SWAP_TRIES && e == ERR_BUSY; i++) {
+        e = follow(f, u, &have, &made, d);
+        if (e) continue;
+        step(f, FLOW_STEP_FOLLOWED);
+        e = write_swap(f, u, have, made, d);
+    }
     return e;
 }
 
@@ -476,11 +507,10 @@ static err_t swap(struct flow *f, struct stage *s, struct stage **made, struct d
 {
     struct upgrade *u = s->upgrade;
     err_t e = check_alone(f, s, d);
-    if (!e) e = follow_indexes(f, u, d);
     if (!e) e = stream_stage(f, u->plan, u->plan->name, s->key, made, d);
     if (!e && f->stage_count == STAGES_MAX)
         e = diag_fail(d, ERR_TOO_BIG, "more than %d sources and streams", STAGES_MAX);
-    if (!e) e = write_swap(f, u, d);
+    if (!e) e = follow_and_write(f, u, d);
     if (e) {
         stage_free(*made);
         *made = NULL;
@@ -527,8 +557,9 @@ static err_t try_swap(struct upgrader *g, struct stage *s, struct diag *d)
     struct stage *old = u->old, *made = NULL;
     bool old_ran = old && old->started, ran = s->started;
     int64_t began = clock_mono_ns();
-    if (!ran) return ERR_OK;           /* somebody has paused it */
-    err_t e = follow_indexes(f, u, d); /* the old one need not rest while they are filled */
+    if (!ran) return ERR_OK; /* somebody has paused it */
+    const struct store_table *have, *new;
+    err_t e = follow(f, u, &have, &new, d); /* the old one need not rest while they are filled */
     u->retry_ns = began + (int64_t)RETRY_MS * 1000000;
     if (e) return e;
     if (old_ran) {

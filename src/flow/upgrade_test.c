@@ -152,6 +152,45 @@ TEST(a_stream_of_another_shape_is_built_beside_the_old_one_and_swapped)
     world_close(&w);
 }
 
+static struct world *person_of;
+static int person_comes;
+
+/* Somebody makes an index and sets a comment at the last moment. */
+static void person(enum flow_step step)
+{
+    struct diag d = {0};
+    if (step != FLOW_STEP_FOLLOWED || person_comes++) return;
+    const struct store_table *t = store_table_find(person_of->store, SLICE("ks"), SLICE("sums"));
+    struct store_index by_n = {.name = SLICE("by_n"),
+                               .target = SLICE("n"),
+                               .column = store_column_find(t, SLICE("n"))->id};
+    struct store_option comment = {SLICE("comment"), SLICE("a person's")};
+    struct store_table wanted = *t;
+    wanted.indexes = &by_n;
+    wanted.options = &comment;
+    wanted.index_count = wanted.option_count = 1;
+    CHECK_OK(store_table_alter(person_of->store, t, &wanted, &t, &d), &d);
+}
+
+TEST(what_a_person_sets_at_the_last_moment_is_there_after_the_swap)
+{
+    struct world w = {.options = {.step = person}};
+    struct diag d = {0};
+    person_of = &w;
+    prepare(&w, NULL);
+    CHECK_OK(upgrade(&w, OLD_SQL, NEW_SQL, &d), &d);
+    run_to_end(&w);
+    CHECK_INT(person_comes, 2); /* it was followed, and then there was nobody */
+    CHECK(!flow_has(w.flow, SLICE("new:load")));
+    const struct store_table *t = store_table_find(w.store, SLICE("ks"), SLICE("sums"));
+    CHECK_INT(t->index_count, 1);
+    CHECK(slice_is(t->indexes[0].name, "by_n") && t->indexes[0].ready);
+    CHECK_INT(t->option_count, 1);
+    CHECK(slice_is(t->options[0].value, "a person's"));
+    CHECK_TEXT(world_dump(&w, "sums"), computed(&w, NEW_SQL));
+    world_close(&w);
+}
+
 TEST(the_sql_that_ran_is_written_down_with_its_epochs)
 {
     struct world w = {0};

@@ -250,6 +250,12 @@ err_t table_gone(const struct store_table *t, struct diag *d)
                      SLICE_ARG(t->keyspace), SLICE_ARG(t->name));
 }
 
+err_t table_outrun(const struct store_table *t, struct diag *d)
+{
+    return diag_fail(d, ERR_BUSY, "table %.*s.%.*s was changed by someone else meanwhile",
+                     SLICE_ARG(t->keyspace), SLICE_ARG(t->name));
+}
+
 /* Who comes back from waiting for one that ran alone goes before the next of that kind. */
 static void wait_for_shared(struct store *s)
 {

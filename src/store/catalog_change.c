@@ -329,19 +329,28 @@ static void change_rename(struct catalog_change *c, const struct table *what,
     if (made) table_marks_put(c->batch, made);
 }
 
-err_t store_table_exchange(struct store *s, struct slice keyspace, struct slice one,
-                           struct slice other, const struct store_put *puts, size_t count,
-                           struct diag *d)
+/* The newest value, which is to be the one that the caller has seen. */
+static err_t as_seen(const struct store_table *seen, const struct table **out, struct diag *d)
+{
+    const struct store_table *now = table_now(seen);
+    *out = now ? table_of(now) : NULL;
+    if (!now)
+        return diag_fail(d, ERR_UNKNOWN_TABLE, "no table %.*s.%.*s", SLICE_ARG(seen->keyspace),
+                         SLICE_ARG(seen->name));
+    return now == seen ? ERR_OK : table_outrun(seen, d);
+}
+
+err_t store_table_exchange(struct store *s, const struct store_table *one,
+                           const struct store_table *other, const struct store_put *puts,
+                           size_t count, struct diag *d)
 {
     struct catalog_change c;
+    const struct table *a, *b;
     err_t e = change_enter(s, NULL, d);
     if (e) return e;
-    const struct table *a = name_now(&s->schema->tables, keyspace, one),
-                       *b = name_now(&s->schema->tables, keyspace, other);
     change_begin(&c, s);
-    if (!a || !b)
-        e = diag_fail(d, ERR_UNKNOWN_TABLE, "no table %.*s.%.*s", SLICE_ARG(keyspace),
-                      SLICE_ARG(a ? other : one));
+    e = as_seen(one, &a, d);
+    if (!e) e = as_seen(other, &b, d);
     if (!e) change_rename(&c, a, b, d);
     if (!e) change_rename(&c, b, a, d);
     for (size_t i = 0; !e && i < count; i++) change_put(&c, &puts[i]);

@@ -356,8 +356,7 @@ err_t store_table_alter(struct store *s, const struct store_table *now,
         e = diag_fail(d, ERR_UNKNOWN_TABLE, "no table %.*s.%.*s", SLICE_ARG(x->keyspace),
                       SLICE_ARG(x->name));
     else if (&old->t != now)
-        e = diag_fail(d, ERR_BUSY, "table %.*s.%.*s was changed by someone else meanwhile",
-                      SLICE_ARG(x->keyspace), SLICE_ARG(x->name));
+        e = table_outrun(now, d);
     else
         e = columns_unheld(s, old, wanted, d);
     if (!e) e = alter_once(s, old, wanted, &made, d);

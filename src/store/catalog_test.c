@@ -419,13 +419,16 @@ TEST(two_tables_change_places_with_flows_records_in_one_write)
                      (struct kit_write){.timestamp = 2}),
              NULL);
     CHECK_OK(store_table_hold(k.s, SLICE("ks"), SLICE("t"), SLICE("a test"), &hold, &d), &d);
-    CHECK_ERR(store_table_exchange(k.s, SLICE("ks"), SLICE("t"), SLICE("nobody"), puts, 2, &d),
-              ERR_UNKNOWN_TABLE);
+    const struct store_table *gone = kit_table(k.s, "gone", true), *seen = new;
+    CHECK_OK(store_table_drop(k.s, SLICE("ks"), SLICE("gone"), &d), &d);
+    CHECK_ERR(store_table_exchange(k.s, old, gone, puts, 2, &d), ERR_UNKNOWN_TABLE);
+    CHECK_OK(store_table_alter(k.s, seen, seen, &new, &d), &d);
+    CHECK_ERR(store_table_exchange(k.s, old, seen, puts, 2, &d), ERR_BUSY);
     CHECK_OK(store_records(k.s, NULL, STORE_META, SLICE("one"), (struct slice){0}, no_value,
                            &records, &d),
              &d);
     CHECK_INT(records, 0);
-    CHECK_OK(store_table_exchange(k.s, SLICE("ks"), SLICE("t"), SLICE("u"), puts, 2, &d), &d);
+    CHECK_OK(store_table_exchange(k.s, old, new, puts, 2, &d), &d);
     CHECK_ERR(store_write_commit(late, &d), ERR_UNKNOWN_TABLE); /* its table is another one now */
     k.t = old;
     CHECK_TEXT(kit_rows(&k, NULL, 0), "1,1:old|-|-;"); /* who found it before reads on */

@@ -138,8 +138,9 @@ struct store_put { /* one of flow's records */
     int space;     /* enum store_space */
     struct slice key, value;
 };
-MUST_CHECK err_t store_table_exchange(struct store *s, struct slice keyspace, struct slice one,
-                                      struct slice other, const struct store_put *puts,
+/* ERR_BUSY: one of them is another by now than the caller has seen. */
+MUST_CHECK err_t store_table_exchange(struct store *s, const struct store_table *one,
+                                      const struct store_table *other, const struct store_put *puts,
                                       size_t count, struct diag *d);
 /* Who writes into a table for as long as he runs holds it: until he releases it, it is not dropped,
  * truncated, or dropped with its keyspace, and loses and renames no column: ERR_INVALID, which ends

@@ -333,6 +333,7 @@ void commit_leave(struct store *s);
 void commit_enter_alone(struct store *s);
 void commit_leave_alone(struct store *s);
 MUST_CHECK err_t table_gone(const struct store_table *t, struct diag *d);
+MUST_CHECK err_t table_outrun(const struct store_table *t, struct diag *d);
 /* catalog_table.c: indexes that a stop left half-made, after opening. */
 bool indexes_unfilled(struct store *s);
 void indexes_refill(struct store *s);
