@@ -388,7 +388,9 @@ err_t epoch_commit(struct lane *l, struct diag *d)
     if (e) return e;
     struct store_write *w = l->epoch.write;
     l->epoch.write = NULL; /* commit frees it either way */
+    struct op *was = graph_turn(l->graph, &l->graph->end);
     e = store_write_commit(w, d);
+    (void)graph_turn(l->graph, was);
     if (e) return e;
     progress_measure(l);
     graph_kept(l->graph);

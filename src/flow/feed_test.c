@@ -74,6 +74,8 @@ static void check_plan(size_t plan, int feeders, uint32_t rows, uint32_t batch, 
     CHECK_INT(s.ledger.in, RECORDS * lane_of(&w)->stream->plan->topic_count);
     uint64_t leaves = 0;
     for (uint32_t i = 0; i < s.operator_count; i++)
+        CHECK(!s.operators[i].rows_in || s.operators[i].spent_ns > 0); /* a feeder's work, too */
+    for (uint32_t i = 0; i < s.operator_count; i++)
         if (!strcmp(s.operators[i].kind, "topic")) leaves += s.operators[i].rows_out;
     CHECK(leaves <= s.ledger.in && leaves > s.ledger.in * 9 / 10);
     check_replay(&w, plans[plan].sql, plans[plan].table, failures);

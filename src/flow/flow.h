@@ -145,6 +145,7 @@ struct flow_operator {            /* of a stream's plan, since the start; all la
     bool stateful;
     uint64_t state_rows, state_updated; /* updated: by the last epoch */
     size_t state_bytes;                 /* in memory */
+    int64_t spent_ns;                   /* at work, without those after it */
 };
 struct flow_status { /* of one source or stream */
     struct slice name, from, into;
@@ -174,6 +175,7 @@ struct flow_status { /* of one source or stream */
     size_t state_bytes;
     uint32_t operator_count;
     struct flow_operator operators[FLOW_OPERATORS_MAX]; /* inputs first */
+    struct flow_operator writing; /* rows_in: what the plan gave; spent_ns: with the commits */
 };
 /* Calls each source, then each stream, in the order they were added. Any thread. */
 MUST_CHECK err_t flow_each(struct flow *f, err_t (*each)(void *ctx, const struct flow_status *s),

@@ -499,10 +499,11 @@ struct lane {
     int64_t span_cap; /* shrunk when an epoch's end closed too much; 0: all whose time has come */
     bool closing;     /* some of that is still to come; guarded by the flow's gate */
     int64_t last_write_us;
-    struct ledger total;            /* durable; guarded by the flow's gate */
-    int64_t epoch_ns;               /* when the last epoch began */
-    struct flow_operator *measured; /* as of the epoch at hand, by node … */
-    struct flow_operator *told;     /* … and of the last one; guarded by the flow's gate */
+    struct ledger total; /* durable; guarded by the flow's gate */
+    int64_t epoch_ns;    /* when the last epoch began */
+    /* By node, the writing behind the last one. As of the epoch at hand … */
+    struct flow_operator *measured;
+    struct flow_operator *told; /* … and of the last one; guarded by the flow's gate */
 };
 struct stream_topic {
     struct slice name;

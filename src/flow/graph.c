@@ -112,6 +112,16 @@ void graph_free(struct graph *g)
 /* --- an epoch -----------------------------------------------------------------------------------
  */
 
+struct op *graph_turn(struct graph *g, struct op *to)
+{
+    int64_t now_ns = clock_mono_ns();
+    struct op *was = g->turn;
+    if (was) was->spent_ns += now_ns - g->turn_ns;
+    g->turn = to;
+    g->turn_ns = now_ns;
+    return was;
+}
+
 void graph_begin(struct graph *g, int64_t now_ms, uint64_t epoch, int64_t watermark,
                  struct counter *counter, struct arena *arena)
 {
@@ -186,6 +196,7 @@ err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, struct diag *
     leaf->seen = INT64_MIN;
     if (!c->rows) return ERR_OK;
     g->x.topic = name;
+    struct op *was = graph_turn(g, o);
     err_t e = inputs_decode(leaf->inputs, name, c, &b, d);
     if (!e) e = all_rows(g, c->gone, &r);
     if (!e) {
@@ -193,6 +204,7 @@ err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, struct diag *
         o->rows_in += c->rows;
         e = o->kind->push(o, 0, &r, d);
     }
+    (void)graph_turn(g, was);
     if (!e && c->machine)
         e = diag_fail(d, c->machine, "'%.*s' over %u records", SLICE_ARG(g->o.name), c->rows);
     return e;
@@ -214,7 +226,9 @@ err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d)
     for (uint32_t i = 0; !e && i < g->op_count; i++) {
         if (!g->ops[i].kind->advance) continue;
         arena_reset(g->arena);
+        struct op *was = graph_turn(g, &g->ops[i]);
         e = g->ops[i].kind->advance(&g->ops[i], watermark, d);
+        (void)graph_turn(g, was);
     }
     return e;
 }
@@ -233,7 +247,9 @@ err_t graph_flush(struct graph *g, bool end, struct diag *d)
     for (uint32_t i = 0; !e && i < g->op_count; i++) {
         if (!g->ops[i].kind->flush) continue;
         arena_reset(g->arena);
+        struct op *was = graph_turn(g, &g->ops[i]);
         e = g->ops[i].kind->flush(&g->ops[i], end, d);
+        (void)graph_turn(g, was);
     }
     return e;
 }
@@ -241,8 +257,12 @@ err_t graph_flush(struct graph *g, bool end, struct diag *d)
 err_t graph_write(struct graph *g, struct store_write *w, struct diag *d)
 {
     err_t e = ERR_OK;
-    for (uint32_t i = 0; !e && i < g->op_count; i++)
-        if (g->ops[i].kind->write) e = g->ops[i].kind->write(&g->ops[i], w, d);
+    for (uint32_t i = 0; !e && i < g->op_count; i++) {
+        if (!g->ops[i].kind->write) continue;
+        struct op *was = graph_turn(g, &g->ops[i]);
+        e = g->ops[i].kind->write(&g->ops[i], w, d);
+        (void)graph_turn(g, was);
+    }
     return e;
 }
 
@@ -261,6 +281,17 @@ void graph_forget(struct graph *g)
 /* --- what operators share -----------------------------------------------------------------------
  */
 
+err_t op_give(struct op *o, const struct rows *r, struct diag *d)
+{
+    struct graph *g = o->graph;
+    bool last = !o->out || o->out->kind == &op_beyond;
+    struct op *to = last ? &g->end : o->out, *was = graph_turn(g, to);
+    to->rows_in += r->count;
+    err_t e = last ? g->o.end(g->o.ctx, r, d) : to->kind->push(to, o->out_input, r, d);
+    (void)graph_turn(g, was);
+    return e;
+}
+
 err_t op_emit(struct op *o, const struct rows *r, struct diag *d)
 {
     struct rows given = *r;
@@ -272,9 +303,7 @@ err_t op_emit(struct op *o, const struct rows *r, struct diag *d)
     }
     o->rows_out += given.count;
     if (!given.count) return ERR_OK;
-    if (!o->out || o->out->kind == &op_beyond) return g->o.end(g->o.ctx, &given, d);
-    o->out->rows_in += given.count;
-    return o->out->kind->push(o->out, o->out_input, &given, d);
+    return op_give(o, &given, d);
 }
 
 void op_count(struct op *o, enum ledger_term t, int64_t n)

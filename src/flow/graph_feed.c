@@ -29,18 +29,19 @@ bool graph_can_feed(const struct plan_node *root)
 
 err_t graph_pass(struct op *o, const struct rows *r, struct diag *d)
 {
+    struct graph *g = o->graph;
+    struct op *was = graph_turn(g, &g->end);
     o->rows_in -= r->count; /* the owner's counts them */
-    return o->graph->o.end(o->graph->o.ctx, r, d);
+    err_t e = g->o.end(g->o.ctx, r, d);
+    (void)graph_turn(g, was);
+    return e;
 }
 
 err_t graph_take(struct graph *g, struct slice topic, const struct rows *r, struct diag *d)
 {
-    struct op *out = g->ops[r->node->id].out;
     g->x.topic = topic;
     if (!r->count) return ERR_OK;
-    if (!out) return g->o.end(g->o.ctx, r, d);
-    out->rows_in += r->count;
-    err_t e = out->kind->push(out, g->ops[r->node->id].out_input, r, d);
+    err_t e = op_give(&g->ops[r->node->id], r, d);
     if (!e && r->chunk && r->chunk->machine)
         e = diag_fail(d, r->chunk->machine, "'%.*s' over %u records", SLICE_ARG(g->o.name),
                       r->count);
@@ -76,7 +77,9 @@ err_t graph_take_parts(struct graph *g, struct group_part *parts, struct diag *d
     err_t e = ERR_OK;
     for (const struct group_part *p = parts; !e && p; p = p->next) {
         arena_reset(g->arena);
+        struct op *was = graph_turn(g, &g->ops[p->node]);
         e = group_part_merge(&g->ops[p->node], p, d);
+        (void)graph_turn(g, was);
     }
     group_parts_free(parts);
     return e;
@@ -89,7 +92,9 @@ void graph_add_counts(struct graph *g, struct graph *feeder)
         g->ops[i].rows_in += from->rows_in;
         g->ops[i].rows_out += from->rows_out;
         g->ops[i].late += from->late;
+        g->ops[i].spent_ns += from->spent_ns;
         from->rows_in = from->rows_out = from->late = 0;
+        from->spent_ns = 0;
     }
 }
 

@@ -53,12 +53,15 @@ struct op {
     uint32_t out_input;
     void *self;
     uint64_t rows_in, rows_out, late; /* of this epoch and all before since the start */
+    int64_t spent_ns;                 /* at work, without who takes its rows; the same span */
 };
 extern const struct op_kind op_join, op_lookup, op_union, op_distinct, op_top, op_unnest, op_sort,
     op_over, op_group, op_window, op_transform;
 extern const struct op_kind *const op_kinds[NODE_KINDS]; /* NULL: not for graphs */
 /* At most CHUNK_ROWS rows a batch, but where rows come of one batch that has more. */
 MUST_CHECK err_t op_emit(struct op *o, const struct rows *r, struct diag *d); /* to who is next */
+/* The same for rows that are counted as given, and were shown, already. */
+MUST_CHECK err_t op_give(struct op *o, const struct rows *r, struct diag *d);
 
 struct graph_options {
     const struct plan_node *root;
@@ -102,7 +105,12 @@ struct graph {
     bool keeps_time;
     struct arena *texts; /* of expressions, for letters: for the graph's life */
     bool done;           /* bounded: the limit is reached, no more input is needed */
+    struct op end;       /* who takes the root's rows: what it takes, and how long */
+    struct op *turn;     /* who is at work, since turn_ns; NULL: nobody */
+    int64_t turn_ns;
 };
+/* The time up to now was who was at work's; from now on it is `to`'s. Answers who it was. */
+struct op *graph_turn(struct graph *g, struct op *to);
 MUST_CHECK err_t graph_new(const struct graph_options *o, struct graph **out, struct diag *d);
 void graph_free(struct graph *g);
 void graph_begin(struct graph *g, int64_t now_ms, uint64_t epoch, int64_t watermark,

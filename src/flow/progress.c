@@ -80,8 +80,15 @@ void progress_measure(struct lane *l)
                                                 .stateful = o->kind->tell != NULL,
                                                 .state_rows = state.entries,
                                                 .state_updated = state.touched,
-                                                .state_bytes = state.bytes};
+                                                .state_bytes = state.bytes,
+                                                .spent_ns = o->spent_ns};
     }
+    const struct op *end = &l->graph->end;
+    l->measured[l->graph->op_count] = (struct flow_operator){.kind = "write",
+                                                             .node = l->graph->op_count,
+                                                             .rows_in = end->rows_in,
+                                                             .rows_out = end->rows_in,
+                                                             .spent_ns = end->spent_ns};
 }
 
 void progress_note(struct lane *l, int64_t took_us)
@@ -109,7 +116,7 @@ void progress_note(struct lane *l, int64_t took_us)
                                             log_stable_offset(at->log)};
     }
     memcpy(operators, l->measured, l->graph->op_count * sizeof(*operators));
-    memcpy(l->told, l->measured, l->graph->op_count * sizeof(*l->told));
+    memcpy(l->told, l->measured, (l->graph->op_count + 1) * sizeof(*l->told));
     l->epoch_ns = e->started_ns;
 }
 

@@ -219,7 +219,13 @@ static void add_operators(const struct lane *l, struct flow_status *out)
         sum->state_rows += o->state_rows;
         sum->state_updated += o->state_updated;
         sum->state_bytes += o->state_bytes;
+        sum->spent_ns += o->spent_ns;
     }
+    const struct flow_operator *last = &l->told[l->graph->op_count];
+    out->writing.kind = "write";
+    out->writing.rows_in += last->rows_in;
+    out->writing.rows_out += last->rows_out;
+    out->writing.spent_ns += last->spent_ns;
 }
 
 static void fill_stream(const struct stage *s, struct flow_status *out)

@@ -796,6 +796,10 @@ TEST(progress_speaks_sparks_words_and_cursors_are_told_as_they_are_durable)
     CHECK(told.count >= 10);
     CHECK_TEXT(world_status(&w, "load").operators[0].kind, "topic");
     CHECK_INT(world_status(&w, "load").operators[0].rows_out, 1000);
+    struct flow_status seen = world_status(&w, "load");
+    for (uint32_t i = 0; i < seen.operator_count; i++) CHECK(seen.operators[i].spent_ns > 0);
+    CHECK_INT(seen.writing.rows_in, seen.ledger.rows_out);
+    CHECK(seen.writing.spent_ns > 0 && (uint64_t)seen.writing.spent_ns < 3600000000000ull);
     buf_done(&b);
     world_close(&w);
 }
