@@ -2,7 +2,7 @@
  */
 #include "door/control/control_int.h"
 
-#include "door/control/upkeep.h"
+#include "exec/upkeep.h"
 
 #include "exec/watch.h"
 #include "os/clock.h"

@@ -2,7 +2,7 @@
  * server that runs, or on the data of one that does not.
  */
 #pragma once
-#include "door/control/upkeep.h"
+#include "exec/upkeep.h"
 #include "main/kafka/json_pick.h"
 #include "main/project.h"
 

@@ -1,6 +1,6 @@
 /* upkeep, inside: what its files share. */
 #pragma once
-#include "door/control/upkeep.h"
+#include "exec/upkeep.h"
 
 enum { UPKEEP_TEXT_MAX = 64 << 20 };
 

@@ -1,6 +1,6 @@
 /* Snapshots: all data as of a moment, as a store of its own in DATA/snapshots/NAME. Its files are
  * links into the store's, so that it takes room only as the store moves on. */
-#include "door/control/upkeep_int.h"
+#include "exec/upkeep_int.h"
 
 #include "data/json.h"
 #include "os/file.h"

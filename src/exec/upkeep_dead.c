@@ -1,5 +1,5 @@
 /* Dead letters, one by one: found, mended, forgotten, replayed. */
-#include "door/control/upkeep_int.h"
+#include "exec/upkeep_int.h"
 
 #include "base/hash.h"
 

@@ -1,6 +1,6 @@
 /* Rows out of a table and into one, as JSON lines or CSV. Times to live and write times stay
  * behind: what comes in is written now. */
-#include "door/control/upkeep_int.h"
+#include "exec/upkeep_int.h"
 
 #include "data/csv.h"
 #include "data/json.h"

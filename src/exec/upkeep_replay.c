@@ -1,7 +1,7 @@
 /* `sluice replay`: the records that are still there, through a stream's SQL or a changed one, into
  * a shadow table; and how its rows differ from the stream's own. The shadow is filled by a flow of
  * its own over the same log and store, so that it is what the stream would have made. */
-#include "door/control/upkeep_int.h"
+#include "exec/upkeep_int.h"
 
 #include "os/clock.h"
 

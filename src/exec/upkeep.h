@@ -1,4 +1,4 @@
-/* door/control/upkeep: what people do with tables beside asking them: list, describe, flush,
+/* exec/upkeep: what people do with tables beside asking them: list, describe, flush,
  * compact, snapshots, rows out and in. The control door runs it on a thread of its own for `POST
  * /upkeep`; `sluice tables` calls the same on the data of a project that does not run.
  *

@@ -1,4 +1,4 @@
-#include "door/control/upkeep_int.h"
+#include "exec/upkeep_int.h"
 
 #include "data/json.h"
 

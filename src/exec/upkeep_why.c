@@ -1,5 +1,5 @@
 /* `sluice why`: a row of a table by its key, or a record of a topic by its place. */
-#include "door/control/upkeep_int.h"
+#include "exec/upkeep_int.h"
 
 #include "os/clock.h"
 
