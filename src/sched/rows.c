@@ -190,3 +190,53 @@ err_t task_rows_of_run(struct meta *m, int64_t run, struct arena *a, struct task
     struct meta_value args[] = {meta_int(run)};
     return meta_run(m, META_TASKS_OF_RUN, args, 1, take_tasks, &all, NULL, d);
 }
+
+struct newest {
+    struct arena *arena;
+    err_t (*each)(void *ctx, const struct run_row *run);
+    void *ctx;
+};
+
+static err_t take_newest(void *ctx, const struct meta_row *row)
+{
+    const struct newest *n = ctx;
+    struct run_row run;
+    err_t e = run_row_read(row, n->arena, &run);
+    return e ? e : n->each(n->ctx, &run);
+}
+
+err_t runs_newest(struct meta *m, struct slice dag_id, int64_t most, struct arena *a,
+                  err_t (*each)(void *ctx, const struct run_row *run), void *ctx, struct diag *d)
+{
+    struct newest n = {a, each, ctx};
+    struct meta_value args[] = {meta_text(dag_id), meta_int(most)};
+    return meta_run(m, META_RUNS_NEWEST, args, 2, take_newest, &n, NULL, d);
+}
+
+struct summaries {
+    err_t (*each)(void *ctx, const struct task_summary *t);
+    void *ctx;
+};
+
+static err_t take_summary(void *ctx, const struct meta_row *row)
+{
+    const struct summaries *s = ctx;
+    struct reader r = {row, NULL, 2, ERR_OK};
+    struct task_summary t = {.task_id = row->at[0].text};
+    t.count = next_int(&r, 0);
+    t.started_at = next_time(&r);
+    t.ended_at = next_time(&r);
+    t.has_note = next_int(&r, 0) != 0;
+    t.is_mapped = next_int(&r, -1) >= 0;
+    struct slice state = row->at[1].kind == META_NULL ? (struct slice){0} : row->at[1].text;
+    return task_state_parse(state, &t.state) ? s->each(s->ctx, &t) : ERR_CORRUPT;
+}
+
+err_t task_summaries(struct meta *m, int64_t run,
+                     err_t (*each)(void *ctx, const struct task_summary *t), void *ctx,
+                     struct diag *d)
+{
+    struct summaries s = {each, ctx};
+    struct meta_value args[] = {meta_int(run)};
+    return meta_run(m, META_TASK_SUMMARIES, args, 1, take_summary, &s, NULL, d);
+}

@@ -49,3 +49,17 @@ MUST_CHECK err_t task_rows_of_run(struct meta *m, int64_t run, struct arena *a,
 /* Of a row of SELECT RUN_COLUMNS or TASK_COLUMNS (rows.c), copied. */
 MUST_CHECK err_t run_row_read(const struct meta_row *row, struct arena *a, struct run_row *out);
 MUST_CHECK err_t task_row_read(const struct meta_row *row, struct arena *a, struct task_row *out);
+/* A dag's runs, the newest first; each lives until the next. */
+MUST_CHECK err_t runs_newest(struct meta *m, struct slice dag_id, int64_t most, struct arena *a,
+                             err_t (*each)(void *ctx, const struct run_row *run), void *ctx,
+                             struct diag *d);
+struct task_summary {     /* a task's instances of one state */
+    struct slice task_id; /* borrowed until the next */
+    enum task_state state;
+    int64_t count, started_at, ended_at; /* the first, the last; TIME_NONE */
+    bool has_note, is_mapped;
+};
+/* Of a run, by task. */
+MUST_CHECK err_t task_summaries(struct meta *m, int64_t run,
+                                err_t (*each)(void *ctx, const struct task_summary *t), void *ctx,
+                                struct diag *d);

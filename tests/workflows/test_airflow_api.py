@@ -10,7 +10,7 @@ import urllib.request
 
 from harness import ROOT, Server, check, folder, project, run
 
-ROUTE = re.compile(r'^ROUTE\("(\w+)", "([^"]+)", (V\w+), (\w+), (\w+), (\w+), "(\w*)", "(\w*)"\)', re.M)
+ROUTE = re.compile(r'^ROUTE\("(\w+)", "([^"]+)", (V\w+|UI), (\w+), (\w+), (\w+), "(\w*)", "(\w*)"\)', re.M)
 ROLES = ["NONE", "VIEWER", "USER", "OP", "ADMIN"]
 DAGS = """
 seen:
@@ -31,7 +31,7 @@ class Api:
     def ask(self, method, path, body=None, login=None, headers=None, raw=None):
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         h = {**({"Content-Type": "application/json"} if data is not None else {}), **(headers or {})}
-        if login and "/api/v2" in path:
+        if login and ("/api/v2" in path or path.startswith("/ui/")):
             h["Authorization"] = "Bearer " + self.token(login)
         elif login:
             h["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
@@ -94,11 +94,12 @@ def test_airflow_api_roles_of_every_route():
     with opened() as (server, api):
         for method, path, apis, role, right, _, _, _ in routes:
             path = re.sub(r"\{(\w+)\}", lambda m: "7" if m[1].endswith("index") or "number" in m[1] else "hidden" if m[1] == "dag_id" else "9999", path)
-            for version in [v for v in "12" if v in apis]:
+            for base in [""] if apis == "UI" else [f"/api/v{v}" for v in "12" if v in apis]:
                 for who in ROLES:
-                    status, answer = api.ask(method, f"/api/v{version}{path}", {} if method in ("POST", "PATCH") else None, login_of(who))
+                    query = "?dag_id=hidden" if apis == "UI" else ""
+                    status, answer = api.ask(method, base + path + query, {} if method in ("POST", "PATCH") else None, login_of(who))
                     asked += 1
-                    what = f"{method} /api/v{version}{path} as {who}: {status} {str(answer)[:200]}"
+                    what = f"{method} {base}{path} as {who}: {status} {str(answer)[:200]}"
                     if role != "NONE" and who == "NONE":
                         check(status == 401, what)
                     elif ROLES.index(who) < ROLES.index(role):
@@ -123,6 +124,9 @@ def test_airflow_api_a_dag_opened_to_a_role():
             same(api.ask("PATCH", f"/api/v{v}/dags/seen", {"is_paused": True}, reads)[0], 403, "analysts pause")
             same(api.ask("PATCH", f"/api/v{v}/dags/seen", {"is_paused": True}, edits)[0], 200, "editors pause")
             same(api.ask("PATCH", f"/api/v{v}/dags/seen", {"is_paused": True}, viewer)[0], 403, "a Viewer pauses")
+            same(api.ask("GET", "/ui/structure/structure_data?dag_id=seen", login=reads)[0], 200, "seen's structure, to analysts")
+            same(api.ask("GET", "/ui/structure/structure_data?dag_id=hidden", login=reads)[0], 403, "hidden's structure, to analysts")
+            same([d["dag_id"] for d in api.ask("GET", "/ui/dags", login=reads)[1]["dags"]], ["seen"], "dags of the page, to analysts")
             same(api.ask("DELETE", f"/api/v{v}/dags/seen", login=edits)[0], 403, "editors delete")
             same(api.ask("GET", f"/api/v{v}/pools", login=edits)[0], 403, "editors see pools")
 
@@ -182,3 +186,60 @@ def test_airflow_api_wait():
             same(api.ask("PATCH", "/api/v2/dags/hidden", {"is_paused": False}, admin)[0], 200, "goes on")
             last = [json.loads(line) for line in r][-1]
         same((first["state"], last["state"]), ("queued", "success"), "to the end")
+
+
+GROUPED = """
+grouped:
+  schedule: {cron: "0 9 * * mon-fri", timezone: Europe/Berlin}
+  start_date: 2024-01-01
+  catchup: false
+  tasks:
+    first: {empty: }
+    load:
+      tooltip: What loads
+      tasks:
+        each: {bash: "exit {{ item }}", expand: [0, 0, 1], retries: 0}
+        inner: {tasks: {last: {empty: , after: each, trigger_rule: all_done}}}
+      after: first
+waits:
+  schedule: {after: {any: [users, orders]}}
+  tasks: {only: {empty: }}
+"""
+
+
+def test_airflow_api_what_pages_ask():
+    """Airflow 3's /ui: dags with their newest runs, the structure with its groups, the states of several runs' tasks at once."""
+    admin = ("admin", "admin")
+    with folder() as f:
+        p = project(f / "project", "-- nothing flows\n")
+        (p / "dags.yaml").write_text(GROUPED)
+        server, api = started(p)
+        with server:
+            for n in range(3):
+                same(api.ask("POST", "/api/v2/dags/grouped/dagRuns", {"dag_run_id": f"r{n}", "logical_date": None}, admin)[0], 200, "a run")
+                token = {"Authorization": "Bearer " + api.token(admin)}
+                url = f"{api.base}/api/v2/dags/grouped/dagRuns/r{n}/wait?interval=0.05"
+                with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=60) as r:
+                    same(json.loads(list(r)[-1])["state"], "success", "the run")
+            status, page = api.ask("GET", "/ui/dags?dag_runs_limit=2&dag_id_pattern=grouped", login=admin)
+            dag = page["dags"][0]
+            same((status, page["total_entries"], dag["timezone"], [r["run_id"] for r in dag["latest_dag_runs"]]), (200, 1, "Europe/Berlin", ["r2", "r1"]), "the newest runs")
+            same(dag["latest_dag_runs"][0]["state"], "success", "its state")
+            _, details = api.ask("GET", "/api/v2/dags/waits/details", login=admin)
+            same([n["asset"]["name"] for n in details["asset_expression"]["any"]], ["users", "orders"], "what it waits for")
+            _, tree = api.ask("GET", "/ui/structure/structure_data?dag_id=grouped", login=admin)
+            load = tree["nodes"][0]
+            same((load["id"], load["tooltip"], tree["nodes"][1]["id"]), ("load", "What loads", "first"), "the outermost")
+            same([(n["id"], n["label"]) for n in load["children"]], [("load.inner", "inner"), ("load.each", "each")], "within")
+            same(load["children"][1]["is_mapped"], True, "a mapped task")
+            same(sorted((e["source_id"], e["target_id"]) for e in tree["edges"]), [("first", "load.each"), ("load.each", "load.inner.last")], "edges")
+            status, lines = api.ask("GET", "/ui/grid/ti_summaries/grouped?run_ids=r0&run_ids=gone&run_ids=r2", login=admin)
+            runs = [json.loads(line) for line in lines.splitlines()]
+            same((status, [r["run_id"] for r in runs]), (200, ["r0", "r2"]), "a line a run")
+            cells = {c["task_id"]: c for c in runs[1]["task_instances"]}
+            same(sorted(cells), ["first", "load.each", "load.inner.last"], "its tasks")
+            same((cells["load.each"]["state"], cells["load.each"]["child_states"]), ("failed", {"failed": 1, "success": 2}), "three as one")
+            check(cells["first"]["min_start_date"] <= cells["load.inner.last"]["max_end_date"], f"times: {cells}")
+            same(api.ask("GET", "/ui/structure/structure_data?dag_id=nope", login=admin)[0], 404, "no such dag")
+            same(api.ask("GET", "/ui/nope", login=admin)[0], 404, "no such page")
+            server.stop()

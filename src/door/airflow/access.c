@@ -48,7 +48,8 @@ err_t rest_allowed(struct call *c)
     /* lists, where only what may be read is shown */
     bool reads = c->route->role == ROLE_VIEWER;
     if (reads && (!id.at || slice_is(id, "~")) && c->route->right != DAG_ANY) return ERR_OK;
-    if (reads && c->route->run == api_get_dags) return ERR_OK;
+    if (reads && (c->route->run == api_get_dags || c->route->run == api_ui_dags)) return ERR_OK;
+    if (c->route->run == api_ui_structure) return ERR_OK; /* its dag is no part of the path */
     if (c->route->right != DAG_ANY && rest_dag(c) && dag_allows(c, c->dag, c->route->right))
         return ERR_OK;
     refuse(c, 403, "Forbidden", c->api == API_V2 ? "%s" : NULL, "Forbidden");

@@ -8,12 +8,12 @@
 #include "sched/ops.h"
 
 enum { CALL_PARTS_MAX = 16, CALL_PARAMS_MAX = 256, CALL_FIXED_MAX = 8, TOKEN_MAX = 4096 };
-enum api { API_V1 = 1, API_V2 = 2 };
+enum api { API_V1 = 1, API_V2 = 2, API_UI = 4 /* speaks as v2 does */ };
 enum dag_right { DAG_ANY, DAG_READ, DAG_EDIT, DAG_DELETE }; /* on the dag that the path names */
 
 struct call;
 struct route {
-    const char *method, *path; /* "/dags/{dag_id}" under /api/vN */
+    const char *method, *path; /* "/dags/{dag_id}" under /api/vN; "/ui/dags" whole */
     int apis;
     enum user_role role; /* ROLE_NONE: nobody needs to be logged in */
     enum dag_right right;
@@ -30,8 +30,9 @@ struct call {
     struct airflow_door *door;
     struct http_request *http;
     const struct route *route;
-    enum api api;
-    struct slice parts[CALL_PARTS_MAX]; /* of the path, after /api/vN */
+    enum api api; /* whose words: v1's or v2's */
+    bool ui;
+    struct slice parts[CALL_PARTS_MAX]; /* of the path, after /api/vN; of /ui all */
     uint32_t part_count;
     struct param *params;
     uint32_t param_count;

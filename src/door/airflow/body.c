@@ -10,7 +10,7 @@
 
 #include <inttypes.h>
 
-enum { W_V1 = 1, W_V2 = 2, W_V12 = 3, W_D1 = 4, W_D2 = 8, W_D12 = 12 };
+enum { W_V1 = 1, W_V2 = 2, W_V12 = 3, W_D1 = 4, W_D2 = 8, W_D12 = 12, W_UI = 16 };
 struct field {
     enum body_kind body;
     int where;
@@ -93,6 +93,7 @@ void rest_put_item(struct buf *out, enum body_kind b, struct item *i)
 {
     int wanted =
         i->c->api == API_V1 ? (i->detail ? W_V1 | W_D1 : W_V1) : (i->detail ? W_V2 | W_D2 : W_V2);
+    if (i->c->ui) wanted |= W_UI;
     uint32_t at = 0;
     while (at < COUNT_OF(fields) && (fields[at].name || fields[at].body != b)) at++;
     bool first = true, bare = fields[at + 1].name[0] == 0; /* a value, no object */

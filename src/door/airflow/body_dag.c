@@ -198,9 +198,32 @@ void rest_put_has_import_errors(struct buf *out, struct item *i)
 /* --- details -------------------------------------------------------------------------------------
  */
 
+/* The zone that its times are meant in: a cron's may have one of its own. */
 void rest_put_timezone(struct buf *out, struct item *i)
 {
-    rest_put_text(out, i->dag && i->dag->zone.at ? i->dag->zone : SLICE("UTC"));
+    const struct schedule *s = i->dag ? &i->dag->schedule : NULL;
+    if (s && s->zone && (s->kind == SCHEDULE_CRON || s->kind == SCHEDULE_TRIGGER))
+        rest_put_text(out, slice_of(zone_name(s->zone)));
+    else
+        rest_put_text(out, i->dag && i->dag->zone.at ? i->dag->zone : SLICE("UTC"));
+}
+
+void rest_put_asset_expression(struct buf *out, struct item *i)
+{
+    const struct schedule *s = i->dag ? &i->dag->schedule : NULL;
+    if (!s || s->kind != SCHEDULE_DATA) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_text(out, s->after_any ? "{\"any\": [" : "{\"all\": [");
+    for (uint32_t n = 0; n < s->after_count; n++) {
+        buf_text(out, n ? ", {\"asset\": {\"name\": " : "{\"asset\": {\"name\": ");
+        json_put_text(out, s->after[n]);
+        buf_text(out, ", \"uri\": ");
+        json_put_text(out, s->after[n]);
+        buf_text(out, ", \"group\": \"asset\"}}");
+    }
+    buf_text(out, "]}");
 }
 
 void rest_put_catchup(struct buf *out, struct item *i)

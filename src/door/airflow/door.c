@@ -393,10 +393,10 @@ static bool method_is(const struct call *c, const char *method)
 
 static void find_route(struct call *c, bool *path_known)
 {
-    int best = 0;
+    int best = 0, family = (int)(c->ui ? API_UI : c->api);
     for (uint32_t i = 0; i < route_count; i++) {
         const struct route *r = &routes[i];
-        int score = r->apis & (int)c->api ? fit(r, c) : 0;
+        int score = r->apis & family ? fit(r, c) : 0;
         if (!score) continue;
         *path_known = true;
         if (score <= best || !method_is(c, r->method)) continue;
@@ -444,9 +444,10 @@ bool airflow_handle(struct airflow_door *f, struct http_request *r)
 {
     struct slice path = http_path(r), word;
     bool v1 = slice_starts(path, "/api/v1/"), v2 = slice_starts(path, "/api/v2/");
+    bool ui = slice_starts(path, "/ui/");
     size_t mine = 0;
     while (mine < COUNT_OF(own) && !slice_is(path, own[mine].path)) mine++;
-    if (!v1 && !v2 && mine == COUNT_OF(own)) return false;
+    if (!v1 && !v2 && !ui && mine == COUNT_OF(own)) return false;
     struct call *c = rest_new(f, r);
     if (!c) {
         http_reply_text(r, 503, "no memory\n");
@@ -454,9 +455,10 @@ bool airflow_handle(struct airflow_door *f, struct http_request *r)
     }
     read_params(c);
     bool path_known = mine < COUNT_OF(own);
-    if (v1 || v2) {
+    if (v1 || v2 || ui) {
         c->api = v1 ? API_V1 : API_V2;
-        read_parts(c, 2);
+        c->ui = ui;
+        read_parts(c, ui ? 0 : 2);
         find_route(c, &path_known);
     } else if (own[mine].token) {
         c->token_asked = slice_is(http_method(r), "POST");

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-enum { V1 = API_V1, V2 = API_V2, V12 = API_V1 | API_V2 };
+enum { V1 = API_V1, V2 = API_V2, V12 = API_V1 | API_V2, UI = API_UI };
 
 const struct route routes[] = {
 #define ROUTE(method, path, apis, role, right, run, v1, v2)                                        \
@@ -27,12 +27,16 @@ static const char *role_word(enum user_role r)
 
 void airflow_put_routes(struct buf *out)
 {
-    uint32_t v1 = 0, v2 = 0;
+    uint32_t v1 = 0, v2 = 0, ui = 0;
     for (uint32_t i = 0; i < route_count; i++) {
         v1 += (routes[i].apis & API_V1) != 0;
         v2 += (routes[i].apis & API_V2) != 0;
+        ui += (routes[i].apis & API_UI) != 0;
     }
-    buf_printf(out, "%u operations of `/api/v1` and %u of `/api/v2`:\n\n", v1, v2);
+    buf_printf(out,
+               "%u operations of `/api/v1`, %u of `/api/v2` and %u of Airflow 3's own pages "
+               "(`/ui`):\n\n",
+               v1, v2, ui);
     buf_text(out, "| method and path | v1 | v2 | role | or, on that dag |\n"
                   "|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < route_count; i++) {
