@@ -1,0 +1,20 @@
+/** All of the kit, for pages: import { Table, Page, … } from "../../kit". */
+export * from "./api";
+export * from "./chart";
+export * from "./command";
+export * from "./dialog";
+export * from "./form";
+export * from "./format";
+export * from "./icon";
+export { Kbd, useKeys, type Key } from "./keys";
+export { link, listen, useLive } from "./live";
+export * from "./markdown";
+export * from "./page";
+export { useActs, type Act } from "./palette";
+export * from "./router";
+export * from "./spark";
+export * from "./states";
+export * from "./table";
+export { colour, dark, phone } from "./theme";
+export * from "./time";
+export { toast, toastProblem } from "./toast";

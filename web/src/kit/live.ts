@@ -1,0 +1,140 @@
+/** One server-sent stream a tab, shared by all: components name channels, and get their last value as a signal.
+ * It is opened anew when the set of channels changes, closed while the tab is not seen, and comes back by itself. */
+import { effect, signal, type Signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { BASE, loadSession, session } from "./api";
+
+export type Link = { state: "idle" | "opening" | "open" | "lost"; since: number; retry: number };
+
+/** How the stream is, for the shell's sign and for the grey of live numbers. */
+export const link = signal<Link>({ state: "idle", since: Date.now(), retry: 0 });
+
+type Listener = (data: unknown) => void;
+const wanted = new Map<string, Set<Listener>>();
+const values = new Map<string, Signal<unknown>>();
+let stream: EventSource | null = null;
+let open: string[] = []; // the channels of the stream that is open or opening
+let timer: ReturnType<typeof setTimeout> | undefined;
+let tries = 0;
+
+function become(state: Link["state"], retry = 0): void {
+    const was = link.peek();
+    if (was.state !== state || was.retry !== retry) link.value = { state, retry, since: was.state === state ? was.since : Date.now() };
+}
+
+function close(): void {
+    stream?.close();
+    stream = null;
+    open = [];
+}
+
+function told(channel: string, e: MessageEvent<string>): void {
+    let data: unknown;
+    try {
+        data = JSON.parse(e.data);
+    } catch {
+        return;
+    }
+    for (const listener of [...(wanted.get(channel) ?? [])]) listener(data);
+}
+
+/** Opens a stream for the present set of channels; the old one goes on until the new one talks. */
+function connect(): void {
+    timer = undefined;
+    const set = [...wanted.keys()].sort();
+    if (set.length === 0 || document.hidden || !session.peek()) {
+        close();
+        return become("idle");
+    }
+    if (stream && stream.readyState !== EventSource.CLOSED && set.join("\n") === open.join("\n")) return;
+    const before = stream;
+    const next = new EventSource(`${BASE}/live?` + set.map((c) => "c=" + encodeURIComponent(c)).join("&"));
+    stream = next;
+    open = set;
+    if (link.peek().state !== "lost" && link.peek().state !== "open") become("opening");
+    for (const channel of set) next.addEventListener(channel, (e) => stream === next && told(channel, e as MessageEvent<string>));
+    next.onopen = () => {
+        before?.close();
+        if (stream !== next) return;
+        tries = 0;
+        become("open");
+    };
+    next.onerror = () => {
+        before?.close();
+        if (stream === next) lost();
+        else next.close();
+    };
+}
+
+function lost(): void {
+    close();
+    tries += 1;
+    const wait = Math.min(10_000, 500 * 2 ** Math.min(tries - 1, 5));
+    become("lost", Date.now() + wait);
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+        await loadSession().catch(() => undefined); // a server that came back may not know us any more
+        connect();
+    }, wait);
+}
+
+function soon(): void {
+    if (link.peek().state === "lost" && timer) return;
+    clearTimeout(timer);
+    timer = setTimeout(connect, 20);
+}
+
+/** Hears a channel until the function that is returned is called. */
+export function listen<T>(channel: string, listener: (data: T) => void): () => void {
+    const set = wanted.get(channel) ?? new Set<Listener>();
+    if (set.size === 0) wanted.set(channel, set);
+    set.add(listener as Listener);
+    soon();
+    return () => {
+        set.delete(listener as Listener);
+        if (set.size === 0 && wanted.get(channel) === set) wanted.delete(channel);
+        soon();
+    };
+}
+
+const nothing = signal<unknown>(undefined);
+const users = new Map<string, number>();
+
+/** The last value of a channel, while a component is on screen. `null`: none. */
+export function useLive<T>(channel: string | null): Signal<T | undefined> {
+    let value = channel === null ? nothing : values.get(channel);
+    if (!value) values.set(channel!, (value = signal<unknown>(undefined)));
+    const mine = value;
+    useEffect(() => {
+        if (channel === null) return undefined;
+        users.set(channel, (users.get(channel) ?? 0) + 1);
+        const stop = listen<unknown>(channel, (data) => (mine.value = data));
+        return () => {
+            stop();
+            const left = (users.get(channel) ?? 1) - 1;
+            if (left > 0) return users.set(channel, left), undefined;
+            users.delete(channel);
+            values.delete(channel);
+            return undefined;
+        };
+    }, [channel]);
+    return mine as Signal<T | undefined>;
+}
+
+/** Tries at once, for the button beside "not connected". */
+export function retryNow(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    void loadSession().catch(() => undefined).then(connect);
+}
+
+export function startLive(): void {
+    document.addEventListener("visibilitychange", soon);
+    effect(() => {
+        if (session.value) soon();
+        else close();
+    });
+    effect(() => {
+        document.documentElement.toggleAttribute("data-lost", link.value.state === "lost");
+    });
+}

@@ -1,0 +1,16 @@
+/** Starts the console: who is there, where we are, what is live. */
+import { render } from "preact";
+import { loadSession } from "./kit/api";
+import { startKeys } from "./kit/keys";
+import { startLive } from "./kit/live";
+import { path, startRouter } from "./kit/router";
+import { startTheme } from "./kit/theme";
+import { App, pageAt } from "./shell/app";
+
+startTheme();
+startRouter();
+startKeys();
+void loadSession().catch(() => undefined);
+void pageAt(path.peek())?.row.load().catch(() => undefined); // its chunk travels while the session is asked for
+startLive();
+render(<App />, document.getElementById("app")!);

@@ -1,0 +1,18 @@
+/** Every page, a row each: where it stands, its word in the navigation, its key after `g`, and its chunk. */
+import type { ComponentType } from "preact";
+
+/** What a page is given: the parts of the path after its own ("/topics/users/x" -> ["users", "x"]). */
+export interface PageArgs {
+    rest: string[];
+}
+export interface PageRow {
+    path: string;
+    title: string;
+    key: string;
+    role?: string; // who has less is not shown it
+    load: () => Promise<{ default: ComponentType<PageArgs> }>;
+}
+
+export const PAGES: PageRow[] = [
+    { path: "/", title: "Overview", key: "o", load: () => import("./pages/overview") },
+];

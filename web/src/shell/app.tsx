@@ -1,0 +1,69 @@
+/** The frame of all pages: navigation, who is logged in, how the connection is; and the page of the path inside. */
+import type { ComponentType } from "preact";
+import { useEffect, useErrorBoundary, useState } from "preact/hooks";
+import { session } from "../kit/api";
+import { KeySheet } from "../kit/keys";
+import { Page } from "../kit/page";
+import { Palette } from "../kit/palette";
+import { at, parts, path } from "../kit/router";
+import { Empty, Failed, Loading } from "../kit/states";
+import { Toasts } from "../kit/toast";
+import { PAGES, type PageArgs, type PageRow } from "../pages";
+import { Login } from "./login";
+import { Frame } from "./frame";
+
+/** The page of a path and what is left of the path for it. */
+export function pageAt(of: string): { row: PageRow; rest: string[] } | undefined {
+    const names = parts(of);
+    const row = names.length === 0 ? PAGES.find((r) => r.path === "/") : PAGES.find((r) => r.path === at(names[0]!));
+    return row && { row, rest: names.slice(1) };
+}
+
+export function App() {
+    const who = session.value;
+    if (who === undefined) return <Waiting />;
+    if (who === null) return <><Login /><Toasts /></>;
+    return (
+        <>
+            <Frame><Body /></Frame>
+            <Palette />
+            <KeySheet />
+            <Toasts />
+        </>
+    );
+}
+
+/** Before the first answer: nothing for a moment, then the word. */
+function Waiting() {
+    return <main class="alone"><Loading lines={0} what="the server" /></main>;
+}
+
+function Body() {
+    const found = pageAt(path.value);
+    return found ? <Chunk key={found.row.path} {...found} /> : <NotFound />;
+}
+
+function Chunk({ row, rest }: { row: PageRow; rest: string[] }) {
+    const [Part, setPart] = useState<ComponentType<PageArgs>>();
+    const [failed, setFailed] = useState<string>();
+    const [broken, mend] = useErrorBoundary();
+    useEffect(() => {
+        let gone = false;
+        row.load().then((m) => !gone && setPart(() => m.default), (e: Error) => !gone && setFailed(e.message));
+        return () => void (gone = true);
+    }, [row]);
+    if (broken) {
+        const hint = "What the page was shown may be in a form that it does not know. The other pages go on.";
+        return <Page title={row.title}><Failed problem={{ status: 0, code: "ERR_PAGE", what: "This page met a mistake of its own and stopped.", why: String((broken as Error)?.message ?? broken), hint }} retry={mend} /></Page>;
+    }
+    if (failed) return <Page title={row.title}><Failed problem={{ status: 0, code: "ERR_UNREACHABLE", what: "This page's program did not come.", why: failed, hint: "The server may be away, or another version since this tab was opened." }} retry={() => window.location.reload()} /></Page>;
+    return Part ? <Part rest={rest} /> : <Page title={row.title}><Loading what="the page" /></Page>;
+}
+
+function NotFound() {
+    return (
+        <Page title="Not found">
+            <Empty title="There is no page at this address." action={<a class="button" href="/">To the overview</a>}><code>{path.value}</code></Empty>
+        </Page>
+    );
+}
