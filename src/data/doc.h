@@ -13,6 +13,7 @@ struct doc {
     enum doc_kind kind;
     uint32_t count;        /* of a list's or map's parts */
     uint32_t line, column; /* where it stood in its file, from 1; 0: not known */
+    struct slice written;  /* by YAML: a single value as it stands there, 007 or 1.50; else {0} */
     union {
         bool yes;
         int64_t number;
@@ -30,7 +31,8 @@ struct doc_entry {
 
 MUST_CHECK err_t doc_of_json(struct slice text, struct arena *a, struct doc *out, struct diag *d);
 /* One document by YAML 1.2's core schema (yes and on are text); anchors and merges ("<<") resolved,
- * a name that stands twice refused. Nothing in it: null. Errors have file:line:column. */
+ * a name that stands twice refused. Nothing in it: null. Errors have file:line:column. All of the
+ * tree is the arena's. */
 MUST_CHECK err_t doc_of_yaml(struct slice text, const char *file, struct arena *a, struct doc *out,
                              struct diag *d);
 void doc_put_json(struct buf *out, const struct doc *v);
@@ -39,4 +41,4 @@ const struct doc *doc_find(const struct doc *map, struct slice name);
 struct slice doc_text(const struct doc *v); /* a text's; {0} otherwise, and for NULL */
 bool doc_equal(const struct doc *a, const struct doc *b); /* maps in any order */
 MUST_CHECK err_t doc_copy(const struct doc *v, struct arena *a,
-                          struct doc *out); /* texts and all */
+                          struct doc *out); /* texts and all, but what was written */

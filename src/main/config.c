@@ -9,6 +9,7 @@
 enum {
     CONFIG_FILE_MAX = 1 << 20,
     CONFIG_BYTES_MAX = 4 << 20,
+    CONFIG_TREE_MAX = 256 << 20, /* of a file full of brackets */
     CONFIG_DEPTH_MAX = 8,
     CONFIG_KEY_MAX = 128
 };
@@ -169,58 +170,65 @@ err_t config_set(struct config *c, const char *assignment, struct diag *d)
 
 /* --- sluice.yaml: nested maps become dotted keys ---------------------------------------------- */
 
-static err_t load_map(struct config *c, struct yaml *y, const yaml_node_t *map, const char *prefix,
-                      int depth, struct diag *d);
+struct loading {
+    struct config *config;
+    const char *path;
+    struct diag *d;
+};
 
-static err_t load_pair(struct config *c, struct yaml *y, const yaml_node_t *key,
-                       const yaml_node_t *value, const char *prefix, int depth, struct diag *d)
+static err_t load_map(const struct loading *l, const struct doc *map, const char *prefix,
+                      int depth);
+
+static err_t load_entry(const struct loading *l, const struct doc_entry *entry, const char *prefix,
+                        int depth)
 {
     char full[CONFIG_KEY_MAX], source[64];
-    struct slice name = yaml_text(key);
-    int n = snprintf(full, sizeof(full), "%s%s%.*s", prefix, prefix[0] ? "." : "", SLICE_ARG(name));
-    if (key->type != YAML_SCALAR_NODE || n >= (int)sizeof(full)) {
-        (void)diag_fail(d, ERR_CONFIG, "a setting's name is a short word");
-        return yaml_where(y, key, d);
+    const struct doc *value = &entry->value;
+    int n = snprintf(full, sizeof(full), "%s%s%.*s", prefix, prefix[0] ? "." : "",
+                     SLICE_ARG(entry->name));
+    if (n >= (int)sizeof(full)) {
+        (void)diag_fail(l->d, ERR_CONFIG, "a setting's name is a short word");
+        return yaml_where(l->path, entry->line, entry->column, l->d);
     }
-    if (value->type == YAML_MAPPING_NODE) return load_map(c, y, value, full, depth + 1, d);
-    size_t id = row_of(slice_make(full, (size_t)n), d);
-    if (id == CONFIG_ROWS) return yaml_where(y, key, d);
-    if (value->type != YAML_SCALAR_NODE) {
-        (void)diag_fail(d, ERR_CONFIG, "%s takes one value, not a list", full);
-        return yaml_where(y, value, d);
+    if (value->kind == DOC_MAP) return load_map(l, value, full, depth + 1);
+    size_t id = row_of(slice_make(full, (size_t)n), l->d);
+    if (id == CONFIG_ROWS) return yaml_where(l->path, entry->line, entry->column, l->d);
+    if (value->kind == DOC_LIST) {
+        (void)diag_fail(l->d, ERR_CONFIG, "%s takes one value, not a list", full);
+        return yaml_where(l->path, value->line, value->column, l->d);
     }
-    snprintf(source, sizeof(source), "%s:%zu", y->file, key->start_mark.line + 1);
-    return assign(c, id, yaml_text(value), source, d) ? yaml_where(y, value, d) : ERR_OK;
+    snprintf(source, sizeof(source), "%s:%u", yaml_name(l->path), entry->line);
+    err_t e = assign(l->config, id, value->written, source, l->d);
+    return e ? yaml_where(l->path, value->line, value->column, l->d) : ERR_OK;
 }
 
-static err_t load_map(struct config *c, struct yaml *y, const yaml_node_t *map, const char *prefix,
-                      int depth, struct diag *d)
+static err_t load_map(const struct loading *l, const struct doc *map, const char *prefix, int depth)
 {
     if (depth > CONFIG_DEPTH_MAX) {
-        (void)diag_fail(d, ERR_TOO_DEEP, "the configuration is nested deeper than %d levels",
+        (void)diag_fail(l->d, ERR_TOO_DEEP, "the configuration is nested deeper than %d levels",
                         CONFIG_DEPTH_MAX);
-        return yaml_where(y, map, d);
+        return yaml_where(l->path, map->line, map->column, l->d);
     }
-    for (const yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
-         p++) {
-        err_t e = load_pair(c, y, yaml_node(y, p->key), yaml_node(y, p->value), prefix, depth, d);
-        if (e) return e;
-    }
-    return ERR_OK;
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < map->count && !e; i++)
+        e = load_entry(l, &map->entries[i], prefix, depth);
+    return e;
 }
 
 err_t config_load(struct config *c, const char *path, struct diag *d)
 {
-    struct yaml y;
-    err_t e = yaml_open(path, CONFIG_FILE_MAX, &y, d);
-    const yaml_node_t *root = e ? NULL : yaml_root(&y);
-    if (root && root->type != YAML_MAPPING_NODE) {
-        (void)diag_fail(d, ERR_CONFIG, "%s holds settings as 'key: value' lines", y.file);
-        e = yaml_where(&y, root, d);
-    } else if (root) {
-        e = load_map(c, &y, root, "", 0, d);
+    const struct loading l = {c, path, d};
+    struct doc root;
+    struct arena *a = arena_new(CONFIG_TREE_MAX);
+    err_t e = a ? yaml_load(path, CONFIG_FILE_MAX, a, &root, d)
+                : diag_fail(d, ERR_NO_MEMORY, "no memory for the configuration");
+    if (!e && root.kind == DOC_MAP) {
+        e = load_map(&l, &root, "", 0);
+    } else if (!e && root.kind != DOC_NULL) {
+        (void)diag_fail(d, ERR_CONFIG, "%s holds settings as 'key: value' lines", yaml_name(path));
+        e = yaml_where(path, root.line, root.column, d);
     }
-    yaml_close(&y);
+    arena_free(a);
     return e;
 }
 

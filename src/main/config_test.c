@@ -49,6 +49,7 @@ TEST(config_mistakes_name_place_and_fix)
         {"api:\n  port: many\n", "sluice.yaml:2:9", "a port from 0", ERR_CONFIG},
         {"api:\n  port: 70000\n", "sluice.yaml:2:9", "65535", ERR_RANGE},
         {"api: [1, 2\n", "sluice.yaml:2:1", "", ERR_CONFIG},
+        {"api:\n  port: 1\napi:\n  port: 2\n", "sluice.yaml:3:1", "", ERR_CONFIG},
         {"- a list\n", "sluice.yaml:1:1", "", ERR_CONFIG},
         {"api:\n  port: [1]\n", "sluice.yaml:2:9", "", ERR_CONFIG},
         {"a: {b: {c: {d: {e: {f: {g: {h: {i: {j: 1}}}}}}}}}\n", "sluice.yaml:1", "", ERR_TOO_DEEP},

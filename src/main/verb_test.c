@@ -21,13 +21,14 @@
 
 #include <stdio.h>
 
-enum { FIXTURE_RECORDS_MAX = 10000, FIXTURE_BYTES_MAX = 64 << 20 };
+enum { FIXTURE_RECORDS_MAX = 10000, FIXTURE_BYTES_MAX = 64 << 20, FIXTURE_ARENA_MAX = 512 << 20 };
 
 struct fixture {
-    struct yaml yaml;
+    const char *path;
+    struct doc root;
     struct arena *arena;
     const struct plan_stream *plan;
-    const yaml_node_t *rows, *dead;
+    const struct doc *rows, *dead;
     uint32_t rows_seen, dead_seen;
     struct buf wrong; /* what differs, for the person */
 };
@@ -39,70 +40,62 @@ struct run {
     uint32_t passed, failed;
 };
 
-static uint32_t items(const yaml_node_t *list)
+static uint32_t items(const struct doc *list)
 {
-    if (!list || list->type != YAML_SEQUENCE_NODE) return 0;
-    return (uint32_t)(list->data.sequence.items.top - list->data.sequence.items.start);
+    return list && list->kind == DOC_LIST ? list->count : 0;
 }
 
-static yaml_node_t *item(struct fixture *f, const yaml_node_t *list, uint32_t i)
+static struct slice written(const struct doc *v)
 {
-    return yaml_node(&f->yaml, list->data.sequence.items.start[i]);
+    return v ? v->written : (struct slice){0};
 }
 
 /* --- records: JSON from YAML ------------------------------------------------------------------ */
 
-static bool is_plain(const yaml_node_t *n)
+/* A number keeps its digits: 1.50, and those that no number of ours could hold. */
+static void put_number(const struct doc *v, struct buf *out)
 {
-    return n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
-
-static void put_scalar(const yaml_node_t *n, struct buf *out)
-{
-    struct slice text = yaml_text(n);
-    double number;
-    bool word = slice_is(text, "null") || slice_is(text, "true") || slice_is(text, "false");
-    if (is_plain(n) && (word || slice_to_f64(text, &number)))
-        buf_slice(out, text);
+    struct slice s = v->written;
+    bool sign = s.len > 1 && s.at[0] == '-';
+    uint8_t first = s.len > sign ? s.at[sign] : 0, second = s.len > sign + 1U ? s.at[sign + 1] : 0;
+    bool json = first >= '1' && first <= '9';
+    if (first == '0') json = second == 0 || second == '.' || second == 'e' || second == 'E';
+    for (uint32_t i = 0; i < s.len && json; i++)
+        json = s.at[i] != '.' || (i + 1 < s.len && s.at[i + 1] >= '0' && s.at[i + 1] <= '9');
+    if (json)
+        buf_slice(out, s);
     else
-        json_put_text(out, text);
+        doc_put_json(out, v);
 }
 
-static void put_json(struct fixture *f, const yaml_node_t *n, int depth, struct buf *out)
+static void put_json(const struct doc *v, struct buf *out)
 {
-    if (depth > JSON_DEPTH_MAX) {
-        out->err = ERR_TOO_DEEP;
-    } else if (n->type == YAML_SCALAR_NODE) {
-        put_scalar(n, out);
-    } else if (n->type == YAML_SEQUENCE_NODE) {
-        buf_char(out, '[');
-        for (uint32_t i = 0; i < items(n); i++) {
+    bool is_list = v->kind == DOC_LIST;
+    if (v->kind == DOC_INT || v->kind == DOC_FLOAT) {
+        put_number(v, out);
+    } else if (is_list || v->kind == DOC_MAP) {
+        buf_char(out, is_list ? '[' : '{');
+        for (uint32_t i = 0; i < v->count; i++) {
             if (i) buf_char(out, ',');
-            put_json(f, item(f, n, i), depth + 1, out);
+            if (!is_list) json_put_text(out, v->entries[i].name);
+            if (!is_list) buf_char(out, ':');
+            put_json(is_list ? &v->items[i] : &v->entries[i].value, out);
         }
-        buf_char(out, ']');
+        buf_char(out, is_list ? ']' : '}');
     } else {
-        buf_char(out, '{');
-        for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
-             p++) {
-            if (p > n->data.mapping.pairs.start) buf_char(out, ',');
-            json_put_text(out, yaml_text(yaml_node(&f->yaml, p->key)));
-            buf_char(out, ':');
-            put_json(f, yaml_node(&f->yaml, p->value), depth + 1, out);
-        }
-        buf_char(out, '}');
+        doc_put_json(out, v);
     }
 }
 
 /* A text is the record as it is, so that a fixture can hold what is no JSON; anything else becomes
  * JSON. */
-static err_t record_text(struct fixture *f, const yaml_node_t *n, struct slice *out)
+static err_t record_text(struct fixture *f, const struct doc *v, struct slice *out)
 {
     struct buf text = buf_make(FIXTURE_BYTES_MAX);
-    if (n->type == YAML_SCALAR_NODE)
-        buf_slice(&text, yaml_text(n));
+    if (v->kind == DOC_LIST || v->kind == DOC_MAP)
+        put_json(v, &text);
     else
-        put_json(f, n, 0, &text);
+        buf_slice(&text, v->written);
     size_t len = text.len;
     for (int i = 0; i < JSON_PADDING; i++) buf_char(&text, 0);
     err_t e = text.err;
@@ -116,12 +109,12 @@ static err_t record_text(struct fixture *f, const yaml_node_t *n, struct slice *
  * --------------------------------------------------------------------------------------------------------
  */
 
-static void check_cell(struct fixture *f, uint32_t row, struct slice name,
-                       const yaml_node_t *wanted, const struct column *outputs)
+static void check_cell(struct fixture *f, uint32_t row, struct slice name, const struct doc *wanted,
+                       const struct column *outputs)
 {
     struct buf got = buf_make(FIXTURE_BYTES_MAX);
     struct value v = {.state = NULL_VALUE};
-    struct slice text = yaml_text(wanted);
+    struct slice text = wanted->written;
     uint32_t c = 0;
     while (c < f->plan->root->column_count && !slice_equal(f->plan->root->columns[c].name, name))
         c++;
@@ -147,23 +140,21 @@ static err_t on_row(void *ctx, const struct column *outputs, uint32_t count, uin
     if (f->rows_seen >= items(f->rows)) {
         buf_printf(&f->wrong, "    record %u gives a row that is not expected\n", record);
     } else {
-        const yaml_node_t *wanted = item(f, f->rows, f->rows_seen);
-        for (const yaml_node_pair_t *p = wanted->data.mapping.pairs.start;
-             wanted->type == YAML_MAPPING_NODE && p < wanted->data.mapping.pairs.top; p++)
-            check_cell(f, row, yaml_text(yaml_node(&f->yaml, p->key)),
-                       yaml_node(&f->yaml, p->value), outputs);
+        const struct doc *wanted = &f->rows->items[f->rows_seen];
+        for (uint32_t i = 0; wanted->kind == DOC_MAP && i < wanted->count; i++)
+            check_cell(f, row, wanted->entries[i].name, &wanted->entries[i].value, outputs);
     }
     f->rows_seen++;
     return ERR_OK;
 }
 
 /* What is expected of a record's death; NULL: that it lives. They die in no particular order. */
-static const yaml_node_t *death_of(struct fixture *f, uint32_t record)
+static const struct doc *death_of(struct fixture *f, uint32_t record)
 {
     uint64_t number;
     for (uint32_t i = 0; i < items(f->dead); i++) {
-        const yaml_node_t *wanted = item(f, f->dead, i);
-        bool known = slice_to_u64(yaml_text(yaml_get(&f->yaml, wanted, "record")), &number);
+        const struct doc *wanted = &f->dead->items[i];
+        bool known = slice_to_u64(written(doc_get(wanted, "record")), &number);
         if (known && number == record) return wanted;
     }
     return NULL;
@@ -172,8 +163,8 @@ static const yaml_node_t *death_of(struct fixture *f, uint32_t record)
 static err_t on_dead(void *ctx, uint32_t record, struct slice reason, struct slice expression)
 {
     struct fixture *f = ctx;
-    const yaml_node_t *wanted = death_of(f, record);
-    struct slice part = yaml_text(yaml_get(&f->yaml, wanted, "reason"));
+    const struct doc *wanted = death_of(f, record);
+    struct slice part = written(doc_get(wanted, "reason"));
     char *text = arena_printf(f->arena, "%.*s %.*s", SLICE_ARG(reason), SLICE_ARG(expression));
     char *word = arena_text(f->arena, part);
     f->dead_seen += wanted != NULL;
@@ -188,14 +179,14 @@ static err_t on_dead(void *ctx, uint32_t record, struct slice reason, struct sli
 static void check_counts(struct fixture *f, const struct ledger *l)
 {
     uint64_t filtered = 0;
-    yaml_node_t *wanted = yaml_get(&f->yaml, yaml_root(&f->yaml), "filtered");
+    const struct doc *wanted = doc_get(&f->root, "filtered");
     if (f->rows_seen < items(f->rows))
         buf_printf(&f->wrong, "    %u rows, not %u\n", f->rows_seen, items(f->rows));
     if (f->dead_seen < items(f->dead))
         buf_printf(&f->wrong, "    %u records died, not %u\n", f->dead_seen, items(f->dead));
-    if (wanted && (!slice_to_u64(yaml_text(wanted), &filtered) || filtered != l->filtered))
+    if (wanted && (!slice_to_u64(wanted->written, &filtered) || filtered != l->filtered))
         buf_printf(&f->wrong, "    %llu records were filtered, not %.*s\n",
-                   (unsigned long long)l->filtered, SLICE_ARG(yaml_text(wanted)));
+                   (unsigned long long)l->filtered, SLICE_ARG(wanted->written));
     if (ledger_balanced(l)) return;
     buf_text(&f->wrong, "    the ledger does not balance: ");
     report_ledger(&f->wrong, l);
@@ -211,19 +202,19 @@ static const struct plan_stream *find_plan(const struct project *p, struct slice
     return NULL;
 }
 
-static err_t run_records(struct fixture *f, const yaml_node_t *root, struct diag *d)
+static err_t run_records(struct fixture *f, struct diag *d)
 {
-    const yaml_node_t *records = yaml_get(&f->yaml, root, "records");
+    const struct doc *records = doc_get(&f->root, "records");
     uint32_t count = items(records);
     struct ledger ledger = {0};
     struct trial trial = {f, on_row, on_dead};
     if (count == 0 || count > FIXTURE_RECORDS_MAX) {
         (void)diag_fail(d, ERR_CONFIG, "a fixture has 1 to %d records", FIXTURE_RECORDS_MAX);
-        return yaml_where(&f->yaml, root, d);
+        return yaml_where(f->path, f->root.line, f->root.column, d);
     }
     struct slice *texts = arena_take(f->arena, count * sizeof(*texts));
     err_t e = texts ? ERR_OK : ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < count && !e; i++) e = record_text(f, item(f, records, i), &texts[i]);
+    for (uint32_t i = 0; i < count && !e; i++) e = record_text(f, &records->items[i], &texts[i]);
     if (e) return diag_fail(d, e, "the fixture's records are too large");
     const struct trial_topic topic = {texts, count};
     if (f->plan->topic_count != 1)
@@ -236,40 +227,39 @@ static err_t run_records(struct fixture *f, const yaml_node_t *root, struct diag
 
 static err_t run_fixture(struct run *run, struct fixture *f, struct diag *d)
 {
-    yaml_node_t *root = yaml_root(&f->yaml), *stream = yaml_get(&f->yaml, root, "stream");
-    if (!root || !stream)
-        return diag_fail(d, ERR_CONFIG, "a fixture names its stream: 'stream: NAME'");
-    f->plan = find_plan(run->project, yaml_text(stream));
+    const struct doc *stream = doc_get(&f->root, "stream");
+    if (!stream) return diag_fail(d, ERR_CONFIG, "a fixture names its stream: 'stream: NAME'");
+    f->plan = find_plan(run->project, stream->written);
     if (!f->plan) {
         (void)diag_fail(d, ERR_UNKNOWN_STREAM, "pipeline.sql has no stream '%.*s'",
-                        SLICE_ARG(yaml_text(stream)));
-        return yaml_where(&f->yaml, stream, d);
+                        SLICE_ARG(stream->written));
+        return yaml_where(f->path, stream->line, stream->column, d);
     }
-    f->rows = yaml_get(&f->yaml, root, "rows");
-    f->dead = yaml_get(&f->yaml, root, "dead");
-    return run_records(f, root, d);
+    f->rows = doc_get(&f->root, "rows");
+    f->dead = doc_get(&f->root, "dead");
+    return run_records(f, d);
 }
 
 static err_t on_file(void *ctx, const char *name)
 {
     struct run *run = ctx;
     struct diag d = {.err = ERR_OK};
-    struct fixture f = {.wrong = buf_make(MIB(1)), .arena = arena_new(FIXTURE_BYTES_MAX)};
     char path[PROJECT_PATH_MAX + 256];
+    struct fixture f = {
+        .path = path, .wrong = buf_make(MIB(1)), .arena = arena_new(FIXTURE_ARENA_MAX)};
     const char *dot = strrchr(name, '.');
     size_t stem = dot ? (size_t)(dot - name) : strlen(name);
     if (!dot || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0)) return ERR_OK;
     if (run->wanted && (strlen(run->wanted) != stem || strncmp(run->wanted, name, stem) != 0))
         return ERR_OK;
     snprintf(path, sizeof(path), "%s/%s", run->dir, name);
-    err_t e = f.arena ? yaml_open(path, YAML_BYTES_MAX, &f.yaml, &d)
+    err_t e = f.arena ? yaml_load(path, YAML_BYTES_MAX, f.arena, &f.root, &d)
                       : diag_fail(&d, ERR_NO_MEMORY, "no memory for %s", name);
     if (!e) e = run_fixture(run, &f, &d);
     bool fine = !e && !f.wrong.len;
     printf("%s %.*s\n%s", fine ? "passed" : "FAILED", (int)stem, name, e ? "" : buf_cstr(&f.wrong));
     if (e) cli_fail(&d);
     fine ? run->passed++ : run->failed++;
-    yaml_close(&f.yaml);
     buf_done(&f.wrong);
     arena_free(f.arena);
     return ERR_OK;
@@ -287,18 +277,17 @@ struct collecting {
 
 static err_t collect_file(struct collecting *c, struct fixture *f, struct diag *d)
 {
-    yaml_node_t *root = yaml_root(&f->yaml);
-    const yaml_node_t *records = yaml_get(&f->yaml, root, "records");
+    const struct doc *records = doc_get(&f->root, "records");
     const struct plan_stream *plan =
-        find_plan(c->run.project, yaml_text(yaml_get(&f->yaml, root, "stream")));
+        find_plan(c->run.project, written(doc_get(&f->root, "stream")));
     if (!plan || !plan->topic_count ||
         !slice_equal(plan->topics[0]->topic.relation->name, c->topic))
         return ERR_OK;
-    f->dead = yaml_get(&f->yaml, root, "dead");
+    f->dead = doc_get(&f->root, "dead");
     for (uint32_t i = 0; i < MIN(items(records), (uint32_t)FIXTURE_RECORDS_MAX); i++) {
         struct slice text;
         if (death_of(f, i)) continue;
-        err_t e = record_text(f, item(f, records, i), &text);
+        err_t e = record_text(f, &records->items[i], &text);
         if (e) return diag_fail(d, e, "the fixture's records are too large");
         if (!c->each(c->ctx, text)) break;
     }
@@ -309,17 +298,16 @@ static err_t on_collected(void *ctx, const char *name)
 {
     struct collecting *c = ctx;
     struct diag d = {.err = ERR_OK};
-    struct fixture f = {.arena = arena_new(FIXTURE_BYTES_MAX)};
     char path[PROJECT_PATH_MAX + 256];
+    struct fixture f = {.path = path, .arena = arena_new(FIXTURE_ARENA_MAX)};
     const char *dot = strrchr(name, '.');
     if (!dot || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0)) {
         arena_free(f.arena);
         return ERR_OK;
     }
     snprintf(path, sizeof(path), "%s/%s", c->run.dir, name);
-    err_t e = f.arena ? yaml_open(path, YAML_BYTES_MAX, &f.yaml, &d) : ERR_NO_MEMORY;
+    err_t e = f.arena ? yaml_load(path, YAML_BYTES_MAX, f.arena, &f.root, &d) : ERR_NO_MEMORY;
     if (!e) e = collect_file(c, &f, &d);
-    yaml_close(&f.yaml);
     arena_free(f.arena);
     return e;
 }

@@ -31,10 +31,8 @@ static err_t look(struct meta *m, const char *file, struct slice name, struct ar
     int n = snprintf(path, sizeof(path), "%s/%s", m->files, file);
     if (n < 0 || (size_t)n >= sizeof(path) || !file_exists(path)) return ERR_NOT_FOUND;
     err_t e = file_load(path, THING_FILE_MAX, &text, d);
-    struct slice kept = e ? text : arena_slice(a, text);
+    if (!e) e = doc_of_yaml(text, file, a, &all, d);
     mem_give((void *)(uintptr_t)text.at);
-    if (!e && !kept.at && text.len) e = diag_fail(d, ERR_NO_MEMORY, "no memory for %s", file);
-    if (!e) e = doc_of_yaml(kept, file, a, &all, d);
     if (e) return e == ERR_NOT_FOUND ? ERR_CONFIG : e; /* an unreadable file is no missing name */
     const struct doc *found = doc_find(&all, name);
     if (!found) return ERR_NOT_FOUND;

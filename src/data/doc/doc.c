@@ -91,6 +91,7 @@ bool doc_equal(const struct doc *a, const struct doc *b)
 err_t doc_copy(const struct doc *v, struct arena *a, struct doc *out)
 {
     *out = *v;
+    out->written = (struct slice){0};
     err_t e = ERR_OK;
     if (v->kind == DOC_TEXT && v->text.len) {
         out->text = arena_slice(a, v->text);

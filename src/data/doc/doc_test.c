@@ -106,6 +106,22 @@ TEST(yaml_becomes_a_tree)
     for (size_t i = 0; i < COUNT_OF(cases); i++) check_reads(yaml, cases[i][0], cases[i][1]);
 }
 
+TEST(what_stands_in_yaml_is_kept_as_it_is_written)
+{
+    static const char *const want[] = {"007", "1.50", "0x1F", "TRUE", "~", "a b", "12", "007"};
+    struct arena *a = arena_new(MIB(1));
+    struct doc v, copy;
+    CHECK_OK(yaml(SLICE("[&x 007, 1.50, 0x1F, TRUE, ~, a b, '12', *x]"), a, &v, NULL), NULL);
+    CHECK_INT(v.count, COUNT_OF(want));
+    for (uint32_t i = 0; i < v.count; i++) CHECK(slice_is(v.items[i].written, want[i]));
+    CHECK(v.written.at == NULL);
+    CHECK_OK(doc_copy(&v, a, &copy), NULL);
+    CHECK(copy.items[0].written.at == NULL);
+    CHECK_OK(doc_of_json(SLICE("1"), a, &v, NULL), NULL);
+    CHECK(v.written.at == NULL);
+    arena_free(a);
+}
+
 TEST(what_is_wrong_in_yaml_is_refused_at_its_place)
 {
     static const struct {

@@ -116,6 +116,7 @@ static err_t read_scalar(struct yaml_reader *r, const yaml_event_t *event, struc
     const char *tag = (const char *)event->data.scalar.tag;
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (!text.at) text = SLICE("");
+    out->written = text;
     if (plain && !(tag && strstr(tag, ":str"))) {
         resolve(text, out);
         return ERR_OK;

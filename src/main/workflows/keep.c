@@ -2,6 +2,7 @@
 #include "main/workflows/desk.h"
 
 #include "data/json.h"
+#include "main/yaml.h"
 #include "os/file.h"
 #include "sched/connection.h"
 #include "sched/things.h"
@@ -11,21 +12,26 @@
 
 enum { FILE_MAX = 64 << 20 };
 
-/* Every entry of a JSON file's map goes to `one`; how many. */
+static err_t read_file(struct desk *k, struct doc *out, struct diag *d)
+{
+    const char *path = k->words[0];
+    struct slice text;
+    if (strstr(path, ".y") && file_exists(path)) return yaml_load(path, FILE_MAX, k->arena, out, d);
+    err_t e = file_load(path, FILE_MAX, &text, d);
+    if (e) return e;
+    struct slice kept = arena_slice(k->arena, text); /* the tree stands on it */
+    mem_give((void *)(uintptr_t)text.at);
+    if (text.len && !kept.at) return diag_fail(d, ERR_TOO_BIG, "%s is too large", path);
+    return doc_of_json(kept, k->arena, out, d);
+}
+
+/* Every entry of a JSON or YAML file's map goes to `one`; how many. */
 static err_t import(struct desk *k, const char *what,
                     err_t (*one)(struct desk *k, const struct doc_entry *entry, struct diag *d),
                     struct diag *d)
 {
-    struct slice text;
     struct doc doc;
-    err_t e = file_load(k->words[0], FILE_MAX, &text, d);
-    if (e) return e;
-    struct slice kept = arena_slice(k->arena, text);
-    mem_give((void *)(uintptr_t)text.at);
-    if (text.len && !kept.at) return diag_fail(d, ERR_TOO_BIG, "%s is too large", k->words[0]);
-    bool yaml = strstr(k->words[0], ".y") != NULL;
-    e = yaml ? doc_of_yaml(kept, k->words[0], k->arena, &doc, d)
-             : doc_of_json(kept, k->arena, &doc, d);
+    err_t e = read_file(k, &doc, d);
     if (!e && doc.kind != DOC_MAP)
         e = diag_fail(d, ERR_USAGE, "%s is no map of %s", k->words[0], what);
     for (uint32_t i = 0; !e && i < doc.count; i++) e = one(k, &doc.entries[i], d);
