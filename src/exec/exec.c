@@ -105,7 +105,7 @@ static err_t run_in_project(struct exec_call *x, const struct statement *s, stru
 }
 
 /* Who is declared by pipeline.sql would be there again at the next start, empty: what a project is
- * stands in one place (docs/decisions/0024-upgrades-and-drop.md). */
+ * stands in one place (docs/decisions/0025-upgrades-and-drop.md). */
 static err_t run_drop_topic(struct exec_call *x, const struct statement *s, struct diag *d)
 {
     char user[256] = "";
