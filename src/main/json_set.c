@@ -1,6 +1,6 @@
 #include "main/json_set.h"
 
-#include "main/json_parts.h"
+#include "data/json_parts.h"
 
 struct setting {
     const struct json_step *steps;

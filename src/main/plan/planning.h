@@ -5,7 +5,7 @@
  * arena `texts`, bounded. Limit: FINDINGS_MAX, SAMPLE_MAX records a topic of SAMPLE_BYTES_MAX.
  */
 #pragma once
-#include "main/plan/shape.h"
+#include "data/shape.h"
 #include "main/project.h"
 
 enum { FINDINGS_MAX = 10000, SAMPLE_MAX = 10000, SAMPLE_BYTES_MAX = 32 << 20 };

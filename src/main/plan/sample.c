@@ -2,13 +2,14 @@
  * of the project, or the generator that stands in for the source. */
 #include "main/plan/planning.h"
 
+#include "log/browse.h"
 #include "main/fixture.h"
 #include "os/clock.h"
 
 #include <stdio.h>
 
 static const uint32_t GENERATED_MAX = 5000; /* a page */
-enum { ANSWERS_MAX = 5, READ_MAX = 1 << 20, OPENED_MAX = 64 << 20, LIVE_TIMEOUT_MS = 5000 };
+enum { ANSWERS_MAX = 5, LIVE_TIMEOUT_MS = 5000 };
 
 /* A copy with room for the decoder behind it; false: the sample is full. */
 static bool keep(struct planning *p, struct sample *s, struct slice value)
@@ -25,55 +26,23 @@ static bool keep(struct planning *p, struct sample *s, struct slice value)
 /* --- the topic's last records -------------------------------------------------------------------
  */
 
-static err_t keep_batch(struct planning *p, struct sample *s, const struct record_batch *b,
-                        int64_t from, struct arena *opened)
-{
-    struct record_reader r;
-    struct record record;
-    if (b->attributes & 32) return ERR_OK; /* a transaction's end is no record */
-    err_t e = record_batch_open(b, opened, OPENED_MAX, &r);
-    while (!e && (e = record_next(&r, &record)) == ERR_OK)
-        if (record.offset >= from && !record.value_null && !keep(p, s, record.value)) break;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
+struct keeping {
+    struct planning *planning;
+    struct sample *sample;
+};
 
-static err_t read_partition(struct planning *p, struct sample *s, struct log_partition *part,
-                            uint32_t wanted, struct diag *d)
+static err_t keep_record(void *ctx, const struct browse_record *r)
 {
-    int64_t end = log_stable_offset(part);
-    int64_t from = MAX(log_start_offset(part), end - (int64_t)wanted), at = from;
-    struct buf bytes = buf_make(RECORD_BATCH_MAX + READ_MAX + MIB(1));
-    struct arena *opened = arena_new(OPENED_MAX + MIB(1));
-    err_t e = opened ? ERR_OK : ERR_NO_MEMORY;
-    while (!e && at < end && s->count < p->sample_max) {
-        buf_reset(&bytes);
-        e = log_read(part, at, READ_MAX, &bytes, d);
-        size_t done = 0;
-        struct record_batch b;
-        while (!e && done < bytes.len &&
-               record_batch_read(slice_make(bytes.at + done, bytes.len - done), true, &b) ==
-                   ERR_OK) {
-            e = b.base_offset < end ? keep_batch(p, s, &b, from, opened) : ERR_OK;
-            arena_reset(opened);
-            done += record_batch_size(&b);
-            at = b.base_offset + b.last_offset_delta + 1;
-        }
-        if (!done) break;
-    }
-    buf_done(&bytes);
-    arena_free(opened);
-    return e;
+    struct keeping *k = ctx;
+    if (!r->record.value_null) (void)keep(k->planning, k->sample, r->record.value);
+    return ERR_OK;
 }
 
 static err_t sample_topic(struct planning *p, struct sample *s, struct diag *d)
 {
     struct log_topic *t = p->world->log ? log_topic_find(p->world->log, s->topic) : NULL;
-    int32_t count = t ? log_topic_partitions(t) : 0;
-    err_t e = ERR_OK;
-    for (int32_t i = 0; !e && i < count; i++) {
-        uint32_t left = p->sample_max - s->count, parts = (uint32_t)(count - i);
-        e = read_partition(p, s, log_partition(t, i), (left + parts - 1) / parts, d);
-    }
+    struct keeping k = {p, s};
+    err_t e = t ? browse_last(t, p->sample_max, keep_record, &k, d) : ERR_OK;
     if (s->count) snprintf(s->origin, sizeof(s->origin), "the last %u of the topic", s->count);
     return e;
 }

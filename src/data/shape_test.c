@@ -1,4 +1,4 @@
-#include "main/plan/shape.h"
+#include "data/shape.h"
 #include "test.h"
 
 static void add(struct shape *s, struct json_decoder *j, const char *text)
@@ -64,4 +64,35 @@ TEST(texts_are_known_by_what_they_look_like)
         arena_free(a);
     }
     json_decoder_free(j);
+}
+
+TEST(examples_are_kept_where_they_are_asked_for)
+{
+    struct arena *a = arena_new(MIB(1));
+    struct json_decoder *j = json_decoder_new();
+    struct shape s;
+    CHECK(shape_init(&s, a) == ERR_OK);
+    add(&s, j, "{\"x\":1}");
+    CHECK_INT(shape_find(&s, "x")->example_count, 0);
+    s.examples = true;
+    add(&s, j, "{\"x\":1,\"o\":{\"y\":null}}");
+    add(&s, j, "{\"x\":1}");
+    add(&s, j, "{\"x\":\"two\"}");
+    add(&s, j, "{\"x\":3.5}");
+    add(&s, j, "{\"x\":4}");
+    const struct shape_field *x = shape_find(&s, "x");
+    CHECK_INT(x->example_count, 3);
+    CHECK_SLICE(x->examples[0], "1");
+    CHECK_SLICE(x->examples[1], "\"two\"");
+    CHECK_SLICE(x->examples[2], "3.5");
+    CHECK_INT(shape_find(&s, "o")->example_count, 0);
+    CHECK_INT(shape_find(&s, "o.y")->example_count, 0);
+    /* cut between two characters: 39 of two bytes fit behind the quote */
+    char text[300] = "{\"long\":\"";
+    for (int i = 0; i < 60; i++) strcat(text, "\xc3\xa6");
+    add(&s, j, strcat(text, "\"}"));
+    CHECK_INT(shape_find(&s, "long")->examples[0].len, 79);
+    shape_done(&s);
+    json_decoder_free(j);
+    arena_free(a);
 }

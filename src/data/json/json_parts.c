@@ -1,4 +1,4 @@
-#include "main/json_parts.h"
+#include "data/json_parts.h"
 
 uint32_t json_skip_space(struct slice s, uint32_t at)
 {

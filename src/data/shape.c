@@ -1,6 +1,6 @@
-#include "main/plan/shape.h"
+#include "data/shape.h"
 
-#include "main/json_parts.h"
+#include "data/json_parts.h"
 
 #include <stdio.h>
 
@@ -125,6 +125,18 @@ static enum shape_kind kind_of(struct slice v)
     return SHAPE_INTEGER;
 }
 
+/* The first few values that differ, cut between two characters. */
+static void note_example(struct shape *s, struct shape_field *f, struct slice v)
+{
+    uint32_t len = MIN(v.len, (uint32_t)SHAPE_EXAMPLE_MAX);
+    while (len < v.len && len > 0 && (v.at[len] & 0xC0) == 0x80) len--;
+    v = slice_make(v.at, len);
+    for (uint32_t i = 0; i < f->example_count; i++)
+        if (slice_equal(f->examples[i], v)) return;
+    struct slice own = arena_slice(s->arena, v);
+    if (own.at) f->examples[f->example_count++] = own;
+}
+
 static void note_value(struct shape *s, const char *path, struct slice v)
 {
     struct shape_field *f = field_at(s, path);
@@ -134,6 +146,8 @@ static void note_value(struct shape *s, const char *path, struct slice v)
     f->values++;
     f->records += f->last != s->records;
     f->last = s->records;
+    bool leaf = kind != SHAPE_OBJECT && kind != SHAPE_ARRAY && kind != SHAPE_NULL;
+    if (s->examples && leaf && f->example_count < SHAPE_EXAMPLES) note_example(s, f, v);
     if (kind != SHAPE_TEXT || v.len <= 2) return;
     struct slice text = slice_make(v.at + 1, v.len - 2);
     f->emails += like_email(text);
