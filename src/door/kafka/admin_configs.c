@@ -1,6 +1,7 @@
 /* DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: topics' settings are
  * the log's table; the broker's are shown, and changed in sluice.yaml only. */
 #include "base/vec.h"
+#include "coord/topics.h"
 #include "door/kafka/admin.h"
 
 enum resource {
@@ -207,25 +208,6 @@ struct alter_api {
     void (*put)(struct call *c, int32_t i, const struct alteration *a, struct admin_answer answer);
 };
 
-static err_t changes_check(const struct alteration *a, struct diag *d)
-{
-    struct map *seen = map_new((size_t)MAX(a->count, 1));
-    err_t e = seen ? ERR_OK : ERR_NO_MEMORY;
-    for (int32_t i = 0; i < a->count && !e; i++) {
-        const struct log_config_change *c = &a->changes[i];
-        if (c->kind != LOG_CONFIG_DELETE && !c->value.at)
-            e = diag_fail(d, ERR_USAGE, "Null value not supported for : %.*s", SLICE_ARG(c->name));
-        else if (map_get(seen, c->name))
-            e = diag_fail(d, ERR_USAGE,
-                          "Error due to duplicate config keys: %.*s appears more than once",
-                          SLICE_ARG(c->name));
-        else
-            e = map_set(seen, c->name, seen);
-    }
-    map_free(seen);
-    return e;
-}
-
 static err_t alter_one(struct call *c, const struct alteration *a, bool replace, struct diag *d)
 {
     struct log *l = door_options(c->door)->log;
@@ -239,9 +221,7 @@ static err_t alter_one(struct call *c, const struct alteration *a, bool replace,
     if (!t)
         return diag_fail(d, ERR_UNKNOWN_TOPIC, "The topic '%.*s' does not exist",
                          SLICE_ARG(a->name));
-    err_t e = changes_check(a, d);
-    if (e) return e;
-    return log_topic_alter(l, t, a->changes, (size_t)a->count, replace, a->validate_only, d);
+    return topic_alter(l, t, a->changes, (size_t)a->count, replace, a->validate_only, d);
 }
 
 static void alter_all(struct call *c, const struct alter_api *api)

@@ -1,8 +1,8 @@
 /* CreateTopics, DeleteTopics, CreatePartitions, DeleteRecords: each item of a request is done or
  * refused by itself, in the broker's own words. */
 #include "base/vec.h"
+#include "coord/topics.h"
 #include "door/kafka/admin.h"
-#include "os/thread.h"
 
 enum { BROKERS_CHOICE = -1 };
 
@@ -26,17 +26,6 @@ void admin_work(struct call *c, const void *at, kafka_handler *fn)
 }
 
 /* --- CreateTopics ----------------------------------------------------------------------------- */
-
-static err_t name_check(struct log *l, struct slice name, struct diag *d)
-{
-    const char *fault = log_topic_name_fault(name);
-    if (fault)
-        return diag_fail(d, ERR_TOPIC_NAME, "Topic name '%.*s' is invalid: %s",
-                         (int)MIN(name.len, 250), (const char *)name.at, fault);
-    if (log_topic_find(l, name))
-        return diag_fail(d, ERR_EXISTS, "Topic '%.*s' already exists.", SLICE_ARG(name));
-    return topic_collision(l, name, d);
-}
 
 /* A manual assignment: this broker for every partition, the partitions 0 … n-1, each once. */
 static err_t assignment_check(struct call *c, const struct kafka_create_topics_request_topic *t,
@@ -64,8 +53,9 @@ static err_t assignment_check(struct call *c, const struct kafka_create_topics_r
     return ERR_OK;
 }
 
-static err_t shape_check(struct call *c, const struct kafka_create_topics_request_topic *t,
-                         int32_t *partitions, struct diag *d)
+/* How many partitions; topic_make has the other checks. */
+static err_t partitions_of(struct call *c, const struct kafka_create_topics_request_topic *t,
+                           int32_t *partitions, struct diag *d)
 {
     *partitions = t->num_partitions;
     if (t->assignments.count > 0) {
@@ -74,34 +64,21 @@ static err_t shape_check(struct call *c, const struct kafka_create_topics_reques
     }
     if (t->num_partitions == BROKERS_CHOICE)
         *partitions = door_options(c->door)->default_partitions;
-    if (*partitions < 1)
-        return diag_fail(d, ERR_PARTITIONS,
-                         "Number of partitions was set to an invalid non-positive value.");
-    if (t->replication_factor < BROKERS_CHOICE || t->replication_factor == 0)
-        return diag_fail(d, ERR_REPLICATION,
-                         "Replication factor was set to an invalid non-positive value.");
-    if (t->replication_factor > 1)
-        return diag_fail(d, ERR_REPLICATION,
-                         "Unable to replicate the partition %d time(s): The target replication "
-                         "factor of %d cannot be reached because only 1 broker(s) are registered.",
-                         t->replication_factor, t->replication_factor);
     return ERR_OK;
 }
 
 static err_t configs_read(struct call *c, const struct kafka_create_topics_request_topic *t,
-                          struct log_topic_config *out, struct diag *d)
+                          struct topic_wish *w)
 {
     int32_t n = MAX(t->configs.count, 0);
-    struct log_config_change *changes = arena_take(c->arena, (size_t)n * sizeof(*changes));
-    if (!changes && n) return ERR_NO_MEMORY;
-    for (int32_t i = 0; i < n; i++) {
-        const struct kafka_create_topics_request_config *s = &t->configs.at[i];
-        if (!s->value.at)
-            return diag_fail(d, ERR_CONFIG, "Null value not supported for topic configs: %.*s",
-                             SLICE_ARG(s->name));
-        changes[i] = (struct log_config_change){LOG_CONFIG_SET, s->name, s->value};
-    }
-    return log_topic_config_parse(changes, (size_t)n, out, d);
+    struct log_config_change *changes = arena_take(c->arena, (size_t)n * sizeof(*changes) + 1);
+    if (!changes) return ERR_NO_MEMORY;
+    for (int32_t i = 0; i < n; i++)
+        changes[i] = (struct log_config_change){LOG_CONFIG_SET, t->configs.at[i].name,
+                                                t->configs.at[i].value};
+    w->changes = changes;
+    w->change_count = (size_t)n;
+    return ERR_OK;
 }
 
 /* What the topic was made with, or would be. */
@@ -132,15 +109,15 @@ static err_t create_one(struct call *c, const struct kafka_create_topics_request
                         struct diag *d)
 {
     struct log *l = door_options(c->door)->log;
-    struct log_topic_config config;
+    struct topic_wish w = {
+        .name = t->name, .replication = t->replication_factor, .validate_only = validate_only};
     struct log_topic *made = NULL;
-    int32_t partitions;
-    err_t e = name_check(l, t->name, d);
-    if (!e) e = shape_check(c, t, &partitions, d);
-    if (!e) e = configs_read(c, t, &config, d);
-    if (!e && !validate_only) e = log_topic_create(l, t->name, partitions, &config, &made, d);
+    err_t e = t->assignments.count > 0 ? topic_name_check(l, t->name, d) : ERR_OK;
+    if (!e) e = partitions_of(c, t, &w.partitions, d);
+    if (!e) e = configs_read(c, t, &w);
+    if (!e) e = topic_make(l, &w, &made, d);
     if (e) return e;
-    out->num_partitions = partitions;
+    out->num_partitions = w.partitions;
     out->replication_factor = 1;
     if (!made) return ERR_OK;
     memcpy(out->topic_id.at, log_topic_id(made), sizeof(out->topic_id.at));
@@ -203,37 +180,6 @@ void kafka_create_topics(struct call *c)
 
 /* --- DeleteTopics ----------------------------------------------------------------------------- */
 
-struct forgetting {
-    struct group_forget_topic request;
-    struct gate gate;
-    bool done;
-};
-
-static void on_forgotten(struct coord_request *r)
-{
-    struct forgetting *f = r->arg;
-    gate_enter(&f->gate);
-    f->done = true;
-    gate_wake(&f->gate);
-    gate_leave(&f->gate);
-}
-
-/* What groups have committed for the topic goes with it, before its name can be used again. We are
- * on the worker, which may wait. */
-static err_t forget_topic(struct call *c, struct slice name, struct diag *d)
-{
-    struct forgetting f = {
-        .request = {.head = {.done = on_forgotten, .arg = &f, .arena = c->arena}, .topic = name}};
-    gate_init(&f.gate);
-    group_forget_topic(door_options(c->door)->coord, &f.request);
-    gate_enter(&f.gate);
-    while (!f.done) gate_wait(&f.gate);
-    gate_leave(&f.gate);
-    gate_done(&f.gate);
-    if (f.request.head.err && d) *d = f.request.head.diag;
-    return f.request.head.err;
-}
-
 static err_t delete_one(struct call *c, struct slice name, const uint8_t *id,
                         struct kafka_delete_topics_response_topic *out, struct diag *d)
 {
@@ -248,10 +194,7 @@ static err_t delete_one(struct call *c, struct slice name, const uint8_t *id,
         return diag_fail(d, ERR_UNKNOWN_TOPIC, "This server does not host this topic-partition.");
     out->name = arena_slice(c->arena, log_topic_name(t));
     memcpy(out->topic_id.at, log_topic_id(t), sizeof(out->topic_id.at));
-    if (log_topic_is_internal(t))
-        return diag_fail(d, ERR_POLICY, "The coordinators' own topics can not be deleted.");
-    err_t e = log_topic_delete(l, out->name, d);
-    return e ? e : forget_topic(c, out->name, d);
+    return topic_delete(l, door_options(c->door)->coord, t, c->arena, d);
 }
 
 static void delete_topics(struct call *c)
@@ -291,15 +234,8 @@ static err_t grow_one(struct call *c, const struct kafka_create_partitions_reque
     if (!topic)
         return diag_fail(d, ERR_UNKNOWN_TOPIC, "This server does not host this topic-partition.");
     int32_t now = log_topic_partitions(topic);
-    if (log_topic_is_internal(topic)) /* a group would move to another partition, its offsets not */
-        return diag_fail(d, ERR_POLICY, "The coordinators' own topics keep their partitions.");
-    if (t->count == now)
-        return diag_fail(d, ERR_PARTITIONS, "Topic already has %d partition(s).", now);
-    if (t->count < now)
-        return diag_fail(d, ERR_PARTITIONS,
-                         "The topic %.*s currently has %d partition(s); %d would not be an "
-                         "increase.",
-                         SLICE_ARG(t->name), now, t->count);
+    err_t e = topic_grow(l, topic, t->count, true, d);
+    if (e) return e;
     for (int32_t i = 0; i < t->assignments.count; i++) {
         const struct kafka_create_partitions_request_assignment *a = &t->assignments.at[i];
         if (t->assignments.count != t->count - now || a->broker_ids.count != 1 ||
@@ -308,7 +244,7 @@ static err_t grow_one(struct call *c, const struct kafka_create_partitions_reque
                              "Each of the %d new partitions can only be assigned to broker %d.",
                              t->count - now, KAFKA_BROKER_ID);
     }
-    return validate_only ? ERR_OK : log_topic_grow(l, topic, t->count, d);
+    return validate_only ? ERR_OK : topic_grow(l, topic, t->count, false, d);
 }
 
 static void create_partitions(struct call *c)
@@ -337,21 +273,6 @@ void kafka_create_partitions(struct call *c)
 
 /* --- DeleteRecords ---------------------------------------------------------------------------- */
 
-static err_t cut_one(struct call *c, struct slice name,
-                     const struct kafka_delete_records_request_partition *p, int64_t *low)
-{
-    struct log_topic *t = log_topic_find(door_options(c->door)->log, name);
-    struct log_partition *part = t ? log_partition(t, p->partition_index) : NULL;
-    struct diag d;
-    *low = -1;
-    if (!part) return ERR_UNKNOWN_TOPIC;
-    if (!log_topic_config(t).delete) return ERR_POLICY; /* compacted: keys keep their last record */
-    if (p->offset < -1) return ERR_OFFSET_RANGE;
-    err_t e = log_delete_records(part, p->offset, low, &d);
-    if (e) *low = -1;
-    return e;
-}
-
 static void delete_records(struct call *c)
 {
     const struct kafka_delete_records_request *r = c->request;
@@ -359,9 +280,12 @@ static void delete_records(struct call *c)
     for (int32_t i = 0; i < r->topics.count; i++)
         for (int32_t k = 0; k < r->topics.at[i].partitions.count; k++) {
             struct kafka_delete_records_response_partition *o = &out->topics.at[i].partitions.at[k];
-            o->partition_index = r->topics.at[i].partitions.at[k].partition_index;
-            o->error_code = err_kafka(cut_one(
-                c, r->topics.at[i].name, &r->topics.at[i].partitions.at[k], &o->low_watermark));
+            const struct kafka_delete_records_request_partition *p =
+                &r->topics.at[i].partitions.at[k];
+            o->partition_index = p->partition_index;
+            o->error_code = err_kafka(
+                topic_cut(log_topic_find(door_options(c->door)->log, r->topics.at[i].name),
+                          p->partition_index, p->offset, &o->low_watermark, NULL));
         }
     call_answer(c);
 }

@@ -118,9 +118,6 @@ void call_address(const struct call *c, char host[256], int32_t *port);
 struct log_topic *topic_of(struct call *c, struct slice name, const struct uuid *id, int16_t *code);
 struct log_partition *partition_of(struct call *c, struct slice name, const struct uuid *id,
                                    int32_t index, int16_t *code);
-/* Kafka counts '.' and '_' as one in the names of its metrics, and refuses a second such name:
- * ERR_TOPIC_NAME, in its words. The name is sound and not there yet. */
-MUST_CHECK err_t topic_collision(struct log *l, struct slice name, struct diag *d);
 /* Kafka's bit fields (AclOperation) of what this role may do. */
 int32_t topic_operations(enum user_role role);
 int32_t cluster_operations(enum user_role role);

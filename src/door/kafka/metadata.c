@@ -1,6 +1,7 @@
 /* Metadata, DescribeCluster, DescribeTopicPartitions: which topics there are, and where: here. */
 #include "base/say.h"
 #include "base/vec.h"
+#include "coord/topics.h"
 #include "door/kafka/kafka_int.h"
 #include "log/log.h"
 

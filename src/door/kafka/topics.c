@@ -2,8 +2,6 @@
 #include "door/kafka/kafka_int.h"
 #include "log/log.h"
 
-enum { TOPIC_NAME_SIZE = 250 };
-
 struct log_topic *topic_of(struct call *c, struct slice name, const struct uuid *id, int16_t *code)
 {
     static const struct uuid none;
@@ -23,38 +21,6 @@ struct log_partition *partition_of(struct call *c, struct slice name, const stru
     struct log_partition *p = t ? log_partition(t, index) : NULL;
     if (t && !p) *code = KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
     return p;
-}
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-struct clash {
-    struct slice name;
-    char found[TOPIC_NAME_SIZE];
-};
-
-static uint8_t metric_letter(uint8_t c)
-{
-    return c == '.' ? '_' : c;
-}
-
-static err_t clash_look(void *ctx, struct log_topic *t)
-{
-    struct clash *k = ctx;
-    struct slice other = log_topic_name(t);
-    if (other.len != k->name.len || slice_compare(other, k->name) == 0) return ERR_OK;
-    for (uint32_t i = 0; i < other.len; i++)
-        if (metric_letter(other.at[i]) != metric_letter(k->name.at[i])) return ERR_OK;
-    (void)slice_to_cstr(other, k->found, sizeof(k->found));
-    return ERR_EXISTS;
-}
-
-err_t topic_collision(struct log *l, struct slice name, struct diag *d)
-{
-    struct clash k = {.name = name};
-    bool dotted = memchr(name.at, '.', name.len) || memchr(name.at, '_', name.len);
-    if (!dotted || log_topics(l, clash_look, &k) != ERR_EXISTS) return ERR_OK;
-    return diag_fail(d, ERR_TOPIC_NAME, "Topic '%.*s' collides with existing topic: %s",
-                     SLICE_ARG(name), k.found);
 }
 
 /* --- what a role may do ----------------------------------------------------------------------- */

@@ -334,19 +334,17 @@ static err_t ask_bounds(struct session *s, const struct reset *r, const struct k
     return e;
 }
 
-static int64_t inside(const struct reset *r, const struct kafka_spot *s, int64_t wanted,
-                      int64_t first, int64_t end)
+static void warn_moved(const struct reset *r, const struct kafka_spot *s, int64_t wanted,
+                       int64_t set)
 {
     char text[512];
-    if (wanted >= first && wanted <= end) return wanted;
-    int64_t set = wanted > end ? end : first;
+    if (!r->warn || wanted == set) return;
     snprintf(text, sizeof(text),
              "New offset (%lld) is %s offset for topic partition %.*s-%d. Value will be set to "
              "%lld",
-             (long long)wanted, wanted > end ? "higher than latest" : "lower than earliest",
+             (long long)wanted, wanted > set ? "higher than latest" : "lower than earliest",
              SLICE_ARG(s->topic), s->partition, (long long)set);
-    if (r->warn) r->warn(text);
-    return set;
+    r->warn(text);
 }
 
 err_t plan_reset(struct session *s, struct slice group, const struct reset *r,
@@ -370,20 +368,11 @@ err_t plan_reset(struct session *s, struct slice group, const struct reset *r,
             return kafka_client_error(
                 first && first->error ? first->error : KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION,
                 (struct slice){0}, d, "%.*s-%d", SLICE_ARG(spots[i].topic), spots[i].partition);
-        int64_t wanted = r->to == RESET_PLAN ? spots[i].position : r->number;
-        if (r->to == RESET_SHIFT && old[i].position < 0)
-            return diag_fail(d, ERR_USAGE,
-                             "Cannot shift offset for partition %.*s-%d since there is no current "
-                             "committed offset",
-                             SLICE_ARG(spots[i].topic), spots[i].partition);
-        if (r->to == RESET_SHIFT) wanted = old[i].position + r->number;
-        if (r->to == RESET_EARLIEST) wanted = first->offset;
-        if (r->to == RESET_LATEST) wanted = end->offset;
-        if (r->to == RESET_CURRENT) wanted = old[i].position < 0 ? end->offset : old[i].position;
-        if (r->to == RESET_TIME) wanted = then->offset < 0 ? end->offset : then->offset;
-        bool bounded = r->to == RESET_OFFSET || r->to == RESET_SHIFT || r->to == RESET_PLAN;
-        spots[i].position =
-            bounded ? inside(r, &spots[i], wanted, first->offset, end->offset) : wanted;
+        struct reset_bounds b = {first->offset, end->offset, then->offset, old[i].position};
+        int64_t wanted, number = r->to == RESET_PLAN ? spots[i].position : r->number;
+        e = reset_place(r->to, number, &b, spots[i].topic, spots[i].partition, &wanted,
+                        &spots[i].position, d);
+        if (!e) warn_moved(r, &spots[i], wanted, spots[i].position);
     }
     return e;
 }

@@ -1,6 +1,7 @@
 /* group_ops: consumer groups looked at, moved and taken away, for Kafka's tool and our verb. */
 #pragma once
 #include "connect/kafka/group.h"
+#include "coord/reset.h"
 #include "main/kafka/ask.h"
 
 struct listed_group {
@@ -45,15 +46,6 @@ MUST_CHECK err_t partitions_of(struct session *s, const char *const *texts, int 
 
 /* --- where a group shall stand -----------------------------------------------------------------
  */
-enum reset_to {
-    RESET_EARLIEST,
-    RESET_LATEST,
-    RESET_CURRENT,
-    RESET_OFFSET,
-    RESET_SHIFT,
-    RESET_TIME,
-    RESET_PLAN /* the spots say it */
-};
 struct reset {
     enum reset_to to;
     int64_t number;
