@@ -166,17 +166,31 @@ static err_t stage_named(struct store *s, struct slice stage, struct stage_key *
     return e;
 }
 
-err_t dead_letters(struct store *s, struct slice stage,
-                   err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx, struct diag *d)
+static err_t walk_letters(struct store *s, struct slice stage, bool newest_first,
+                          err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx,
+                          struct diag *d)
 {
     struct dead_walk walk = {.store = s, .each = each, .ctx = ctx, .d = d};
     struct stage_key k;
     err_t e = stage_named(s, stage, &k, d);
     if (e) return e;
-    e = store_records(s, NULL, STORE_DEAD, stage_key_slice(&k), (struct slice){0}, walk_letter,
-                      &walk, d);
+    e = (newest_first ? store_records_back : store_records)(
+        s, NULL, STORE_DEAD, stage_key_slice(&k), (struct slice){0}, walk_letter, &walk, d);
     if (walk.damaged) return diag_fail(d, e, "a dead letter can not be read");
     return e;
+}
+
+err_t dead_letters(struct store *s, struct slice stage,
+                   err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx, struct diag *d)
+{
+    return walk_letters(s, stage, false, each, ctx, d);
+}
+
+err_t dead_letters_newest(struct store *s, struct slice stage,
+                          err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx,
+                          struct diag *d)
+{
+    return walk_letters(s, stage, true, each, ctx, d);
 }
 
 struct finding {
@@ -208,21 +222,34 @@ static err_t find_letter(void *ctx, struct slice key, struct slice value)
     return e ? e : ERR_STOPPED;
 }
 
-err_t dead_next(struct store *s, const struct dead_filter *w, struct slice after, struct arena *a,
-                struct dead_letter *out, struct diag *d)
+static err_t dead_find(struct store *s, const struct dead_filter *w, struct slice beyond, bool back,
+                       struct arena *a, struct dead_letter *out, struct diag *d)
 {
     struct finding f = {.store = s, .wanted = w, .arena = a, .out = out, .d = d};
     struct stage_key k, from;
     err_t e = stage_named(s, w->stage, &k, d);
     if (e) return e;
     from = k;
-    if (after.len > sizeof(from.at) - from.len)
+    if (beyond.len > sizeof(from.at) - from.len)
         return diag_fail(d, ERR_USAGE, "no letter has such a place");
-    if (after.at) memcpy(from.at + from.len, after.at, after.len);
-    from.len += after.len;
-    e = store_records(s, NULL, STORE_DEAD, stage_key_slice(&k),
-                      after.at ? stage_key_slice(&from) : (struct slice){0}, find_letter, &f, d);
+    if (beyond.at) memcpy(from.at + from.len, beyond.at, beyond.len);
+    from.len += beyond.len;
+    struct slice start = beyond.at ? stage_key_slice(&from) : (struct slice){0};
+    e = (back ? store_records_back : store_records)(s, NULL, STORE_DEAD, stage_key_slice(&k), start,
+                                                    find_letter, &f, d);
     if (f.found) return ERR_OK;
     if (f.damaged) return diag_fail(d, e, "a dead letter can not be read");
     return e ? e : ERR_NOT_FOUND;
+}
+
+err_t dead_next(struct store *s, const struct dead_filter *w, struct slice after, struct arena *a,
+                struct dead_letter *out, struct diag *d)
+{
+    return dead_find(s, w, after, false, a, out, d);
+}
+
+err_t dead_before(struct store *s, const struct dead_filter *w, struct slice before,
+                  struct arena *a, struct dead_letter *out, struct diag *d)
+{
+    return dead_find(s, w, before, true, a, out, d);
 }

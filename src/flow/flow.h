@@ -222,9 +222,16 @@ bool dead_fits(const struct dead_filter *w, const struct dead_letter *l);
 MUST_CHECK err_t dead_letters(struct store *s, struct slice stage,
                               err_t (*each)(void *ctx, const struct dead_letter *l), void *ctx,
                               struct diag *d);
-/* The first one behind `after` (at NULL: from the start) that fits, in the arena; ERR_NOT_FOUND. */
+/* The same from the newest back. ERR_STOPPED of `each` ends either, and is answered. */
+MUST_CHECK err_t dead_letters_newest(struct store *s, struct slice stage,
+                                     err_t (*each)(void *ctx, const struct dead_letter *l),
+                                     void *ctx, struct diag *d);
+/* The first one behind `after` (at NULL: from the start) that fits, in the arena; ERR_NOT_FOUND.
+ * dead_before: the last one before (at NULL: from the end). */
 MUST_CHECK err_t dead_next(struct store *s, const struct dead_filter *w, struct slice after,
                            struct arena *a, struct dead_letter *out, struct diag *d);
+MUST_CHECK err_t dead_before(struct store *s, const struct dead_filter *w, struct slice before,
+                             struct arena *a, struct dead_letter *out, struct diag *d);
 /* Other bytes for one letter, which the next replay uses. `f` NULL: nothing runs. */
 MUST_CHECK err_t dead_mend(struct flow *f, struct store *s, struct slice stage, struct slice place,
                            struct slice bytes, struct diag *d);

@@ -111,6 +111,50 @@ TEST(within_a_partition_the_later_record_wins_even_with_an_older_time)
 /* --- poison --------------------------------------------------------------------------------------
  */
 
+/* From both ends, over the letters of another stream on either side. */
+TEST(letters_are_walked_from_the_oldest_and_from_the_newest)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    struct dead_letter l;
+    struct arena *a = arena_new(MIB(4));
+    const char *const streams[] = {"a", "load", "z"};
+    char text[300];
+    world_open(&w, NULL, 1);
+    for (size_t i = 0; i < COUNT_OF(streams); i++) {
+        snprintf(text, sizeof(text),
+                 "CREATE STREAM %s INTO ks.users AS SELECT CAST(id AS TEXT) AS id FROM events "
+                 "CHECK (n < 0) ELSE DEAD LETTER",
+                 streams[i]);
+        world_stream(&w, text);
+    }
+    for (int i = 0; i < 5; i++) world_append_at(&w, 0, "k", "{\"id\":\"x\",\"n\":1}", 1000 + i);
+    run_to_end(&w);
+    struct dead_filter of = {.stage = SLICE("load")};
+    struct slice at = {0};
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(dead_next(w.store, &of, at, a, &l, &d), &d);
+        CHECK_INT(l.offset, i);
+        CHECK_SLICE(l.stage, "load");
+        at = l.place;
+    }
+    CHECK_ERR(dead_next(w.store, &of, at, a, &l, &d), ERR_NOT_FOUND);
+    at = (struct slice){0};
+    for (int i = 4; i >= 0; i--) {
+        CHECK_OK(dead_before(w.store, &of, at, a, &l, &d), &d);
+        CHECK_INT(l.offset, i);
+        CHECK_SLICE(l.stage, "load");
+        at = l.place;
+    }
+    CHECK_ERR(dead_before(w.store, &of, at, a, &l, &d), ERR_NOT_FOUND);
+    int64_t third = 2;
+    of.offset = &third;
+    CHECK_OK(dead_before(w.store, &of, (struct slice){0}, a, &l, &d), &d);
+    CHECK_INT(l.offset, 2);
+    arena_free(a);
+    world_close(&w);
+}
+
 TEST(poison_records_are_dead_letters_and_the_others_go_on)
 {
     struct world w = {0};

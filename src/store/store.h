@@ -237,6 +237,12 @@ MUST_CHECK err_t store_records(struct store *s, const struct store_snapshot *n,
                                enum store_space space, struct slice prefix, struct slice after,
                                err_t (*each)(void *ctx, struct slice key, struct slice value),
                                void *ctx, struct diag *d);
+/* The same from the last one down; before `before` (which has the prefix). */
+MUST_CHECK err_t store_records_back(struct store *s, const struct store_snapshot *n,
+                                    enum store_space space, struct slice prefix,
+                                    struct slice before,
+                                    err_t (*each)(void *ctx, struct slice key, struct slice value),
+                                    void *ctx, struct diag *d);
 
 /* Rows of one table as column batches: the key's row, a partition, a token range, or all.
  * A cursor holds its snapshot; its batches live until the next call. */

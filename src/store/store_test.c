@@ -293,6 +293,27 @@ TEST(records_are_kept_by_space_and_walked_in_order)
         s.text[0] = 0;
         CHECK_OK(store_records(k.s, NULL, STORE_EPOCH, SLICE("b/"), SLICE("b/1"), see, &s, &d), &d);
         CHECK_TEXT(s.text, "b/2=two ");
+        static const struct {
+            const char *prefix, *before, *seen;
+        } back[] = {{"", NULL, "c= b/2=two b/1=one "},
+                    {"b/", NULL, "b/2=two b/1=one "},
+                    {"b/", "b/2", "b/1=one "},
+                    {"b/", "b/1x", "b/1=one "},
+                    {"b/", "b/1", ""},
+                    {"b/2", NULL, "b/2=two "},
+                    {"a", NULL, ""},
+                    {"d", NULL, ""},
+                    {"b/1\xff", NULL, ""},
+                    {"", "c", "b/2=two b/1=one "}};
+        for (size_t i = 0; i < COUNT_OF(back); i++) {
+            s.text[0] = 0;
+            CHECK_OK(
+                store_records_back(k.s, NULL, STORE_EPOCH, slice_of(back[i].prefix),
+                                   back[i].before ? slice_of(back[i].before) : (struct slice){0},
+                                   see, &s, &d),
+                &d);
+            CHECK_TEXT(s.text, back[i].seen);
+        }
         struct slice v;
         CHECK_OK(store_record(k.s, NULL, STORE_CURSOR, SLICE("b/1"), k.arena, &v, &d), &d);
         CHECK_SLICE(v, "else");
