@@ -24,6 +24,8 @@ static err_t lane_renew(struct lane *l, struct diag *d)
     l->sink_self = made;
     graph_free(graph);
     for (uint32_t i = 0; i < l->partition_count; i++) l->partitions[i].told = -1;
+    for (uint32_t i = 0; i <= l->graph->op_count; i++)
+        l->told[i] = (struct flow_operator){.kind = l->told[i].kind};
     return ERR_OK;
 }
 

@@ -34,13 +34,29 @@ static err_t forget_offline(struct project *p, const char *what, const char *nam
     return e;
 }
 
-static bool confirmed(const char *what, const char *name)
+static void put_act(struct buf *path, const char *what, const char *name)
+{
+    buf_text(path, "/act");
+    client_put_param(path, "what", slice_of(what));
+    client_put_param(path, "name", slice_of(name));
+}
+
+/* What would go is told in numbers by who runs it. */
+static bool confirmed(const struct project *p, bool runs, const char *what, const char *name)
 {
     char answer[16] = "";
-    printf("%s forgets its cursor, state, ledger and dead letters%s; rows and topics stay.\n"
-           "Type yes to go on: ",
-           name,
-           strcmp(what, "reset") == 0 ? ", and begins anew" : "; a view's own table goes with it");
+    struct buf path = buf_make(KIB(4));
+    put_act(&path, what, name);
+    client_put_param(&path, "preview", SLICE("1"));
+    int code = runs ? client_print(p, "POST", buf_cstr(&path), (struct slice){0}) : 0;
+    buf_done(&path);
+    if (code) return false;
+    if (!runs)
+        printf("%s forgets its cursor, state, ledger and dead letters%s; rows and topics stay.\n",
+               name,
+               strcmp(what, "reset") == 0 ? ", and begins anew"
+                                          : "; a view's own table goes with it");
+    printf("Type yes to go on: ");
     fflush(stdout);
     if (fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0) return true;
     printf("nothing was removed\n");
@@ -63,10 +79,8 @@ int act_on_stage(struct project *p, const char *what, const char *name, bool yes
         (void)diag_hint(&d, "start it: sluice up %s", p->dir);
         return cli_fail(&d);
     }
-    if (forgets && !yes && !confirmed(what, name)) return 0;
-    buf_text(&path, "/act");
-    client_put_param(&path, "what", slice_of(what));
-    client_put_param(&path, "name", slice_of(name));
+    if (forgets && !yes && !confirmed(p, runs, what, name)) return 0;
+    put_act(&path, what, name);
     if (runs)
         code = client_print(p, "POST", buf_cstr(&path), (struct slice){0});
     else

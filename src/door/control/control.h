@@ -6,6 +6,7 @@
  *                                (exec/watch.h) goes on until the peer leaves; &screen=LINES
  *   GET  /logs?room=&level=&follow=1
  *   POST /level?room=&level=     POST /act?name=&what=pause|resume|restart|reset|drop
+ *                                … &preview=1: only tells what it would cost
  *   GET  /dead?stage=&json=1&limit=     GET /top
  *   GET  /streams?name=&color=1&json=1&recent=1   503 when a ledger does not balance or one failed
  *   POST /upkeep?what=&table=&name=&format=   of tables and snapshots: upkeep.h
