@@ -1,10 +1,7 @@
 /** Every page, a row each: where it stands, its word in the navigation, its key after `g`, and its chunk. */
 import type { ComponentType } from "preact";
+import type { PageArgs } from "./kit/page";
 
-/** What a page is given: the parts of the path after its own ("/topics/users/x" -> ["users", "x"]). */
-export interface PageArgs {
-    rest: string[];
-}
 export interface PageRow {
     path: string;
     title: string;

@@ -15,14 +15,14 @@ export interface Problem {
 }
 export type Answer<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 
-export type Role = "viewer" | "editor" | "admin";
 export interface Session {
     name: string;
     role: string;
-    csrf: string;
+    csrf: string | null;
     version: string;
-    default_password?: boolean; // still the one that the tutorials say
-    project?: string;
+    well_known: boolean; // the password is still the one of the tutorials
+    project: string;
+    until: string | null;
 }
 
 /** Who is logged in: null, nobody; undefined, not known yet. */
@@ -62,7 +62,8 @@ export async function send(method: string, to: string, ask: Ask = {}): Promise<A
     const headers: Record<string, string> = { Accept: "application/json", ...ask.headers };
     const init: RequestInit = { method, headers, credentials: "same-origin" };
     if (ask.signal) init.signal = ask.signal;
-    if (!SAFE.has(method) && session.peek()) headers["X-CSRF-Token"] = session.peek()!.csrf;
+    const csrf = session.peek()?.csrf;
+    if (!SAFE.has(method) && csrf) headers["X-CSRF-Token"] = csrf;
     if (ask.body instanceof Blob || ask.body instanceof FormData) init.body = ask.body;
     else if (ask.body !== undefined) {
         headers["Content-Type"] ??= "application/json";
@@ -134,7 +135,7 @@ export function useGet<T>(to: string | null, q?: Query): Got<T> {
     return state.key === key ? { ...state, reload } : { busy: key !== null, reload };
 }
 
-const RANK: Record<string, number> = { viewer: 1, user: 2, editor: 2, op: 3, operator: 3, admin: 4 };
+const RANK: Record<string, number> = { viewer: 1, user: 2, op: 3, admin: 4 };
 
 /** Whether who is logged in may do what needs this role. The server decides; this only spares a vain click. */
 export function may(role: string | undefined): boolean {

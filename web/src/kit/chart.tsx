@@ -60,12 +60,30 @@ function labels(u: uPlot, names: string[], hues: string[], ratio: number): void 
     c.save();
     c.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     c.textBaseline = "middle";
+    c.textAlign = "left";
     for (const e of ends) {
         c.fillStyle = e.hue;
         c.fillText(cut(e.name), u.bbox.left + u.bbox.width + 6 * ratio, e.y);
     }
     c.restore();
 }
+
+/** A colour as the browser tells it, a tenth as strong. */
+const faint = (rgb: string) => rgb.replace(/^rgb\(([^)]*)\)$/, "rgba($1, 0.1)");
+
+/** 24 hours, with the day where it begins; seconds where the steps are short. */
+function hours(_u: uPlot, at: number[], _axis: number, _space: number, step: number): string[] {
+    let day = "";
+    return at.map((t) => {
+        const d = new Date(t * 1000);
+        const now = d.toDateString();
+        const first = day !== "" && day !== now;
+        day = now;
+        if (first || step >= 86_400) return `${d.getDate()} ${MONTHS[d.getMonth()]}`;
+        return clock(t * 1000).slice(0, step < 60 ? 8 : 5);
+    });
+}
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 const cut = (name: string) => (name.length > 18 ? name.slice(0, 17) + "…" : name);
 
@@ -101,10 +119,10 @@ export function Chart(p: ChartProps) {
                 cursor: { sync: { key: "page", setSeries: false }, y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
                 scales: { x: { time: true, range: (_u, lo, hi) => [(live.current.from ?? lo * 1000) / 1000, (live.current.to ?? hi * 1000) / 1000] }, y: { range: (_u, _lo, hi) => [0, Math.max(hi, 0) * 1.08 || 1] } },
                 axes: [
-                    { stroke: quiet, grid: { show: false }, ticks: { stroke: grid.stroke, width: 1, size: 4 }, font: "11px system-ui", size: 26, space: 70 },
+                    { stroke: quiet, grid: { show: false }, ticks: { stroke: grid.stroke, width: 1, size: 4 }, font: "11px system-ui", size: 26, space: 70, values: hours },
                     { stroke: quiet, grid, ticks: { show: false }, font: "11px system-ui", size: (_u, vs) => Math.max(34, ...(vs ?? []).map((v) => v.length * 6.5 + 12)), values: (_u, vs) => vs.map((v) => (v === null ? "" : live.current.say ? live.current.say(v) : short(v))), space: 32 },
                 ],
-                series: [{}, ...list.map((s, i) => ({ label: s.label, stroke: hues[i % HUES]!, width: 1.5, points: { show: false }, spanGaps: false, ...(live.current.fill && list.length === 1 && { fill: hues[0]! + "22" }) }))],
+                series: [{}, ...list.map((s, i) => ({ label: s.label, stroke: hues[i % HUES]!, width: 1.5, points: { show: false }, spanGaps: false, ...(live.current.fill && list.length === 1 && { fill: faint(hues[0]!) }) }))],
                 hooks: {
                     draw: [(u) => direct && labels(u, list.map((s) => s.label), hues, window.devicePixelRatio || 1)],
                     setCursor: [(u) => {
@@ -145,7 +163,7 @@ export function Chart(p: ChartProps) {
                 <span id={id} class="chart-title">{p.title}</span>
                 <span class="chart-read">
                     {p.series.length < LABEL_FROM ? p.series.map((s, i) => (
-                        <span key={s.label}><i class={`hue hue-${(i % HUES) + 1}`} />{p.series.length > 1 && <bdi class="quiet">{s.label} </bdi>}<b class="num live">{values[i] === null || values[i] === undefined ? "–" : say(values[i]!)}</b></span>
+                        <span key={s.label} title={s.label}>{p.series.length > 1 && <i class={`hue hue-${(i % HUES) + 1}`} />}{p.series.length > 1 && <span class="hidden">{s.label} </span>}<b class="num live">{values[i] === null || values[i] === undefined ? "–" : say(values[i]!)}</b></span>
                     )) : null}
                     <span class="quiet num chart-at" title={read ? exact(read.at) : undefined}>{read ? clock(read.at) : ""}</span>
                 </span>

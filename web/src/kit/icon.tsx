@@ -11,6 +11,7 @@ const SHAPES = {
     left: "M10 4L6 8l4 4",
     sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1.1 1.1M11.9 11.9L13 13M13 3l-1.1 1.1M4.1 11.9L3 13",
     moon: "M13.5 9.5A6 6 0 0 1 6.5 2.5a6 6 0 1 0 7 7z",
+    half: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12z",
     play: "M4.5 2.5l8 5.5-8 5.5z",
     pause: "M5 3v10M11 3v10",
     plus: "M8 3v10M3 8h10",
@@ -28,6 +29,7 @@ export function Icon({ name }: { name: IconName }) {
     return (
         <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
             <path d={SHAPES[name]} />
+            {name === "half" && <path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" />}
         </svg>
     );
 }

@@ -2,7 +2,7 @@
  * It is opened anew when the set of channels changes, closed while the tab is not seen, and comes back by itself. */
 import { effect, signal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { BASE, loadSession, session } from "./api";
+import { BASE, loadSession, session, type Got, type Problem } from "./api";
 
 export type Link = { state: "idle" | "opening" | "open" | "lost"; since: number; retry: number };
 
@@ -119,6 +119,15 @@ export function useLive<T>(channel: string | null): Signal<T | undefined> {
         };
     }, [channel]);
     return mine as Signal<T | undefined>;
+}
+
+/** A channel for <Await>: its value, or why the server can not tell it (then `{"error": …}` comes instead). */
+export function useChannel<T>(channel: string | null): Got<T> {
+    const value = useLive<unknown>(channel).value as { error?: Partial<Problem> } | undefined;
+    const e = value?.error;
+    if (e && typeof e === "object" && typeof e.code === "string" && typeof e.what === "string")
+        return { problem: { status: e.role ? 403 : 500, code: e.code, what: e.what, ...e }, busy: false, reload: retryNow };
+    return { ...(value !== undefined && { value: value as T }), busy: value === undefined, reload: retryNow };
 }
 
 /** Tries at once, for the button beside "not connected". */

@@ -3,6 +3,11 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { href, param, path, query, setQuery } from "./router";
 
+/** What a page is given: the parts of the path after its own ("/topics/users/x" -> ["users", "x"]). */
+export interface PageArgs {
+    rest: string[];
+}
+
 interface PageProps {
     title: string;
     answer?: ComponentChildren; // the page's one question, answered in a line, above the fold
@@ -19,10 +24,12 @@ export function Page({ title, answer, back, acts, children }: PageProps) {
         <div class="page">
             <header class="page-head">
                 <div class="page-name">
-                    <nav class="crumbs" aria-label="Way back">
-                        <a href="/">Overview</a>
-                        {back && <a href={back.href}>{back.title}</a>}
-                    </nav>
+                    {path.value !== "/" && (
+                        <nav class="crumbs" aria-label="Way back">
+                            <a href="/">Overview</a>
+                            {back && <a href={back.href}>{back.title}</a>}
+                        </nav>
+                    )}
                     <h1><bdi>{title}</bdi></h1>
                     {answer && <div class="page-answer">{answer}</div>}
                 </div>

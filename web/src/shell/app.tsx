@@ -3,12 +3,12 @@ import type { ComponentType } from "preact";
 import { useEffect, useErrorBoundary, useState } from "preact/hooks";
 import { session } from "../kit/api";
 import { KeySheet } from "../kit/keys";
-import { Page } from "../kit/page";
+import { Page, type PageArgs } from "../kit/page";
 import { Palette } from "../kit/palette";
 import { at, parts, path } from "../kit/router";
 import { Empty, Failed, Loading } from "../kit/states";
 import { Toasts } from "../kit/toast";
-import { PAGES, type PageArgs, type PageRow } from "../pages";
+import { PAGES, type PageRow } from "../pages";
 import { Login } from "./login";
 import { Frame } from "./frame";
 

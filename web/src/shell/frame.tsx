@@ -58,7 +58,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
                 {who.project && <bdi class="top-project quiet" title={who.project}>{who.project}</bdi>}
                 <button type="button" class="top-find" onClick={() => (palette.value = true)} aria-label="Find anything"><Icon name="search" /><span>Find anything</span><Kbd of="mod+k" /></button>
                 <Connection />
-                <button type="button" class="button button-bare" onClick={() => (theme.value = NEXT[theme.value])} title={`Colours: ${THEME_WORD[theme.value]}`} aria-label={`Colours: ${THEME_WORD[theme.value]}. Change`}><Icon name={theme.value === "light" ? "sun" : theme.value === "dark" ? "moon" : "more"} /></button>
+                <button type="button" class="button button-bare" onClick={() => (theme.value = NEXT[theme.value])} title={`Colours: ${THEME_WORD[theme.value]}`} aria-label={`Colours: ${THEME_WORD[theme.value]}. Change`}><Icon name={theme.value === "light" ? "sun" : theme.value === "dark" ? "moon" : "half"} /></button>
                 <Who />
             </header>
             <nav class={`nav${drawer ? " is-open" : ""}`} aria-label="Pages">
@@ -71,7 +71,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
             {drawer && <div class="shade" onClick={() => setDrawer(false)} />}
             <main class="main" id="main" tabIndex={-1}>
                 <Lost />
-                {who.default_password && <Nudge />}
+                {who.well_known && <Nudge />}
                 {children}
             </main>
         </div>
@@ -128,7 +128,7 @@ function Nudge() {
     return (
         <div class="note">
             <Sign tone="warn" />
-            <span>You came in with the password that every tutorial knows. It opens doors on this machine alone, but choose one of your own: <code>sluice users passwd {session.value!.name}</code></span>
+            <span>You came in with the password that every tutorial knows. It is good on this machine alone; choose your own: <code>sluice users passwd {session.value!.name}</code></span>
             {PAGES.some((p) => p.path === "/system") && <a class="button" href="/system?view=users">Change it</a>}
             <button type="button" class="button" onClick={later}>Later</button>
         </div>
