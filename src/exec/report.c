@@ -22,6 +22,19 @@ void report_ledger(struct buf *out, const struct ledger *l)
     }
 }
 
+void report_time(struct buf *out, int64_t ms)
+{
+    struct value when = value_i64(TYPE_TIMESTAMP, ms);
+    value_to_text(&when, out);
+}
+
+void report_paused(struct buf *out, struct slice name, int64_t since_ms)
+{
+    buf_text(out, "paused since ");
+    report_time(out, since_ms);
+    buf_printf(out, ", also over a restart; `sluice resume %.*s` lets it go on\n", SLICE_ARG(name));
+}
+
 struct status_walk {
     const struct report_facts *facts;
     struct buf *out;
@@ -49,6 +62,10 @@ static err_t status_stage(void *ctx, const struct flow_status *s)
     buf_printf(out, "  %s\n", s->balanced ? "balanced" : "DOES NOT BALANCE");
     if (s->trouble[0]) buf_printf(out, "          trouble: %s\n", s->trouble);
     if (s->note[0]) buf_printf(out, "          note: %s\n", s->note);
+    if (s->paused_ms) {
+        buf_text(out, "          ");
+        report_paused(out, s->name, s->paused_ms);
+    }
     w->fine &= stage_is_fine(s);
     w->count++;
     return ERR_OK;
@@ -115,6 +132,7 @@ static err_t status_stage_json(void *ctx, const struct flow_status *s)
     if (s->building)
         buf_printf(out, ", \"builtPercent\": %.1f, \"leftSeconds\": %" PRId64, s->built_percent,
                    s->left_s);
+    if (s->paused_ms) buf_printf(out, ", \"pausedMs\": %" PRId64, s->paused_ms);
     buf_char(out, '}');
     w->fine &= stage_is_fine(s);
     return ERR_OK;

@@ -19,6 +19,9 @@ struct report_facts { /* what exec can not know by itself */
 /* The ledger's sum as people read it: "in 120 = applied 100 + filtered 20"; terms of 0 are left out
  * but applied. */
 void report_ledger(struct buf *out, const struct ledger *l);
+void report_time(struct buf *out, int64_t ms);
+/* A line: since when a person has it paused, and what ends that. */
+void report_paused(struct buf *out, struct slice name, int64_t since_ms);
 /* Answers false when something is wrong: a stage failed, a ledger does not balance. */
 bool report_status(const struct exec_world *w, const struct report_facts *f, struct buf *out);
 bool report_status_json(const struct exec_world *w, const struct report_facts *f, struct buf *out);

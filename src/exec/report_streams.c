@@ -26,12 +26,6 @@ static bool is_fine(const struct flow_status *s)
     return s->balanced && strcmp(s->state, "failed") != 0;
 }
 
-static void put_time(struct buf *out, int64_t ms)
-{
-    struct value when = value_i64(TYPE_TIMESTAMP, ms);
-    value_to_text(&when, out);
-}
-
 static void put_red(struct buf *out, bool color, const char *text)
 {
     buf_printf(out, "%s%s%s", color ? red : "", text, color ? plain : "");
@@ -96,6 +90,10 @@ static err_t put_line(void *ctx, const struct flow_status *s)
         put_red(out, w->o->color, "MISMATCH  ");
     buf_printf(out, " %.*s -> %.*s\n", SLICE_ARG(s->from), SLICE_ARG(s->into));
     if (s->building) buf_printf(out, "%*s  %s\n", (int)w->name_width, "", s->note);
+    if (s->paused_ms) {
+        buf_printf(out, "%*s  ", (int)w->name_width, "");
+        report_paused(out, s->name, s->paused_ms);
+    }
     w->fine &= is_fine(s);
     return out->err;
 }
@@ -127,7 +125,7 @@ static void put_epochs(struct buf *out, const struct flow_status *s)
     buf_printf(out, "%" PRIu64, s->last_epoch);
     if (s->last_commit_ms) {
         buf_text(out, ", committed ");
-        put_time(out, s->last_commit_ms);
+        report_time(out, s->last_commit_ms);
     }
     for (size_t i = 0; i < COUNT_OF(spans); i++)
         if (spans[i]->epochs)
@@ -143,7 +141,7 @@ static void put_state(struct buf *out, const struct flow_status *s)
     if (s->watermark == INT64_MIN)
         buf_text(out, "none");
     else
-        put_time(out, s->watermark);
+        report_time(out, s->watermark);
     buf_printf(out, "\n  late       %" PRIu64 " rows\n  state      %" PRIu64 " rows, ",
                s->late_rows, s->state_rows);
     unit_put_bytes(out, s->state_bytes);
@@ -182,6 +180,10 @@ static err_t put_whole(void *ctx, const struct flow_status *s)
         buf_printf(out, "    %s\n", s->trouble);
     }
     if (s->note[0]) buf_printf(out, "  note       %s\n", s->note);
+    if (s->paused_ms) {
+        buf_text(out, "  ");
+        report_paused(out, s->name, s->paused_ms);
+    }
     return out->err;
 }
 

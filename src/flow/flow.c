@@ -106,6 +106,12 @@ err_t stage_joins(struct flow *f, struct stage *s, struct diag *d)
         stage_free(s);
         return e;
     }
+    e = stage_paused(f->o.store, s->name, &s->paused_ms, d);
+    if (e) {
+        stage_free(s);
+        return e;
+    }
+    s->paused = s->paused_ms != 0;
     uint32_t count = f->stage_count;
     f->stages[count] = s;
     f->stage_count = count + 1;
@@ -226,6 +232,7 @@ err_t stage_start(struct stage *s, struct diag *d)
         s->stream->lanes[i].worker.state = STAGE_WAITING;
     gate_leave(&s->flow->gate);
     atomic_store(&s->stopping, false);
+    atomic_store(&s->looks_only, s->paused);
     s->started = true;
     snprintf(name, sizeof(name), "%.*s", (int)MIN(s->name.len, 12u), (const char *)s->name.at);
     if (s->source) e = thread_start(&s->source->worker.thread, name, source_run, s->source, d);
@@ -248,7 +255,7 @@ err_t flow_start(struct flow *f, struct diag *d)
     for (int sources = 0; !e && sources < 2; sources++) /* readers first */
         for (uint32_t i = 0; !e && i < f->stage_count; i++)
             if ((f->stages[i]->source != NULL) == (sources == 1) && !f->stages[i]->started &&
-                !f->stages[i]->paused && stage_lives(f->stages[i]))
+                stage_lives(f->stages[i]))
                 e = stage_start(f->stages[i], d);
     gate_leave(&f->control);
     if (!e) e = upgrader_start(f, d);
@@ -264,91 +271,6 @@ void flow_stop(struct flow *f)
     for (uint32_t i = 0; i < f->stage_count; i++) stage_join(f->stages[i]);
     f->running = false;
     gate_leave(&f->control);
-}
-
-/* --- people's verbs ------------------------------------------------------------------------------
- */
-
-enum verb { VERB_PAUSE, VERB_RESUME, VERB_RESTART };
-
-static err_t act(struct stage *s, enum verb verb, struct diag *d)
-{
-    bool stop = verb == VERB_PAUSE || verb == VERB_RESTART;
-    if (stop) {
-        stage_ask_to_stop(s);
-        stage_join(s);
-    }
-    if (verb == VERB_RESTART && s->source) s->source->recovered = s->source->ended = false;
-    gate_enter(&s->flow->gate);
-    if (verb != VERB_RESTART) s->paused = verb == VERB_PAUSE;
-    if (verb == VERB_RESUME) stage_wake(s); /* one that waits for room looks again */
-    bool start = s->flow->running && !s->paused && !s->started;
-    gate_wake(&s->flow->gate);
-    gate_leave(&s->flow->gate);
-    return start ? stage_start(s, d) : ERR_OK;
-}
-
-static err_t act_on(struct flow *f, struct slice name, enum verb verb, struct diag *d)
-{
-    gate_enter(&f->control);
-    struct stage *s = flow_stage(f, name);
-    err_t e = s ? act(s, verb, d)
-                : diag_fail(d, ERR_UNKNOWN_STREAM, "no source or stream '%.*s'", SLICE_ARG(name));
-    gate_leave(&f->control);
-    return e;
-}
-
-err_t flow_pause(struct flow *f, struct slice name, struct diag *d)
-{
-    return act_on(f, name, VERB_PAUSE, d);
-}
-err_t flow_resume(struct flow *f, struct slice name, struct diag *d)
-{
-    return act_on(f, name, VERB_RESUME, d);
-}
-err_t flow_restart(struct flow *f, struct slice name, struct diag *d)
-{
-    return act_on(f, name, VERB_RESTART, d);
-}
-
-err_t flow_source_let(struct flow *f, struct slice name, uint64_t count, struct diag *d)
-{
-    gate_enter(&f->control);
-    struct stage *s = flow_stage(f, name);
-    err_t e = ERR_OK;
-    if (!s || !s->source) {
-        e = diag_fail(d, ERR_UNKNOWN_NAME, "there is no source '%.*s'", SLICE_ARG(name));
-    } else if (s->started) {
-        e = diag_fail(d, ERR_IN_USE, "source '%.*s' runs already", SLICE_ARG(name));
-    } else {
-        atomic_store(&s->source->budget, count ? count : UINT64_MAX);
-        atomic_store(&s->source->brought, 0);
-        e = act(s, VERB_RESUME, d);
-    }
-    gate_leave(&f->control);
-    return e;
-}
-
-err_t flow_source_brought(struct flow *f, struct slice name, uint64_t *brought, bool *over,
-                          struct diag *d)
-{
-    gate_enter(&f->control);
-    const struct stage *s = flow_stage(f, name);
-    err_t e = s && s->source
-                  ? ERR_OK
-                  : diag_fail(d, ERR_UNKNOWN_NAME, "there is no source '%.*s'", SLICE_ARG(name));
-    if (!e) {
-        *brought = atomic_load(&s->source->brought);
-        gate_enter(&f->gate);
-        *over = atomic_load(&s->source->budget) == 0 || s->paused || s->failure ||
-                s->source->worker.state == STAGE_ENDED;
-        if (s->failure)
-            e = diag_fail(d, s->failure, "source '%.*s' has failed: %s", SLICE_ARG(name),
-                          s->trouble);
-        gate_leave(&f->gate);
-    }
-    gate_leave(&f->control);
-    return e;
 }
 
 err_t flow_plan(struct flow *f, struct slice name, const struct plan_stream **plan,

@@ -93,11 +93,19 @@ MUST_CHECK err_t flow_tidy(struct store *s, struct diag *d);
 
 MUST_CHECK err_t flow_start(struct flow *f, struct diag *d);
 void flow_stop(struct flow *f); /* ends the epoch at hand, commits it, joins all threads */
+/* What a person asks: on disk when it answers, so that a restart finds the stage as it was. */
 MUST_CHECK err_t flow_pause(struct flow *f, struct slice name, struct diag *d);
 MUST_CHECK err_t flow_resume(struct flow *f, struct slice name, struct diag *d);
-/* A paused source starts, and asks for `count` records more (0: no bound); it rests when it has
- * brought them, or some more where one fetch brings several. *brought counts from here on; *over:
- * it rests, has ended, or is paused or failed. */
+/* Since when a person has it paused, as the store has it; 0: nobody has. */
+MUST_CHECK err_t stage_paused(struct store *s, struct slice name, int64_t *since_ms,
+                              struct diag *d);
+/* What a task asks, as long as this flow is open: the source stops; it goes on by itself, unless a
+ * person has paused it. */
+MUST_CHECK err_t flow_source_hold(struct flow *f, struct slice name, struct diag *d);
+MUST_CHECK err_t flow_source_free(struct flow *f, struct slice name, struct diag *d);
+/* A held or paused source starts, and asks for `count` records more (0: no bound); it rests when it
+ * has brought them, or some more where one fetch brings several. *brought counts from here on;
+ * *over: it rests, has ended, or is paused or failed. */
 MUST_CHECK err_t flow_source_let(struct flow *f, struct slice name, uint64_t count, struct diag *d);
 MUST_CHECK err_t flow_source_brought(struct flow *f, struct slice name, uint64_t *brought,
                                      bool *over, struct diag *d);
@@ -163,6 +171,7 @@ struct flow_status { /* of one source or stream */
     uint64_t epochs; /* a stream: committed since it was added; a source: its answers so far */
     double rows_per_second; /* over the last seconds */
     int64_t since_ms, last_commit_ms;
+    int64_t paused_ms;              /* since when a person has it paused; 0: nobody has */
     const char *form;               /* "live", "catching up" */
     struct flow_span live, catchup; /* a stream's epochs since the start */
     uint32_t lanes, feeders;

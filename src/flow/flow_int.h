@@ -185,8 +185,10 @@ struct stage {
     atomic_bool retired;           /* another one took its place: nobody looks at it any more */
     struct source *source;         /* one of the two */
     struct stream *stream;
-    atomic_bool stopping; /* asked of the stage's threads */
-    bool paused;          /* by a person; guarded by the flow's control gate */
+    atomic_bool stopping;   /* asked of the stage's threads */
+    bool paused;            /* it does not run; guarded by the flow's control gate */
+    int64_t paused_ms;      /* since when by a person, as the store has it; 0: by nobody */
+    atomic_bool looks_only; /* paused: its threads find out where it stands, and end */
     bool started;
     /* guarded by the flow's gate */
     err_t failure; /* set once it has failed */
@@ -245,7 +247,12 @@ MUST_CHECK err_t stage_between(struct flow *f, struct slice name,
                                struct diag *d);
 MUST_CHECK err_t stage_new(struct flow *f, struct slice name, struct slice from, struct slice into,
                            struct stage **out, struct diag *d);
+/* A paused one only looks where it stands: for those who ask, and for retention (F8). */
 MUST_CHECK err_t stage_start(struct stage *s, struct diag *d);
+static inline bool stage_runs(const struct stage *s) /* inside the control gate */
+{
+    return s->started && !atomic_load(&s->looks_only);
+}
 void stage_join(struct stage *s); /* after stage_ask_to_stop */
 void stage_free(struct stage *s);
 /* A stage of this name (the plan's may be another) and key, not yet in the list. */
@@ -256,6 +263,13 @@ static inline bool stage_lives(const struct stage *s)
 {
     return !atomic_load_explicit(&s->retired, memory_order_acquire);
 }
+
+/* --- verbs.c: what people and tasks ask of a stage ----------------------------------------------
+ */
+
+/* 0: it is not paused any more. */
+MUST_CHECK err_t stage_paused_write(struct store_write *w, struct slice name, int64_t since_ms);
+MUST_CHECK err_t stage_paused_forget(struct store *s, struct slice name, struct diag *d);
 
 /* --- upgrade.c: a stream built anew beside the old one ------------------------------------------
  */

@@ -403,14 +403,21 @@ static void lane_start(struct lane *l)
     }
 }
 
+static bool lane_over(const struct lane *l)
+{
+    const struct stage *s = l->stream->stage;
+    bool looked = atomic_load(&l->loaded) && atomic_load(&s->looks_only);
+    return stage_stopping(s) || l->ended || looked;
+}
+
 static void run(struct lane *l)
 {
     struct stage *s = l->stream->stage;
     int64_t delay_ms = 0;
     lane_start(l);
-    while (!stage_stopping(s) && !l->ended) {
+    while (!lane_over(l)) {
         struct diag d = {0};
-        err_t e = lane_step(l, &d);
+        err_t e = atomic_load(&s->looks_only) ? lane_load(l, &d) : lane_step(l, &d);
         worker_note(&l->worker, lane_memory(l));
         if (!e) {
             if (delay_ms) stage_trouble(s, NULL);

@@ -485,6 +485,85 @@ TEST(pause_resume_and_restart_go_on_from_the_durable_cursor)
     world_close(&w);
 }
 
+static bool has_read(struct world *w, const char *name, uint64_t records)
+{
+    for (int i = 0; i < 10000; i++) {
+        if (world_status(w, name).ledger.in == records) return true;
+        usleep(1000);
+    }
+    return false;
+}
+
+TEST(a_pause_outlasts_the_flow_and_nothing_of_the_log_goes_meanwhile)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    struct script_source from = {.pages = 2, .items = 50};
+    world_open(&w, NULL, 2);
+    world_source(&w, &from);
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK(world_reaches(&w, "script", "ended"));
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_OK(flow_pause(w.flow, SLICE("load"), &d), &d);
+    CHECK_OK(flow_pause(w.flow, SLICE("script"), &d), &d);
+    int64_t since = world_status(&w, "load").paused_ms;
+    CHECK(since > 0);
+    world_fill(&w, 20, CODEC_NONE);
+    for (int round = 0; round < 2; round++) {
+        world_flow_again(&w);
+        from = (struct script_source){.pages = 4, .items = 50};
+        world_source(&w, &from);
+        world_stream(&w, USERS_SQL);
+        CHECK_OK(flow_start(w.flow, &d), &d);
+        CHECK_OK(flow_pause(w.flow, SLICE("load"), &d), &d); /* again: it stays as it was */
+        CHECK_INT(world_status(&w, "load").paused_ms, since);
+        CHECK_TEXT(world_status(&w, "load").state, "paused");
+        CHECK_TEXT(world_status(&w, "script").state, "paused");
+        CHECK(has_read(&w, "load", 100) && has_read(&w, "script", 100)); /* it has looked */
+        CHECK_INT(world_status(&w, "load").lag, 20);
+        CHECK_INT(world_table(&w).rows, 100);
+        int64_t kept = flow_keep_from(w.flow, SLICE("events"), 0);
+        CHECK(kept > 0 && kept < INT64_MAX); /* neither all of it nor nothing (F8) */
+    }
+    CHECK_INT(from.fetches, 0);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK_OK(flow_resume(w.flow, SLICE("script"), &d), &d);
+    CHECK_OK(flow_resume(w.flow, SLICE("load"), &d), &d);
+    CHECK(world_reaches(&w, "script", "ended"));
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_INT(world_status(&w, "load").ledger.in, 220);
+    CHECK_INT(world_status(&w, "load").paused_ms, 0);
+    world_flow_again(&w);
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
+    CHECK_INT(world_status(&w, "load").paused_ms, 0);
+    world_close(&w);
+}
+
+TEST(a_pause_that_can_not_be_kept_is_none)
+{
+    struct world w = {0};
+    struct diag d = {0};
+    world_open(&w, NULL, 1);
+    world_stream(&w, USERS_SQL);
+    CHECK_OK(flow_start(w.flow, &d), &d);
+    int refused = 0;
+    for (uint64_t n = 1; n < 10; n++) {
+        mem_fail_at(n);
+        err_t e = flow_pause(w.flow, SLICE("load"), &d);
+        mem_fail_at(0);
+        struct flow_status s = world_status(&w, "load");
+        CHECK_INT(s.paused_ms == 0, e != ERR_OK);
+        CHECK_INT(strcmp(s.state, "paused") != 0, e != ERR_OK);
+        refused += e != ERR_OK;
+        if (!e) CHECK_OK(flow_resume(w.flow, SLICE("load"), &d), &d);
+    }
+    CHECK(refused > 0);
+    world_close(&w);
+}
+
 TEST(a_streams_table_is_held_until_the_flow_is_closed)
 {
     static const char why[] =
@@ -511,6 +590,7 @@ TEST(a_streams_table_is_held_until_the_flow_is_closed)
     CHECK_OK(store_table_truncate(w.store, ks, users, &d), &d);
     world_stream(&w, USERS_SQL);
     CHECK_OK(flow_start(w.flow, &d), &d);
+    CHECK_OK(flow_resume(w.flow, SLICE("load"), &d), &d);
     world_fill(&w, 50, CODEC_NONE);
     CHECK_OK(flow_drain(w.flow, 10000, &d), &d);
     CHECK_INT(world_table(&w).rows, 50);

@@ -100,6 +100,7 @@ err_t stage_drop(struct store *s, struct slice name, struct diag *d)
     if (!e && l.view) e = drop_table(s, l.sql.into, d);
     if (!e) e = editions_load(s, name, a, &all, d);
     if (!e && all.building) e = edition_give_up(s, name, &all, d);
+    if (!e) e = stage_paused_forget(s, name, d);
     if (!e) e = stream_reset(s, name, d);
     arena_free(a);
     return e;

@@ -235,13 +235,19 @@ static err_t source_step(struct source *s, int64_t *wait_ms, bool *from_port, st
     return s->is_pending ? settle_pending(s, d) : fetch_once(s, wait_ms, from_port, d);
 }
 
+static bool source_over(const struct source *s)
+{
+    bool looked = s->recovered && atomic_load(&s->stage->looks_only);
+    return stage_stopping(s->stage) || looked || (s->ended && !s->is_pending);
+}
+
 void source_run(void *source)
 {
     struct source *s = source;
     struct stage *stage = s->stage;
     int64_t delay_ms = 0;
     bool failed = false;
-    while (!stage_stopping(stage) && !failed && (!s->ended || s->is_pending)) {
+    while (!failed && !source_over(s)) {
         struct diag d = {0};
         int64_t wait_ms = 0;
         bool from_port = false;

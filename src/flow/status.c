@@ -270,6 +270,7 @@ static bool fill(struct stage *s, struct flow_status *out)
                                 .epochs = s->epochs,
                                 .since_ms = s->since_ms,
                                 .last_commit_ms = s->last_commit_ms,
+                                .paused_ms = s->paused_ms,
                                 .watermark = INT64_MIN,
                                 .form = s->form == STORE_CATCHUP ? "catching up" : "live",
                                 .live = spans_tell(&s->live),

@@ -71,7 +71,9 @@ err_t edition_give_up(struct store *s, struct slice name, struct editions *all, 
     struct store_write *w = NULL;
     err_t e = store_write_begin(s, STORE_LIVE, KIB(64), &w, d);
     if (e) return e;
+    struct stage_text built = building_name(name);
     e = garbage_write(w, stage_text_slice(&key), all->keyspace, all->table);
+    if (!e) e = stage_paused_write(w, stage_text_slice(&built), 0);
     all->building = all->version = all->shape = 0;
     all->keyspace = all->table = (struct slice){0};
     if (!e) e = editions_write(w, name, all);
@@ -517,7 +519,9 @@ static err_t swap(struct flow *f, struct stage *s, struct stage **made, struct d
         return e;
     }
     gate_enter(&f->gate);
-    (*made)->paused = u->old ? u->old->paused : s->paused;
+    const struct stage *was = u->old ? u->old : s; /* of the same name: the same record */
+    (*made)->paused = was->paused;
+    (*made)->paused_ms = was->paused_ms;
     retire(u->old);
     retire(s);
     uint32_t count = f->stage_count;
@@ -555,7 +559,7 @@ static err_t try_swap(struct upgrader *g, struct stage *s, struct diag *d)
     struct flow *f = g->flow;
     struct upgrade *u = s->upgrade;
     struct stage *old = u->old, *made = NULL;
-    bool old_ran = old && old->started, ran = s->started;
+    bool old_ran = old && old->started, ran = stage_runs(s);
     int64_t began = clock_mono_ns();
     if (!ran) return ERR_OK; /* somebody has paused it */
     const struct store_table *have, *new;
@@ -576,7 +580,7 @@ static err_t try_swap(struct upgrader *g, struct stage *s, struct diag *d)
     if (passed) e = swap(f, s, &made, d);
     if (made) {
         step(f, FLOW_STEP_SWAPPED);
-        if (!made->paused) e = stage_start(made, d);
+        e = stage_start(made, d);
         start_lookers(f);
         say_info(SAY_FLOW, "a stream built anew has taken the old one's place",
                  "stream=%.*s swap_ms=%.1f", SLICE_ARG(made->name),

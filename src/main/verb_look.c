@@ -11,6 +11,17 @@
 
 enum { NOT_RUNNING = 3, REPORT_MAX = 64 << 20 };
 
+static err_t put_pause(const struct exec_world *w, struct slice name, struct buf *out,
+                       struct diag *d)
+{
+    int64_t since = 0;
+    err_t e = stage_paused(w->store, name, &since, d);
+    if (e || !since) return e;
+    buf_text(out, "          ");
+    report_paused(out, name, since);
+    return ERR_OK;
+}
+
 /* What the store knows of a project that does not run. */
 int look_offline(struct project *p, const char *what, const struct args *a)
 {
@@ -50,6 +61,7 @@ int look_offline(struct project *p, const char *what, const struct args *a)
             report_ledger(&out, &l);
             buf_text(&out, ledger_balanced(&l) ? "  balanced\n" : "  DOES NOT BALANCE\n");
             if (!ledger_balanced(&l)) code = 1;
+            if (!e) e = put_pause(&w, s->plan.name, &out, &d);
         }
     }
     world_close(&w);

@@ -74,6 +74,53 @@ def test_pause_resume_restart():
             check(s.stop() == 0, s.output())
 
 
+def test_a_pause_stays_until_it_is_ended_also_over_kills_and_restarts():
+    with folder() as f:
+        p = project(f / "p", PIPELINE.replace("total = 200, ", ""))
+        with Server(p) as s:
+            s.ready()
+            wait_for("some rows", lambda: s.stage("load")["ledger"]["in"] > 0)
+            for name in ("load", "people"):
+                check(s.command("pause", name).returncode == 0, f"pause {name}")
+            since = {x["name"]: x["pausedMs"] for x in s.status()["stages"]}
+            rows, sent = s.stage("load")["ledger"]["in"], s.stage("people")["ledger"]["in"]
+            s.kill()
+        r = run("status", "--project", p)
+        check(r.returncode == 3 and "paused since" in r.stdout and "sluice resume load" in r.stdout, r.stdout)
+        for end in ("kill", "stop"):
+            with Server(p) as s:
+                s.ready()
+                wait_for("it knows where it stands", lambda: s.stage("load")["ledger"]["in"] == rows and s.stage("people")["ledger"]["in"] == sent)
+                stages = {x["name"]: x for x in s.status()["stages"]}
+                check({n: x["pausedMs"] for n, x in stages.items()} == since, f"{stages} {since}")
+                check({x["state"] for x in stages.values()} == {"paused"}, f"{stages}")
+                for verb in (("status",), ("streams",), ("streams", "load")):
+                    check("paused since 20" in s.command(*verb).stdout, f"{verb}: {s.command(*verb).stdout}")
+                getattr(s, end)()
+        with Server(p) as s:
+            s.ready()
+            for name in ("load", "people"):
+                check(s.command("resume", name).returncode == 0, f"resume {name}")
+            wait_for("more rows", lambda: s.stage("load")["ledger"]["in"] > rows and s.stage("people")["ledger"]["in"] > sent)
+            s.kill()
+        with Server(p) as s:
+            s.ready()
+            stages = {x["name"]: x for x in s.status()["stages"]}
+            check(all("pausedMs" not in x and x["state"] != "paused" for x in stages.values()), f"{stages}")
+            check(s.command("pause", "load").returncode == 0 and s.stop() == 0, s.output())
+        (p / "pipeline.sql").write_text(PIPELINE.split("CREATE STREAM")[0])
+        with Server(p) as s:
+            s.ready()
+            r = s.command("streams", "drop", "load", "--yes")
+            check(r.returncode == 0, r.stderr)
+            check(s.stop() == 0, s.output())
+        (p / "pipeline.sql").write_text(PIPELINE.replace("total = 200, ", ""))
+        with Server(p) as s:
+            s.ready()
+            wait_for("dropped, and declared again, it runs", lambda: s.stage("load")["ledger"]["in"] > 0)
+            check(s.stop() == 0, s.output())
+
+
 def test_queries_of_a_running_and_a_stopped_server():
     with folder() as f:
         p = project(f / "p", PIPELINE)

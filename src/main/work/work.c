@@ -68,12 +68,12 @@ static err_t apply_wants(struct working *w, struct diag *d)
     for (size_t i = w->held.count; i-- > 0 && !e;) {
         struct held *h = vec_at(&w->held, i);
         if (h->running) continue;
-        e = flow_pause(f, h->name, d);
+        e = h->wanted ? flow_source_hold(f, h->name, d) : flow_source_free(f, h->name, d);
         if (e || h->wanted) continue;
-        e = flow_source_let(f, h->name, 0, d);
-        if (!e)
-            say_info(SAY_SCHED, "no task runs this source any more: it goes on by itself",
-                     "source=%.*s", SLICE_ARG(h->name));
+        say_info(SAY_SCHED,
+                 "no task runs this source any more: it goes on by itself, unless a person has "
+                 "paused it",
+                 "source=%.*s", SLICE_ARG(h->name));
         mem_give((void *)(uintptr_t)h->name.at);
         vec_remove(&w->held, i);
     }
@@ -179,7 +179,7 @@ static err_t run_source(void *ctx, struct slice source, int64_t for_us, int64_t 
         return diag_fail(d, ERR_UNKNOWN_NAME, "there is no source '%.*s'", SLICE_ARG(source));
     err_t e = take_source(w, source, stop, stop_ctx, d);
     if (e) return e;
-    e = flow_pause(f, source, d); /* a person may have started it */
+    e = flow_source_hold(f, source, d); /* a person may have started it */
     if (!e && count != 0) e = flow_source_let(f, source, (uint64_t)MAX(count, INT64_C(0)), d);
     int64_t until = for_us < 0 ? INT64_MAX : clock_mono_ns() + for_us * 1000;
     while (!e && !over && count != 0 && clock_mono_ns() < until) {
@@ -188,7 +188,8 @@ static err_t run_source(void *ctx, struct slice source, int64_t for_us, int64_t 
         else
             e = flow_source_brought(f, source, records, &over, d);
     }
-    bool paused = flow_pause(f, source, &later) == ERR_OK; /* its last answer is settled then */
+    bool paused =
+        flow_source_hold(f, source, &later) == ERR_OK; /* its last answer is settled then */
     if (paused && flow_source_brought(f, source, records, &over, &later) && !e) {
         e = later.err;
         if (d) *d = later;
