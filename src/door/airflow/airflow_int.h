@@ -2,12 +2,17 @@
  * and written. */
 #pragma once
 #include "door/airflow/airflow.h"
+#include "door/crew.h"
+#include "door/known.h"
 #include "door/login_room.h"
-#include "os/thread.h"
+#include "door/path.h"
+#include "door/token.h"
 #include "sched/list.h"
 #include "sched/ops.h"
 
-enum { CALL_PARTS_MAX = 16, CALL_PARAMS_MAX = 256, CALL_FIXED_MAX = 8, TOKEN_MAX = 4096 };
+#define AIRFLOW_AUDIENCE "apache-airflow" /* what its tokens are good for */
+
+enum { CALL_PARAMS_MAX = 256, CALL_FIXED_MAX = 8 };
 enum api { API_V1 = 1, API_V2 = 2, API_UI = 4 /* speaks as v2 does */ };
 enum dag_right { DAG_ANY, DAG_READ, DAG_EDIT, DAG_DELETE }; /* on the dag that the path names */
 
@@ -32,8 +37,7 @@ struct call {
     const struct route *route;
     enum api api; /* whose words: v1's or v2's */
     bool ui;
-    struct slice parts[CALL_PARTS_MAX]; /* of the path, after /api/vN; of /ui all */
-    uint32_t part_count;
+    struct path path; /* after /api/vN; of /ui all */
     struct param *params;
     uint32_t param_count;
     struct user user;
@@ -64,8 +68,8 @@ struct call {
     struct slice password;
     bool token_asked;
     err_t login;
-    struct call *next, *later, **link;
-    struct loop_message answer;
+    struct call *later, **link;
+    struct crew_job job;
 };
 
 /* --- call.c: the path, parameters, the body ----------------------------------------------------
@@ -194,16 +198,9 @@ MUST_CHECK err_t rest_allowed(struct call *c); /* ERR_FORBIDDEN, refused */
 MUST_CHECK err_t dags_readable(struct call *c, bool *all, struct meta_value **ids, uint32_t *count);
 const struct dag *rest_dag(struct call *c); /* of {dag_id}; held until the call ends; NULL */
 
-/* --- login.c, token.c ----------------------------------------------------------------------------
+/* --- login.c -------------------------------------------------------------------------------------
  */
 void rest_login(struct call *c); /* on the loop: goes on with rest_go or an answer */
-/* A JWT, HS256. */
-void token_make(struct slice key, const struct user *u, int64_t now_us, int64_t good_us,
-                uint64_t number, struct buf *out);
-/* ERR_LOGIN: not one of ours; ERR_TIMEOUT: no longer good. */
-MUST_CHECK err_t token_read(struct slice key, struct slice token, int64_t now_us, struct arena *a,
-                            struct slice *name, char proof[17]);
-void token_proof(const struct user *u, char out[17]); /* changes with the password */
 
 /* --- door.c
  * --------------------------------------------------------------------------------------- */

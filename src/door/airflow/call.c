@@ -9,25 +9,9 @@
     "https://airflow.apache.org/docs/apache-airflow/2.10.5/stable-rest-api-ref.html#section/"      \
     "Errors/"
 
-static struct slice route_part(const char *path, uint32_t n)
-{
-    for (const char *at = path + 1; *at;) {
-        size_t len = strcspn(at, "/");
-        if (n-- == 0) return slice_make(at, len);
-        at += len + (at[len] == '/');
-    }
-    return (struct slice){0};
-}
-
 struct slice rest_part(const struct call *c, const char *name)
 {
-    size_t len = strlen(name);
-    for (uint32_t n = 0; n < c->part_count; n++) {
-        struct slice p = route_part(c->route->path, n);
-        if (p.len == len + 2 && p.at[0] == '{' && memcmp(p.at + 1, name, len) == 0)
-            return c->parts[n];
-    }
-    return (struct slice){0};
+    return path_named(c->route->path, &c->path, name);
 }
 
 bool rest_param(const struct call *c, const char *name, struct slice *out)

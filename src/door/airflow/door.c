@@ -9,32 +9,19 @@
 #include <openssl/rand.h>
 #include <stddef.h>
 
-enum { KNOWN = 64, TRIES = 8, CONNS_MAX = 512 };
+enum { TRIES = 8, CONNS_MAX = 512 };
 
-struct known { /* a login that was right, so that its password need not be hashed each time */
-    uint8_t mark[32];
-    uint64_t users;
-    int64_t until_us;
-};
-struct worker {
-    struct airflow_door *door;
-    struct thread thread;
-    struct meta *meta;
-};
 struct airflow_door {
     struct airflow_options o;
     struct loop *loop;
     struct http_server *http;
     struct login_room *room;
-    struct gate gate;
-    struct call *first, **last; /* in the gate: what waits for a worker */
-    uint32_t waiting;
+    struct crew *crew;
     bool ending;
-    struct worker workers[AIRFLOW_WORKERS_MAX];
     struct call *calls; /* the loop's: all there are */
-    uint8_t key[32], salt[32];
+    uint8_t key[32];
     bool has_key;
-    struct known known[KNOWN]; /* the loop's */
+    struct known_logins known; /* the loop's */
     uint64_t number;
 };
 
@@ -86,37 +73,14 @@ uint64_t airflow_number(struct airflow_door *f)
     return n;
 }
 
-/* --- logins that were right
- * ------------------------------------------------------------------------ */
-
-static void mark_of(const struct airflow_door *f, const struct call *c, uint8_t out[32])
-{
-    struct buf b = buf_make(KIB(4));
-    buf_text(&b, c->name);
-    buf_char(&b, 0);
-    buf_slice(&b, c->password);
-    digest_hmac_sha256(slice_make(f->salt, sizeof(f->salt)), buf_view(&b), out);
-    if (b.at) memset(b.at, 0, b.len);
-    buf_done(&b);
-}
-
 bool airflow_known(struct airflow_door *f, const struct call *c)
 {
-    uint8_t mark[32];
-    mark_of(f, c, mark);
-    const struct known *k = &f->known[mark[0] % KNOWN];
-    return k->until_us > airflow_now(f) && k->users == users_version(f->o.users) &&
-           memcmp(k->mark, mark, sizeof(mark)) == 0;
+    return known_is(&f->known, f->o.users, c->name, c->password, airflow_now(f));
 }
 
 void airflow_know(struct airflow_door *f, const struct call *c)
 {
-    uint8_t mark[32];
-    mark_of(f, c, mark);
-    struct known *k = &f->known[mark[0] % KNOWN];
-    memcpy(k->mark, mark, sizeof(mark));
-    k->users = users_version(f->o.users);
-    k->until_us = airflow_now(f) + 300 * SECOND_US;
+    known_add(&f->known, f->o.users, c->name, c->password, airflow_now(f));
 }
 
 /* --- a call's life
@@ -161,9 +125,9 @@ static bool keep_path(struct call *c)
         params[i].value = arena_slice(c->kept, c->params[i].value);
         fine = fine && params[i].name.at && params[i].value.at;
     }
-    for (uint32_t i = 0; i < c->part_count; i++) {
-        c->parts[i] = arena_slice(c->kept, c->parts[i]);
-        fine = fine && c->parts[i].at;
+    for (uint32_t i = 0; i < c->path.count; i++) {
+        c->path.parts[i] = arena_slice(c->kept, c->path.parts[i]);
+        fine = fine && c->path.parts[i].at;
     }
     c->params = params;
     c->arena = c->a_look;
@@ -207,28 +171,26 @@ void rest_answer(struct call *c)
     rest_free(c);
 }
 
-static void answered(struct loop_message *m)
+static struct call *call_of(struct crew_job *j)
 {
-    struct call *c = (struct call *)(void *)((char *)m - offsetof(struct call, answer));
+    return (struct call *)(void *)((char *)j - offsetof(struct call, job));
+}
+
+static void answered(struct crew_job *j)
+{
+    struct call *c = call_of(j);
     c->at_work = false;
     rest_answer(c);
 }
 
+static void carry_out(struct crew_job *j, void **own);
+
 void rest_go(struct call *c)
 {
-    struct airflow_door *f = c->door;
-    gate_enter(&f->gate);
-    bool full = f->waiting >= AIRFLOW_WAITING_MAX || f->ending;
-    if (!full) {
-        c->next = NULL;
-        c->at_work = true;
-        *f->last = c;
-        f->last = &c->next;
-        f->waiting++;
-        gate_wake(&f->gate);
-    }
-    gate_leave(&f->gate);
-    if (!full) return;
+    c->job.run = carry_out;
+    c->job.done = answered;
+    c->at_work = crew_give(c->door->crew, &c->job);
+    if (c->at_work) return;
     c->again_ms = 0;
     refuse(c, 503, "Service Unavailable", "too many requests wait already: try again shortly");
     rest_put_refusal(c, ERR_BUSY);
@@ -253,17 +215,26 @@ static err_t read_body(struct call *c)
     return ERR_BAD_JSON;
 }
 
-static err_t worker_meta(struct worker *w, struct diag *d)
+/* A worker's own connection to the database. */
+static err_t worker_meta(struct airflow_door *f, void **own, struct diag *d)
 {
-    if (w->meta) return ERR_OK;
-    return w->door->o.sched.meta(w->door->o.sched.ctx, &w->meta, d);
+    struct meta *m = NULL;
+    err_t e = *own ? ERR_OK : f->o.sched.meta(f->o.sched.ctx, &m, d);
+    if (!e && !*own) *own = m;
+    return e;
 }
 
-static void carry_out(struct worker *w, struct call *c)
+static void close_meta(void *own)
 {
+    meta_close(own);
+}
+
+static void carry_out(struct crew_job *j, void **own)
+{
+    struct call *c = call_of(j);
     c->again_ms = 0;
-    err_t e = worker_meta(w, &c->d);
-    c->meta = w->meta;
+    err_t e = worker_meta(c->door, own, &c->d);
+    c->meta = *own;
     bool asks_health = c->route->run == api_get_health || c->route->run == api_get_version;
     if (e && asks_health) e = ERR_OK; /* says itself that the database is not there */
     if (!e) {
@@ -284,35 +255,14 @@ static void carry_out(struct worker *w, struct call *c)
     if (!e && c->route->role != ROLE_NONE) e = rest_allowed(c);
     if (!e) e = c->route->run(c);
     if (!e && c->out.err) e = diag_fail(&c->d, c->out.err, "the answer can not be written");
-    if (w->meta && meta_inside(w->meta)) meta_rollback(w->meta);
+    if (c->meta && meta_inside(c->meta)) meta_rollback(c->meta);
     if (e == ERR_OFFLINE || e == ERR_IO) { /* another try begins with a connection of its own */
-        meta_close(w->meta);
-        w->meta = NULL;
+        meta_close(*own);
+        *own = NULL;
     }
     if (e) rest_put_refusal(c, e);
     if (e && c->status >= 500)
         say_diag(SAY_SCHED, SAY_WARN, "a request of Airflow's API failed", &c->d);
-}
-
-static void work(void *arg)
-{
-    struct worker *w = arg;
-    struct airflow_door *f = w->door;
-    gate_enter(&f->gate);
-    for (;;) {
-        while (!f->first && !f->ending) gate_wait(&f->gate);
-        struct call *c = f->first;
-        if (!c) break;
-        f->first = c->next;
-        if (!f->first) f->last = &f->first;
-        f->waiting--;
-        gate_leave(&f->gate);
-        carry_out(w, c);
-        loop_send(f->loop, &c->answer, answered);
-        gate_enter(&f->gate);
-    }
-    gate_leave(&f->gate);
-    meta_close(w->meta);
 }
 
 /* --- changes
@@ -348,15 +298,6 @@ err_t rest_transact(struct call *c, err_t (*change)(struct call *c))
 /* --- requests come in
  * ---------------------------------------------------------------------------------- */
 
-static void read_parts(struct call *c, int from)
-{
-    while (c->part_count < CALL_PARTS_MAX &&
-           http_path_part(c->http, from + (int)c->part_count, &c->parts[c->part_count]))
-        c->part_count++;
-    /* "/dags/" is "/dags" */
-    if (c->part_count > 1 && c->parts[c->part_count - 1].len == 0) c->part_count--;
-}
-
 static void read_params(struct call *c)
 {
     struct param one;
@@ -366,40 +307,15 @@ static void read_params(struct call *c)
         c->params[c->param_count++] = one;
 }
 
-/* How well the path fits: 0 not at all; words count more than {names}. */
-static int fit(const struct route *r, const struct call *c)
-{
-    const char *at = r->path + 1;
-    int score = 1;
-    for (uint32_t n = 0; n < c->part_count; n++) {
-        size_t len = strcspn(at, "/");
-        if (!len) return 0;
-        if (*at == '{')
-            score += c->parts[n].len > 0 ? 1 : -1000;
-        else if (slice_equal(c->parts[n], slice_make(at, len)))
-            score += 100;
-        else
-            return 0;
-        at += len + (at[len] == '/');
-    }
-    return *at || score < 0 ? 0 : score;
-}
-
-static bool method_is(const struct call *c, const char *method)
-{
-    struct slice m = http_method(c->http);
-    return slice_is(m, method) || (slice_is(m, "HEAD") && strcmp(method, "GET") == 0);
-}
-
 static void find_route(struct call *c, bool *path_known)
 {
     int best = 0, family = (int)(c->ui ? API_UI : c->api);
     for (uint32_t i = 0; i < route_count; i++) {
         const struct route *r = &routes[i];
-        int score = r->apis & family ? fit(r, c) : 0;
+        int score = r->apis & family ? path_fit(r->path, &c->path) : 0;
         if (!score) continue;
         *path_known = true;
-        if (score <= best || !method_is(c, r->method)) continue;
+        if (score <= best || !method_fits(http_method(c->http), r->method)) continue;
         best = score;
         c->route = r;
     }
@@ -458,13 +374,13 @@ bool airflow_handle(struct airflow_door *f, struct http_request *r)
     if (v1 || v2 || ui) {
         c->api = v1 ? API_V1 : API_V2;
         c->ui = ui;
-        read_parts(c, ui ? 0 : 2);
+        path_read(r, ui ? 0 : 2, &c->path);
         find_route(c, &path_known);
     } else if (own[mine].token) {
         c->token_asked = slice_is(http_method(r), "POST");
     } else if (http_path_part(r, 0, &word)) { /* Airflow 2's /health */
         c->api = API_V1;
-        c->parts[c->part_count++] = word;
+        c->path.parts[c->path.count++] = word;
         find_route(c, &path_known);
     }
     if (c->route || c->token_asked)
@@ -491,13 +407,14 @@ static err_t start(struct airflow_door *f, struct diag *d)
                                 .door = f,
                                 .conns_max = CONNS_MAX,
                                 .body_max = AIRFLOW_BODY_MAX};
-    bool random = RAND_bytes(f->salt, sizeof(f->salt)) == 1;
-    err_t e = random ? ERR_OK : diag_fail(d, ERR_INTERNAL, "no random numbers");
+    struct crew_options crew = {.name = "airflow",
+                                .loop = f->loop,
+                                .workers = f->o.workers,
+                                .waiting_max = AIRFLOW_WAITING_MAX,
+                                .leave = close_meta};
+    err_t e = known_start(&f->known, d);
     if (!e) e = login_room_open("airflow-login", &f->room, d);
-    for (uint32_t i = 0; i < f->o.workers && !e; i++) {
-        f->workers[i].door = f;
-        e = thread_start(&f->workers[i].thread, "airflow", work, &f->workers[i], d);
-    }
+    if (!e) e = crew_open(&crew, &f->crew, d);
     if (!e && !f->o.mounted) e = http_open(f->loop, &http, &f->http, d);
     return e;
 }
@@ -509,10 +426,8 @@ err_t airflow_open(struct loop *l, const struct airflow_options *o, struct airfl
     if (!f) return diag_fail(d, ERR_NO_MEMORY, "no memory for the door of Airflow's API");
     f->o = *o;
     f->loop = l;
-    f->last = &f->first;
     f->o.workers = o->workers ? MIN(o->workers, (uint32_t)AIRFLOW_WORKERS_MAX) : 2;
     if (!f->o.token_us) f->o.token_us = 86400 * SECOND_US;
-    gate_init(&f->gate);
     err_t e = start(f, d);
     if (e)
         airflow_close(f);
@@ -524,15 +439,11 @@ err_t airflow_open(struct loop *l, const struct airflow_options *o, struct airfl
 void airflow_close(struct airflow_door *f)
 {
     if (!f) return;
-    gate_enter(&f->gate);
     f->ending = true;
-    gate_wake(&f->gate);
-    gate_leave(&f->gate);
     login_room_close(f->room);
-    for (uint32_t i = 0; i < f->o.workers; i++) thread_join(&f->workers[i].thread);
+    crew_close(f->crew);
     http_close(f->http);
     while (f->calls) rest_free(f->calls); /* nobody waits for them any more */
-    gate_done(&f->gate);
     mem_give(f);
 }
 

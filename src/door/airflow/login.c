@@ -31,7 +31,11 @@ static void give_token(struct call *c)
         return;
     }
     buf_text(&c->out, "{\"access_token\": \"");
-    token_make(key, &c->user, airflow_now(c->door), o->token_us, airflow_number(c->door), &c->out);
+    struct token_made made = {.audience = AIRFLOW_AUDIENCE,
+                              .now_us = airflow_now(c->door),
+                              .good_us = o->token_us,
+                              .number = airflow_number(c->door)};
+    token_make(key, &c->user, &made, &c->out);
     buf_text(&c->out, "\"}");
     c->status = 201;
     rest_answer(c);
@@ -94,22 +98,23 @@ static void login_basic(struct call *c, struct slice coded, struct loop *l)
 
 static void login_bearer(struct call *c, struct slice token)
 {
-    struct slice name, key;
-    char proof[17], now[17];
+    struct slice key;
+    struct token told;
+    char now[17];
     err_t e = airflow_key(c->door, &key, &c->d);
     if (e) {
         rest_put_refusal(c, e);
         rest_answer(c);
         return;
     }
-    e = token_read(key, slice_trim(token), airflow_now(c->door), c->arena, &name, proof);
+    e = token_read(key, AIRFLOW_AUDIENCE, slice_trim(token), airflow_now(c->door), c->arena, &told);
     if (e == ERR_TIMEOUT) {
         say_no(c, "Token Expired");
         return;
     }
-    if (!e) e = users_find(airflow_users(c->door), name, &c->user);
+    if (!e) e = users_find(airflow_users(c->door), told.name, &c->user);
     if (!e) token_proof(&c->user, now);
-    if (e || strcmp(now, proof) != 0 || c->user.no_login)
+    if (e || strcmp(now, told.proof) != 0 || c->user.no_login)
         say_no(c, "Invalid JWT token");
     else
         rest_go(c);

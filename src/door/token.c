@@ -1,16 +1,15 @@
-/* Tokens: JSON Web Tokens (RFC 7519) signed with HS256. A token says who; it is good while it is
- * not too old, and while its user's password is the one it was made with. */
-#include "door/airflow/airflow_int.h"
+#include "door/token.h"
 
 #include "base/hash.h"
+#include "data/doc.h"
 #include "data/json.h"
+#include "sched/zone.h"
 
 #include <inttypes.h>
 
-#define TOKEN_ISSUER   "sluice"
-#define TOKEN_AUDIENCE "apache-airflow"
+#define TOKEN_ISSUER "sluice"
 
-static void rest_put_base64_url(struct buf *out, struct slice s)
+static void put_base64_url(struct buf *out, struct slice s)
 {
     size_t from = out->len;
     put_base64(out, s);
@@ -42,35 +41,33 @@ void token_proof(const struct user *u, char out[17])
     buf_char(&b, 0);
 }
 
-static void rest_put_signature(struct buf *out, struct slice key, struct slice body)
+static void put_signature(struct buf *out, struct slice key, struct slice body)
 {
     uint8_t sum[32];
     digest_hmac_sha256(key, body, sum);
     buf_char(out, '.');
-    rest_put_base64_url(out, slice_make(sum, sizeof(sum)));
+    put_base64_url(out, slice_make(sum, sizeof(sum)));
 }
 
-void token_make(struct slice key, const struct user *u, int64_t now_us, int64_t good_us,
-                uint64_t number, struct buf *out)
+void token_make(struct slice key, const struct user *u, const struct token_made *m, struct buf *out)
 {
     char proof[17];
     struct buf claims = buf_make(KIB(2));
-    int64_t now = now_us / SECOND_US;
+    int64_t now = m->now_us / SECOND_US;
     size_t from = out->len;
     token_proof(u, proof);
     buf_text(&claims, "{\"sub\":");
     json_put_text(&claims, slice_of(u->name));
     buf_printf(&claims,
-               ",\"iss\":\"" TOKEN_ISSUER "\",\"aud\":\"" TOKEN_AUDIENCE "\",\"iat\":%" PRId64
-               ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64 ",\"jti\":\"%016" PRIx64
-               "\",\"pwd\":\"%s\"}",
-               now, now, now + good_us / SECOND_US, number, proof);
-    rest_put_base64_url(out, SLICE("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
+               ",\"iss\":\"" TOKEN_ISSUER "\",\"aud\":\"%s\",\"iat\":%" PRId64 ",\"nbf\":%" PRId64
+               ",\"exp\":%" PRId64 ",\"jti\":\"%016" PRIx64 "\",\"pwd\":\"%s\"}",
+               m->audience, now, now, now + m->good_us / SECOND_US, m->number, proof);
+    put_base64_url(out, SLICE("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
     buf_char(out, '.');
-    rest_put_base64_url(out, buf_view(&claims));
+    put_base64_url(out, buf_view(&claims));
     if (claims.err) out->err = claims.err;
     buf_done(&claims);
-    if (!out->err) rest_put_signature(out, key, slice_make(out->at + from, out->len - from));
+    if (!out->err) put_signature(out, key, slice_make(out->at + from, out->len - from));
 }
 
 static bool same(struct slice a, struct slice b) /* in a time that tells nothing */
@@ -91,23 +88,34 @@ static err_t read_part(struct slice part, struct arena *a, struct doc *out)
     return e ? e : doc_of_json(kept, a, out, NULL);
 }
 
-static err_t check_claims(const struct doc *claims, int64_t now_us, struct slice *name,
-                          char proof[17])
+static int64_t whole(const struct doc *claims, const char *name, int64_t none)
 {
-    const struct doc *until = doc_get(claims, "exp"), *from = doc_get(claims, "nbf");
-    struct slice pwd = doc_text(doc_get(claims, "pwd"));
-    int64_t now = now_us / SECOND_US;
-    *name = doc_text(doc_get(claims, "sub"));
-    if (!name->at || !until || until->kind != DOC_INT || !slice_to_cstr(pwd, proof, 17) ||
-        !slice_is(doc_text(doc_get(claims, "iss")), TOKEN_ISSUER) ||
-        !slice_is(doc_text(doc_get(claims, "aud")), TOKEN_AUDIENCE))
-        return ERR_LOGIN;
-    if (until->number <= now) return ERR_TIMEOUT;
-    return from && from->kind == DOC_INT && from->number > now + 60 ? ERR_LOGIN : ERR_OK;
+    const struct doc *v = doc_get(claims, name);
+    return v && v->kind == DOC_INT ? v->number : none;
 }
 
-err_t token_read(struct slice key, struct slice token, int64_t now_us, struct arena *a,
-                 struct slice *name, char proof[17])
+static err_t check_claims(const struct doc *claims, const char *audience, int64_t now_us,
+                          struct token *out)
+{
+    uint8_t number[8];
+    int64_t now = now_us / SECOND_US, until = whole(claims, "exp", INT64_MIN);
+    out->name = doc_text(doc_get(claims, "sub"));
+    if (!out->name.at || until == INT64_MIN ||
+        !slice_to_cstr(doc_text(doc_get(claims, "pwd")), out->proof, sizeof(out->proof)) ||
+        !slice_is(doc_text(doc_get(claims, "iss")), TOKEN_ISSUER) ||
+        !slice_is(doc_text(doc_get(claims, "aud")), audience) ||
+        !parse_hex(doc_text(doc_get(claims, "jti")), number, sizeof(number)))
+        return ERR_LOGIN;
+    struct cursor c = cursor_of(slice_make(number, sizeof(number)));
+    out->number = cursor_be(&c, 8);
+    if (until <= now) return ERR_TIMEOUT;
+    out->until_us = until * SECOND_US;
+    out->made_us = whole(claims, "iat", 0) * SECOND_US;
+    return whole(claims, "nbf", 0) > now + 60 ? ERR_LOGIN : ERR_OK;
+}
+
+err_t token_read(struct slice key, const char *audience, struct slice token, int64_t now_us,
+                 struct arena *a, struct token *out)
 {
     struct doc header, claims;
     if (token.len == 0 || token.len > TOKEN_MAX) return ERR_LOGIN;
@@ -116,7 +124,7 @@ err_t token_read(struct slice key, struct slice token, int64_t now_us, struct ar
     if (!first || first >= last) return ERR_LOGIN;
     struct slice signed_part = slice_make(token.at, (size_t)(last - token.at));
     struct buf wanted = buf_make(128);
-    rest_put_signature(&wanted, key, signed_part);
+    put_signature(&wanted, key, signed_part);
     bool ours = same(buf_view(&wanted), slice_make(last, token.len - signed_part.len));
     buf_done(&wanted);
     if (!ours) return ERR_LOGIN;
@@ -124,5 +132,5 @@ err_t token_read(struct slice key, struct slice token, int64_t now_us, struct ar
     if (!e) e = read_part(slice_make(first + 1, (size_t)(last - first - 1)), a, &claims);
     if (e == ERR_NO_MEMORY) return e;
     if (e || !slice_is(doc_text(doc_get(&header, "alg")), "HS256")) return ERR_LOGIN;
-    return check_claims(&claims, now_us, name, proof);
+    return check_claims(&claims, audience, now_us, out);
 }
