@@ -91,6 +91,8 @@ static void draw_doors(struct picture *p, const struct server *s)
 {
     const char *address = config_text(&s->project->config, CONFIG_listen_address);
     line(p, "", " ");
+    if (s->front.line[0])
+        line(p, bold, " console  %s   Airflow's API: /api/v1 and /api/v2", s->front.line);
     if (s->api)
         line(p, "", " people   http://%s:%u/api/?results=3", address, randomuser_port(s->api));
     if (s->broker.line[0]) line(p, "", " kafka    %s", s->broker.line);
@@ -98,8 +100,6 @@ static void draw_doors(struct picture *p, const struct server *s)
     if (s->metrics)
         line(p, "", " metrics  http://%s:%u/metrics   health  http://%s:%u/health", address,
              metrics_port(s->metrics), address, metrics_port(s->metrics));
-    if (s->rest.door)
-        line(p, "", " airflow  http://%s:%u/api/v1 and /api/v2", address, rest_port(&s->rest));
     for (size_t i = 0; i < s->project->streams.count && i < 3; i++) {
         const struct plan_stream *plan =
             &((const struct project_stream *)vec_at(&s->project->streams, i))->plan;

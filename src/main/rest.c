@@ -67,12 +67,10 @@ err_t rest_open(struct project *p, struct users *users, struct loop *l, struct r
                 struct diag *d)
 {
     const struct config *c = &p->config;
-    int64_t port = config_number(c, CONFIG_airflow_port);
     r->project = p;
-    if (port < 0) return ERR_OK;
+    if (config_number(c, CONFIG_console_port) < 0) return ERR_OK;
     struct airflow_options o = {
-        .address = config_text(c, CONFIG_listen_address),
-        .port = (uint16_t)port,
+        .mounted = true,
         .users = users,
         .version = SLUICE_VERSION,
         .token_us = config_number(c, CONFIG_airflow_token) * 1000,
@@ -84,7 +82,7 @@ err_t rest_open(struct project *p, struct users *users, struct loop *l, struct r
                   .now_us = now_us,
                   .secret = read_secret,
                   .setting = config_number(c, CONFIG_airflow_expose_config) ? setting_at : NULL}};
-    return name_setting(airflow_open(l, &o, &r->door, d), "airflow.port", d);
+    return airflow_open(l, &o, &r->door, d);
 }
 
 void rest_serves(struct rest *r, struct sched *s)
@@ -99,7 +97,7 @@ void rest_close(struct rest *r)
     atomic_store(&r->sched, NULL);
 }
 
-uint16_t rest_port(const struct rest *r)
+uint32_t rest_dags(struct rest *r, const struct dag **out, uint32_t max)
 {
-    return r->door ? airflow_listens(r->door) : 0;
+    return all_dags(r, out, max);
 }

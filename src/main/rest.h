@@ -1,6 +1,6 @@
 /* rest: the part of a server that Airflow's clients see: the door of its REST API, over the
- * project's workflows. Made from the settings airflow.*; answers from the database also while no
- * dags run.
+ * project's workflows. Mounted in the console's listeners; made from the settings airflow.*;
+ * answers from the database also while no dags run.
  */
 #pragma once
 #include "door/airflow/airflow.h"
@@ -11,7 +11,7 @@
 struct sched;
 struct rest {
     struct project *project;
-    struct airflow_door *door;     /* NULL: switched off */
+    struct airflow_door *door;     /* NULL: there is no console to be mounted in */
     _Atomic(struct sched *) sched; /* NULL: no dags so far */
 };
 MUST_CHECK err_t rest_open(struct project *p, struct users *users, struct loop *l, struct rest *r,
@@ -19,4 +19,5 @@ MUST_CHECK err_t rest_open(struct project *p, struct users *users, struct loop *
 /* The engine that runs now; it stays until rest_close. */
 void rest_serves(struct rest *r, struct sched *s);
 void rest_close(struct rest *r); /* before the engine */
-uint16_t rest_port(const struct rest *r);
+/* Its dags, held. Any thread. */
+uint32_t rest_dags(struct rest *r, const struct dag **out, uint32_t max);

@@ -273,6 +273,7 @@ static err_t open_doors(struct server *s, struct diag *d)
     if (!e) e = cassandra_open(s->project, &s->world, s->users, &s->cassandra, d);
     s->world.cql = s->cassandra.cql;
     if (!e) e = rest_open(s->project, s->users, s->loop, &s->rest, d);
+    if (!e) e = name_setting(front_open(s, d), "console.port", d);
     return e;
 }
 
@@ -438,6 +439,7 @@ void server_run(struct server *s)
 
 void server_close(struct server *s)
 {
+    front_close(&s->front);
     rest_close(&s->rest);
     working_close(&s->working);
     if (s->world.flow) flow_stop(s->world.flow);

@@ -9,6 +9,7 @@
 #include "door/randomuser/randomuser.h"
 #include "main/broker.h"
 #include "main/cassandra.h"
+#include "main/front.h"
 #include "main/project.h"
 #include "main/rest.h"
 #include "main/stream_groups.h"
@@ -29,6 +30,7 @@ struct server {
     struct stream_groups *stream_groups;
     struct working working; /* of workflows */
     struct rest rest;       /* their API */
+    struct front front;     /* the console */
     char workflows[512];    /* how they are, as a line */
     int lock_fd;
     int64_t started_ms, started_ns;

@@ -97,7 +97,7 @@ static void check_ports(struct examination *x)
                  {CONFIG_cql_port, "cql.port"},
                  {CONFIG_cql_tls_port, "cql.tls_port"},
                  {CONFIG_metrics_port, "metrics.port"},
-                 {CONFIG_airflow_port, "airflow.port"},
+                 {CONFIG_console_port, "console.port"},
                  {CONFIG_zookeeper_port, "zookeeper.port"}};
     for (size_t i = 0; i < COUNT_OF(ports) && !x->running; i++) {
         char holder[128];

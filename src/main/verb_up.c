@@ -63,7 +63,7 @@ static int serve(void *arg)
         struct log_recovery r = log_recovery(u->server.world.log);
         say_info(SAY_MAIN, "up",
                  "version=%s project=%s up_ms=%.1f api_port=%u kafka_port=%u kafka_tls_port=%u "
-                 "cql_port=%u cql_tls_port=%u metrics_port=%u zookeeper_port=%u airflow_port=%u "
+                 "cql_port=%u cql_tls_port=%u metrics_port=%u zookeeper_port=%u console_port=%u "
                  "cut_bytes=%llu",
                  SLUICE_VERSION, u->project->name, (double)(clock_mono_ns() - u->asked_ns) / 1e6,
                  u->server.api ? randomuser_port(u->server.api) : 0,
@@ -73,7 +73,7 @@ static int serve(void *arg)
                  u->server.cassandra.tls ? cql_door_tls_port(u->server.cassandra.door) : 0,
                  u->server.metrics ? metrics_port(u->server.metrics) : 0,
                  u->server.broker.zookeeper ? zookeeper_port(u->server.broker.zookeeper) : 0,
-                 rest_port(&u->server.rest), (unsigned long long)r.bytes_cut);
+                 front_port(&u->server.front, 0), (unsigned long long)r.bytes_cut);
         server_run(&u->server);
         say_info(SAY_MAIN, "ending", "commit=last");
     }

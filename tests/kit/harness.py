@@ -85,7 +85,7 @@ class Server:
         self.directory = pathlib.Path(directory)
         self.data = pathlib.Path(data) if data else self.directory / ".sluice"
         self.log = tempfile.TemporaryFile()
-        every = ["api.port=0", "metrics.port=0", "kafka.port=0", "cql.port=0", "airflow.port=0", f"server.restart={'true' if restart else 'false'}", *sets]
+        every = ["api.port=0", "metrics.port=0", "kafka.port=0", "cql.port=0", "console.port=0", "console.topics_port=-1", "console.streams_port=-1", "console.notebooks_port=-1", f"server.restart={'true' if restart else 'false'}", *sets]
         options = [w for s in every for w in ("--set", s)]
         self.process = subprocess.Popen(
             [*wrapper, SLUICE, "up", str(self.directory), "--data", str(self.data), "--plain", *options, *args],

@@ -65,7 +65,7 @@ def ours():
         (p / "dags.yaml").write_text(OURS)
         with Server(p) as server:
             server.ready()
-            yield f"http://127.0.0.1:{server.field('airflow_port')}"
+            yield f"http://127.0.0.1:{server.field('console_port')}"
             server.stop()
 
 

@@ -80,6 +80,6 @@ def test_provider_drives_sluice_itself():
     with folder() as f:
         p = project(f / "p", "CREATE TOPIC t WITH (partitions = 1);\n")
         (p / "dags.yaml").write_text(SLUICE_DAGS)
-        with Server(p, sets=["airflow.port=0"]) as s:
+        with Server(p) as s:
             s.ready()
-            drive(f, s.field("airflow_port"))
+            drive(f, s.field("console_port"))

@@ -68,7 +68,7 @@ def people(p, verb, *people):
 def started(p):
     server = Server(p)
     server.ready()
-    return server, Api(f"http://127.0.0.1:{server.field('airflow_port')}")
+    return server, Api(f"http://127.0.0.1:{server.field('console_port')}")
 
 
 @contextlib.contextmanager

@@ -21,8 +21,8 @@ static const struct door doors[] = {
     {"zookeeper", "2181", "zookeeper.port", false},
     {"schema-registry", "8081", "registry.port", false},
     {"control-center", "9021", "console.port", false},
-    {"airflow", "8080", "airflow.port", false},
-    {"webserver", "8080", "airflow.port", false},
+    {"airflow", "8080", "console.port", false},
+    {"webserver", "8080", "console.port", false},
 };
 static const struct {
     const char *env, *setting;

@@ -1,0 +1,63 @@
+/* door/console: the console's HTTP door: its API below /api/console (routes.def,
+ * docs/console-api.md), one stream of live values a tab, the application itself for every other
+ * path, and whatever the doors that are mounted here answer (Airflow's API).
+ *
+ * Never decides anything: it asks and acts by the rooms, with the rights of who is logged in.
+ *
+ * Loop: the one it is opened on takes requests and gives answers; handlers run on worker threads.
+ * Memory: an arena a request; what is live is computed once for all who look. Limit: CONSOLE_*.
+ */
+#pragma once
+#include "exec/exec.h"
+#include "exec/report.h"
+#include "os/http.h"
+#include "sched/dag.h"
+#include "users/users.h"
+
+enum {
+    CONSOLE_CONNS_MAX = 2048,
+    CONSOLE_BODY_MAX = 16 << 20,
+    CONSOLE_ANSWER_MAX = 32 << 20,
+    CONSOLE_ARENA_MAX = 64 << 20,
+    CONSOLE_WAITING_MAX = 1024, /* requests that wait for a worker; one more is answered 503 */
+    CONSOLE_STREAMS_MAX = 1024, /* open live streams */
+    CONSOLE_CHANNELS_MAX = 512, /* distinct channels that somebody looks at */
+    CONSOLE_LISTENERS_MAX = 4
+};
+struct coord;
+struct console;
+struct console_listener {
+    int32_t port;        /* 0: any free one; negative: none */
+    const char *page;    /* where "/" leads there; NULL: the overview */
+    const char *setting; /* its name, for the hint when the port is taken */
+    bool must;           /* taken: the start fails; otherwise it is a warning */
+};
+struct console_port { /* what main knows; any thread but where it says */
+    void *ctx;
+    int64_t (*now_us)(void *ctx);
+    void (*facts)(void *ctx, struct report_facts *out); /* the loop's */
+    /* Answers a request that belongs to another door; the loop's. NULL: there is none. */
+    bool (*other)(void *ctx, struct http_request *r);
+    uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max); /* held */
+};
+struct console_options {
+    const char *address;
+    struct console_listener listeners[CONSOLE_LISTENERS_MAX];
+    struct exec_world *world;
+    struct users *users;
+    struct coord *coord; /* NULL: no Kafka door, so no groups */
+    const char *version; /* Sluice's */
+    const char *project; /* the folder */
+    const char *data;    /* the data directory: the key of the sessions is kept there */
+    int64_t session_us;  /* how long one is good without use; 0: 12 hours */
+    bool loopback;       /* only this machine can reach it: Host must say so too */
+    struct console_port port;
+};
+MUST_CHECK err_t console_open(struct loop *l, const struct console_options *o, struct console **out,
+                              struct diag *d);
+/* Who comes with the console's session, for a door that is mounted here. ERR_NOT_FOUND: nobody;
+ * ERR_FORBIDDEN: a change without the header that proves the page. The loop's. */
+MUST_CHECK err_t console_session_of(struct console *c, struct http_request *r, struct user *out);
+/* Before the doors that are mounted. NULL is fine. */
+void console_close(struct console *c);
+uint16_t console_listens(const struct console *c, uint32_t listener); /* its port; 0: none */

@@ -1,0 +1,379 @@
+/* What is live: one server-sent stream a tab, with the channels it asked for. Each distinct channel
+ * is computed once a tick for all who look, on a worker, and sent to those who have not seen it. */
+#include "door/console/console_int.h"
+
+#include "base/hash.h"
+#include "base/say.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum {
+    TICK_MS = 500,
+    HEARTBEAT_TICKS = 30,
+    QUEUED_MAX = 256 << 10, /* a slow peer misses states past this, and gets the last one … */
+    BEHIND_MAX = 4 << 20,   /* … past this it is let go: it will come again */
+    LOOK_ARENA_MAX = 32 << 20,
+    VALUE_MAX = 8 << 20,
+    TAIL_KEPT = 64 << 10, /* of a tail, for who comes later */
+    NAME_MAX_BYTES = 320
+};
+
+struct channel {
+    struct channel *next;
+    struct live *live;
+    const struct console_channel *kind;
+    char name[NAME_MAX_BYTES];
+    struct crew_job job;
+    struct look look; /* while `at_work`: the worker's */
+    err_t err;
+    bool at_work;
+    struct buf event; /* a STATE's last one, whole; a TAIL's last ones */
+    uint64_t version; /* of the event; 0: none yet */
+    struct buf news;  /* a TAIL's, of this tick */
+    uint32_t viewers;
+};
+struct view { /* one stream's look at one channel */
+    struct channel *channel;
+    uint64_t seen;
+};
+struct stream {
+    struct stream *next;
+    struct live *live;
+    struct http_request *http;
+    struct view views[LIVE_CHANNELS_MAX];
+    uint32_t view_count;
+    char name[USERS_NAME_MAX + 1], proof[17];
+    uint64_t session;
+    int64_t until_us;
+    uint32_t quiet; /* ticks without an event */
+};
+struct live {
+    struct console *console;
+    struct loop_timer *tick;
+    struct stream *streams;
+    struct channel *channels;
+    uint32_t stream_count, channel_count;
+};
+
+struct exec_world *look_world(const struct look *k)
+{
+    return k->console->o.world;
+}
+
+int64_t look_now_ms(const struct look *k)
+{
+    return k->console->o.port.now_us(k->console->o.port.ctx) / 1000;
+}
+
+/* --- channels ------------------------------------------------------------------------------------
+ */
+
+static void channel_free(struct channel *c)
+{
+    if (c->look.own_free) c->look.own_free(c->look.own);
+    arena_free(c->look.arena);
+    buf_done(&c->look.out);
+    buf_done(&c->event);
+    buf_done(&c->news);
+    mem_give(c);
+}
+
+static const struct console_channel *kind_of(struct slice name, struct slice *arg)
+{
+    const uint8_t *colon = name.len ? memchr(name.at, ':', name.len) : NULL;
+    struct slice word = colon ? slice_make(name.at, (size_t)(colon - name.at)) : name;
+    *arg = colon ? slice_make(colon + 1, name.len - word.len - 1) : SLICE("");
+    for (uint32_t i = 0; i < console_channel_count; i++)
+        if (slice_is(word, console_channels[i].name) &&
+            console_channels[i].has_arg == (colon != NULL))
+            return &console_channels[i];
+    return NULL;
+}
+
+static struct channel *channel_find(struct live *v, struct slice name)
+{
+    struct channel *c = v->channels;
+    while (c && !slice_is(name, c->name)) c = c->next;
+    return c;
+}
+
+static err_t channel_get(struct live *v, struct slice name, struct channel **out, struct diag *d)
+{
+    struct slice arg;
+    *out = channel_find(v, name);
+    if (*out) return ERR_OK;
+    const struct console_channel *kind = kind_of(name, &arg);
+    INVARIANT(kind);
+    if (v->channel_count == CONSOLE_CHANNELS_MAX)
+        return diag_fail(d, ERR_BUSY, "%d live channels are open already", CONSOLE_CHANNELS_MAX);
+    struct channel *c = mem_take(sizeof(*c));
+    if (c) c->look.arena = arena_new(LOOK_ARENA_MAX);
+    if (!c || !c->look.arena) {
+        mem_give(c);
+        return diag_fail(d, ERR_NO_MEMORY, "no memory for a live channel");
+    }
+    (void)slice_to_cstr(name, c->name, sizeof(c->name)); /* was looked at: it fits */
+    c->live = v;
+    c->kind = kind;
+    c->look.console = v->console;
+    c->look.arg = slice_of(c->name + (name.len - arg.len));
+    c->look.out = buf_make(VALUE_MAX);
+    c->event = buf_make(VALUE_MAX + KIB(4));
+    c->news = buf_make(VALUE_MAX + KIB(4));
+    c->next = v->channels;
+    v->channels = c;
+    v->channel_count++;
+    *out = c;
+    return ERR_OK;
+}
+
+/* Nobody looks any more: gone, when no worker is at it. */
+static void channels_tidy(struct live *v)
+{
+    struct channel **at = &v->channels;
+    while (*at) {
+        struct channel *c = *at;
+        if (c->viewers || c->at_work) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        v->channel_count--;
+        channel_free(c);
+    }
+}
+
+/* --- a look, on a worker -------------------------------------------------------------------------
+ */
+
+static struct channel *channel_of(struct crew_job *j)
+{
+    return (struct channel *)(void *)((char *)j - offsetof(struct channel, job));
+}
+
+static void do_look(struct crew_job *j, void **own)
+{
+    (void)own;
+    struct channel *c = channel_of(j);
+    arena_reset(c->look.arena);
+    buf_reset(&c->look.out);
+    c->look.d = (struct diag){.err = ERR_OK};
+    c->err = c->kind->look(&c->look);
+    if (!c->err && c->look.out.err)
+        c->err = diag_fail(&c->look.d, c->look.out.err, "the value of %s is too large", c->name);
+    if (!c->err) return;
+    buf_reset(&c->look.out);
+    ask_put_error(&c->look.out, c->err, &c->look.d);
+}
+
+static void put_event(struct channel *c, struct buf *out)
+{
+    buf_printf(out, "event: %s\ndata: ", c->name);
+    buf_slice(out, buf_view(&c->look.out));
+    buf_text(out, "\n\n");
+}
+
+static void send_news(struct live *v);
+
+/* A state counts when it differs; of a tail the last ones are kept. */
+static void looked(struct crew_job *j)
+{
+    struct channel *c = channel_of(j);
+    c->at_work = false;
+    buf_reset(&c->news);
+    if (c->look.out.len) put_event(c, &c->news);
+    bool same = !c->news.len || (c->kind->kind == CHANNEL_STATE &&
+                                 slice_equal(buf_view(&c->news), buf_view(&c->event)));
+    if (same || c->news.err) return;
+    c->version++;
+    if (c->kind->kind == CHANNEL_STATE || c->event.len > TAIL_KEPT) buf_reset(&c->event);
+    buf_slice(&c->event, buf_view(&c->news));
+    send_news(c->live);
+}
+
+/* --- streams -------------------------------------------------------------------------------------
+ */
+
+static void stream_free(struct stream *s)
+{
+    struct live *v = s->live;
+    struct stream **at = &v->streams;
+    while (*at && *at != s) at = &(*at)->next;
+    if (*at) *at = s->next;
+    v->stream_count--;
+    for (uint32_t i = 0; i < s->view_count; i++) s->views[i].channel->viewers--;
+    mem_give(s);
+    channels_tidy(v);
+}
+
+static void stream_gone(void *arg)
+{
+    stream_free(arg);
+}
+
+static void stream_end(struct stream *s)
+{
+    http_stream_end(s->http);
+    stream_free(s);
+}
+
+static void send_event(struct stream *s, struct slice event)
+{
+    http_stream_send(s->http, event);
+    s->quiet = 0;
+}
+
+/* What this stream has not seen. Who comes late to a tail, or was too slow for it, starts with what
+ * is kept of it. */
+static void catch_up(struct stream *s)
+{
+    for (uint32_t i = 0; i < s->view_count; i++) {
+        struct view *w = &s->views[i];
+        struct channel *c = w->channel;
+        if (w->seen == c->version || http_stream_queued(s->http) > QUEUED_MAX) continue;
+        bool next = c->kind->kind == CHANNEL_TAIL && w->seen + 1 == c->version && w->seen;
+        send_event(s, buf_view(next ? &c->news : &c->event));
+        w->seen = c->version;
+    }
+}
+
+static void send_news(struct live *v)
+{
+    struct stream *next;
+    for (struct stream *s = v->streams; s; s = next) {
+        next = s->next;
+        catch_up(s);
+    }
+}
+
+static void start_looks(struct live *v, bool new_ones)
+{
+    for (struct channel *h = v->channels; h; h = h->next) {
+        if (h->at_work || !h->viewers || (new_ones && h->version)) continue;
+        h->job.run = do_look;
+        h->job.done = looked;
+        h->at_work = crew_give(v->console->lookers, &h->job);
+    }
+}
+
+static void on_tick(void *arg)
+{
+    struct live *v = arg;
+    struct console *c = v->console;
+    struct stream *next;
+    for (struct stream *s = v->streams; s; s = next) {
+        next = s->next;
+        bool holds = session_holds(c, s->session, s->name, s->proof, s->until_us);
+        if (!holds || http_stream_queued(s->http) > BEHIND_MAX) {
+            stream_end(s);
+            continue;
+        }
+        catch_up(s);
+        if (++s->quiet >= HEARTBEAT_TICKS) send_event(s, SLICE(": still here\n\n"));
+    }
+    channels_tidy(v);
+    start_looks(v, false);
+}
+
+/* --- GET /live -----------------------------------------------------------------------------------
+ */
+
+/* Every channel's name is known, short, and this user may see it. */
+static err_t check_channels(struct ask *a)
+{
+    for (uint32_t i = 0; i < a->param_count; i++) {
+        struct slice name = a->params[i].value, arg;
+        const struct console_channel *k = kind_of(name, &arg);
+        bool odd = name.len >= NAME_MAX_BYTES || (k && k->has_arg && !arg.len);
+        for (uint32_t n = 0; n < name.len; n++) odd |= name.at[n] < ' ' || name.at[n] == 0x7f;
+        if (!k || odd)
+            return diag_fail(&a->d, ERR_UNKNOWN_NAME, "no channel '%.*s'", SLICE_ARG(name));
+        if (a->user.role < k->role)
+            return diag_fail(&a->d, ERR_FORBIDDEN, "channel %s needs the role %s", k->name,
+                             role_name(k->role));
+    }
+    if (!a->param_count || a->param_count > LIVE_CHANNELS_MAX)
+        return diag_fail(&a->d, ERR_USAGE, "a stream has 1 to %d channels", LIVE_CHANNELS_MAX);
+    return ERR_OK;
+}
+
+static err_t add_views(struct live *v, struct stream *s, struct ask *a)
+{
+    for (uint32_t i = 0; i < a->param_count; i++) {
+        struct channel *c;
+        err_t e = channel_get(v, a->params[i].value, &c, &a->d);
+        if (e) return e;
+        bool twice = false;
+        for (uint32_t k = 0; k < s->view_count; k++) twice |= s->views[k].channel == c;
+        if (twice) continue;
+        c->viewers++;
+        s->views[s->view_count++].channel = c;
+    }
+    return ERR_OK;
+}
+
+err_t console_live(struct ask *a)
+{
+    struct live *v = a->console->live;
+    err_t e = check_channels(a);
+    if (!e && v->stream_count >= CONSOLE_STREAMS_MAX)
+        e = diag_fail(&a->d, ERR_BUSY, "%d live streams are open already", CONSOLE_STREAMS_MAX);
+    struct stream *s = e ? NULL : mem_take(sizeof(*s));
+    if (!e && !s) e = diag_fail(&a->d, ERR_NO_MEMORY, "no memory for a live stream");
+    if (e) return e;
+    s->live = v;
+    s->http = a->http;
+    s->session = a->session;
+    s->until_us = a->session_until_us;
+    memcpy(s->name, a->user.name, sizeof(s->name));
+    token_proof(&a->user, s->proof);
+    s->next = v->streams;
+    v->streams = s;
+    v->stream_count++;
+    e = add_views(v, s, a);
+    if (e) {
+        stream_free(s);
+        return e;
+    }
+    a->answers_itself = true;
+    console_headers(a->http, false);
+    http_stream_start(a->http, 200, "text/event-stream", stream_gone, s);
+    ask_free(a);
+    send_event(s, SLICE("retry: 2000\n\n"));
+    catch_up(s);
+    start_looks(v, true);
+    return ERR_OK;
+}
+
+/* --- open, close ---------------------------------------------------------------------------------
+ */
+
+err_t live_open(struct console *c, struct diag *d)
+{
+    struct live *v = mem_take(sizeof(*v));
+    if (!v) return diag_fail(d, ERR_NO_MEMORY, "no memory for live values");
+    c->live = v;
+    v->console = c;
+    if (!loop_timer_new(c->loop, TICK_MS, TICK_MS, on_tick, v, &v->tick)) return ERR_OK;
+    return diag_fail(d, ERR_NO_MEMORY, "no memory for live values");
+}
+
+void live_stop(struct live *v)
+{
+    if (!v) return;
+    loop_timer_free(v->tick);
+    v->tick = NULL;
+    while (v->streams) stream_end(v->streams);
+}
+
+void live_close(struct live *v)
+{
+    if (!v) return;
+    while (v->channels) { /* no worker is left */
+        struct channel *c = v->channels;
+        v->channels = c->next;
+        channel_free(c);
+    }
+    mem_give(v);
+}

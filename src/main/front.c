@@ -1,0 +1,83 @@
+#include "main/front.h"
+
+#include "main/server.h"
+#include "main/version.h"
+#include "os/clock.h"
+
+#include <stdio.h>
+
+static int64_t now_us(void *ctx)
+{
+    (void)ctx;
+    return clock_wall_us();
+}
+
+static void facts(void *ctx, struct report_facts *out)
+{
+    server_facts(((struct front *)ctx)->server, out);
+}
+
+static bool other(void *ctx, struct http_request *r)
+{
+    const struct front *f = ctx;
+    return f->server->rest.door && airflow_handle(f->server->rest.door, r);
+}
+
+static uint32_t dags(void *ctx, const struct dag **out, uint32_t max)
+{
+    return rest_dags(&((struct front *)ctx)->server->rest, out, max);
+}
+
+/* The front door, and those that people know from other programs: each leads to its own page. */
+static void name_listeners(const struct config *c, struct console_options *o)
+{
+    static const struct {
+        enum config_id id;
+        const char *setting, *page;
+    } all[CONSOLE_LISTENERS_MAX] = {
+        {CONFIG_console_port, "console.port", NULL},
+        {CONFIG_console_topics_port, "console.topics_port", "/topics"},
+        {CONFIG_console_streams_port, "console.streams_port", "/streams"},
+        {CONFIG_console_notebooks_port, "console.notebooks_port", "/notebooks"}};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        o->listeners[i] = (struct console_listener){.port = (int32_t)config_number(c, all[i].id),
+                                                    .page = all[i].page,
+                                                    .setting = all[i].setting,
+                                                    .must = i == 0};
+}
+
+err_t front_open(struct server *s, struct diag *d)
+{
+    struct front *f = &s->front;
+    const struct config *c = &s->project->config;
+    f->server = s;
+    if (config_number(c, CONFIG_console_port) < 0) return ERR_OK;
+    struct console_options o = {
+        .address = config_text(c, CONFIG_listen_address),
+        .world = &s->world,
+        .users = s->users,
+        .coord = s->broker.coord,
+        .version = SLUICE_VERSION,
+        .project = s->project->dir,
+        .data = s->project->data,
+        .session_us = config_number(c, CONFIG_console_session) * 1000,
+        .loopback = address_is_loopback(config_text(c, CONFIG_listen_address)),
+        .port = {.ctx = f, .now_us = now_us, .facts = facts, .other = other, .dags = dags}};
+    name_listeners(c, &o);
+    err_t e = console_open(s->loop, &o, &f->console, d);
+    if (!e)
+        snprintf(f->line, sizeof(f->line), "http://%s:%u", o.address,
+                 console_listens(f->console, 0));
+    return e;
+}
+
+void front_close(struct front *f)
+{
+    console_close(f->console);
+    f->console = NULL;
+}
+
+uint16_t front_port(const struct front *f, uint32_t listener)
+{
+    return console_listens(f->console, listener);
+}
