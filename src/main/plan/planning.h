@@ -52,6 +52,7 @@ struct planning {
     bool offline, run_commands;
     int64_t now_ms;
     struct json_decoder *json;
+    struct buf *facts; /* a JSON object a stream, commas between; NULL: nobody asks */
 };
 
 /* A finding at `part` of the statement's text (its start where part is none of it). What is told is
