@@ -9,16 +9,23 @@ from airflow.sensors.base import BaseSensorOperator
 from airflow_provider_sluice.hook import SluiceHook
 
 
-class SluiceDagRunSensor(BaseSensorOperator):
+class SluiceSensor(BaseSensorOperator):
+    """What all of them look at: a dag of Sluice's, through a connection."""
+
+    def __init__(self, *, sluice_dag_id: str, sluice_conn_id: str = SluiceHook.default_conn_name, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.sluice_dag_id = sluice_dag_id
+        self.sluice_conn_id = sluice_conn_id
+
+
+class SluiceDagRunSensor(SluiceSensor):
     """Waits until a run (without run_id: the newest) has succeeded; fails when it has failed."""
 
     template_fields: Sequence[str] = ("sluice_dag_id", "run_id")
 
-    def __init__(self, *, sluice_dag_id: str, run_id: str | None = None, sluice_conn_id: str = SluiceHook.default_conn_name, **kwargs: Any):
+    def __init__(self, *, run_id: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.sluice_dag_id = sluice_dag_id
         self.run_id = run_id
-        self.sluice_conn_id = sluice_conn_id
 
     def poke(self, context) -> bool:
         hook = SluiceHook(self.sluice_conn_id)
@@ -28,16 +35,14 @@ class SluiceDagRunSensor(BaseSensorOperator):
         return bool(run) and run["state"] == "success"
 
 
-class SluiceLagSensor(BaseSensorOperator):
+class SluiceLagSensor(SluiceSensor):
     """Waits until a task of the newest run is green: a lag_sensor or a service of Sluice's, which measures the lag itself."""
 
     template_fields: Sequence[str] = ("sluice_dag_id", "sluice_task_id")
 
-    def __init__(self, *, sluice_dag_id: str, sluice_task_id: str, sluice_conn_id: str = SluiceHook.default_conn_name, **kwargs: Any):
+    def __init__(self, *, sluice_task_id: str, **kwargs: Any):
         super().__init__(**kwargs)
-        self.sluice_dag_id = sluice_dag_id
         self.sluice_task_id = sluice_task_id
-        self.sluice_conn_id = sluice_conn_id
 
     def poke(self, context) -> bool:
         hook = SluiceHook(self.sluice_conn_id)
