@@ -3,6 +3,10 @@
 #include "base/base.h"
 
 enum { DAY_MS = 86400000, HOUR_MS = 3600000, MINUTE_MS = 60000 };
+#define SECOND_US ((int64_t)1000000)
+#define MINUTE_US (60 * SECOND_US)
+#define HOUR_US   (60 * MINUTE_US)
+#define DAY_US    (24 * HOUR_US)
 #define DATE_ZERO ((int64_t)1 << 31) /* a date's 1970-01-01 */
 
 struct calendar_day {

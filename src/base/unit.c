@@ -1,5 +1,7 @@
 #include "base/unit.h"
 
+#include "base/delta.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -8,35 +10,39 @@ struct unit {
     int64_t factor;
 };
 
-static const struct unit times[] = {{"ms", 1},       {"s", 1000},    {"m", 60000},
-                                    {"min", 60000},  {"h", 3600000}, {"d", 86400000},
-                                    {"w", 604800000}};
 static const struct unit sizes[] = {
     {"B", 1},         {"kB", 1000},     {"MB", 1000000},  {"GB", 1000000000},
     {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", (int64_t)1 << 40}};
 
-static bool parse(struct slice text, const struct unit *units, size_t count, int64_t *out)
+/* A number, and how far it reaches; a word may follow. */
+static bool leading_number(struct slice text, int64_t *out, struct slice *word)
 {
-    uint32_t digits = 0;
-    text = slice_trim(text);
-    if (text.len && text.at[0] == '-') digits++;
+    uint32_t digits = text.len && text.at[0] == '-';
     while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9') digits++;
-    struct slice name = slice_trim(slice_make(text.at + digits, text.len - digits));
-    if (!slice_to_i64(slice_make(text.at, digits), out)) return false;
-    if (name.len == 0) return true;
-    for (size_t i = 0; i < count; i++)
-        if (slice_is(name, units[i].name))
-            return !__builtin_mul_overflow(*out, units[i].factor, out);
-    return false;
+    *word = slice_trim(slice_make(text.at + digits, text.len - digits));
+    return slice_to_i64(slice_make(text.at, digits), out);
 }
 
 bool unit_parse_ms(struct slice text, int64_t *out)
 {
-    return parse(text, times, COUNT_OF(times), out);
+    struct slice word;
+    struct delta v;
+    text = slice_trim(text);
+    if (leading_number(text, out, &word) && word.len == 0) return true;
+    if (!delta_read(text, false, &v) || v.relative || v.us % 1000) return false;
+    *out = v.us / 1000;
+    return true;
 }
+
 bool unit_parse_bytes(struct slice text, int64_t *out)
 {
-    return parse(text, sizes, COUNT_OF(sizes), out);
+    struct slice word;
+    if (!leading_number(slice_trim(text), out, &word)) return false;
+    if (word.len == 0) return true;
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        if (slice_is(word, sizes[i].name))
+            return !__builtin_mul_overflow(*out, sizes[i].factor, out);
+    return false;
 }
 
 void unit_put_bytes(struct buf *out, uint64_t bytes)

@@ -2,7 +2,7 @@
 #pragma once
 #include "base/bytes.h"
 
-/* "500ms" "10s" "5m" "2h" "7d" "1w", or a plain number of milliseconds. */
+/* "500ms" "10s" "1h 30m" "7d" "1.5s" (base/delta, no months), or a plain number of milliseconds. */
 bool unit_parse_ms(struct slice text, int64_t *out);
 /* "64KiB" "1GiB" "5MB" "100B", or a plain number of bytes. */
 bool unit_parse_bytes(struct slice text, int64_t *out);

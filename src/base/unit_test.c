@@ -20,7 +20,11 @@ TEST(unit_texts_are_read_or_refused)
         {"-1", true, true, -1},
         {"", false, false, 0},
         {"s", false, false, 0},
-        {"1.5s", false, false, 0},
+        {"1.5s", true, false, 1500},
+        {"1h 30m", true, false, 5400000},
+        {"PT5M", true, false, 300000},
+        {"100us", false, false, 0}, /* not of whole milliseconds */
+        {"1 month", false, false, 0},
         {"10 parsecs", false, false, 0},
         {"9223372036854775807w", false, false, 0},
     };

@@ -1,5 +1,7 @@
 #include "sched/kinds.h"
 
+#include "base/delta.h"
+
 /* --- the table ----------------------------------------------------------------------------------
  * A kind's options stand behind it, up to the next kind. */
 #define SENSOR  true
@@ -107,41 +109,6 @@ bool option_int(const struct doc *v, int64_t *out)
     return v && v->kind == DOC_TEXT && slice_to_i64(slice_trim(v->text), out);
 }
 
-/* Parts of a number and a unit, one after the other: "1h 30m". */
-static bool parts_span(struct slice s, int64_t *us)
-{
-    static const struct {
-        const char *name;
-        double us;
-    } units[] = {{"us", 1},         {"ms", 1e3},        {"s", 1e6},         {"sec", 1e6},
-                 {"second", 1e6},   {"seconds", 1e6},   {"m", 60e6},        {"min", 60e6},
-                 {"minute", 60e6},  {"minutes", 60e6},  {"h", 3600e6},      {"hour", 3600e6},
-                 {"hours", 3600e6}, {"d", 86400e6},     {"day", 86400e6},   {"days", 86400e6},
-                 {"w", 604800e6},   {"week", 604800e6}, {"weeks", 604800e6}};
-    double sum = 0;
-    uint32_t at = 0;
-    while (at < s.len) {
-        uint32_t digits = at;
-        while (digits < s.len &&
-               ((s.at[digits] >= '0' && s.at[digits] <= '9') || s.at[digits] == '.'))
-            digits++;
-        uint32_t word = digits, end;
-        while (word < s.len && s.at[word] == ' ') word++;
-        for (end = word; end < s.len && s.at[end] >= 'a' && s.at[end] <= 'z';) end++;
-        double number;
-        size_t unit = 0;
-        struct slice name = slice_make(s.at + word, end - word);
-        while (unit < COUNT_OF(units) && !slice_is(name, units[unit].name)) unit++;
-        if (unit == COUNT_OF(units) || !slice_to_f64(slice_make(s.at + at, digits - at), &number))
-            return false;
-        sum += number * units[unit].us;
-        for (at = end; at < s.len && (s.at[at] == ' ' || s.at[at] == ',');) at++;
-    }
-    if (!(sum >= 0 && sum < 9e18)) return false;
-    *us = (int64_t)(sum + 0.5);
-    return s.len > 0;
-}
-
 /* "00:05:00", "5:00" as minutes and seconds is not taken: nobody agrees on it. */
 static bool clock_span(struct slice s, int64_t *us)
 {
@@ -160,33 +127,6 @@ static bool clock_span(struct slice s, int64_t *us)
     return true;
 }
 
-/* ISO 8601: P1DT2H3M4S, P2W. Months and years have no length and are not taken. */
-static bool iso_span(struct slice s, int64_t *us)
-{
-    bool time = false;
-    double sum = 0;
-    for (uint32_t at = 1; at < s.len;) {
-        if (s.at[at] == 'T' && !time) {
-            time = true;
-            at++;
-            continue;
-        }
-        uint32_t end = at;
-        while (end < s.len && ((s.at[end] >= '0' && s.at[end] <= '9') || s.at[end] == '.')) end++;
-        double number, unit = 0;
-        if (end == s.len || !slice_to_f64(slice_make(s.at + at, end - at), &number)) return false;
-        uint8_t c = s.at[end];
-        if (!time) unit = c == 'D' ? 86400e6 : c == 'W' ? 604800e6 : 0;
-        if (time) unit = c == 'H' ? 3600e6 : c == 'M' ? 60e6 : c == 'S' ? 1e6 : 0;
-        if (unit == 0) return false;
-        sum += number * unit;
-        at = end + 1;
-    }
-    if (!(sum >= 0 && sum < 9e18) || s.len < 3) return false;
-    *us = (int64_t)(sum + 0.5);
-    return true;
-}
-
 bool option_span(const struct doc *v, int64_t *us)
 {
     struct slice s = slice_trim(doc_text(v));
@@ -198,8 +138,10 @@ bool option_span(const struct doc *v, int64_t *us)
         *us = (int64_t)(seconds * 1e6 + 0.5);
         return seconds >= 0 && seconds < 9e12;
     }
-    if (!s.len) return false;
-    return s.at[0] == 'P' ? iso_span(s, us) : parts_span(s, us) || clock_span(s, us);
+    struct delta read;
+    if (!delta_read(s, false, &read)) return clock_span(s, us);
+    *us = read.us;
+    return !read.relative; /* a month has no length */
 }
 
 static const char *kind_word(const struct doc *v)

@@ -1,15 +1,20 @@
 #include "sched/moment.h"
 
-void moment_put_in(struct buf *out, int64_t us, const struct zone *z)
+void moment_put_with(struct buf *out, int64_t us, const struct zone *z, char between)
 {
     int32_t offset = zone_offset_at(z, us).seconds;
     struct wall w = wall_of(us + offset * SECOND_US);
-    buf_printf(out, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)w.year, w.month, w.day, w.hour,
-               w.minute, w.second);
+    buf_printf(out, "%04lld-%02d-%02d%c%02d:%02d:%02d", (long long)w.year, w.month, w.day, between,
+               w.hour, w.minute, w.second);
     if (w.us) buf_printf(out, ".%06d", w.us);
     int32_t east = offset < 0 ? -offset : offset;
     buf_printf(out, "%c%02d:%02d", offset < 0 ? '-' : '+', east / 3600, east / 60 % 60);
     if (east % 60) buf_printf(out, ":%02d", east % 60);
+}
+
+void moment_put_in(struct buf *out, int64_t us, const struct zone *z)
+{
+    moment_put_with(out, us, z, 'T');
 }
 
 void moment_put(struct buf *out, int64_t us)

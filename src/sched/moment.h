@@ -11,8 +11,9 @@
 
 /* "2024-01-01T00:00:00+00:00"; microseconds only when there are any. */
 void moment_put(struct buf *out, int64_t us);
-/* The same on a zone's wall: "2024-07-01T02:00:00+02:00". */
+/* The same on a zone's wall: "2024-07-01T02:00:00+02:00"; or with another sign than the T. */
 void moment_put_in(struct buf *out, int64_t us, const struct zone *z);
+void moment_put_with(struct buf *out, int64_t us, const struct zone *z, char between);
 /* "2024-01-01", "20240101", with "T12", "T12:30", "T123000", "12:30:00.123456" behind "T" or a
  * space, and "Z", "+01:00", "+0100", "+01" behind that. One without an offset is read on the wall
  * of `z` (NULL: UTC): of two the second, of none the one after the gap, as Airflow makes it aware.

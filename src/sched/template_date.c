@@ -11,47 +11,12 @@ static void put_date(struct buf *out, struct wall w)
     buf_printf(out, "%04lld-%02d-%02d", (long long)w.year, w.month, w.day);
 }
 
-static void put_offset(struct buf *out, const struct tv *v, bool colon)
+void date_put(struct buf *out, const struct tv *v, char between)
 {
-    int32_t seconds = zone_offset_at(v->zone, v->us).seconds,
-            size = seconds < 0 ? -seconds : seconds;
-    buf_printf(out, "%c%02d%s%02d", seconds < 0 ? '-' : '+', size / 3600, colon ? ":" : "",
-               size / 60 % 60);
-}
-
-static void put_time(struct buf *out, struct wall w)
-{
-    buf_printf(out, "%02d:%02d:%02d", w.hour, w.minute, w.second);
-    if (w.us) buf_printf(out, ".%06d", w.us);
-}
-
-static void put_with(struct buf *out, const struct tv *v, char between)
-{
-    struct wall w = wall_at(v);
-    put_date(out, w);
-    if (v->days_only) return;
-    buf_char(out, between);
-    put_time(out, w);
-    put_offset(out, v, true);
-}
-
-void date_put(struct buf *out, const struct tv *v)
-{
-    put_with(out, v, ' ');
-}
-
-void date_put_iso(struct buf *out, const struct tv *v)
-{
-    put_with(out, v, 'T');
-}
-
-void span_put(struct buf *out, int64_t us)
-{
-    int64_t days = calendar_floor(us, DAY_US), rest = us - days * DAY_US;
-    if (days) buf_printf(out, "%lld day%s, ", (long long)days, days == 1 || days == -1 ? "" : "s");
-    buf_printf(out, "%lld:%02lld:%02lld", (long long)(rest / HOUR_US),
-               (long long)(rest / MINUTE_US % 60), (long long)(rest / SECOND_US % 60));
-    if (rest % SECOND_US) buf_printf(out, ".%06lld", (long long)(rest % SECOND_US));
+    if (v->days_only)
+        put_date(out, wall_at(v));
+    else
+        moment_put_with(out, v->us, v->zone, between);
 }
 
 /* --- strftime -----------------------------------------------------------------------------------
@@ -66,6 +31,12 @@ static const char *const month_names[] = {"January",   "February", "March",    "
 static int64_t day_of(struct wall w)
 {
     return calendar_days(w.year, w.month, w.day);
+}
+
+static void put_offset(struct buf *out, int32_t seconds)
+{
+    int32_t size = seconds < 0 ? -seconds : seconds;
+    buf_printf(out, "%c%02d%02d", seconds < 0 ? '-' : '+', size / 3600, size / 60 % 60);
 }
 
 static void put_code(struct buf *out, const struct tv *v, struct wall w, char code)
@@ -95,7 +66,7 @@ static void put_code(struct buf *out, const struct tv *v, struct wall w, char co
     case 'V': buf_printf(out, "%02lld", (long long)calendar_week(day_of(w))); break;
     case 'U': buf_printf(out, "%02lld", (long long)((yday + 6 - dow % 7) / 7)); break;
     case 'W': buf_printf(out, "%02lld", (long long)((yday + 6 - (dow - 1)) / 7)); break;
-    case 'z': put_offset(out, v, false); break;
+    case 'z': put_offset(out, zone_offset_at(v->zone, v->us).seconds); break;
     case 'Z': buf_text(out, zone_offset_at(v->zone, v->us).abbreviation); break;
     case 's': buf_printf(out, "%lld", (long long)calendar_floor(v->us, SECOND_US)); break;
     case 'F': put_date(out, w); break;
@@ -321,7 +292,7 @@ err_t date_call(struct tenv *n, const struct tv *self, struct slice name, const 
         return date_format(n, self, first->doc.text, out);
     if (slice_is(name, "isoformat") || slice_is(name, "to_iso8601_string")) {
         struct buf text = buf_make(64);
-        date_put_iso(&text, self);
+        date_put(&text, self, 'T');
         *out = tv_text(arena_slice(n->a, buf_view(&text)));
         buf_done(&text);
         return ERR_OK;

@@ -1,8 +1,9 @@
 /* The parts of template: parse.c makes a tree, eval.c walks it; value.c, date.c and call.c hold
  * what values can do. */
 #pragma once
+#include "base/delta.h"
+#include "sched/moment.h"
 #include "sched/template.h"
-#include "sched/zone.h"
 
 enum tnode_kind {
     TN_SEQUENCE,
@@ -140,10 +141,9 @@ MUST_CHECK err_t date_attribute(struct tenv *n, const struct tv *self, struct sl
                                 struct tv *out);
 MUST_CHECK err_t date_call(struct tenv *n, const struct tv *self, struct slice name,
                            const struct targs *args, struct tv *out);
-void date_put(struct buf *out, const struct tv *v);     /* as str() of pendulum's */
-void date_put_iso(struct buf *out, const struct tv *v); /* with a 'T' */
+/* ' ' between day and time: as str() of pendulum's; 'T': isoformat(). */
+void date_put(struct buf *out, const struct tv *v, char between);
 MUST_CHECK err_t date_format(struct tenv *n, const struct tv *v, struct slice format,
                              struct tv *out); /* strftime */
 bool date_read(struct slice text, struct slice format,
                int64_t *us); /* strptime's plain ones; {0}: ISO */
-void span_put(struct buf *out, int64_t us);

@@ -125,8 +125,8 @@ void template_put(struct buf *out, const struct doc *v)
 void tv_put(struct buf *out, const struct tv *v)
 {
     if (v->kind == TV_DOC) template_put(out, &v->doc);
-    if (v->kind == TV_DATE) date_put(out, v);
-    if (v->kind == TV_DELTA) span_put(out, v->us);
+    if (v->kind == TV_DATE) date_put(out, v, ' ');
+    if (v->kind == TV_DELTA) delta_put(out, (struct delta){.us = v->us});
     if (v->kind == TV_SPACE) buf_printf(out, "<%.*s>", SLICE_ARG(v->name));
 }
 

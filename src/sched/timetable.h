@@ -12,6 +12,7 @@
  * UTC; MOMENT_LEAST … MOMENT_MOST.
  */
 #pragma once
+#include "base/delta.h"
 #include "data/doc.h"
 #include "sched/cron.h"
 #include "sched/moment.h"
@@ -25,11 +26,6 @@ enum schedule_kind {
     SCHEDULE_ONCE,
     SCHEDULE_CONTINUOUS,
     SCHEDULE_DATA
-};
-/* Python's timedelta (months 0), or dateutil's relativedelta. */
-struct delta {
-    int64_t months, us;
-    bool relative; /* written with months or years */
 };
 struct schedule {
     enum schedule_kind kind;
@@ -54,8 +50,6 @@ MUST_CHECK err_t schedule_read(const struct doc *v, const struct zone *zone, str
 MUST_CHECK err_t delta_parse(struct slice text, struct delta *out, struct diag *d);
 /* False past MOMENT_LEAST or MOMENT_MOST. */
 bool delta_add(struct delta by, int sign, int64_t us, int64_t *out);
-void delta_put(struct buf *out,
-               struct delta v); /* as Python's str(): "1:00:00", "1 day, 0:00:00" */
 
 void schedule_summary(const struct schedule *s, struct buf *out);  /* timetable_summary */
 void schedule_describe(const struct schedule *s, struct buf *out); /* timetable_description */

@@ -14,10 +14,6 @@
 #include "base/err.h"
 
 enum { ZONE_NAME_MAX = 64, ZONE_FILE_MAX = 64 << 10, ZONE_ABBREVIATION_MAX = 16 };
-#define SECOND_US ((int64_t)1000000)
-#define MINUTE_US (60 * SECOND_US)
-#define HOUR_US   (60 * MINUTE_US)
-#define DAY_US    (24 * HOUR_US)
 
 struct zone;
 /* "UTC", "Europe/Berlin", or an offset, "+05:30", at most 23:59. ERR_UNKNOWN_NAME hints at the
