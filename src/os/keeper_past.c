@@ -97,7 +97,7 @@ static err_t keep_one(struct keeping *k, const struct keeper_end *end)
     return known ? ERR_OK : vec_push(&k->works, &w);
 }
 
-static err_t read_all(struct keeping *k, struct slice text, bool *same_boot)
+static err_t read_all(struct keeping *k, struct slice text, bool *same_boot, bool *whole)
 {
     char boot[BOOT_ID];
     size_t used = 0;
@@ -120,17 +120,38 @@ static err_t read_all(struct keeping *k, struct slice text, bool *same_boot)
             break;
         }
     }
+    *whole = used == text.len;
     return e; /* a torn last message was being written when all was killed: it says nothing */
+}
+
+static void put_boot(struct buf *out)
+{
+    char boot[BOOT_ID];
+    boot_id(boot);
+    size_t at = keeper_begin(out, KEEPER_KNOWN);
+    keeper_put_text(out, slice_of(boot));
+    keeper_finish(out, at);
+}
+
+/* What is there is good: a start that has nothing to change waits for no disk. */
+static err_t go_on(struct keeping *k, uint64_t size, struct diag *d)
+{
+    char path[4200];
+    struct buf out = buf_make(KIB(1));
+    path_of(k, "ends", path, sizeof path);
+    k->ends = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (!size) put_boot(&out);
+    bool written = k->ends >= 0 && !out.err && write(k->ends, out.at, out.len) == (ssize_t)out.len;
+    k->ends_size = size + out.len;
+    buf_done(&out);
+    return written ? ERR_OK : diag_errno(d, errno, "%s can not be written", path);
 }
 
 err_t past_rewrite(struct keeping *k, struct diag *d)
 {
-    char path[4200], boot[BOOT_ID];
+    char path[4200];
     struct buf out = buf_make(PAST_MAX);
-    boot_id(boot);
-    size_t at = keeper_begin(&out, KEEPER_KNOWN);
-    keeper_put_text(&out, slice_of(boot));
-    keeper_finish(&out, at);
+    put_boot(&out);
     for (size_t i = 0; i < k->works.count; i++)
         keeper_put_end(&out, KEEPER_FOUND, &(*(struct keeper_work **)vec_at(&k->works, i))->end);
     path_of(k, "ends", path, sizeof path);
@@ -148,15 +169,18 @@ err_t past_load(struct keeping *k, struct diag *d)
 {
     char path[4200];
     struct slice text = {0};
-    bool same_boot = false;
+    bool same_boot = false, whole = false, changed = false;
     k->ends = -1;
     path_of(k, "ends", path, sizeof path);
     err_t e = file_exists(path) ? file_load(path, PAST_MAX, &text, d) : ERR_OK;
-    if (!e) e = read_all(k, text, &same_boot);
+    if (!e) e = read_all(k, text, &same_boot, &whole);
+    uint64_t size = text.len;
     mem_give((void *)(uintptr_t)text.at);
     for (size_t i = 0; i < k->works.count && !e; i++) {
         struct keeper_work *w = *(struct keeper_work **)vec_at(&k->works, i);
-        if (w->end.running) end_what_is_left(w, same_boot);
+        if (w->end.running) changed = true, end_what_is_left(w, same_boot);
     }
-    return e ? e : past_rewrite(k, d);
+    if (e) return e;
+    bool good = !size || (same_boot && whole && !changed && size <= ENDS_MAX);
+    return good ? go_on(k, size, d) : past_rewrite(k, d);
 }

@@ -22,8 +22,7 @@ enum {
     EVENTS_AT_ONCE = 64,
     TICK_MS = 100,
     OUT_MAX = 64 << 20,
-    ENDS_MAX = 4 << 20, /* of DIR/ends before it is written anew */
-    GRACE_MS = 5000     /* when nobody says otherwise */
+    GRACE_MS = 5000 /* when nobody says otherwise */
 };
 
 void keeping_watch(struct keeping *k, struct watch *w, uint32_t events)

@@ -34,6 +34,7 @@ struct keeper_work {
     bool over;          /* the warden has said how */
     bool ended;
 };
+enum { ENDS_MAX = 4 << 20 }; /* of DIR/ends before it is written anew */
 struct keeping {
     const char *dir;
     int epoll, ends; /* DIR/ends */

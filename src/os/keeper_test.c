@@ -5,9 +5,11 @@
 #include "os/keeper.h"
 #include "test.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -302,6 +304,31 @@ TEST(a_killed_keeper_leaves_nobody_and_the_next_one_says_so)
     CHECK(again.last.lost && !again.last.running);
     CHECK(kill(h.pid, 0) != 0);
     end_keeper(pid);
+}
+
+static struct stat started_and_ended(const char *ends)
+{
+    char dir[300];
+    struct stat at = {0};
+    end_keeper(start_keeper(dir, sizeof dir));
+    CHECK(stat(ends, &at) == 0);
+    return at;
+}
+
+TEST(a_start_with_nothing_to_change_leaves_the_file_as_it_is)
+{
+    char ends[300];
+    snprintf(ends, sizeof ends, "%s/k/ends", test_dir());
+    struct stat first = started_and_ended(ends), again = started_and_ended(ends);
+    CHECK(first.st_size > 0);
+    CHECK_INT(again.st_ino, first.st_ino);
+    CHECK_INT(again.st_size, first.st_size);
+    int fd = open(ends, O_WRONLY | O_APPEND);
+    CHECK(write(fd, "\0\0", 2) == 2); /* a message of which a kill left the beginning */
+    close(fd);
+    struct stat mended = started_and_ended(ends);
+    CHECK(mended.st_ino != first.st_ino);
+    CHECK_INT(mended.st_size, first.st_size);
 }
 
 static void ends_all(struct heard *h)
