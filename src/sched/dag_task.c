@@ -174,6 +174,7 @@ static err_t fill_task(struct reading *r, struct dag_task *t, const struct doc *
         bool own = task_option_find(t->kind, entry->name) != NULL;
         e = w && !own ? word_set(r, w, t, entry) : add_option(r, t->kind, entry, options);
     }
+    if (t->wait_for_downstream) t->depends_on_past = true; /* as Airflow */
     /* as_teardown() of Airflow says so, whatever the defaults */
     if (t->is_teardown && !doc_get(v, "trigger_rule")) t->rule = RULE_ALL_DONE_SETUP_SUCCESS;
     return e ? e : needs(r, t);

@@ -91,6 +91,22 @@ static void put_ids(const struct dag *g, const char *word, const uint32_t *tasks
     mem_give(items);
 }
 
+/* A branch's word counts more than another upstream's failure: what has not run because of that is
+ * skipped, as in Airflow, which decides how the run ends. */
+static err_t skip_failed(struct engine *e, struct run *r, uint32_t task, struct diag *d)
+{
+    const struct dag_task *t = &r->graph.plan->dag->tasks[task];
+    err_t err = ERR_OK;
+    for (uint32_t n = 0; n < t->downstream_count && !err; n++) {
+        if (!r->graph.told[t->downstream[n]]) continue;
+        uint32_t at = r->graph.first[t->downstream[n]];
+        for (; at != GRAPH_NONE && !err; at = graph_at(&r->graph, at)->next)
+            if (graph_at(&r->graph, at)->state == TASK_UPSTREAM_FAILED)
+                err = engine_move(e, r, at, TASK_SKIPPED, "a branch does not follow it", d);
+    }
+    return err;
+}
+
 static err_t say_skips(struct engine *e, struct run *r, uint32_t place, enum skip_how how,
                        uint32_t *tasks, uint32_t count, struct diag *d)
 {
@@ -101,7 +117,7 @@ static err_t say_skips(struct engine *e, struct run *r, uint32_t place, enum ski
     err_t err = json.err ? json.err : put_xcom(e, r, i, "skipmixin_key", buf_view(&json), d);
     buf_done(&json);
     graph_skips(&r->graph, i->task, how, tasks, count);
-    return err;
+    return err ? err : skip_failed(e, r, i->task, d);
 }
 
 static err_t short_circuit(struct engine *e, struct run *r, uint32_t place, struct diag *d)
@@ -115,9 +131,11 @@ static err_t short_circuit(struct engine *e, struct run *r, uint32_t place, stru
         if (g->tasks[flat[n]].is_teardown) continue;
         uint32_t at = r->graph.first[flat[n]];
         flat[kept++] = flat[n];
-        for (; at != GRAPH_NONE && !err; at = graph_at(&r->graph, at)->next)
-            if (task_state_waiting((enum task_state)graph_at(&r->graph, at)->state))
+        for (; at != GRAPH_NONE && !err; at = graph_at(&r->graph, at)->next) {
+            enum task_state s = (enum task_state)graph_at(&r->graph, at)->state;
+            if (task_state_waiting(s) || s == TASK_UPSTREAM_FAILED)
                 err = engine_move(e, r, at, TASK_SKIPPED, "short-circuited", d);
+        }
     }
     return err ? err : say_skips(e, r, place, SKIP_THESE, flat, kept, d);
 }

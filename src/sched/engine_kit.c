@@ -130,13 +130,18 @@ struct work_order *kit_order(const struct kit *k, const char *task_id)
     return NULL;
 }
 
-void kit_end(struct kit *k, struct work_order *o, enum work_outcome outcome)
+void kit_end_as(struct kit *k, struct work_order *o, const struct work_answer *a)
 {
-    struct work_answer a = {.outcome = outcome, .again_us = k->clock->wall + 60000000};
     forget_order(&k->kept, o);
     forget_order(&k->stopped, o);
     now_dead(k, o);
-    engine_answer(k->engine, o, &a);
+    engine_answer(k->engine, o, a);
+}
+
+void kit_end(struct kit *k, struct work_order *o, enum work_outcome outcome)
+{
+    struct work_answer a = {.outcome = outcome, .again_us = k->clock->wall + 60000000};
+    kit_end_as(k, o, &a);
 }
 
 void kit_answer(struct kit *k, const char *task_id, enum work_outcome outcome)
@@ -324,7 +329,8 @@ void kit_advance(struct kit *k, int64_t us)
     kit_turn(k);
 }
 
-int64_t kit_trigger(struct kit *k, const char *dag_id, const char *run_id, const char *conf)
+int64_t kit_trigger_at(struct kit *k, const char *dag_id, const char *run_id, const char *conf,
+                       int64_t logical)
 {
     struct arena *a = arena_new(MIB(16));
     struct run_row run = {0};
@@ -332,7 +338,7 @@ int64_t kit_trigger(struct kit *k, const char *dag_id, const char *run_id, const
     struct ops_trigger t = {.dag_id = slice_of(dag_id),
                             .run_id = slice_of(run_id),
                             .conf = slice_of(conf),
-                            .logical = TIME_NONE,
+                            .logical = logical,
                             .interval_start = TIME_NONE,
                             .interval_end = TIME_NONE,
                             .run_after = TIME_NONE};
@@ -340,6 +346,11 @@ int64_t kit_trigger(struct kit *k, const char *dag_id, const char *run_id, const
     CHECK_OK(ops_trigger(&k->ops, &t, a, &run, &d), &d);
     arena_free(a);
     return run.id;
+}
+
+int64_t kit_trigger(struct kit *k, const char *dag_id, const char *run_id, const char *conf)
+{
+    return kit_trigger_at(k, dag_id, run_id, conf, TIME_NONE);
 }
 
 /* --- looking ----------------------------------------------------------------------------------

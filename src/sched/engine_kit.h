@@ -49,8 +49,11 @@ void kit_turn(struct kit *k);
 void kit_advance(struct kit *k, int64_t us); /* both clocks, in steps of what is due */
 void kit_answer(struct kit *k, const char *task_id, enum work_outcome outcome);
 void kit_end(struct kit *k, struct work_order *o, enum work_outcome outcome); /* a kept one */
-struct work_order *kit_order(const struct kit *k, const char *task_id);       /* kept; NULL: none */
+void kit_end_as(struct kit *k, struct work_order *o, const struct work_answer *a);
+struct work_order *kit_order(const struct kit *k, const char *task_id); /* kept; NULL: none */
 int64_t kit_trigger(struct kit *k, const char *dag_id, const char *run_id, const char *conf);
+int64_t kit_trigger_at(struct kit *k, const char *dag_id, const char *run_id, const char *conf,
+                       int64_t logical);
 /* "a=success b=skipped c[0]=failed": a run's instances, by id and map index. */
 const char *kit_states(struct kit *k, const char *run_id);
 const char *kit_run_state(struct kit *k, const char *run_id);

@@ -35,20 +35,16 @@ err_t engine_mapping(struct engine *e, struct run *r, uint32_t task, struct aren
 /* --- instances ---------------------------------------------------------------------------------
  */
 
-/* An earlier task that was to give the list has ended otherwise. */
-static enum task_state without_list(struct run *r, uint32_t task)
+/* There is no list. Of a mapped task none of whose instances gave a result it is an empty one;
+ * another has succeeded without giving anything. */
+static enum task_state without_list(const struct run *r, uint32_t task)
 {
-    const struct dag_task *t = &r->graph.plan->dag->tasks[task];
-    enum task_state s = TASK_UPSTREAM_FAILED;
-    for (uint32_t u = 0; u < t->upstream_count; u++) {
-        uint32_t at = r->graph.first[t->upstream[u]];
-        for (; at != GRAPH_NONE; at = graph_at(&r->graph, at)->next) {
-            enum task_state up = (enum task_state)graph_at(&r->graph, at)->state;
-            if (up == TASK_FAILED || up == TASK_UPSTREAM_FAILED) return TASK_UPSTREAM_FAILED;
-            if (up == TASK_SKIPPED) s = TASK_SKIPPED;
-        }
+    const uint32_t *lists = r->graph.plan->lists[task];
+    for (uint32_t i = 1; lists && i <= lists[0]; i++) {
+        uint32_t at = r->graph.first[lists[i]];
+        if (at == GRAPH_NONE || graph_at(&r->graph, at)->map_index < 0) return TASK_UPSTREAM_FAILED;
     }
-    return s;
+    return lists ? TASK_SKIPPED : TASK_UPSTREAM_FAILED;
 }
 
 static err_t renumber(struct engine *e, struct run *r, uint32_t place, struct diag *d)

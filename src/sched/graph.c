@@ -99,6 +99,24 @@ static bool plan_setups(struct dag_plan *p)
     return fine;
 }
 
+static bool plan_list(struct dag_plan *p, uint32_t task, const struct doc *from)
+{
+    int32_t place = from->kind == DOC_TEXT ? dag_plan_find(p, from->text) : -1;
+    return place < 0 || place_push(&p->lists[task], (uint32_t)place);
+}
+
+static bool plan_lists(struct dag_plan *p)
+{
+    bool fine = true;
+    for (uint32_t i = 0; i < p->dag->task_count && fine; i++) {
+        const struct doc *expand = p->dag->tasks[i].expand;
+        if (expand && expand->kind == DOC_TEXT) fine = plan_list(p, i, expand);
+        for (uint32_t k = 0; expand && expand->kind == DOC_MAP && k < expand->count && fine; k++)
+            fine = plan_list(p, i, &expand->entries[k].value);
+    }
+    return fine;
+}
+
 struct dag_plan *dag_plan_new(const struct dag *g)
 {
     struct dag_plan *p = mem_take(sizeof(*p));
@@ -109,13 +127,14 @@ struct dag_plan *dag_plan_new(const struct dag *g)
     p->refs = 1;
     p->setups = mem_take(n * sizeof(*p->setups));
     p->setup_for = mem_take(n * sizeof(*p->setup_for));
+    p->lists = mem_take(n * sizeof(*p->lists));
     p->leaf = mem_take(n);
     p->places = map_new(n);
-    bool fine = p->setups && p->setup_for && p->leaf && p->places;
+    bool fine = p->setups && p->setup_for && p->lists && p->leaf && p->places;
     for (uint32_t i = 0; i < g->task_count && fine; i++)
         fine = !map_set(p->places, g->tasks[i].id, (void *)(uintptr_t)(i + 1));
     if (fine) plan_leaves(p);
-    if (fine && plan_setups(p)) return p;
+    if (fine && plan_setups(p) && plan_lists(p)) return p;
     dag_plan_give(p);
     return NULL;
 }
@@ -132,9 +151,11 @@ void dag_plan_give(struct dag_plan *p)
     for (uint32_t i = 0; i < p->dag->task_count; i++) {
         if (p->setups) mem_give(p->setups[i]);
         if (p->setup_for) mem_give(p->setup_for[i]);
+        if (p->lists) mem_give(p->lists[i]);
     }
     mem_give(p->setups);
     mem_give(p->setup_for);
+    mem_give(p->lists);
     mem_give(p->leaf);
     map_free(p->places);
     dag_give(p->dag);
@@ -280,12 +301,29 @@ static struct rule_counts setup_counts(const struct graph *g, const uint32_t *se
     return c;
 }
 
+/* What was to give the list to map over has ended without one: nothing is to be waited for,
+ * whatever the trigger rule says (mapped_task_upstream_dep.py of Airflow). */
+static enum task_state without_list(const struct graph *g, uint32_t task)
+{
+    const uint32_t *lists = g->plan->lists[task];
+    enum task_state s = TASK_NONE;
+    for (uint32_t i = 1; lists && i <= lists[0]; i++) {
+        uint32_t at = g->first[lists[i]];
+        if (at == GRAPH_NONE || graph_at(g, at)->map_index >= 0) continue;
+        enum task_state up = (enum task_state)graph_at(g, at)->state;
+        if (up == TASK_FAILED || up == TASK_UPSTREAM_FAILED) return TASK_UPSTREAM_FAILED;
+        if (up == TASK_SKIPPED) s = TASK_SKIPPED;
+    }
+    return s;
+}
+
 static struct rule_verdict judge(const struct graph *g, uint32_t task, int32_t map_index)
 {
     const struct dag_task *t = &g->plan->dag->tasks[task];
     const uint32_t *setups = g->plan->setups[task];
     if (g->told[task]) return (struct rule_verdict){TASK_SKIPPED, false};
-    struct rule_verdict v = {TASK_NONE, true};
+    struct rule_verdict v = {without_list(g, task), true};
+    if (v.become) return v;
     if (setups && t->upstream_count > 0 && t->rule != RULE_ALWAYS) {
         struct rule_counts c = setup_counts(g, setups);
         v = rule_judge_setups(&c, map_index);

@@ -18,6 +18,7 @@ struct dag_plan {
     const struct dag *dag; /* held */
     uint32_t **setups;     /* a task's setups further up: places, [0] is how many; NULL: none */
     uint32_t **setup_for;  /* a setup's tasks further down that wait for it; NULL: none */
+    uint32_t **lists;      /* whose results a task maps over: places, [0] is how many; NULL: none */
     bool *leaf;            /* its state decides how a run has ended */
     struct map *places;    /* task id -> place + 1 */
     uint32_t refs;

@@ -234,7 +234,7 @@ static err_t text_call(struct tenv *n, struct slice s, struct slice name, const 
                        struct tv *out)
 {
     /* as filters of the same name do */
-    static const char *const filters[] = {"upper", "lower", "title", "capitalize", "replace"};
+    static const char *const filters[] = {"upper", "lower", "capitalize", "replace"};
     static const struct {
         const char *name;
         bool left, right;
@@ -243,6 +243,7 @@ static err_t text_call(struct tenv *n, struct slice s, struct slice name, const 
     struct slice part = text_of(targ(args, 0, "prefix"));
     for (size_t i = 0; i < COUNT_OF(filters); i++)
         if (slice_is(name, filters[i])) return template_filter(n, name, &self, args, out);
+    if (slice_is(name, "title")) return template_cased(n, &self, 'T', out);
     for (size_t i = 0; i < COUNT_OF(trims); i++) {
         if (!slice_is(name, trims[i].name)) continue;
         struct slice set = part.len ? part : SLICE(" \t\r\n");

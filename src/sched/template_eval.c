@@ -100,39 +100,19 @@ static err_t eval_item(struct tenv *n, const struct tnode *t, struct tv *out)
     *out = (struct tv){.kind = TV_UNDEFINED, .name = SLICE("an element")};
     if (tv_is(&self, DOC_LIST) && index_in(&at, self.doc.count, &i))
         *out = tv_doc(self.doc.items[i]);
-    if (tv_is(&self, DOC_TEXT) && index_in(&at, self.doc.text.len, &i))
-        *out = tv_text(slice_make(self.doc.text.at + i, 1));
+    if (tv_is(&self, DOC_TEXT) && index_in(&at, template_letters(self.doc.text), &i))
+        *out = tv_text(template_letter(self.doc.text, (uint32_t)i));
     return ERR_OK;
-}
-
-static int64_t clamp(const struct tv *v, uint32_t count, int64_t fallback)
-{
-    if (v->kind != TV_DOC || v->doc.kind != DOC_INT) return fallback;
-    int64_t i = v->doc.number < 0 ? v->doc.number + count : v->doc.number;
-    return i < 0 ? 0 : i > count ? count : i;
 }
 
 static err_t eval_slice(struct tenv *n, const struct tnode *t, struct tv *out)
 {
-    struct tv self, from = tv_doc((struct doc){0}), to = from;
+    struct tv self, from = tv_doc((struct doc){0}), to = from, by = from;
     err_t e = defined(n, t->a, &self);
     if (!e && t->b) e = defined(n, t->b, &from);
     if (!e && t->c) e = defined(n, t->c, &to);
-    if (e) return e;
-    bool text = tv_is(&self, DOC_TEXT);
-    if (!text && !tv_is(&self, DOC_LIST))
-        return diag_fail(n->d, ERR_TYPE, "template: only texts and lists can be sliced");
-    uint32_t count = text ? self.doc.text.len : self.doc.count;
-    int64_t start = clamp(&from, count, 0), end = clamp(&to, count, count);
-    if (end < start) end = start;
-    *out = self;
-    if (text) {
-        *out = tv_text(slice_make(self.doc.text.at + start, (size_t)(end - start)));
-        return ERR_OK;
-    }
-    out->doc.items = self.doc.items + start;
-    out->doc.count = (uint32_t)(end - start);
-    return ERR_OK;
+    if (!e && t->d) e = defined(n, t->d, &by);
+    return e ? e : template_part(n, &self, &from, &to, &by, out);
 }
 
 /* --- calls --------------------------------------------------------------------------------------
@@ -264,6 +244,10 @@ static err_t eval_negate(struct tenv *n, const struct tnode *t, struct tv *out)
     if (!e && v.kind == TV_DELTA) {
         *out = v;
         out->us = -v.us;
+        return ERR_OK;
+    }
+    if (!e && tv_is(&v, DOC_FLOAT)) {
+        *out = tv_real(-v.doc.real); /* -0.0 is one */
         return ERR_OK;
     }
     return e ? e : tv_binary(n, TB_SUB, &zero, &v, out);
@@ -446,6 +430,8 @@ static bool plain_text(struct slice s)
 err_t template_text(struct slice text, const struct template_world *w, struct arena *a,
                     struct doc *out, struct diag *d)
 {
+    /* as Jinja: the line break at its end does not belong to it */
+    if (text.len && text.at[text.len - 1] == '\n') text.len--;
     struct tenv n = {.world = w, .a = a, .text = text, .d = d};
     struct tnode *root;
     *out = (struct doc){.kind = DOC_TEXT, .text = text};

@@ -108,7 +108,7 @@ err_t template_name(struct parser *p, struct slice *out)
 /* --- expressions --------------------------------------------------------------------------------
  */
 
-static err_t unary(struct parser *p, struct tnode **out);
+static err_t postfix(struct parser *p, struct tnode **out);
 
 static err_t read_text(struct parser *p, struct tnode **out)
 {
@@ -252,7 +252,9 @@ static err_t subscript(struct parser *p, struct tnode *self, struct tnode **out)
     if (!see_sign(p, ":")) e = parse_expression(p, &n->b);
     if (!e && parse_sign(p, ":")) {
         n->kind = TE_SLICE;
-        if (!see_sign(p, "]")) e = parse_expression(p, &n->c);
+        if (!see_sign(p, "]") && !see_sign(p, ":")) e = parse_expression(p, &n->c);
+        bool stepped = !e && parse_sign(p, ":") && !see_sign(p, "]");
+        if (stepped) e = parse_expression(p, &n->d);
     }
     *out = n;
     return e ? e : parse_sign(p, "]") ? ERR_OK : parse_wrong(p, "']' was expected");
@@ -276,14 +278,26 @@ static err_t filter_of(struct parser *p, struct tnode **self)
     return e;
 }
 
+/* `x is eq 5`: one argument needs no parentheses. */
+static err_t test_argument(struct parser *p, struct tnode *test)
+{
+    static struct slice by_place;
+    test->list = arena_take(p->a, sizeof *test->list);
+    if (!test->list) return template_no_memory(p->d);
+    test->count = 1;
+    test->names = &by_place;
+    return postfix(p, &test->list[0]);
+}
+
 static err_t test_of(struct parser *p, struct tnode **self)
 {
     err_t e = wrap(p, TE_TEST, self);
     if (e) return e;
     (*self)->op = parse_word(p, "not");
     e = template_name(p, &(*self)->text);
-    if (!e && parse_sign(p, "(")) e = read_parts(p, ")", true, false, *self);
-    return e;
+    if (e) return e;
+    if (parse_sign(p, "(")) return read_parts(p, ")", true, false, *self);
+    return template_test_compares((*self)->text) ? test_argument(p, *self) : ERR_OK;
 }
 
 static err_t postfix(struct parser *p, struct tnode **out)
@@ -305,9 +319,26 @@ static err_t postfix(struct parser *p, struct tnode **out)
     return e;
 }
 
+/* A sign before it binds closer than a filter behind it: -n|abs is (-n)|abs, as in Jinja. */
+static err_t unary(struct parser *p, struct tnode **out)
+{
+    if (p->depth >= TEMPLATE_DEPTH_MAX) return parse_wrong(p, "nested too deep");
+    bool minus = see_sign(p, "-") && !see_sign(p, "-}") && !see_sign(p, "-%");
+    if (!minus) return postfix(p, out);
+    (void)parse_sign(p, "-");
+    struct tnode *n;
+    err_t e = parse_node(p, TE_NEGATE, &n);
+    if (e) return e;
+    p->depth++;
+    e = unary(p, &n->a);
+    p->depth--;
+    *out = n;
+    return e;
+}
+
 static err_t filtered(struct parser *p, struct tnode **out)
 {
-    err_t e = postfix(p, out);
+    err_t e = unary(p, out);
     while (!e) {
         if (parse_sign(p, "|"))
             e = filter_of(p, out);
@@ -319,28 +350,16 @@ static err_t filtered(struct parser *p, struct tnode **out)
     return e;
 }
 
+/* From the left, as Jinja, not Python, has it. */
 static err_t power(struct parser *p, struct tnode **out)
 {
     err_t e = filtered(p, out);
-    if (e || !parse_sign(p, "**")) return e;
-    e = wrap(p, TE_BINARY, out);
-    if (e) return e;
-    (*out)->op = TB_POW;
-    return unary(p, &(*out)->b);
-}
-
-static err_t unary(struct parser *p, struct tnode **out)
-{
-    if (p->depth >= TEMPLATE_DEPTH_MAX) return parse_wrong(p, "nested too deep");
-    if (!see_sign(p, "-") || see_sign(p, "-}") || see_sign(p, "-%")) return power(p, out);
-    (void)parse_sign(p, "-");
-    struct tnode *n;
-    err_t e = parse_node(p, TE_NEGATE, &n);
-    if (e) return e;
-    p->depth++;
-    e = unary(p, &n->a);
-    p->depth--;
-    *out = n;
+    while (!e && parse_sign(p, "**")) {
+        e = wrap(p, TE_BINARY, out);
+        if (e) return e;
+        (*out)->op = TB_POW;
+        e = filtered(p, &(*out)->b);
+    }
     return e;
 }
 
@@ -385,14 +404,24 @@ static bool take_operator(struct parser *p, int level, enum tbinary *op)
 
 static err_t binary(struct parser *p, int level, struct tnode **out)
 {
-    if (level == COUNT_OF(levels)) return unary(p, out);
+    if (level == COUNT_OF(levels)) return power(p, out);
     err_t e = binary(p, level + 1, out);
     enum tbinary op;
+    struct tnode *last = NULL, *before = NULL;
     while (!e && take_operator(p, level, &op)) {
+        if (level == 0 && last) { /* a < b < c: each with its neighbour */
+            before = *out;
+            *out = last->b;
+        }
         e = wrap(p, TE_BINARY, out);
         if (e) return e;
-        (*out)->op = (int)op;
-        e = binary(p, level + 1, &(*out)->b);
+        last = *out;
+        last->op = (int)op;
+        e = binary(p, level + 1, &last->b);
+        if (e || !before) continue;
+        *out = before;
+        e = wrap(p, TE_AND, out);
+        (*out)->b = last;
     }
     return e;
 }

@@ -22,32 +22,6 @@ static err_t takes(struct tenv *n, struct slice name, const char *what)
 /* --- texts --------------------------------------------------------------------------------------
  */
 
-static uint8_t upper(uint8_t c)
-{
-    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c;
-}
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
-/* ASCII letters: others stay as they are (docs/workflows.md says so). */
-static err_t cased(struct tenv *n, const struct tv *v, char how, struct tv *out)
-{
-    struct slice s;
-    err_t e = tv_as_text(n, v, &s);
-    uint8_t *to = e ? NULL : arena_take_raw(n->a, s.len + (size_t)1);
-    if (!e && !to) return template_no_memory(n->d);
-    for (uint32_t i = 0; i < s.len && !e; i++) {
-        bool first =
-            i == 0 || (how == 't' && !((s.at[i - 1] | 32) >= 'a' && (s.at[i - 1] | 32) <= 'z') &&
-                       s.at[i - 1] < 0x80);
-        to[i] = how == 'u' || (how != 'l' && first) ? upper(s.at[i]) : lower(s.at[i]);
-    }
-    if (!e) *out = tv_text(slice_make(to, s.len));
-    return e;
-}
-
 static err_t replaced(struct tenv *n, const struct tv *v, const struct targs *args, struct tv *out)
 {
     const struct tv *old = targ(args, 0, "old"), *new = targ(args, 1, "new"),
@@ -72,20 +46,28 @@ static err_t replaced(struct tenv *n, const struct tv *v, const struct targs *ar
     return out_of(n, &text, out);
 }
 
+/* Jinja's: a few letters more are let through, and words stay whole. */
 static err_t truncated(struct tenv *n, const struct tv *v, const struct targs *args, struct tv *out)
 {
-    const struct tv *size = targ(args, 0, "length");
+    const struct tv *size = targ(args, 0, "length"), *kill = targ(args, 1, "killwords"),
+                    *sign = targ(args, 2, "end"), *more = targ(args, 3, "leeway");
     int64_t most = size && tv_is(size, DOC_INT) ? size->doc.number : 255;
-    struct slice s;
+    int64_t leeway = more && tv_is(more, DOC_INT) ? more->doc.number : 5;
+    struct slice s, end = SLICE("...");
     err_t e = tv_as_text(n, v, &s);
+    if (!e && sign) e = tv_as_text(n, sign, &end);
     if (e) return e;
+    int64_t signs = template_letters(end);
+    if (most < signs || leeway < 0)
+        return takes(n, SLICE("truncate"), "a length that its end fits into, and no negative room");
     *out = tv_text(s);
-    if (s.len <= most) return ERR_OK;
-    uint32_t keep = most > 3 ? (uint32_t)most - 3 : 0;
-    while (keep && (s.at[keep] & 0xC0) == 0x80) keep--;
+    if (template_letters(s) <= most + leeway) return ERR_OK;
+    uint32_t keep = (uint32_t)(template_letter(s, (uint32_t)(most - signs)).at - s.at), word = keep;
+    while (word && s.at[word - 1] != ' ') word--;
+    if (word && !(kill && tv_true(kill))) keep = word - 1; /* what stands before its last space */
     struct buf text = buf_make(TEMPLATE_OUT_MAX);
     buf_put(&text, s.at, keep);
-    buf_text(&text, "...");
+    buf_slice(&text, end);
     return out_of(n, &text, out);
 }
 
@@ -137,8 +119,13 @@ static err_t rounded(struct tenv *n, const struct tv *v, const struct targs *arg
     double number;
     const struct tv *places = targ(args, 0, "precision"), *how = targ(args, 1, "method");
     if (!tv_number(v, &number)) return takes(n, SLICE("round"), "a number");
-    double by = pow(10, places && tv_is(places, DOC_INT) ? (double)places->doc.number : 0);
     struct slice method = how && tv_is(how, DOC_TEXT) ? how->doc.text : (struct slice){0};
+    bool common = !slice_is(method, "ceil") && !slice_is(method, "floor");
+    if (common && tv_is(v, DOC_INT) && (!places || places->doc.number >= 0)) {
+        *out = *v; /* Python's round() leaves a whole number one */
+        return ERR_OK;
+    }
+    double by = pow(10, places && tv_is(places, DOC_INT) ? (double)places->doc.number : 0);
     *out = tv_real(slice_is(method, "ceil")    ? ceil(number * by) / by
                    : slice_is(method, "floor") ? floor(number * by) / by
                                                : rint(number * by) / by);
@@ -152,6 +139,8 @@ static err_t absolute(struct tenv *n, const struct tv *v, struct tv *out)
         out->doc.number = llabs(v->doc.number);
     else if (tv_is(v, DOC_FLOAT))
         out->doc.real = fabs(v->doc.real);
+    else if (tv_is(v, DOC_BOOL))
+        *out = tv_int(v->doc.yes);
     else
         return takes(n, SLICE("abs"), "a number");
     return ERR_OK;
@@ -198,49 +187,99 @@ static err_t join(struct tenv *n, const struct tv *v, const struct targs *args, 
     return e ? e : out_of(n, &text, out);
 }
 
-static int by_value(const void *x, const void *y)
+/* What texts are sorted and found equal by, unless case_sensitive: as Jinja has it. */
+static err_t sort_key(struct tenv *n, const struct doc *v, bool exact, struct tv *out)
 {
-    struct tv a = tv_doc(*(const struct doc *)x), b = tv_doc(*(const struct doc *)y);
+    *out = tv_doc(*v);
+    return v->kind == DOC_TEXT && !exact ? template_cased(n, out, 'l', out) : ERR_OK;
+}
+
+struct sorted {
+    struct tv key;
+    uint32_t place;
+    bool reverse;
+};
+
+static int by_key(const void *x, const void *y)
+{
+    const struct sorted *a = x, *b = y;
+    int order = 0;
+    (void)tv_compare(&a->key, &b->key, &order);
+    if (order) return a->reverse ? -order : order;
+    return a->place < b->place ? -1 : a->place > b->place;
+}
+
+/* Python sorts what it can compare, and nothing else. */
+static bool comparable(const struct sorted *s, uint32_t count)
+{
     int order;
-    return tv_compare(&a, &b, &order) ? order : 0;
+    for (uint32_t i = 1; i < count; i++)
+        if (!tv_compare(&s[0].key, &s[i].key, &order)) return false;
+    return true;
+}
+
+static err_t sorted_of(struct tenv *n, const struct doc *list, const struct targs *args,
+                       struct doc *items)
+{
+    const struct tv *turned = targ(args, 0, "reverse"), *exact = targ(args, 1, "case_sensitive");
+    struct sorted *s = arena_take(n->a, (list->count + (size_t)1) * sizeof *s);
+    err_t e = s ? ERR_OK : template_no_memory(n->d);
+    for (uint32_t i = 0; i < list->count && !e; i++) {
+        s[i] = (struct sorted){.place = i, .reverse = turned && tv_true(turned)};
+        e = sort_key(n, &list->items[i], exact && tv_true(exact), &s[i].key);
+    }
+    if (e) return e;
+    if (!comparable(s, list->count)) return takes(n, SLICE("sort"), "what can be compared");
+    qsort(s, list->count, sizeof *s, by_key);
+    for (uint32_t i = 0; i < list->count; i++) items[i] = list->items[s[i].place];
+    return ERR_OK;
 }
 
 static err_t reordered(struct tenv *n, struct slice name, const struct tv *v,
                        const struct targs *args, struct tv *out)
 {
     struct doc list;
-    const struct tv *turned = targ(args, 0, "reverse");
-    bool reverse = slice_is(name, "reverse") || (turned && tv_true(turned));
     err_t e = as_list(n, name, v, &list);
     struct doc *items = e ? NULL : arena_take(n->a, (list.count + (size_t)1) * sizeof *items);
     if (!e && !items) return template_no_memory(n->d);
+    if (!e && slice_is(name, "sort")) e = sorted_of(n, &list, args, items);
     if (e) return e;
-    if (list.count) memcpy(items, list.items, list.count * sizeof *items);
-    if (!slice_is(name, "reverse")) qsort(items, list.count, sizeof *items, by_value);
-    for (uint32_t i = 0; reverse && i < list.count / 2; i++) {
-        struct doc kept = items[i];
-        items[i] = items[list.count - 1 - i];
-        items[list.count - 1 - i] = kept;
-    }
+    for (uint32_t i = 0; i < list.count && slice_is(name, "reverse"); i++)
+        items[i] = list.items[list.count - 1 - i];
     *out = tv_doc((struct doc){.kind = DOC_LIST, .count = list.count, .items = items});
     return ERR_OK;
 }
 
-static err_t unique(struct tenv *n, const struct tv *v, struct tv *out)
+static err_t unique(struct tenv *n, const struct tv *v, const struct targs *args, struct tv *out)
 {
-    struct doc list, *items;
+    struct doc list, *items, *keys;
     uint32_t count = 0;
+    const struct tv *exact = targ(args, 0, "case_sensitive");
     err_t e = as_list(n, SLICE("unique"), v, &list);
     if (e) return e;
     items = arena_take(n->a, (list.count + (size_t)1) * sizeof *items);
-    if (!items) return template_no_memory(n->d);
+    keys = arena_take(n->a, (list.count + (size_t)1) * sizeof *keys);
+    if (!items || !keys) return template_no_memory(n->d);
     for (uint32_t i = 0; i < list.count; i++) {
+        struct tv key;
         uint32_t k = 0;
-        while (k < count && !doc_equal(&items[k], &list.items[i])) k++;
+        e = sort_key(n, &list.items[i], exact && tv_true(exact), &key);
+        if (e) return e;
+        if (key.doc.kind == DOC_LIST || key.doc.kind == DOC_MAP)
+            return takes(n, SLICE("unique"), "no lists or maps inside");
+        bool same = false;
+        for (; k < count && !same; k += !same) {
+            struct tv one = tv_doc(keys[k]), equal;
+            e = tv_binary(n, TB_EQ, &one, &key, &equal);
+            if (e) return e;
+            same = tv_true(&equal);
+        }
         n->steps += count;
         if (n->steps > TEMPLATE_STEPS_MAX)
             return diag_fail(n->d, ERR_TOO_BIG, "template: it takes too many steps");
-        if (k == count) items[count++] = list.items[i];
+        if (k < count) continue;
+        keys[count] = key.doc;
+        items[count++] = list.items[i];
     }
     *out = tv_doc((struct doc){.kind = DOC_LIST, .count = count, .items = items});
     return ERR_OK;
@@ -380,7 +419,7 @@ static err_t filter_list(struct tenv *n, struct slice name, const struct tv *v,
     if (slice_is(name, "join")) return join(n, v, args, out);
     if (is_any(name, "first", "last", NULL)) return end_of(n, name, v, out);
     if (is_any(name, "sort", "reverse", NULL)) return reordered(n, name, v, args, out);
-    if (slice_is(name, "unique")) return unique(n, v, out);
+    if (slice_is(name, "unique")) return unique(n, v, args, out);
     if (slice_is(name, "map")) return mapped(n, v, args, out);
     if (slice_is(name, "list")) return listed(n, v, out);
     (void)diag_fail(n->d, ERR_UNSUPPORTED, "template: there is no filter '%.*s'", SLICE_ARG(name));
@@ -398,10 +437,10 @@ err_t template_filter(struct tenv *n, struct slice name, const struct tv *v,
         return diag_fail(n->d, ERR_UNKNOWN_NAME, "template: '%.*s' is undefined",
                          SLICE_ARG(v->name));
     if (dated(n, name, v, out, &e)) return e;
-    if (is_any(name, "upper", NULL, NULL)) return cased(n, v, 'u', out);
-    if (is_any(name, "lower", NULL, NULL)) return cased(n, v, 'l', out);
-    if (is_any(name, "title", NULL, NULL)) return cased(n, v, 't', out);
-    if (is_any(name, "capitalize", NULL, NULL)) return cased(n, v, 'c', out);
+    if (is_any(name, "upper", NULL, NULL)) return template_cased(n, v, 'u', out);
+    if (is_any(name, "lower", NULL, NULL)) return template_cased(n, v, 'l', out);
+    if (is_any(name, "title", NULL, NULL)) return template_cased(n, v, 't', out);
+    if (is_any(name, "capitalize", NULL, NULL)) return template_cased(n, v, 'c', out);
     if (is_any(name, "trim", NULL, NULL)) return trimmed(n, v, out);
     if (is_any(name, "replace", NULL, NULL)) return replaced(n, v, args, out);
     if (is_any(name, "truncate", NULL, NULL)) return truncated(n, v, args, out);
@@ -414,6 +453,20 @@ err_t template_filter(struct tenv *n, struct slice name, const struct tv *v,
     if (is_any(name, "tojson", NULL, NULL)) return as_json(n, v, out);
     if (is_any(name, "fromjson", NULL, NULL)) return from_json(n, v, out);
     return filter_list(n, name, v, args, out);
+}
+
+static const struct {
+    const char *name;
+    enum tbinary op;
+} comparing[] = {{"eq", TB_EQ},       {"equalto", TB_EQ}, {"ne", TB_NE},          {"lt", TB_LT},
+                 {"lessthan", TB_LT}, {"le", TB_LE},      {"greaterthan", TB_GT}, {"gt", TB_GT},
+                 {"ge", TB_GE},       {"in", TB_IN}};
+
+bool template_test_compares(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(comparing); i++)
+        if (slice_is(name, comparing[i].name)) return true;
+    return false;
 }
 
 err_t template_test(struct tenv *n, struct slice name, const struct tv *v, const struct targs *args,
@@ -429,7 +482,7 @@ err_t template_test(struct tenv *n, struct slice name, const struct tv *v, const
                  {"undefined", v->kind == TV_UNDEFINED},
                  {"none", tv_is(v, DOC_NULL)},
                  {"string", text},
-                 {"number", numeric},
+                 {"number", numeric || tv_is(v, DOC_BOOL)},
                  {"integer", tv_is(v, DOC_INT)},
                  {"float", tv_is(v, DOC_FLOAT)},
                  {"boolean", tv_is(v, DOC_BOOL)},
@@ -438,22 +491,17 @@ err_t template_test(struct tenv *n, struct slice name, const struct tv *v, const
                  {"mapping", map},
                  {"sequence", list || text},
                  {"iterable", list || text || map},
-                 {"even", tv_is(v, DOC_INT) && v->doc.number % 2 == 0},
-                 {"odd", tv_is(v, DOC_INT) && v->doc.number % 2 != 0}};
-    static const struct {
-        const char *name;
-        enum tbinary op;
-    } binary[] = {{"eq", TB_EQ}, {"equalto", TB_EQ}, {"ne", TB_NE}, {"lt", TB_LT},
-                  {"le", TB_LE}, {"gt", TB_GT},      {"ge", TB_GE}, {"in", TB_IN}};
+                 {"even", numeric && fmod(number, 2) == 0},
+                 {"odd", numeric && fabs(fmod(number, 2)) == 1}};
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         *out = known[i].answer;
         if (slice_is(name, known[i].name)) return ERR_OK;
     }
-    for (size_t i = 0; i < COUNT_OF(binary); i++) {
+    for (size_t i = 0; i < COUNT_OF(comparing); i++) {
         struct tv answer = {0};
         const struct tv *other = targ(args, 0, "other");
-        if (!slice_is(name, binary[i].name) || !other) continue;
-        err_t e = tv_binary(n, binary[i].op, v, other, &answer);
+        if (!slice_is(name, comparing[i].name) || !other) continue;
+        err_t e = tv_binary(n, comparing[i].op, v, other, &answer);
         *out = tv_true(&answer);
         return e;
     }

@@ -1,5 +1,5 @@
-/* The parts of template: parse.c makes a tree, eval.c walks it; value.c, date.c and call.c hold
- * what values can do. */
+/* The parts of template: parse.c makes a tree, eval.c walks it; value.c, letters.c, date.c and
+ * call.c hold what values can do. */
 #pragma once
 #include "base/delta.h"
 #include "sched/moment.h"
@@ -131,9 +131,18 @@ MUST_CHECK err_t template_filter(struct tenv *n, struct slice name, const struct
                                  const struct targs *args, struct tv *out);
 MUST_CHECK err_t template_test(struct tenv *n, struct slice name, const struct tv *v,
                                const struct targs *args, bool *out);
+bool template_test_compares(struct slice name); /* takes one argument: eq, lt, in … */
 /* value.name(args): texts, lists, maps, dates, and the spaces ti, var, conn, macros. */
 MUST_CHECK err_t template_call(struct tenv *n, const struct tv *self, struct slice name,
                                const struct targs *args, struct tv *out);
+/* A text's letters, as Python counts them. */
+uint32_t template_letters(struct slice s);
+struct slice template_letter(struct slice s, uint32_t index);
+/* u upper, l lower, c the first upper, t Jinja's title, T Python's. */
+MUST_CHECK err_t template_cased(struct tenv *n, const struct tv *v, char how, struct tv *out);
+/* self[from:to:by]; what is no number is left out. */
+MUST_CHECK err_t template_part(struct tenv *n, const struct tv *self, const struct tv *from,
+                               const struct tv *to, const struct tv *by, struct tv *out);
 /* value.name: NOT_FOUND answers undefined. */
 MUST_CHECK err_t template_attribute(struct tenv *n, const struct tv *self, struct slice name,
                                     struct tv *out);

@@ -262,6 +262,14 @@ static err_t whole(struct tenv *n, enum tbinary op, int64_t a, int64_t b, struct
     return bad ? too_large(n) : ERR_OK;
 }
 
+/* Python's: the divisor's sign, also of nothing. */
+static double modulo(double a, double b)
+{
+    double rest = fmod(a, b);
+    if (rest == 0) return copysign(0, b);
+    return (rest < 0) == (b < 0) ? rest : rest + b;
+}
+
 static err_t fraction(struct tenv *n, enum tbinary op, double a, double b, struct tv *out)
 {
     if ((op == TB_FLOOR || op == TB_MOD || op == TB_DIV) && b == 0)
@@ -271,7 +279,7 @@ static err_t fraction(struct tenv *n, enum tbinary op, double a, double b, struc
                    : op == TB_MUL   ? a * b
                    : op == TB_DIV   ? a / b
                    : op == TB_FLOOR ? floor(a / b)
-                   : op == TB_MOD   ? a - floor(a / b) * b
+                   : op == TB_MOD   ? modulo(a, b)
                                     : pow(a, b));
     return ERR_OK;
 }

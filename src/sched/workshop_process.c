@@ -197,9 +197,11 @@ err_t kind_python(struct work *k, struct process *p, struct diag *d)
 {
     const char *bin = NULL;
     const struct doc *args = work_option(k, "args");
-    struct slice script = work_text(k, "python");
+    struct slice script = work_text(k, "python"),
+                 written = doc_text(doc_get(k->order->task->options, "python"));
     if (args && args->kind != DOC_LIST) return diag_fail(d, ERR_CONFIG, "args is not a list");
-    bool inside = script.len && memchr(script.at, '\n', script.len);
+    /* as it is written: a template loses the line break at its end */
+    bool inside = written.len && memchr(written.at, '\n', written.len);
     p->argv = arena_take(k->arena, ((args ? (size_t)args->count : 0) + 3) * sizeof(*p->argv));
     if (!p->argv) return diag_fail(d, ERR_NO_MEMORY, "no memory for a command");
     err_t e = find_python(k, &p->argv[0], &bin, d);
