@@ -65,6 +65,7 @@ err_t front_open(struct server *s, struct diag *d)
         .port = {.ctx = f, .now_us = now_us, .facts = facts, .other = other, .dags = dags}};
     name_listeners(c, &o);
     err_t e = console_open(s->loop, &o, &f->console, d);
+    s->rest.front = f->console;
     if (!e)
         snprintf(f->line, sizeof(f->line), "http://%s:%u", o.address,
                  console_listens(f->console, 0));
@@ -73,6 +74,7 @@ err_t front_open(struct server *s, struct diag *d)
 
 void front_close(struct front *f)
 {
+    if (f->server) f->server->rest.front = NULL;
     console_close(f->console);
     f->console = NULL;
 }

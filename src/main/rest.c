@@ -51,6 +51,12 @@ static err_t read_secret(void *ctx, struct secret_ring *out, struct diag *d)
     return e ? e : secret_ring_load(key, getenv("SLUICE_WORKFLOW_KEY"), out, d);
 }
 
+static err_t session_of(void *ctx, struct http_request *req, struct user *out)
+{
+    const struct rest *r = ctx;
+    return r->front ? console_session_of(r->front, req, out) : ERR_NOT_FOUND;
+}
+
 /* The settings of sluice.yaml, section by section: no secret is among them. */
 static bool setting_at(void *ctx, uint32_t n, struct airflow_setting *out)
 {
@@ -71,6 +77,8 @@ err_t rest_open(struct project *p, struct users *users, struct loop *l, struct r
     if (config_number(c, CONFIG_console_port) < 0) return ERR_OK;
     struct airflow_options o = {
         .mounted = true,
+        .session = session_of,
+        .session_ctx = r,
         .users = users,
         .version = SLUICE_VERSION,
         .token_us = config_number(c, CONFIG_airflow_token) * 1000,

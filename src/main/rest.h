@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "door/airflow/airflow.h"
+#include "door/console/console.h"
 #include "main/project.h"
 
 #include <stdatomic.h>
@@ -11,6 +12,7 @@
 struct sched;
 struct rest {
     struct project *project;
+    struct console *front;         /* whose sessions count here too; set when that is open */
     struct airflow_door *door;     /* NULL: there is no console to be mounted in */
     _Atomic(struct sched *) sched; /* NULL: no dags so far */
 };

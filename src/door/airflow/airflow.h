@@ -45,6 +45,10 @@ struct airflow_options {
     uint16_t port;
     bool mounted; /* no listener of its own: another door hands it requests by airflow_handle */
     struct users *users;
+    /* Who comes with a session of the door this one is mounted in: ERR_NOT_FOUND: nobody;
+     * ERR_FORBIDDEN: a change that does not prove its page. NULL: there are none. */
+    err_t (*session)(void *ctx, struct http_request *r, struct user *out);
+    void *session_ctx;
     const char *version; /* Sluice's */
     uint32_t workers;    /* 0: two */
     int64_t token_us;    /* how long a token is good; 0: a day, as Airflow's */

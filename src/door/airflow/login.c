@@ -149,6 +149,22 @@ static void ask_token(struct call *c, struct loop *l)
         enter(c, l);
 }
 
+/* The session of the page that asks. */
+static void login_session(struct call *c)
+{
+    const struct airflow_options *o = airflow_options(c->door);
+    err_t e = o->session ? o->session(o->session_ctx, c->http, &c->user) : ERR_NOT_FOUND;
+    if (!e) {
+        rest_go(c);
+    } else if (e == ERR_FORBIDDEN) {
+        refuse(c, 403, "Forbidden", "the header X-CSRF-Token is missing or wrong");
+        rest_put_refusal(c, e);
+        rest_answer(c);
+    } else {
+        say_no(c, "Not authenticated");
+    }
+}
+
 void rest_login(struct call *c)
 {
     struct slice said = http_header(c->http, "authorization");
@@ -163,5 +179,5 @@ void rest_login(struct call *c)
     else if (said.len > 7 && slice_equal_nocase(slice_make(said.at, 7), SLICE("bearer ")))
         login_bearer(c, slice_make(said.at + 7, said.len - 7));
     else
-        say_no(c, "Not authenticated");
+        login_session(c);
 }

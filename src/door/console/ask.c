@@ -80,7 +80,7 @@ bool ask_body_bool(const struct ask *a, const char *name, bool fallback)
     return v && v->kind == DOC_BOOL ? v->yes : fallback;
 }
 
-static void put_story(struct buf *out, err_t e, const struct diag *d, const char *role)
+void ask_put_story(struct buf *out, err_t e, const struct diag *d, const char *role)
 {
     bool told = d && d->what[0];
     char code[64];
@@ -99,14 +99,14 @@ static void put_story(struct buf *out, err_t e, const struct diag *d, const char
 
 void ask_put_error(struct buf *out, err_t e, const struct diag *d)
 {
-    put_story(out, e, d, NULL);
+    ask_put_story(out, e, d, NULL);
 }
 
 void ask_put_refusal(struct ask *a, err_t e)
 {
     bool lacks = e == ERR_FORBIDDEN && a->route && a->user.role < a->route->role;
     buf_reset(&a->out);
-    put_story(&a->out, e, &a->d, lacks ? role_name(a->route->role) : NULL);
+    ask_put_story(&a->out, e, &a->d, lacks ? role_name(a->route->role) : NULL);
 }
 
 /* --- streams -------------------------------------------------------------------------------------

@@ -95,7 +95,9 @@ bool ask_stopping(void *ask); /* as query_limits.stopping */
 /* Before the first ask_send: the answer is a file of this name, to be kept. */
 void ask_attach(struct ask *a, const char *file_name);
 
-void ask_put_error(struct buf *out, err_t e, const struct diag *d); /* {"code": …} */
+void ask_put_error(struct buf *out, err_t e, const struct diag *d); /* {"error": …} */
+void ask_put_story(struct buf *out, err_t e, const struct diag *d,
+                   const char *role /* the one that is needed; NULL: it is not that */);
 
 /* --- live channels (live.c) ----------------------------------------------------------------------
  * A channel's function is called twice a second while somebody looks, on a worker, once for all.
@@ -192,8 +194,9 @@ MUST_CHECK err_t live_open(struct console *c, struct diag *d);
 void live_stop(struct live *v); /* ends the streams; before the lookers' crew */
 void live_close(struct live *v);
 
-/* assets.c: the application's files; false: none of this name */
+/* assets.c: the application's files */
 void assets_answer(const struct console_entry *at, struct http_request *r);
+bool assets_takes(struct slice accepted, const char *coding); /* Accept-Encoding */
 
 #define ROUTE(method, path, role, pace, handler, params, body, answer, about)                      \
     err_t console_##handler(struct ask *a);

@@ -33,7 +33,7 @@ struct channel {
     struct buf news;  /* a TAIL's, of this tick */
     uint32_t viewers;
 };
-struct view { /* one stream's look at one channel */
+struct view { /* a stream's, of one channel */
     struct channel *channel;
     uint64_t seen;
 };
@@ -279,46 +279,66 @@ static void on_tick(void *arg)
 /* --- GET /live -----------------------------------------------------------------------------------
  */
 
-/* Every channel's name is known, short, and this user may see it. */
-static err_t check_channels(struct ask *a)
+/* Is the channel known, and may this user see it? */
+static err_t channel_allowed(const struct ask *a, struct slice name, struct diag *d)
+{
+    struct slice arg;
+    const struct console_channel *k = kind_of(name, &arg);
+    if (!k || (k->has_arg && !arg.len))
+        return diag_fail(d, ERR_UNKNOWN_NAME, "no channel '%.*s'", SLICE_ARG(name));
+    if (a->user.role >= k->role) return ERR_OK;
+    return diag_fail(d, ERR_FORBIDDEN, "channel %s needs the role %s", k->name, role_name(k->role));
+}
+
+static bool name_is_fair(struct slice name) /* it stands in the events' head */
+{
+    for (uint32_t i = 0; i < name.len; i++)
+        if (name.at[i] < ' ' || name.at[i] == 0x7f) return false;
+    return name.len && name.len < NAME_MAX_BYTES;
+}
+
+/* What can not be seen is told on the stream, and the other channels go on. */
+static void add_views(struct live *v, struct stream *s, struct ask *a)
 {
     for (uint32_t i = 0; i < a->param_count; i++) {
         struct slice name = a->params[i].value, arg;
-        const struct console_channel *k = kind_of(name, &arg);
-        bool odd = name.len >= NAME_MAX_BYTES || (k && k->has_arg && !arg.len);
-        for (uint32_t n = 0; n < name.len; n++) odd |= name.at[n] < ' ' || name.at[n] == 0x7f;
-        if (!k || odd)
-            return diag_fail(&a->d, ERR_UNKNOWN_NAME, "no channel '%.*s'", SLICE_ARG(name));
-        if (a->user.role < k->role)
-            return diag_fail(&a->d, ERR_FORBIDDEN, "channel %s needs the role %s", k->name,
-                             role_name(k->role));
-    }
-    if (!a->param_count || a->param_count > LIVE_CHANNELS_MAX)
-        return diag_fail(&a->d, ERR_USAGE, "a stream has 1 to %d channels", LIVE_CHANNELS_MAX);
-    return ERR_OK;
-}
-
-static err_t add_views(struct live *v, struct stream *s, struct ask *a)
-{
-    for (uint32_t i = 0; i < a->param_count; i++) {
-        struct channel *c;
-        err_t e = channel_get(v, a->params[i].value, &c, &a->d);
-        if (e) return e;
+        struct channel *c = NULL;
+        struct diag d = {.err = ERR_OK};
+        err_t e = channel_allowed(a, name, &d);
+        if (!e) e = channel_get(v, name, &c, &d);
+        if (e) {
+            buf_printf(&a->out, "event: %.*s\ndata: ", SLICE_ARG(name));
+            const struct console_channel *k = e == ERR_FORBIDDEN ? kind_of(name, &arg) : NULL;
+            ask_put_story(&a->out, e, &d, k ? role_name(k->role) : NULL);
+            buf_text(&a->out, "\n\n");
+            continue;
+        }
         bool twice = false;
         for (uint32_t k = 0; k < s->view_count; k++) twice |= s->views[k].channel == c;
         if (twice) continue;
         c->viewers++;
         s->views[s->view_count++].channel = c;
     }
-    return ERR_OK;
+}
+
+static err_t check_stream(struct ask *a)
+{
+    if (!a->param_count || a->param_count > LIVE_CHANNELS_MAX)
+        return diag_fail(&a->d, ERR_USAGE, "a stream has 1 to %d channels", LIVE_CHANNELS_MAX);
+    for (uint32_t i = 0; i < a->param_count; i++)
+        if (!name_is_fair(a->params[i].value))
+            return diag_fail(&a->d, ERR_USAGE,
+                             "a channel's name has 1 to %d bytes, none of them "
+                             "a control character",
+                             NAME_MAX_BYTES - 1);
+    if (a->console->live->stream_count < CONSOLE_STREAMS_MAX) return ERR_OK;
+    return diag_fail(&a->d, ERR_BUSY, "%d live streams are open already", CONSOLE_STREAMS_MAX);
 }
 
 err_t console_live(struct ask *a)
 {
     struct live *v = a->console->live;
-    err_t e = check_channels(a);
-    if (!e && v->stream_count >= CONSOLE_STREAMS_MAX)
-        e = diag_fail(&a->d, ERR_BUSY, "%d live streams are open already", CONSOLE_STREAMS_MAX);
+    err_t e = check_stream(a);
     struct stream *s = e ? NULL : mem_take(sizeof(*s));
     if (!e && !s) e = diag_fail(&a->d, ERR_NO_MEMORY, "no memory for a live stream");
     if (e) return e;
@@ -331,16 +351,13 @@ err_t console_live(struct ask *a)
     s->next = v->streams;
     v->streams = s;
     v->stream_count++;
-    e = add_views(v, s, a);
-    if (e) {
-        stream_free(s);
-        return e;
-    }
+    buf_text(&a->out, "retry: 2000\n\n");
+    add_views(v, s, a);
     a->answers_itself = true;
     console_headers(a->http, false);
     http_stream_start(a->http, 200, "text/event-stream", stream_gone, s);
+    send_event(s, buf_view(&a->out));
     ask_free(a);
-    send_event(s, SLICE("retry: 2000\n\n"));
     catch_up(s);
     start_looks(v, true);
     return ERR_OK;
