@@ -166,11 +166,11 @@ TEST(a_table_that_is_written_into_loses_nothing)
     kit_do(&k, "CREATE TABLE t (k int PRIMARY KEY, v int)");
     kit_do(&k, "CREATE TABLE other (k int PRIMARY KEY)");
     kit_do(&k, "INSERT INTO t (k, v) VALUES (1, 2)");
-    CHECK_OK(store_table_hold(k.store, SLICE("ks"), SLICE("t"), SLICE("stream s writes into it"),
-                              &hold, &d),
+    CHECK_OK(store_table_hold(k.store, SLICE("ks"), SLICE("t"), HOLD_TABLE,
+                              SLICE("stream s writes into it"), &hold, &d),
              &d);
-    CHECK_OK(store_table_hold(k.store, SLICE("ks"), SLICE("t"), SLICE("stream s writes into it"),
-                              &second, &d),
+    CHECK_OK(store_table_hold(k.store, SLICE("ks"), SLICE("t"), HOLD_TABLE,
+                              SLICE("stream s writes into it"), &second, &d),
              &d);
     store_hold_release(hold);
     for (size_t i = 0; i < COUNT_OF(refused); i++) {

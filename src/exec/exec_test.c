@@ -238,7 +238,8 @@ TEST(exec_leaves_a_table_alone_that_a_stream_writes_into)
     struct store_hold *hold = NULL;
     if (set_up(&f)) {
         CHECK_OK(run(&f, RENDER_TABLE, create, &d), &d);
-        CHECK_OK(store_table_hold(f.world.store, SLICE("k"), SLICE("t"), slice_of(why), &hold, &d),
+        CHECK_OK(store_table_hold(f.world.store, SLICE("k"), SLICE("t"), HOLD_TABLE, slice_of(why),
+                                  &hold, &d),
                  &d);
         for (size_t i = 0; i < COUNT_OF(refused); i++) {
             d = (struct diag){.err = ERR_OK};

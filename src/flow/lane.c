@@ -544,8 +544,8 @@ static err_t table_hold(struct stream *s, struct diag *d)
              "stream %.*s writes into it; take the stream out of pipeline.sql and start the "
              "project again first",
              SLICE_ARG(s->plan->name));
-    return store_table_hold(s->stage->flow->o.store, into->keyspace, into->name, slice_of(why),
-                            &s->hold, d);
+    return store_table_hold(s->stage->flow->o.store, into->keyspace, into->name, HOLD_TABLE,
+                            slice_of(why), &s->hold, d);
 }
 
 err_t stream_new(struct stage *stage, const struct plan_stream *plan, struct diag *d)

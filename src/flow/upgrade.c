@@ -223,10 +223,13 @@ static err_t make_upgrade(struct flow *f, const struct plan_stream *p, const str
     u->shadow.settings.trigger = TRIGGER_AT_ONCE;
     if (!u->shadow.name.at || !u->into.name.at)
         return diag_fail(d, ERR_NO_MEMORY, "stream '%.*s'", SLICE_ARG(p->name));
-    snprintf(why, sizeof(why), "stream %.*s is being built anew and will take its place",
-             SLICE_ARG(p->name));
-    return store_table_hold(f->o.store, p->into->keyspace, p->into->name, slice_of(why), &u->hold,
-                            d);
+    snprintf(
+        why, sizeof(why),
+        "stream %.*s is being built anew, and its table will take this one's place; wait until "
+        "then",
+        SLICE_ARG(p->name));
+    return store_table_hold(f->o.store, p->into->keyspace, p->into->name, HOLD_SHAPE, slice_of(why),
+                            &u->hold, d);
 }
 
 static err_t check_upgrade(const struct plan_stream *p, struct diag *d)

@@ -152,6 +152,21 @@ TEST(a_stream_of_another_shape_is_built_beside_the_old_one_and_swapped)
     world_close(&w);
 }
 
+/* ALTER TABLE ks.sums ADD more int. */
+static err_t add_column(struct store *s, struct diag *d)
+{
+    const struct store_table *t = store_table_find(s, SLICE("ks"), SLICE("sums"));
+    struct store_column columns[8];
+    struct store_table wanted = *t;
+    CHECK(t->column_count < COUNT_OF(columns));
+    memcpy(columns, t->columns, t->column_count * sizeof(*columns));
+    columns[t->column_count] = (struct store_column){
+        .name = SLICE("more"), .type = type_of(TYPE_INT), .role = COLUMN_REGULAR};
+    wanted.columns = columns;
+    wanted.column_count++;
+    return store_table_alter(s, t, &wanted, &t, d);
+}
+
 static struct world *person_of;
 static int person_comes;
 
@@ -170,6 +185,8 @@ static void person(enum flow_step step)
     wanted.options = &comment;
     wanted.index_count = wanted.option_count = 1;
     CHECK_OK(store_table_alter(person_of->store, t, &wanted, &t, &d), &d);
+    CHECK_ERR(add_column(person_of->store, &d), ERR_INVALID); /* it would be lost */
+    CHECK(strstr(d.what, "Cannot add columns to table 'ks.sums': stream load is being built anew"));
 }
 
 TEST(what_a_person_sets_at_the_last_moment_is_there_after_the_swap)
@@ -188,6 +205,7 @@ TEST(what_a_person_sets_at_the_last_moment_is_there_after_the_swap)
     CHECK_INT(t->option_count, 1);
     CHECK(slice_is(t->options[0].value, "a person's"));
     CHECK_TEXT(world_dump(&w, "sums"), computed(&w, NEW_SQL));
+    CHECK_OK(add_column(w.store, &d), &d);
     world_close(&w);
 }
 

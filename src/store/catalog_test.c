@@ -337,7 +337,8 @@ static void hold_and_release(void *ctx)
     while (!atomic_load(&h->stop)) {
         struct store_hold *hold = NULL;
         struct diag d = {0};
-        err_t e = store_table_hold(h->s, SLICE("ks"), SLICE("x"), SLICE("a test"), &hold, &d);
+        err_t e =
+            store_table_hold(h->s, SLICE("ks"), SLICE("x"), HOLD_TABLE, SLICE("a test"), &hold, &d);
         if (e) {
             CHECK_INT(e, ERR_UNKNOWN_TABLE);
             continue;
@@ -418,7 +419,8 @@ TEST(two_tables_change_places_with_flows_records_in_one_write)
     CHECK_OK(kit_add(&k, late, &(struct kit_row){3, 1, {"late", NULL, NULL}}, 1,
                      (struct kit_write){.timestamp = 2}),
              NULL);
-    CHECK_OK(store_table_hold(k.s, SLICE("ks"), SLICE("t"), SLICE("a test"), &hold, &d), &d);
+    CHECK_OK(store_table_hold(k.s, SLICE("ks"), SLICE("t"), HOLD_TABLE, SLICE("a test"), &hold, &d),
+             &d);
     const struct store_table *gone = kit_table(k.s, "gone", true), *seen = new;
     CHECK_OK(store_table_drop(k.s, SLICE("ks"), SLICE("gone"), &d), &d);
     CHECK_ERR(store_table_exchange(k.s, old, gone, puts, 2, &d), ERR_UNKNOWN_TABLE);

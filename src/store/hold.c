@@ -8,13 +8,15 @@ struct store_hold {
     struct store *s;
     struct named *table;
     struct store_hold *next; /* of the same table; store.gate */
+    enum store_hold_what what;
     char why[HOLD_WHY_MAX];
 };
 
 /* No change of the catalog runs between commit_enter and commit_leave: who holds a table that is
  * there is met by every later change. */
-err_t store_table_hold(struct store *s, struct slice keyspace, struct slice name, struct slice why,
-                       struct store_hold **out, struct diag *d)
+err_t store_table_hold(struct store *s, struct slice keyspace, struct slice name,
+                       enum store_hold_what what, struct slice why, struct store_hold **out,
+                       struct diag *d)
 {
     const struct store_table *t = store_table_find(s, keyspace, name);
     if (!t)
@@ -27,7 +29,7 @@ err_t store_table_hold(struct store *s, struct slice keyspace, struct slice name
         mem_give(h);
         return e;
     }
-    *h = (struct store_hold){.s = s, .table = table_of(t)->named};
+    *h = (struct store_hold){.s = s, .table = table_of(t)->named, .what = what};
     (void)slice_to_cstr(slice_make(why.at, MIN(why.len, HOLD_WHY_MAX - 1U)), h->why, sizeof h->why);
     gate_enter(&s->gate);
     h->next = h->table->holds;
@@ -49,15 +51,23 @@ void store_hold_release(struct store_hold *h)
     mem_give(h);
 }
 
-err_t table_unheld(struct store *s, const struct named *x, const char *verb, struct diag *d)
+static err_t unheld(struct store *s, const struct named *x, enum store_hold_what least,
+                    const char *verb, struct diag *d)
 {
     char why[HOLD_WHY_MAX] = "";
     gate_enter(&s->gate);
-    if (x->holds) memcpy(why, x->holds->why, sizeof why);
+    const struct store_hold *h = x->holds;
+    while (h && h->what < least) h = h->next;
+    if (h) memcpy(why, h->why, sizeof why);
     gate_leave(&s->gate);
     if (!why[0]) return ERR_OK;
     return diag_fail(d, ERR_INVALID, "Cannot %s table '%.*s.%.*s': %s", verb,
                      SLICE_ARG(x->keyspace), SLICE_ARG(x->name), why);
+}
+
+err_t table_unheld(struct store *s, const struct named *x, const char *verb, struct diag *d)
+{
+    return unheld(s, x, HOLD_TABLE, verb, d);
 }
 
 /* A writer finds columns by their names: new ones are nothing to him. */
@@ -67,5 +77,8 @@ err_t columns_unheld(struct store *s, const struct table *old, const struct stor
     for (uint32_t i = 0; i < old->t.column_count; i++)
         if (!store_column_find(wanted, old->t.columns[i].name))
             return table_unheld(s, old->named, "drop or rename columns of", d);
+    for (uint32_t i = 0; i < wanted->column_count; i++)
+        if (!store_column_find(&old->t, wanted->columns[i].name))
+            return unheld(s, old->named, HOLD_SHAPE, "add columns to", d);
     return ERR_OK;
 }

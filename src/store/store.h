@@ -144,10 +144,13 @@ MUST_CHECK err_t store_table_exchange(struct store *s, const struct store_table 
                                       size_t count, struct diag *d);
 /* Who writes into a table for as long as he runs holds it: until he releases it, it is not dropped,
  * truncated, or dropped with its keyspace, and loses and renames no column: ERR_INVALID, which ends
- * with `why` ("stream x writes into it: …"). Several may hold one table. */
+ * with `why` ("stream x writes into it: …"). Several may hold one table. HOLD_SHAPE: it gets no new
+ * column either, since what is in it would be lost when another table takes its place. */
+enum store_hold_what { HOLD_TABLE, HOLD_SHAPE };
 struct store_hold;
 MUST_CHECK err_t store_table_hold(struct store *s, struct slice keyspace, struct slice name,
-                                  struct slice why, struct store_hold **out, struct diag *d);
+                                  enum store_hold_what what, struct slice why,
+                                  struct store_hold **out, struct diag *d);
 void store_hold_release(struct store_hold *h); /* NULL is fine */
 const struct store_table *store_table_find(struct store *s, struct slice keyspace,
                                            struct slice name); /* NULL: none */
