@@ -33,6 +33,8 @@ struct verb {
 };
 extern const struct verb verbs[];
 extern const size_t verb_count;
+const char *help_topic(
+    size_t n); /* the n-th page of `sluice help` that is no verb; NULL past the last */
 
 extern const struct cli_option project_options[]; /* ends with a NULL name */
 /* All that a verb takes: its own, and those of projects that it has not itself by that name. */

@@ -1,5 +1,6 @@
 #include "main/front.h"
 
+#include "main/cli.h"
 #include "main/server.h"
 #include "main/version.h"
 #include "os/clock.h"
@@ -28,6 +29,19 @@ static uint32_t dags(void *ctx, const struct dag **out, uint32_t max)
     return rest_dags(&((struct front *)ctx)->server->rest, out, max);
 }
 
+static bool word(void *ctx, uint32_t n, struct console_word *out)
+{
+    (void)ctx;
+    if (n < verb_count) {
+        *out = (struct console_word){verbs[n].name, verbs[n].about, false};
+        return true;
+    }
+    out->name = help_topic(n - verb_count);
+    out->about = NULL;
+    out->docs = true;
+    return out->name != NULL;
+}
+
 /* The front door, and those that people know from other programs: each leads to its own page. */
 static void name_listeners(const struct config *c, struct console_options *o)
 {
@@ -52,17 +66,22 @@ err_t front_open(struct server *s, struct diag *d)
     const struct config *c = &s->project->config;
     f->server = s;
     if (config_number(c, CONFIG_console_port) < 0) return ERR_OK;
-    struct console_options o = {
-        .address = config_text(c, CONFIG_listen_address),
-        .world = &s->world,
-        .users = s->users,
-        .coord = s->broker.coord,
-        .version = SLUICE_VERSION,
-        .project = s->project->dir,
-        .data = s->project->data,
-        .session_us = config_number(c, CONFIG_console_session) * 1000,
-        .loopback = address_is_loopback(config_text(c, CONFIG_listen_address)),
-        .port = {.ctx = f, .now_us = now_us, .facts = facts, .other = other, .dags = dags}};
+    struct console_options o = {.address = config_text(c, CONFIG_listen_address),
+                                .world = &s->world,
+                                .users = s->users,
+                                .coord = s->broker.coord,
+                                .version = SLUICE_VERSION,
+                                .project = s->project->dir,
+                                .data = s->project->data,
+                                .session_us = config_number(c, CONFIG_console_session) * 1000,
+                                .loopback =
+                                    address_is_loopback(config_text(c, CONFIG_listen_address)),
+                                .port = {.ctx = f,
+                                         .now_us = now_us,
+                                         .facts = facts,
+                                         .other = other,
+                                         .dags = dags,
+                                         .word = word}};
     name_listeners(c, &o);
     err_t e = console_open(s->loop, &o, &f->console, d);
     s->rest.front = f->console;

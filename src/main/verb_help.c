@@ -145,6 +145,11 @@ static const struct {
     {"system-tables", cql_system_tables_markdown, cql_system_tables_markdown},
 };
 
+const char *help_topic(size_t n)
+{
+    return n < COUNT_OF(topics) ? topics[n].name : NULL;
+}
+
 static bool put_topic(struct buf *out, const char *name, bool markdown)
 {
     for (size_t i = 0; i < COUNT_OF(topics); i++) {

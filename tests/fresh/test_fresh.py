@@ -60,6 +60,7 @@ def bare():
         shutil.copytree(apt / folder, root / "etc/apt" / folder, dirs_exist_ok=True)
     fetching = [l for l in must("apt-config", "dump").stdout.splitlines() if l.startswith("Acquire::")]
     (root / "etc/apt/apt.conf.d/90fetch").write_text("\n".join(fetching) + "\n")
+    (root / "etc/npmrc").write_text("registry=" + must("npm", "config", "get", "registry").stdout)  # npm too asks where npm here asks
     return root
 
 

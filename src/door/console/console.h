@@ -32,6 +32,10 @@ struct console_listener {
     const char *setting; /* its name, for the hint when the port is taken */
     bool must;           /* taken: the start fails; otherwise it is a warning */
 };
+struct console_word {         /* a command, or a page of `sluice help` */
+    const char *name, *about; /* about: NULL for none */
+    bool docs;
+};
 struct console_port { /* what main knows; any thread but where it says */
     void *ctx;
     int64_t (*now_us)(void *ctx);
@@ -39,6 +43,7 @@ struct console_port { /* what main knows; any thread but where it says */
     /* Answers a request that belongs to another door; the loop's. NULL: there is none. */
     bool (*other)(void *ctx, struct http_request *r);
     uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max); /* held */
+    bool (*word)(void *ctx, uint32_t n, struct console_word *out);     /* false past the last */
 };
 struct console_options {
     const char *address;

@@ -147,6 +147,7 @@ void schema_put_openapi(struct buf *out, const char *version);
  */
 struct sessions;
 struct live;
+struct sampling;
 struct console {
     struct console_options o;
     struct loop *loop;
@@ -160,6 +161,7 @@ struct console {
     struct known_logins known; /* the loop's */
     struct sessions *sessions;
     struct live *live;
+    struct sampling *sampling;
     struct ask *asks; /* the loop's: all there are */
     struct gate facts_gate;
     struct report_facts facts; /* as of the last second; texts below */
@@ -188,6 +190,12 @@ void ask_put_refusal(struct ask *a, err_t e); /* into a->out */
 MUST_CHECK err_t ask_stream_new(struct ask *a);
 bool ask_stream_ended(struct ask *a, err_t e); /* on the loop; false: nothing was sent yet */
 void ask_stream_free(struct ask *a);
+
+/* sampling.c */
+MUST_CHECK err_t sampling_open(struct console *c, struct diag *d);
+void sampling_close(struct sampling *s); /* after the lookers' crew */
+/* For an area's own numbers: GET /history tells them. Any thread, every two seconds. */
+void console_note(struct console *c, const char *part, const char *metric, double value);
 
 /* live.c */
 MUST_CHECK err_t live_open(struct console *c, struct diag *d);

@@ -335,6 +335,7 @@ static err_t start(struct console *c, struct diag *d)
         e = crew_open(&o, crews[i].crew, d);
     }
     if (!e) e = live_open(c, d);
+    if (!e) e = sampling_open(c, d);
     if (!e && loop_timer_new(c->loop, 0, SECOND_MS, on_second, c, &c->second))
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for the console");
     for (uint32_t i = 0; i < CONSOLE_LISTENERS_MAX && !e; i++) e = listen_on(c, i, d);
@@ -371,6 +372,7 @@ void console_close(struct console *c)
     for (uint32_t i = 0; i < CONSOLE_LISTENERS_MAX; i++) http_close(c->http[i]);
     while (c->asks) ask_free(c->asks); /* nobody waits for them any more */
     live_close(c->live);
+    sampling_close(c->sampling);
     sessions_close(c->sessions);
     gate_done(&c->facts_gate);
     mem_give(c);

@@ -6,6 +6,7 @@ import { api } from "./api";
 import { copy } from "./command";
 import { Icon } from "./icon";
 import { Kbd } from "./keys";
+import { linkTo } from "./links";
 import { go } from "./router";
 import { toast } from "./toast";
 
@@ -21,6 +22,7 @@ export interface Act {
 export interface Found {
     kind: string;
     name: string;
+    of?: string; // a column's table
     href?: string;
     note?: string;
     command?: string;
@@ -91,7 +93,7 @@ function Box() {
     }, []);
     const rows = useMemo(() => {
         const own = sources.flatMap((s) => s.acts()).map((act) => ({ act, fit: fits(act.title, asked) + (act.kind === "page" ? 2 : 1) }));
-        const theirs = found.map((f) => ({ act: { title: f.name, kind: f.kind, ...(f.note && { note: f.note }), ...(f.href && { href: f.href }), ...(f.command && { command: f.command }) } as Act, fit: fits(f.name, asked) || 5 }));
+        const theirs = found.map((f) => ({ act: { title: f.name, kind: f.kind, ...((f.note || f.of) && { note: f.note ?? f.of }), ...(f.command ? { command: f.command } : { href: f.href ?? linkTo(f.of ? "table" : f.kind, f.of ?? f.name) }) } as Act, fit: fits(f.name, asked) || 5 }));
         return [...own.filter((r) => r.fit > 2), ...theirs].sort((a, b) => b.fit - a.fit).slice(0, 60).map((r) => r.act);
     }, [asked, found]);
     const now = Math.min(at, Math.max(0, rows.length - 1));

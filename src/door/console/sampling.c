@@ -1,0 +1,170 @@
+/* Every two seconds: what each part does, noted for its history. */
+#include "door/console/console_int.h"
+#include "door/console/history.h"
+
+#include "base/vec.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum { COUNTERS_MAX = 4000 };
+
+struct counter { /* a count that grows: its rate is what people look at */
+    double value;
+    int64_t at_ms;
+};
+struct sampling {
+    struct console *console;
+    struct history *history;
+    struct crew_job job;
+    struct loop_timer *timer;
+    bool at_work;         /* the loop's */
+    int64_t now_ms;       /* the worker's, as all below */
+    struct map *counters; /* "part metric" -> struct counter */
+};
+
+static void note(struct sampling *s, const char *part, const char *metric, double value)
+{
+    history_note(s->history, part, metric, value, s->now_ms);
+}
+
+/* The rate of what only grows; a smaller number than the last begins anew. */
+static void note_growth(struct sampling *s, const char *part, const char *metric, double value)
+{
+    char key[HISTORY_NAME_MAX + 40];
+    double rate = (double)NAN;
+    snprintf(key, sizeof(key), "%s %s", part, metric);
+    struct counter *c = map_get(s->counters, slice_of(key));
+    if (!c) {
+        c = mem_take(sizeof(*c));
+        if (!c) return;
+        if (map_set(s->counters, slice_of(key), c)) { /* too many: without a history */
+            mem_give(c);
+            return;
+        }
+    } else if (value >= c->value && s->now_ms > c->at_ms) {
+        rate = (value - c->value) * 1000 / (double)(s->now_ms - c->at_ms);
+    }
+    *c = (struct counter){value, s->now_ms};
+    note(s, part, metric, rate);
+}
+
+static err_t sample_stage(void *ctx, const struct flow_status *f)
+{
+    struct sampling *s = ctx;
+    char part[HISTORY_NAME_MAX];
+    snprintf(part, sizeof(part), "%s:%.*s", f->is_source ? "source" : "stream", SLICE_ARG(f->name));
+    note_growth(s, part, "rate", (double)f->ledger.in);
+    note_growth(s, part, "rows_rate", (double)f->ledger.rows_out);
+    note_growth(s, part, "dead_rate", (double)f->ledger.dead);
+    note_growth(s, part, "cpu", (double)f->cpu_ns / 1e9);
+    note(s, part, "memory", (double)f->memory);
+    if (f->is_source) return ERR_OK;
+    note(s, part, "lag", (double)f->lag);
+    note(s, part, "batch_ms", (double)f->live.p50_us / 1000);
+    note(s, part, "state_rows", (double)f->state_rows);
+    if (f->watermark != INT64_MIN)
+        note(s, part, "watermark_lag_ms", (double)(s->now_ms - f->watermark / 1000));
+    return ERR_OK;
+}
+
+static err_t sample_topic(void *ctx, struct log_topic *t)
+{
+    struct sampling *s = ctx;
+    struct slice name = log_topic_name(t);
+    char part[HISTORY_NAME_MAX];
+    double ends = 0, records = 0, bytes = 0;
+    if (slice_starts(name, "__")) return ERR_OK;
+    snprintf(part, sizeof(part), "topic:%.*s", SLICE_ARG(name));
+    for (int32_t i = 0; i < log_topic_partitions(t); i++) {
+        const struct log_partition *p = log_partition(t, i);
+        ends += (double)log_end_offset(p);
+        records += (double)(log_end_offset(p) - log_start_offset(p));
+        bytes += (double)log_partition_bytes(p);
+    }
+    note_growth(s, part, "rate", ends);
+    note(s, part, "records", records);
+    note(s, part, "bytes", bytes);
+    return ERR_OK;
+}
+
+static void sample_all(struct crew_job *j, void **own)
+{
+    struct sampling *s = (struct sampling *)(void *)((char *)j - offsetof(struct sampling, job));
+    struct console *c = s->console;
+    (void)own;
+    s->now_ms = c->o.port.now_us(c->o.port.ctx) / 1000;
+    /* What can not be told leaves a gap, and is told where it is looked at. */
+    err_t e = c->o.world->flow ? flow_each(c->o.world->flow, sample_stage, s) : ERR_OK;
+    if (!e) e = log_topics(c->o.world->log, sample_topic, s);
+    gate_enter(&c->facts_gate);
+    struct report_facts f = c->facts;
+    gate_leave(&c->facts_gate);
+    note(s, "server", "memory", (double)f.memory_bytes);
+    note_growth(s, "server", "cpu", (double)f.cpu_ns / 1e9);
+}
+
+static void sampled(struct crew_job *j)
+{
+    struct sampling *s = (struct sampling *)(void *)((char *)j - offsetof(struct sampling, job));
+    s->at_work = false;
+}
+
+static void on_sample(void *arg)
+{
+    struct sampling *s = arg;
+    if (s->at_work) return;
+    s->job.run = sample_all;
+    s->job.done = sampled;
+    s->at_work = crew_give(s->console->lookers, &s->job);
+}
+
+err_t sampling_open(struct console *c, struct diag *d)
+{
+    struct sampling *s = mem_take(sizeof(*s));
+    if (!s) return diag_fail(d, ERR_NO_MEMORY, "no memory for the console's history");
+    c->sampling = s;
+    s->console = c;
+    s->history = history_new();
+    s->counters = map_new(COUNTERS_MAX);
+    if (s->history && s->counters &&
+        !loop_timer_new(c->loop, HISTORY_STEP_MS, HISTORY_STEP_MS, on_sample, s, &s->timer))
+        return ERR_OK;
+    return diag_fail(d, ERR_NO_MEMORY, "no memory for the console's history");
+}
+
+void sampling_close(struct sampling *s)
+{
+    struct slice key;
+    void *value;
+    if (!s) return;
+    loop_timer_free(s->timer);
+    for (size_t i = 0; s->counters && map_next(s->counters, &i, &key, &value);) mem_give(value);
+    map_free(s->counters);
+    history_free(s->history);
+    mem_give(s);
+}
+
+void console_note(struct console *c, const char *part, const char *metric, double value)
+{
+    history_note(c->sampling->history, part, metric, value, c->o.port.now_us(c->o.port.ctx) / 1000);
+}
+
+err_t console_history(struct ask *a)
+{
+    struct history_ask ask = {.part = ask_text(a, "part"),
+                              .metric = ask_text(a, "metric"),
+                              .now_ms = ask_now_ms(a),
+                              .series_max = HISTORY_SERIES_MAX};
+    int64_t fine = (int64_t)HISTORY_STEPS * HISTORY_STEP_MS, seconds;
+    err_t e = ask_int(a, "seconds", fine / 1000, 1, 86400, &seconds);
+    if (e) return e;
+    ask.from_ms = ask.now_ms - seconds * 1000;
+    js_open(&a->out, '{');
+    js_put_open(&a->out, "series", '[');
+    history_put(a->console->sampling->history, &ask, &a->out);
+    js_close(&a->out, ']');
+    js_close(&a->out, '}');
+    return ERR_OK;
+}
