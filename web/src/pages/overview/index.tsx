@@ -138,17 +138,18 @@ function Box({ part: p, style, near }: { part: Part; style?: Record<string, stri
     const w = wrong(p);
     void beat.value;
     const line = rates(p.id);
+    const dot = p.kind === "table" ? p.name.indexOf(".") : -1; // a table's keyspace stands with its kind
     return (
         <a class={`part part-${p.kind}${w ? ` part-${w.tone}` : ""}`} href={linkTo(p.kind, p.name)} style={style} title={p.trouble ? `${p.name}: ${p.trouble}` : p.name} aria-label={told(p)}
             onMouseEnter={() => near(p.id)} onFocus={() => near(p.id)} onBlur={() => near(null)}>
-            <span class="part-top"><span class="part-kind">{p.kind}</span>{p.kind !== "dag" && p.rate !== null && <span class="part-rate"><Num of={p.rate} as="rate" live /></span>}</span>
-            <bdi class="part-name">{p.name}</bdi>
+            <span class="part-top"><span class="part-kind cut">{p.kind}{dot > 0 && <> in <bdi>{p.name.slice(0, dot)}</bdi></>}</span>{p.kind !== "dag" && p.rate !== null && <span class="part-rate"><Num of={p.rate} as="rate" live /></span>}</span>
+            <bdi class="part-name">{p.name.slice(dot + 1)}</bdi>
             <span class="part-foot">
                 {w ? <span class={`sign sign-${w.tone}`}><Sign tone={w.tone} />{w.word}</span> : quiet(p) ? <span class="quiet"><Sign tone={toneOf(p.state)} /> {p.state}</span> : null}
                 {!w && p.kind === "stream" && p.lag !== null && <span class="live">{p.lag ? `${short(p.lag)} behind` : "caught up"}</span>}
-                {w && p.lag ? <span class="live num">{short(p.lag)}{w.word === "behind" ? "" : " behind"}</span> : null}
+                {w && p.lag && !p.dead ? <span class="live num">{short(p.lag)}{w.word === "behind" ? "" : " behind"}</span> : null}
                 {p.dead ? <span class="part-dead num live">{short(p.dead)} dead</span> : null}
-                {p.kind !== "dag" && !(w && p.lag) && <Spark of={line} width={56} height={16} />}
+                {p.kind !== "dag" && !(w && (p.lag || p.dead)) && <Spark of={line} width={56} height={16} />}
             </span>
         </a>
     );
