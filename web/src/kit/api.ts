@@ -148,7 +148,7 @@ export async function loadSession(): Promise<void> {
     if (got.ok) session.value = got.value;
     else if (got.problem.status === 401 || got.problem.status === 403) session.value = null;
     else if (session.peek() === undefined) {
-        setTimeout(() => void loadSession(), 1000);
+        setTimeout(() => void loadSession().catch(() => undefined), 1000);
         throw new Error(got.problem.what);
     }
 }

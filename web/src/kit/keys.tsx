@@ -58,10 +58,10 @@ export function startKeys(): void {
 
 const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 
-/** A key as people see it. */
-export function Kbd({ of }: { of: string }) {
+/** A key as people see it; on a button it is `beside` its words, for the eye alone. */
+export function Kbd({ of, beside }: { of: string; beside?: boolean }) {
     return (
-        <span class="kbds">
+        <span class="kbds" aria-hidden={beside ? "true" : undefined}>
             {of.split(" ").map((k, i) => (
                 <kbd key={i}>{k.replace("mod+", MAC ? "⌘ " : "Ctrl ").replace(/\b[a-z]$/, (l) => (k.includes("mod") ? l.toUpperCase() : l))}</kbd>
             ))}

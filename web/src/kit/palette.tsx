@@ -125,7 +125,7 @@ function Box() {
                         <bdi class="palette-title">{act.title}</bdi>
                         {act.note && <span class="palette-note">{act.note}</span>}
                         {act.command && !act.href && <span class="palette-note">copies the command</span>}
-                        {act.key && <Kbd of={act.key} />}
+                        {act.key && <Kbd of={act.key} beside />}
                     </li>
                 ))}
             </ul>

@@ -72,10 +72,10 @@ export function Await<T>({ of, what, lines, children }: { of: Got<T>; what?: str
 /** Words of states, and which of the few tones each has. The tone gives colour and shape, the word says it. */
 const TONES: Record<string, Tone> = {
     running: "good", healthy: "good", ok: "good", success: "good", stable: "good", done: "good", active: "good", open: "good", caught_up: "good", up: "good", live: "good",
-    starting: "busy", queued: "busy", scheduled: "busy", restarting: "busy", catching_up: "busy", preparing_rebalance: "busy", completing_rebalance: "busy", deferred: "busy", pending: "busy",
+    starting: "busy", queued: "busy", scheduled: "busy", restarting: "busy", building: "busy", catching_up: "busy", preparing_rebalance: "busy", completing_rebalance: "busy", deferred: "busy", pending: "busy",
     up_for_retry: "warn", behind: "warn", late: "warn", silent: "warn", warn: "warn", warning: "warn", degraded: "warn", retrying: "warn", up_for_reschedule: "warn",
     failed: "bad", dead: "bad", error: "bad", stopped: "bad", firing: "bad", down: "bad", upstream_failed: "bad", unbalanced: "bad", lost: "bad",
-    paused: "off", empty: "off", skipped: "off", idle: "off", removed: "off", none: "off", disabled: "off", finished: "off", off: "off",
+    paused: "off", waiting: "off", ended: "off", empty: "off", skipped: "off", idle: "off", removed: "off", none: "off", disabled: "off", finished: "off", off: "off",
 };
 export type Tone = "good" | "warn" | "bad" | "busy" | "off";
 

@@ -56,7 +56,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
                 <button type="button" class="button button-bare top-menu" aria-label="Navigation" aria-expanded={drawer} onClick={() => setDrawer(!drawer)}><Icon name="menu" /></button>
                 <a class="brand" href="/"><Mark /><span>Sluice</span></a>
                 {who.project && <bdi class="top-project quiet" title={who.project}>{who.project}</bdi>}
-                <button type="button" class="top-find" onClick={() => (palette.value = true)} aria-label="Find anything"><Icon name="search" /><span>Find anything</span><Kbd of="mod+k" /></button>
+                <button type="button" class="top-find" onClick={() => (palette.value = true)}><Icon name="search" /><span class="top-words">Find anything</span><Kbd of="mod+k" beside /></button>
                 <Connection />
                 <button type="button" class="button button-bare" onClick={() => (theme.value = NEXT[theme.value])} title={`Colours: ${THEME_WORD[theme.value]}`} aria-label={`Colours: ${THEME_WORD[theme.value]}. Change`}><Icon name={theme.value === "light" ? "sun" : theme.value === "dark" ? "moon" : "half"} /></button>
                 <Who />

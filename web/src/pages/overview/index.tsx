@@ -2,7 +2,7 @@
  * went in one line below. Only what is wrong is in colour. */
 import "./overview.css";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, linkTo, param, phone, plural, rate, setQuery, short, toneOf, useChannel, useKeys, type PageArgs, type Tone } from "../../kit";
+import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, linkTo, param, phone, plural, setQuery, short, toneOf, useChannel, useKeys, type PageArgs, type Tone } from "../../kit";
 import { beat, rates, sample, startPast } from "./past";
 import { draw, type Drawing } from "./place";
 import type { Ledger, Part, Picture } from "./shape";
@@ -17,7 +17,7 @@ function wrong(p: Part): { tone: Tone; word: string } | null {
 }
 
 /** States that are said though nothing is wrong: paused, waiting, building. */
-const quiet = (p: Part) => p.state && !["running", "ok", "success", "building"].includes(p.state) && !wrong(p);
+const quiet = (p: Part) => p.state && !["running", "waiting"].includes(p.state) && !wrong(p);
 
 export default function Overview(_: PageArgs) {
     const got = useChannel<Picture>("overview");
@@ -128,19 +128,13 @@ function Drawn({ picture }: { picture: Picture }) {
     );
 }
 
-/** What a part says aloud. */
-function told(p: Part): string {
-    const w = wrong(p);
-    return [`${p.kind} ${p.name}`, p.rate !== null && p.kind !== "dag" && rate(p.rate), p.lag ? `${plural(p.lag, "record")} behind` : "", p.dead ? plural(p.dead, "dead letter") : "", w ? w.word : quiet(p) ? p.state : "", p.trouble].filter(Boolean).join(", ");
-}
-
 function Box({ part: p, style, near }: { part: Part; style?: Record<string, string>; near: (id: string | null) => void }) {
     const w = wrong(p);
     void beat.value;
     const line = rates(p.id);
     const dot = p.kind === "table" ? p.name.indexOf(".") : -1; // a table's keyspace stands with its kind
     return (
-        <a class={`part part-${p.kind}${w ? ` part-${w.tone}` : ""}`} href={linkTo(p.kind, p.name)} style={style} title={p.trouble ? `${p.name}: ${p.trouble}` : p.name} aria-label={told(p)}
+        <a class={`part part-${p.kind}${w ? ` part-${w.tone}` : ""}`} href={linkTo(p.kind, p.name)} style={style} title={p.trouble ? `${p.name}: ${p.trouble}` : p.name}
             onMouseEnter={() => near(p.id)} onFocus={() => near(p.id)} onBlur={() => near(null)}>
             <span class="part-top"><span class="part-kind cut">{p.kind}{dot > 0 && <> in <bdi>{p.name.slice(0, dot)}</bdi></>}</span>{p.kind !== "dag" && p.rate !== null && <span class="part-rate"><Num of={p.rate} as="rate" live /></span>}</span>
             <bdi class="part-name">{p.name.slice(dot + 1)}</bdi>
@@ -172,7 +166,7 @@ function List({ picture }: { picture: Picture }) {
                             const w = wrong(p);
                             return (
                                 <li key={p.id}>
-                                    <a class={`item${w ? ` part-${w.tone}` : ""}`} href={linkTo(p.kind, p.name)} aria-label={told(p)}>
+                                    <a class={`item${w ? ` part-${w.tone}` : ""}`} href={linkTo(p.kind, p.name)}>
                                         <span class="item-name"><bdi>{p.name}</bdi>{leads.get(p.id) && <span class="quiet"> → {leads.get(p.id)!.map((n, i) => <>{i > 0 && ", "}<bdi>{n}</bdi></>)}</span>}</span>
                                         {p.kind !== "dag" && p.rate !== null && <><Spark of={rates(p.id)} width={56} height={16} /><Num of={p.rate} as="rate" live /></>}
                                         <span class="item-state">
