@@ -1,0 +1,184 @@
+"""The console's frame: logging in and out, finding, keys, colours, a phone, a server that goes away."""
+from browser import Console, axe, everywhere, first_paint, fits, shot, weight
+from harness import check, project, wait_for
+
+QUIET = "CREATE TOPIC people WITH (partitions = 1);\n"
+
+
+def quiet(console_of=Console, **more):
+    """A project where nothing moves."""
+    import pathlib
+    import tempfile
+    place = pathlib.Path(tempfile.mkdtemp(prefix="sluice-quiet-"))
+    return console_of(directory=project(place / "quiet", QUIET), **more)
+
+
+def enter(page, name, password):
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_login_and_logout():
+    with quiet() as c:
+        context = c.context(login=False)
+        page = c.open("/topics?q=a", ready="form.login", context=context)
+        check(page.title() == "Log in · Sluice", page.title())
+        check(page.evaluate("document.activeElement.matches('input')"), "the name's field has the focus")
+        axe(page, "login")
+        shot(page, "login-wide")
+        enter(page, "admin", "wrong")
+        page.wait_for_selector(".login-wrong")
+        check("admin" == page.get_by_label("Name").input_value(), "the name stays")
+        axe(page, "login refused")
+        shot(page, "login-refused")
+        enter(page, "admin", "admin")
+        page.wait_for_selector(".shell")
+        check(page.url == c.url("/topics?q=a"), f"the address is kept: {page.url}")
+        cookies = context.cookies()
+        check(len(cookies) == 1 and cookies[0]["httpOnly"] and cookies[0]["sameSite"] == "Strict", f"{cookies}")
+        check(page.evaluate("document.cookie") == "", "the session's cookie is not the page's to read")
+        note = page.locator(".note")
+        check("sluice users passwd admin" in note.inner_text(), note.inner_text())
+        page.get_by_role("button", name="Later").click()
+        check(note.count() == 0, "the nudge can be put off")
+        page.get_by_role("button", name="Logged in as admin").click()
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_selector("form.login")
+        check(context.cookies() == [] or context.request.get("/api/console/session").status == 401, "the session has ended")
+
+
+def test_login_in_dark_and_on_a_phone():
+    with quiet() as c:
+        for size, dark in (("wide", True), ("phone", False)):
+            page = c.open("/", ready="form.login", context=c.context(size, dark, login=False))
+            shot(page, f"login-{size}{'-dark' if dark else ''}")
+            fits(page, "login")
+            axe(page, "login")
+
+
+def test_a_session_that_ended_leads_to_the_login_and_back():
+    with quiet() as c:
+        context = c.context()
+        page = c.open("/", ready=".shell", context=context)
+        context.clear_cookies()
+        page.get_by_role("button", name="Logged in as admin").click()
+        page.get_by_role("button", name="Log out").click()  # whatever is asked next tells that nobody is logged in
+        page.wait_for_selector("form.login")
+        enter(page, "admin", "admin")
+        page.wait_for_selector(".shell")
+
+
+def test_the_palette_finds():
+    with quiet() as c:
+        page = c.open("/", ready=".shell")
+        page.keyboard.press("Control+k")
+        page.wait_for_selector("dialog.palette[open]")
+        check(page.evaluate("document.activeElement.getAttribute('role')") == "combobox", "its field has the focus")
+        axe(page, "palette")
+        page.keyboard.type("overv")
+        first = page.locator(".palette-list [role=option]").first
+        check("Overview" in first.inner_text() and first.get_attribute("aria-selected") == "true", first.inner_text())
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog.palette", state="detached")
+        page.goto("/nowhere")
+        page.wait_for_selector("h1:has-text('Not found')")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("overview")
+        page.keyboard.press("Enter")
+        page.wait_for_url(c.url("/"))
+
+
+def test_keys():
+    with quiet() as c:
+        page = c.open("/nowhere", ready=".shell")
+        page.keyboard.press("?")
+        page.wait_for_selector(".key-sheet")
+        said = page.inner_text(".key-sheet")
+        check("find anything" in said and "Overview" in said, said)
+        axe(page, "keys")
+        shot(page, "keys", full=False)
+        page.keyboard.press("Escape")
+        page.wait_for_selector(".key-sheet", state="detached")
+        page.keyboard.press("g")
+        page.keyboard.press("o")
+        page.wait_for_url(c.url("/"))
+        page.goto("/")
+        page.wait_for_selector(".shell")
+        page.keyboard.press("Tab")
+        check(page.evaluate("document.activeElement.className") == "skip", page.evaluate("document.activeElement.outerHTML"))
+        page.keyboard.press("Enter")
+        check(page.evaluate("document.activeElement.id") == "main", "the way past the navigation leads to the content")
+
+
+def test_colours_are_kept():
+    with quiet() as c:
+        context = c.context()
+        page = c.open("/", ready=".shell", context=context)
+        paper = lambda p: p.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        light = paper(page)
+        button = page.get_by_role("button", name="Colours")
+        button.click()  # light
+        check(paper(page) == light, "light as the system has it")
+        button.click()  # dark
+        wait_for("dark colours", lambda: paper(page) != light)
+        dark = paper(page)
+        page.reload()
+        page.wait_for_selector(".shell")
+        check(paper(page) == dark, "they are kept")
+        system = c.open("/", ready=".shell", dark=True)
+        check(paper(system) == dark, "and as the system says where nobody chose")
+
+
+def test_a_phone_has_the_navigation_in_a_drawer():
+    with quiet() as c:
+        page = c.open("/", ready=".shell", size="phone")
+        nav = page.get_by_role("navigation", name="Pages")
+        check(not nav.is_visible(), "it is away at first")
+        page.get_by_role("button", name="Navigation").click()
+        check(nav.is_visible(), "it comes")
+        axe(page, "drawer")
+        shot(page, "drawer-phone", full=False)
+        page.keyboard.press("Escape")
+        check(not nav.is_visible(), "it goes")
+        fits(page, "the shell")
+
+
+def test_no_page_at_an_address():
+    with quiet() as c:
+        everywhere(c, "/nowhere/at/all", "not-found", ready="h1:has-text('Not found')")
+
+
+def test_a_server_that_goes_away_and_comes_back():
+    with Console("users_records") as c:
+        c.filled()
+        page = c.open("/", ready=".part")
+        page.wait_for_selector(".top-link:has-text('live')")
+        rate = page.locator(".part .live").first
+        fresh = rate.evaluate("e => getComputedStyle(e).color")
+        c.server.stop()
+        page.wait_for_selector(".note-bad[role=alert]")
+        said = page.inner_text(".note-bad")
+        check("Not connected since" in said, said)
+        check(rate.evaluate("e => getComputedStyle(e).color") != fresh, "live numbers are grey")
+        axe(page, "not connected")
+        shot(page, "lost-wide", full=False)
+        c.restart()
+        page.wait_for_selector(".note-bad", state="detached", timeout=60_000)
+        page.wait_for_selector(".top-link:has-text('live')")
+        check(page.locator("form.login").count() == 0, "the session outlives a restart")
+
+
+def test_first_paint_and_weight():
+    with Console("users_records") as c:
+        c.filled()
+        times = []
+        for _ in range(5):
+            page = c.open("/", ready=".part")
+            times.append(first_paint(page))
+            heavy = weight(page)
+            page.close()
+        times.sort()
+        print(f"overview: first paint {times[2]:.0f} ms (of five, {times[0]:.0f} to {times[-1]:.0f}), {heavy} bytes over the wire")
+        check(heavy < 120_000, f"{heavy} bytes")
+        check(times[0] <= 2000, f"{times}")  # the goal of 300 ms is for a machine that does nothing else: bench
