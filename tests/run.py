@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 from harness import in_memory
 
-QUICK = ["house", "unit", "examples", "plan", "imports", "walk", "workflows", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
+QUICK = ["house", "unit", "examples", "plan", "imports", "walk", "workflows", "console", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
 LONG = ["crash", "fuzz", "fresh", "peers", "browser", "nexmark", "tidy", "bank", "rows", "long"]
 
 

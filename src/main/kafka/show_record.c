@@ -1,7 +1,8 @@
 #include "main/kafka/show_record.h"
 
 #include "base/hash.h"
-#include "data/json.h"
+#include "data/record_json.h"
+#include "data/value.h"
 
 #include <stdio.h>
 
@@ -96,35 +97,14 @@ void put_record(struct buf *out, const struct record_format *f, const struct kaf
 
 /* --- ours ------------------------------------------------------------------------------------- */
 
-/* UTF-8 as RFC 3629 has it. */
-static bool is_text(struct slice s)
-{
-    for (uint32_t i = 0; i < s.len;) {
-        uint8_t c = s.at[i];
-        uint32_t more = c < 0x80   ? 0
-                        : c < 0xC2 ? 9
-                        : c < 0xE0 ? 1
-                        : c < 0xF0 ? 2
-                        : c < 0xF5 ? 3
-                                   : 9;
-        if (more == 9 || s.len - i <= more) return false;
-        for (uint32_t k = 1; k <= more; k++)
-            if ((s.at[i + k] & 0xC0) != 0x80) return false;
-        if ((c == 0xE0 && s.at[i + 1] < 0xA0) || (c == 0xED && s.at[i + 1] > 0x9F) ||
-            (c == 0xF0 && s.at[i + 1] < 0x90) || (c == 0xF4 && s.at[i + 1] > 0x8F))
-            return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 static bool is_shown(struct slice s)
 {
     for (uint32_t i = 0; i < s.len; i++)
         if ((s.at[i] < 0x20 && s.at[i] != '\t' && s.at[i] != '\n' && s.at[i] != '\r') ||
             s.at[i] == 0x7F)
             return false;
-    return is_text(s);
+    uint32_t bad;
+    return utf8_valid(s, &bad);
 }
 
 void put_shown(struct buf *out, struct slice bytes, bool null)
@@ -140,40 +120,9 @@ void put_shown(struct buf *out, struct slice bytes, bool null)
     }
 }
 
-static void put_json(struct buf *out, struct slice bytes, bool null)
-{
-    if (null) {
-        buf_text(out, "null");
-    } else if (is_text(bytes)) {
-        json_put_text(out, bytes);
-    } else {
-        buf_text(out, "{\"base64\": \"");
-        put_base64(out, bytes);
-        buf_text(out, "\"}");
-    }
-}
-
 void put_record_json(struct buf *out, const struct kafka_taken *t)
 {
-    const struct record *r = &t->record;
-    struct cursor c = cursor_of(r->headers);
-    struct record_header h;
-    buf_text(out, "{\"topic\": ");
-    json_put_text(out, t->spot->topic);
-    buf_printf(out, ", \"partition\": %d, \"offset\": %lld, \"timestamp\": %lld, \"key\": ",
-               t->spot->partition, (long long)r->offset, (long long)r->timestamp);
-    put_json(out, r->key, r->key_null);
-    buf_text(out, ", \"value\": ");
-    put_json(out, r->value, r->value_null);
-    buf_text(out, ", \"headers\": [");
-    for (int32_t i = 0; i < r->header_count && record_header_next(&c, &h) == ERR_OK; i++) {
-        buf_text(out, i ? ", {\"key\": " : "{\"key\": ");
-        put_json(out, h.key, false);
-        buf_text(out, ", \"value\": ");
-        put_json(out, h.value, h.value_null);
-        buf_char(out, '}');
-    }
-    buf_text(out, "]}\n");
+    record_put_json(out, t->spot->topic, t->spot->partition, &t->record);
 }
 
 err_t put_out(struct buf *out)
