@@ -24,6 +24,11 @@ static bool other(void *ctx, struct http_request *r)
     return f->server->rest.door && airflow_handle(f->server->rest.door, r);
 }
 
+static err_t meta(void *ctx, struct meta **out, struct diag *d)
+{
+    return rest_meta(&((struct front *)ctx)->server->rest, out, d);
+}
+
 static uint32_t dags(void *ctx, const struct dag **out, uint32_t max)
 {
     return rest_dags(&((struct front *)ctx)->server->rest, out, max);
@@ -80,6 +85,7 @@ err_t front_open(struct server *s, struct diag *d)
                                          .now_us = now_us,
                                          .facts = facts,
                                          .other = other,
+                                         .meta = meta,
                                          .dags = dags,
                                          .word = word}};
     name_listeners(c, &o);

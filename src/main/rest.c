@@ -9,12 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static err_t open_meta(void *ctx, struct meta **out, struct diag *d)
+err_t rest_meta(const struct rest *r, struct meta **out, struct diag *d)
 {
-    const struct rest *r = ctx;
     const char *where = config_text(&r->project->config, CONFIG_workflows_database);
     bool own = strcmp(where, "sqlite") == 0; /* as working_look reads it */
     return sched_meta_open(r->project->data, own ? NULL : where, out, d);
+}
+
+static err_t open_meta(void *ctx, struct meta **out, struct diag *d)
+{
+    return rest_meta(ctx, out, d);
 }
 
 static const struct dag *find_dag(void *ctx, struct slice id)

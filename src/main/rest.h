@@ -21,5 +21,7 @@ MUST_CHECK err_t rest_open(struct project *p, struct users *users, struct loop *
 /* The engine that runs now; it stays until rest_close. */
 void rest_serves(struct rest *r, struct sched *s);
 void rest_close(struct rest *r); /* before the engine */
+/* Another connection to the workflows' database. Any thread. */
+MUST_CHECK err_t rest_meta(const struct rest *r, struct meta **out, struct diag *d);
 /* Its dags, held. Any thread. */
 uint32_t rest_dags(struct rest *r, const struct dag **out, uint32_t max);

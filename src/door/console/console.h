@@ -12,6 +12,7 @@
 #include "exec/report.h"
 #include "os/http.h"
 #include "sched/dag.h"
+#include "sched/meta.h"
 #include "users/users.h"
 
 enum {
@@ -42,6 +43,8 @@ struct console_port { /* what main knows; any thread but where it says */
     void (*facts)(void *ctx, struct report_facts *out); /* the loop's */
     /* Answers a request that belongs to another door; the loop's. NULL: there is none. */
     bool (*other)(void *ctx, struct http_request *r);
+    /* Another connection to the workflows' database; NULL: there is none. */
+    err_t (*meta)(void *ctx, struct meta **out, struct diag *d);
     uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max); /* held */
     bool (*word)(void *ctx, uint32_t n, struct console_word *out);     /* false past the last */
 };

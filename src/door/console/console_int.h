@@ -145,6 +145,7 @@ void schema_put_openapi(struct buf *out, const char *version);
 
 /* --- the door's own -----------------------------------------------------------------------------
  */
+struct flows;
 struct sessions;
 struct live;
 struct sampling;
@@ -162,7 +163,8 @@ struct console {
     struct sessions *sessions;
     struct live *live;
     struct sampling *sampling;
-    struct ask *asks; /* the loop's: all there are */
+    struct flows *flows; /* NULL: there are no workflows */
+    struct ask *asks;    /* the loop's: all there are */
     struct gate facts_gate;
     struct report_facts facts; /* as of the last second; texts below */
     char facts_workflows[512];
@@ -201,6 +203,10 @@ void console_note(struct console *c, const char *part, const char *metric, doubl
 MUST_CHECK err_t live_open(struct console *c, struct diag *d);
 void live_stop(struct live *v); /* ends the streams; before the lookers' crew */
 void live_close(struct live *v);
+
+/* flows.c: the connection to the workflows' database */
+MUST_CHECK err_t flows_open(struct console *c, struct diag *d);
+void flows_close(struct flows *f); /* after the lookers' crew; NULL is fine */
 
 /* assets.c: the application's files */
 void assets_answer(const struct console_entry *at, struct http_request *r);

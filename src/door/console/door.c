@@ -325,6 +325,7 @@ static err_t start(struct console *c, struct diag *d)
                  {&c->slow, "console-long", LONG_WORKERS},
                  {&c->lookers, "console-live", LOOKERS}};
     err_t e = sessions_open(c, d);
+    if (!e) e = flows_open(c, d);
     if (!e) e = known_start(&c->known, d);
     if (!e) e = login_room_open("console-login", &c->room, d);
     for (size_t i = 0; i < COUNT_OF(crews) && !e; i++) {
@@ -373,6 +374,7 @@ void console_close(struct console *c)
     while (c->asks) ask_free(c->asks); /* nobody waits for them any more */
     live_close(c->live);
     sampling_close(c->sampling);
+    flows_close(c->flows);
     sessions_close(c->sessions);
     gate_done(&c->facts_gate);
     mem_give(c);

@@ -16,7 +16,7 @@ enum {
     LOOK_ARENA_MAX = 32 << 20,
     VALUE_MAX = 8 << 20,
     TAIL_KEPT = 64 << 10, /* of a tail, for who comes later */
-    NAME_MAX_BYTES = 320
+    NAME_MAX_BYTES = 1200 /* a dag, a run and a task of 250 letters, some of them escaped */
 };
 
 struct channel {
