@@ -12,4 +12,5 @@ export interface PageRow {
 
 export const PAGES: PageRow[] = [
     { path: "/", title: "Overview", key: "o", load: () => import("./pages/overview") },
+    { path: "/workflows", title: "Workflows", key: "w", load: () => import("./pages/workflows") },
 ];
