@@ -60,7 +60,12 @@ def bare():
         shutil.copytree(apt / folder, root / "etc/apt" / folder, dirs_exist_ok=True)
     fetching = [l for l in must("apt-config", "dump").stdout.splitlines() if l.startswith("Acquire::")]
     (root / "etc/apt/apt.conf.d/90fetch").write_text("\n".join(fetching) + "\n")
-    (root / "etc/npmrc").write_text("registry=" + must("npm", "config", "get", "registry").stdout)  # npm too asks where npm here asks
+    npmrc = "registry=" + must("npm", "config", "get", "registry").stdout  # npm too asks where npm here asks, and trusts whom it trusts
+    trusted = pathlib.Path(must("npm", "config", "get", "cafile").stdout.strip())
+    if trusted.is_file():
+        shutil.copy(trusted, root / "etc/npm-trusted.pem")
+        npmrc += "cafile=/etc/npm-trusted.pem\n"
+    (root / "etc/npmrc").write_text(npmrc)
     return root
 
 

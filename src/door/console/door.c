@@ -219,6 +219,13 @@ static void api_request(struct console *c, struct http_request *r)
     }
 }
 
+static bool is_loopback_number(struct slice host)
+{
+    for (uint32_t i = 0; i < host.len; i++)
+        if (host.at[i] != '.' && (host.at[i] < '0' || host.at[i] > '9')) return false;
+    return slice_starts(host, "127.");
+}
+
 /* A page of another site, whose name suddenly means this machine (DNS rebinding), could use what
  * listens on loopback alone, as whoever still has a password of the tutorials. */
 static bool host_is_ours(const struct console *c, const struct http_request *r)
@@ -230,7 +237,7 @@ static bool host_is_ours(const struct console *c, const struct http_request *r)
     if (colon) host = slice_make(host.at, (size_t)(colon - host.at));
     static const char local[] = ".localhost";
     size_t n = sizeof(local) - 1;
-    return slice_starts(host, "127.") || slice_equal_nocase(host, SLICE("localhost")) ||
+    return is_loopback_number(host) || slice_equal_nocase(host, SLICE("localhost")) ||
            (host.len > n &&
             slice_equal_nocase(slice_make(host.at + host.len - n, n), slice_of(local)));
 }

@@ -11,7 +11,7 @@ static void comma(struct buf *b)
 {
     if (!b->len || b->err) return;
     uint8_t last = b->at[b->len - 1];
-    if (last != '{' && last != '[' && last != ':' && last != '\n') buf_char(b, ',');
+    if (last != '{' && last != '[' && last != ':' && last > ' ') buf_char(b, ',');
 }
 
 void js_name(struct buf *b, const char *name)

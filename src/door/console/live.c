@@ -2,7 +2,7 @@
  * is computed once a tick for all who look, on a worker, and sent to those who have not seen it. */
 #include "door/console/console_int.h"
 
-#include "base/hash.h"
+#include "base/metric.h"
 #include "base/say.h"
 
 #include <stddef.h>
@@ -159,6 +159,7 @@ static void do_look(struct crew_job *j, void **own)
     arena_reset(c->look.arena);
     buf_reset(&c->look.out);
     c->look.d = (struct diag){.err = ERR_OK};
+    metric_add(METRIC_console_looks_total, 1);
     c->err = c->kind->look(&c->look);
     if (!c->err && c->look.out.err)
         c->err = diag_fail(&c->look.d, c->look.out.err, "the value of %s is too large", c->name);
@@ -202,6 +203,7 @@ static void stream_free(struct stream *s)
     while (*at && *at != s) at = &(*at)->next;
     if (*at) *at = s->next;
     v->stream_count--;
+    metric_add(METRIC_console_streams, -1);
     for (uint32_t i = 0; i < s->view_count; i++) s->views[i].channel->viewers--;
     mem_give(s);
     channels_tidy(v);
@@ -234,6 +236,7 @@ static void catch_up(struct stream *s)
         if (w->seen == c->version || http_stream_queued(s->http) > QUEUED_MAX) continue;
         bool next = c->kind->kind == CHANNEL_TAIL && w->seen + 1 == c->version && w->seen;
         send_event(s, buf_view(next ? &c->news : &c->event));
+        metric_add(METRIC_console_events_total, 1);
         w->seen = c->version;
     }
 }
@@ -351,6 +354,7 @@ err_t console_live(struct ask *a)
     s->next = v->streams;
     v->streams = s;
     v->stream_count++;
+    metric_add(METRIC_console_streams, 1);
     buf_text(&a->out, "retry: 2000\n\n");
     add_views(v, s, a);
     a->answers_itself = true;
