@@ -39,6 +39,22 @@ err_t data_lock(struct project *p, int *fd, struct diag *d)
         d, "look at it with `sluice status`, end it with SIGTERM, or use other data: --data PATH");
 }
 
+err_t data_lock_patiently(struct project *p, int *fd, struct diag *d)
+{
+    struct gate gate;
+    int64_t until = clock_mono_ns() + LOCK_WAIT_NS;
+    err_t e;
+    gate_init(&gate);
+    while ((e = data_lock(p, fd, d)) == ERR_IN_USE && clock_mono_ns() < until &&
+           !client_server_runs(p)) {
+        gate_enter(&gate);
+        (void)gate_wait_ms(&gate, LOCK_LOOK_MS);
+        gate_leave(&gate);
+    }
+    gate_done(&gate);
+    return e;
+}
+
 static err_t open_log(struct project *p, struct exec_world *w, struct diag *d)
 {
     char path[PROJECT_PATH_MAX];
@@ -356,24 +372,6 @@ static void on_look(void *arg)
     loop_stop(s->loop);
 }
 
-/* A command that looks at the data of a stopped project holds the lock for a moment: that must not
- * keep a server that is started anew from coming back. Another server does, at once. */
-static err_t lock_patiently(struct server *s, struct diag *d)
-{
-    struct gate gate;
-    int64_t until = clock_mono_ns() + LOCK_WAIT_NS;
-    err_t e;
-    gate_init(&gate);
-    while ((e = data_lock(s->project, &s->lock_fd, d)) == ERR_IN_USE && clock_mono_ns() < until &&
-           !client_server_runs(s->project)) {
-        gate_enter(&gate);
-        (void)gate_wait_ms(&gate, LOCK_LOOK_MS);
-        gate_leave(&gate);
-    }
-    gate_done(&gate);
-    return e;
-}
-
 /* Nothing is removed because a line is gone from pipeline.sql: it may come back. */
 static err_t say_left(void *ctx, const struct stage_left *l)
 {
@@ -391,7 +389,7 @@ static err_t start(struct server *s, struct diag *d)
     char path[PROJECT_PATH_MAX];
     int64_t every = config_number(&p->config, CONFIG_log_retention_check);
     mem_limit_set((size_t)config_number(&p->config, CONFIG_memory_budget));
-    err_t e = lock_patiently(s, d);
+    err_t e = data_lock_patiently(s->project, &s->lock_fd, d);
     if (!e) e = loop_new("main", POSTS_MAX, &s->loop, d);
     if (!e) e = stream_groups_new(&s->stream_groups, d);
     if (!e) e = world_open_telling(p, s->stream_groups, &s->world, d);

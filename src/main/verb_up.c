@@ -96,7 +96,7 @@ static void start_keeper(struct upping *u)
 {
     struct diag d = {0};
     int fd = -1;
-    if (data_lock(u->project, &fd, &d)) return; /* the server will say why */
+    if (data_lock_patiently(u->project, &fd, &d)) return; /* the server will say why */
     err_t e = project_data_path(u->project, "keeper", u->keeper_dir, &d);
     file_close(fd); /* the lock is the server's: a fork would hold it too */
     if (!e) e = keeper_fork(u->keeper_dir, &u->keeper, &d);

@@ -88,6 +88,8 @@ err_t keeper_run(struct keeper *k, const struct keeper_order *o, struct diag *d)
     keeper_put_text(&k->out, slice_of(o->log_path));
     buf_be(&k->out, o->log_max, 8);
     keeper_put_text(&k->out, o->input);
+    buf_be(&k->out, o->hidden_count, 4);
+    for (uint32_t i = 0; i < o->hidden_count; i++) keeper_put_text(&k->out, o->hidden[i]);
     keeper_finish(&k->out, at);
     if (k->out.len - before > KEEPER_MESSAGE_MAX || o->id.len > KEEPER_ID_MAX) {
         k->out.len = before;

@@ -26,6 +26,7 @@ enum {
  * at keeper_end. DIR is made. */
 MUST_CHECK err_t keeper_fork(const char *dir, int *pid, struct diag *d);
 
+enum { KEEPER_HIDDEN_MAX = 4096 };
 struct keeper_order {
     struct slice id;         /* the work's name among all; used once */
     const char *const *argv; /* NULL-terminated; argv[0] is looked for in the environment's PATH */
@@ -33,6 +34,8 @@ struct keeper_order {
     const char *directory, *log_path; /* the log is appended to; its folder must be there */
     uint64_t log_max;   /* bytes of output that go into it; what is more: a word, and the end */
     struct slice input; /* its standard input */
+    const struct slice *hidden; /* secrets that its log shows as "***" */
+    uint32_t hidden_count;      /* at most KEEPER_HIDDEN_MAX */
 };
 struct keeper_end {
     struct slice id;

@@ -2,6 +2,7 @@
  * keeper left. */
 #pragma once
 #include "base/vec.h"
+#include "os/keeper_mask.h"
 #include "os/keeper_wire.h"
 
 enum watch_kind {
@@ -30,6 +31,7 @@ struct keeper_work {
     struct buf line, last; /* the line that is being said, and the last whole one */
     uint8_t *tail;         /* a ring of KEEPER_TAIL bytes, from log_max on */
     uint64_t tailed;
+    struct keeper_mask mask;
     int64_t kill_at_ms; /* when SIGKILL follows; 0: it was not asked to stop */
     bool over;          /* the warden has said how */
     bool ended;

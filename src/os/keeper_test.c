@@ -3,6 +3,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/keeper.h"
+#include "os/keeper_mask.h"
 #include "test.h"
 
 #include <fcntl.h>
@@ -350,4 +351,31 @@ TEST(at_its_end_all_works_end_first)
     CHECK_INT(h.ended, 2);
     CHECK_INT(waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void heard_bytes(void *ctx, const void *bytes, size_t len)
+{
+    buf_put(ctx, bytes, len);
+}
+
+/* Goal: a secret is hidden however the text comes in pieces. Method: every way to cut it in two,
+ * and a byte at a time. */
+TEST(keeper_hides_secrets_that_come_in_pieces)
+{
+    static const char text[] = "abc hush hushhush hus hu\nabhushed aabcd h";
+    static const char want[] = "*** *** ****** hus hu\nab***ed a*** h";
+    const struct slice secrets[] = {SLICE("hush"), SLICE("abc"), SLICE("abcd"), SLICE("")};
+    struct slice all = slice_of(text);
+    for (uint32_t step = 1; step <= all.len; step++) {
+        struct keeper_mask m;
+        struct buf out = buf_make(KIB(1));
+        CHECK(keeper_mask_init(&m, secrets, COUNT_OF(secrets)));
+        for (uint32_t at = 0; at < all.len; at += step)
+            keeper_mask_say(&m, slice_make(all.at + at, MIN(step, all.len - at)), false,
+                            heard_bytes, &out);
+        keeper_mask_say(&m, (struct slice){0}, true, heard_bytes, &out);
+        CHECK_TEXT(buf_cstr(&out), want);
+        buf_done(&out);
+        keeper_mask_done(&m);
+    }
 }

@@ -36,6 +36,7 @@ void work_free(struct keeping *k, struct keeper_work *w)
     buf_done(&w->input_left);
     buf_done(&w->line);
     buf_done(&w->last);
+    keeper_mask_done(&w->mask);
     mem_give(w->tail);
     mem_give(w->id);
     mem_give(w);
@@ -59,6 +60,8 @@ struct order { /* as it came, its lists ready for exec */
     char **argv, **environment;
     char *directory, *log_path;
     uint64_t log_max;
+    struct slice *hidden;
+    uint32_t hidden_count;
 };
 
 static char *text_of(struct cursor *c, struct arena *a)
@@ -76,6 +79,16 @@ static char **list_of(struct cursor *c, struct arena *a)
     return list;
 }
 
+static bool read_hidden(struct cursor *c, struct arena *a, struct order *o)
+{
+    uint64_t count = cursor_be(c, 4);
+    if (c->err || count > KEEPER_HIDDEN_MAX || count > cursor_left(c)) return false;
+    o->hidden = arena_take(a, (count + 1) * sizeof *o->hidden);
+    for (uint64_t i = 0; o->hidden && i < count; i++) o->hidden[i] = keeper_text(c);
+    o->hidden_count = (uint32_t)count;
+    return o->hidden && !c->err;
+}
+
 static bool read_order(struct cursor *c, struct arena *a, struct order *o)
 {
     o->id = keeper_text(c);
@@ -85,13 +98,18 @@ static bool read_order(struct cursor *c, struct arena *a, struct order *o)
     o->log_path = text_of(c, a);
     o->log_max = (uint64_t)cursor_i64(c);
     o->input = keeper_text(c);
-    return !c->err && o->argv && o->argv[0] && o->environment && o->directory && o->log_path;
+    return read_hidden(c, a, o) && !c->err && o->argv && o->argv[0] && o->environment &&
+           o->directory && o->log_path;
 }
 
 static struct keeper_work *make(const struct order *o)
 {
     struct keeper_work *w = mem_take(sizeof *w);
-    if (!w || !(w->id = mem_text(o->id))) {
+    if (!w) return NULL;
+    w->id = mem_text(o->id);
+    if (!keeper_mask_init(&w->mask, o->hidden, o->hidden_count) || !w->id) {
+        keeper_mask_done(&w->mask);
+        mem_give(w->id);
         mem_give(w);
         return NULL;
     }
@@ -170,8 +188,9 @@ void work_begin(struct keeping *k, struct cursor *body)
 /* --- output -------------------------------------------------------------------------------------
  */
 
-static void log_bytes(struct keeper_work *w, const void *bytes, size_t len)
+static void log_bytes(void *ctx, const void *bytes, size_t len)
 {
+    struct keeper_work *w = ctx;
     for (size_t at = 0; at < len && w->log >= 0;) {
         ssize_t n = write(w->log, (const char *)bytes + at, len - at);
         if (n < 0 && errno == EINTR) continue;
@@ -218,7 +237,7 @@ static void hear(struct keeper_work *w, const uint8_t *bytes, size_t len)
 {
     size_t room = w->end.said < w->log_max ? (size_t)(w->log_max - w->end.said) : 0;
     size_t now = MIN(room, len);
-    log_bytes(w, bytes, now);
+    if (now) keeper_mask_say(&w->mask, slice_make(bytes, now), false, log_bytes, w);
     if (now < len) keep_tail(w, bytes + now, len - now);
     keep_line(w, bytes, len);
     w->end.said += len;
@@ -227,14 +246,16 @@ static void hear(struct keeper_work *w, const uint8_t *bytes, size_t len)
 static void write_tail(struct keeper_work *w)
 {
     char word[160];
+    keeper_mask_say(&w->mask, (struct slice){0}, true, log_bytes, w);
     if (!w->tailed) return;
     uint64_t kept = MIN(w->tailed, (uint64_t)KEEPER_TAIL);
     struct buf out = buf_over(word, sizeof word);
     buf_printf(&out, "\n*** %llu bytes are left out: a try's log takes %llu ***\n",
                (unsigned long long)(w->tailed - kept), (unsigned long long)w->log_max);
     log_bytes(w, word, out.len);
-    for (uint64_t i = w->tailed - kept; i < w->tailed; i++)
-        log_bytes(w, &w->tail[i % KEEPER_TAIL], 1);
+    size_t at = (size_t)((w->tailed - kept) % KEEPER_TAIL), first = MIN(kept, KEEPER_TAIL - at);
+    keeper_mask_say(&w->mask, slice_make(w->tail + at, first), false, log_bytes, w);
+    keeper_mask_say(&w->mask, slice_make(w->tail, kept - first), true, log_bytes, w);
 }
 
 /* --- the end ------------------------------------------------------------------------------------

@@ -122,6 +122,39 @@ static err_t own_defaults(struct reading *r, void *target, const struct doc *v)
     return ERR_OK;
 }
 
+/* {deadline: 10m}: said, and sla_miss_callback called, when a run takes longer. */
+static err_t own_slo(struct reading *r, void *target, const struct doc *v)
+{
+    int64_t us;
+    bool fits = v->kind == DOC_MAP && v->count == 1 && option_span(doc_get(v, "deadline"), &us);
+    if (!fits) return wants(r, "a dag's slo is {deadline: 10m}");
+    ((struct dag *)target)->slo = v;
+    return ERR_OK;
+}
+
+static err_t own_deadline(struct reading *r, void *target, const struct doc *v)
+{
+    struct doc *slo = arena_take(r->arena, sizeof *slo);
+    if (!slo) return reading_no_memory(r);
+    *slo = (struct doc){.kind = DOC_MAP, .count = 1, .line = v->line};
+    slo->entries = arena_take(r->arena, sizeof *slo->entries);
+    if (!slo->entries) return reading_no_memory(r);
+    slo->entries[0] = (struct doc_entry){.name = SLICE("deadline"), .value = *v};
+    return own_slo(r, target, slo);
+}
+
+/* {lag: "< 1000"} of a service: what healthy means. */
+static err_t own_task_slo(struct reading *r, void *target, const struct doc *v)
+{
+    struct dag_task *t = target;
+    struct bound b;
+    bool fits = v->kind == DOC_MAP && v->count == 1 && t->kind->id == KIND_service &&
+                bound_parse(doc_text(doc_get(v, "lag")), &b);
+    if (!fits) return wants(r, "a task's slo is {lag: \"< 1000\"}, of a service");
+    t->slo = v;
+    return ERR_OK;
+}
+
 static err_t read_callbacks(struct reading *r, struct callbacks *c, enum callback_when when,
                             const struct doc *v)
 {
@@ -172,8 +205,8 @@ static const struct word dag_list[] = {
     {"params", WORD_OWN, 0, 0, 0, own_params},
     {"default_args", WORD_OWN, 0, 0, 0, own_defaults},
     {"access_control", WORD_DOC, DAG(access), 0, 0, NULL},
-    {"slo", WORD_DOC, DAG(slo), 0, 0, NULL},
-    {"deadline", WORD_DOC, DAG(slo), 0, 0, NULL},
+    {"slo", WORD_OWN, 0, 0, 0, own_slo},
+    {"deadline", WORD_OWN, 0, 0, 0, own_deadline},
     {"on_success_callback", WORD_CALLBACKS, DAG(callbacks), ON_SUCCESS, 0, NULL},
     {"on_failure_callback", WORD_CALLBACKS, DAG(callbacks), ON_FAILURE, 0, NULL},
     {"sla_miss_callback", WORD_CALLBACKS, DAG(callbacks), ON_SLA, 0, NULL},
@@ -205,8 +238,7 @@ static const struct word task_list[] = {
     {"max_active_tis_per_dag", WORD_INT, TASK(max_active), 0, 1000000, NULL},
     {"task_concurrency", WORD_INT, TASK(max_active), 0, 1000000, NULL},
     {"expand", WORD_DOC, TASK(expand), 0, 0, NULL},
-    {"slo", WORD_DOC, TASK(slo), 0, 0, NULL},
-    {"deadline", WORD_DOC, TASK(slo), 0, 0, NULL},
+    {"slo", WORD_OWN, 0, 0, 0, own_task_slo},
     {"outlets", WORD_DOC, TASK(outlets), 0, 0, NULL},
     {"owner", WORD_TEXT, TASK(owner), 0, 0, NULL},
     {"doc_md", WORD_TEXT, TASK(doc_md), 0, 0, NULL},

@@ -51,4 +51,6 @@ void mask_free(struct mask *k);
 MUST_CHECK err_t mask_add(struct mask *k, struct slice value, struct diag *d);
 /* Every text under a name of secret_name's kind, and everything in it. */
 MUST_CHECK err_t mask_add_json(struct mask *k, const struct doc *v, struct diag *d);
+/* All of them, at most MASK_VALUES_MAX; borrowed. */
+uint32_t mask_values(const struct mask *k, struct slice *out, uint32_t max);
 void mask_put(const struct mask *k, struct slice text, struct buf *out);

@@ -159,3 +159,12 @@ void mask_put(const struct mask *k, struct slice text, struct buf *out)
     }
     buf_put(out, from, (size_t)(at - from));
 }
+
+uint32_t mask_values(const struct mask *k, struct slice *out, uint32_t max)
+{
+    uint32_t count = 0;
+    for (int b = 0; b < 256; b++)
+        for (size_t i = 0; i < k->values[b].count && count < max; i++)
+            out[count++] = *(struct slice *)vec_at(&k->values[b], i);
+    return count;
+}

@@ -230,8 +230,24 @@ static bool at_once(const struct work *k)
     return k->how->way == WAY_AT_ONCE && !work_option(k, "sql");
 }
 
+/* Nothing of it has begun: it costs no try, and goes on when `sluice up` has a keeper again. */
+static void wait_for_keeper(struct work *k)
+{
+    enum { KEEPER_WAIT_US = 5000000 };
+    struct diag d = {0};
+    struct work_answer a = {.outcome = WORK_AGAIN,
+                            .again_us = workshop_now(k->w) + KEEPER_WAIT_US,
+                            .message =
+                                SLICE("waits: the keeper of commands is gone; start sluice anew")};
+    work_done(k, ERR_OK, &a, &d);
+}
+
 static err_t begin(struct work *k, struct diag *d)
 {
+    if (k->how->way == WAY_PROCESS && k->w->keeper_gone) {
+        wait_for_keeper(k);
+        return ERR_OK;
+    }
     if (k->how->way == WAY_PROCESS) return process_start(k, d);
     if (at_once(k)) {
         run_here(k, NULL);

@@ -1,4 +1,5 @@
 /* Commands, under the keeper: what each is started with, and what its end means. */
+#include "sched/secret.h"
 #include "sched/workshop_int.h"
 
 #include "base/say.h"
@@ -236,15 +237,22 @@ err_t process_start(struct work *k, struct diag *d)
 {
     const char *end = NULL;
     struct process p = {.environment = vec_make(sizeof(char *), 1 << 16)};
-    if (!k->w->keeper || k->w->keeper_gone) {
-        (void)diag_fail(d, ERR_UNSUPPORTED, "commands can not be run: their keeper is %s",
-                        k->w->keeper_gone ? "gone" : "not there");
+    if (!k->w->keeper) {
+        (void)diag_fail(d, ERR_UNSUPPORTED, "commands can not be run: their keeper is not there");
         return diag_hint(d, "`sluice up` starts it; start that anew");
     }
     err_t e = k->how->process(k, &p, d);
     if (!e && (make_id(k) || vec_push(&p.environment, &end)))
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for a command");
+    static_assert((int)MASK_VALUES_MAX <= (int)KEEPER_HIDDEN_MAX, "a mask fits into an order");
+    struct slice *hidden =
+        e ? NULL : arena_take(k->arena, MASK_VALUES_MAX * sizeof(*hidden)); /* freed with the try */
+    if (!e && !hidden) e = diag_fail(d, ERR_NO_MEMORY, "no memory for a command");
+    uint32_t hidden_count =
+        !e && k->order->mask ? mask_values(k->order->mask, hidden, MASK_VALUES_MAX) : 0;
     struct keeper_order o = {.id = k->id,
+                             .hidden = hidden,
+                             .hidden_count = hidden_count,
                              .argv = p.argv,
                              .environment = (const char *const *)p.environment.items,
                              .directory = p.directory,
