@@ -143,24 +143,32 @@ def kills(f, count, seed):
     write_dags(p, start, now())
     with Server(p, sets=SETS, restart=True) as s:
         s.ready()
-        wait_for("everything to end", lambda: all_ended(s), 120 + count)
+        ask = of_sqlite(s)
+        wait_for("everything to end", lambda: all_ended(ask), 120 + count)
         check(s.stop() == 0, s.output()[-3000:])
-        figures = audit(s.data / "workflows" / "meta.db", f / "said", triggers.acknowledged)
+        figures = audit(ask, f / "said", triggers.acknowledged)
     return dict(done) | figures
 
 
-def all_ended(s):
-    with sqlite3.connect(f"file:{s.data / 'workflows' / 'meta.db'}?mode=ro", uri=True, timeout=30) as db:
-        (open_runs,) = db.execute("SELECT count(*) FROM dag_run WHERE state NOT IN ('success', 'failed')").fetchone()
-        due, end = db.execute("SELECT next_run_after, 0 FROM dag WHERE id = 'ticks'").fetchone()
+def of_sqlite(s):
+    """Rows of the server's own database."""
+    def ask(sql):
+        with sqlite3.connect(f"file:{s.data / 'workflows' / 'meta.db'}?mode=ro", uri=True, timeout=30) as db:
+            return db.execute(sql).fetchall()
+    return ask
+
+
+def all_ended(ask):
+    ((open_runs,),) = ask("SELECT count(*) FROM dag_run WHERE state NOT IN ('success', 'failed')")
+    ((due,),) = ask("SELECT next_run_after FROM dag WHERE id = 'ticks'")
     return open_runs == 0 and due is None
 
 
-def audit(path, said, acknowledged):
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    runs = {run: (dag, name, state, logical) for run, dag, name, state, logical in db.execute("SELECT id, dag_id, run_id, state, logical FROM dag_run")}
+def audit(ask, said, acknowledged):
+    """`ask` answers a statement with its rows; `said` is the file that the tasks have written."""
+    runs = {run: (dag, name, state, logical) for run, dag, name, state, logical in ask("SELECT id, dag_id, run_id, state, logical FROM dag_run")}
     tries = {(runs[run][1], task, index, number): (state, why or "") for run, task, index, number, state, why in
-             db.execute("SELECT run, task_id, map_index, try_number, state, message FROM task_try WHERE operator <> 'EmptyOperator'")}
+             ask("SELECT run, task_id, map_index, try_number, state, message FROM task_try WHERE operator <> 'EmptyOperator'")}
     lines = collections.Counter(tuple(int(w) if i > 1 else w for i, w in enumerate(line.split())) for line in said.read_text().splitlines())
     twice = [k for k, n in lines.items() if n > 1]
     check(not twice, f"ran twice: {twice[:5]}")
@@ -176,7 +184,7 @@ def audit(path, said, acknowledged):
     check(ticks and not gaps, f"seconds without a run, or with two: {gaps[:5]}")
     bad = [(r, v[1], [(k[1:], t) for k, t in sorted(tries.items()) if k[0] == v[1]]) for r, v in runs.items() if v[2] != "success"]
     check(not bad, f"{len(bad)} of {len(runs)} runs failed, as {bad[:1]}")
-    for run, task, index, state in db.execute("SELECT run, task_id, map_index, state FROM task_instance"):
+    for run, task, index, state in ask("SELECT run, task_id, map_index, state FROM task_instance"):
         check(state == ENDS[runs[run][0]][task], f"{runs[run][1]} {task}[{index}] is {state}")
     numbers = collections.defaultdict(list)
     for name, task, index, number in sorted(tries):
