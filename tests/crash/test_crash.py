@@ -1,5 +1,6 @@
 """Kills, power cuts, failing calls, and the proof that this test sees the mistakes it is there for."""
 import audit
+import audit_fed
 from harness import Failed, Server, check, folder, in_memory, wait_for
 
 
@@ -9,6 +10,14 @@ def test_1000_kills():
         done = audit.kills(f, audit.expected(f), rounds=1100, seed=10)  # one to three a round
         print(f"killed: {done}")
         check(sum(done.values()) >= 1000 and done["inside"] * 4 >= sum(done.values()), f"too few kills: {done}")
+
+
+def test_100_kills_of_streams_with_feeders():
+    """Large epochs, which feeders read and gather for: a third inside a commit, the others while feeders are at work."""
+    with folder(in_memory()) as f:
+        done = audit_fed.kills(f, rounds=75, seed=40)
+        print(f"killed: {done}")
+        check(sum(done.values()) >= 100 and min(done.values()) >= 20, f"too few kills: {done}")
 
 
 def test_1000_power_cuts():
@@ -28,6 +37,16 @@ def test_every_call_failing_once():
 def test_torn_writes():
     with folder(in_memory()) as f:
         audit.nth_call(f, audit.expected(f), "tear", step=11, only="write")
+
+
+def test_mutant_state_outside_the_batch_is_caught_with_feeders():
+    with folder(in_memory()) as f:
+        try:
+            audit_fed.kills(f, rounds=40, seed=41, env={"SLUICE_MUTANT_STATE_FIRST": "1"})
+        except Failed as red:
+            print(f"caught state before rows, with feeders: {red}")
+            return
+    raise Failed("the audit did not see state that is durable before its epoch, with feeders")
 
 
 def must_be_caught(what, mutant, rounds, way=audit.power_cuts):
