@@ -512,3 +512,21 @@ TEST(timestamps_grow_when_time_steps_back_and_over_restarts)
     kit_close(&k);
     clock_fake_set(-1);
 }
+
+TEST(what_has_been_fresh_for_two_seconds_is_written_once_and_the_next_buffer_waits_as_long)
+{
+    const int64_t look = 500000000;
+    const uint64_t much = 3 << 20;
+    struct freshness f = {0};
+    int64_t now = 1, written = 0;
+    for (int i = 0; i < 10; i++, now += look) CHECK(!freshness_old(&f, 1000, now));
+    for (int i = 0; i < 41; i++, now += look) { /* at each look as much, also in a new buffer */
+        if (!freshness_old(&f, much, now)) continue;
+        written++;
+        freshness_begin(&f);
+    }
+    CHECK_INT(written, 8); /* after 2, 4.5, 7 … seconds */
+    f = (struct freshness){0};
+    for (int i = 0; i < 30; i++, now += look) /* buffers that become full by themselves */
+        CHECK(!freshness_old(&f, much - (uint64_t)(i % 3) * 100000 + (i % 3 ? 0 : 900000), now));
+}

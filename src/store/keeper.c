@@ -35,23 +35,34 @@ static void flush_begin(struct store *s)
     if (message && rocks_failed(s, message, &ignored, "a flush")) return;
 }
 
+bool freshness_old(struct freshness *f, uint64_t fresh, int64_t now_ns)
+{
+    bool another = fresh < f->last; /* a buffer has become full, or been written out */
+    f->last = fresh;
+    if (fresh < FRESH_BYTES)
+        f->since_ns = 0;
+    else if (!f->since_ns || another)
+        f->since_ns = now_ns;
+    return f->since_ns && now_ns - f->since_ns >= FRESH_NS;
+}
+
+void freshness_begin(struct freshness *f)
+{
+    *f = (struct freshness){0};
+}
+
 static void keep(void *arg)
 {
     struct store *s = arg;
-    uint64_t last = 0;
-    int64_t since_ns = 0; /* when it first had much */
+    struct freshness f = {0};
     gate_enter(&s->keeper_gate);
     while (!atomic_load(&s->closing)) {
         (void)gate_wait_ms(&s->keeper_gate, LOOK_MS);
         uint64_t fresh = rocks_property(s, "rocksdb.cur-size-active-mem-table");
-        int64_t now_ns = clock_mono_ns();
-        if (fresh < FRESH_BYTES)
-            since_ns = 0;
-        else if (!since_ns || fresh < last) /* another buffer than at the last look */
-            since_ns = now_ns;
-        else if (now_ns - since_ns >= FRESH_NS && !atomic_load(&s->closing) && may_flush(s))
-            flush_begin(s);
-        last = fresh;
+        if (!freshness_old(&f, fresh, clock_mono_ns())) continue;
+        if (atomic_load(&s->closing) || !may_flush(s)) continue;
+        flush_begin(s);
+        freshness_begin(&f);
     }
     gate_leave(&s->keeper_gate);
 }
