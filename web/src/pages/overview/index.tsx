@@ -54,14 +54,15 @@ function None() {
 function Answer({ picture, bad }: { picture: Picture; bad: Part[] }) {
     const streams = picture.parts.filter((p) => p.kind === "stream").length;
     const dead = picture.ledger.dead;
-    if (!bad.length) return <>{streams ? `All is well: ${plural(streams, "stream runs", "streams run")}` : "Nothing is wrong"}{dead ? <>, and <a href="/streams?view=dead">{plural(dead, "dead letter")}</a> wait to be mended</> : null}.</>;
+    const run = streams ? plural(streams, "stream runs", "streams run") : "No stream runs";
+    if (!bad.length) return dead ? <>{run}. <a href="/streams?view=dead">{plural(dead, "dead letter")}</a> to look at.</> : <>{streams ? `All is well: ${run}.` : `${run} here yet.`}</>;
     return (
-        <ul class="overview-wrong" role="alert">
+        <div role="alert"><ul class="overview-wrong">
             {bad.slice(0, 8).map((p) => (
                 <li key={p.id}><Sign tone={wrong(p)!.tone} /> <a href={linkTo(p.kind, p.name)}><bdi>{p.name}</bdi></a> {wrong(p)!.word}{p.trouble && <span class="quiet">: {p.trouble}</span>}</li>
             ))}
             {bad.length > 8 && <li>and {bad.length - 8} more</li>}
-        </ul>
+        </ul></div>
     );
 }
 

@@ -1,6 +1,6 @@
-/** What each part's rate was, a sample every two seconds, for the small lines; kept while the tab lives. */
+/** What each part's rate was, a sample every two seconds, for the small lines: the server's memory, then what comes. */
 import { signal } from "@preact/signals";
-import { link } from "../../kit";
+import { api, link } from "../../kit";
 import type { Picture } from "./shape";
 
 const KEPT = 60;
@@ -36,7 +36,20 @@ export function rates(id: string): (number | null)[] {
     return [...Array.from({ length: KEPT - list.length }, () => null), ...list];
 }
 
+interface History {
+    series: { part: string; metric: string; step_ms: number; from: string; values: (number | null)[] }[];
+}
+
+/** What the server remembers of the last two minutes stands before what this tab has seen. */
+async function recall(): Promise<void> {
+    const got = await api.get<History>("history", { metric: "rate", seconds: (KEPT * EVERY_MS) / 1000 });
+    if (!got.ok) return; // the lines begin now, then
+    for (const s of got.value.series) if (s.step_ms === EVERY_MS) past.set(s.part, s.values.slice(-KEPT));
+    beat.value++;
+}
+
 export function startPast(): () => void {
+    void recall();
     const t = setInterval(take, EVERY_MS);
     return () => clearInterval(t);
 }

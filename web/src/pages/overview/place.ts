@@ -71,9 +71,9 @@ export function draw(picture: Picture, room: number): Drawing {
     const flow = edges.filter(([f]) => !isDag.has(f));
     const joined = new Set(flow.flat());
     for (const [f, t] of edges) if (isDag.has(f)) joined.add(t);
-    const inFlow = picture.parts.filter((p) => joined.has(p.id));
+    const inFlow = picture.parts.filter((p) => joined.has(p.id) && p.kind !== "dag");
     const nodes = (width: number) => inFlow.map((p) => ({ id: p.id, width, height: HEIGHT }));
-    const lines = flow.map(([from, to]) => ({ from, to }));
+    const lines = flow.filter(([, t]) => !isDag.has(t)).map(([from, to]) => ({ from, to }));
     const probe = layout(nodes(100), lines, { gap: GAP, layerGap: 10 });
     const layers = 1 + Math.max(-1, ...[...probe.nodes.values()].map((n) => n.layer));
     const { box, gap } = widthFor(room, layers);
