@@ -39,15 +39,14 @@ export function duration(ms: number | null | undefined): string {
     if (a < 1) return a === 0 ? "0 ms" : `${sign}${Number(a.toPrecision(2))} ms`;
     if (a < 1000) return `${sign}${Math.round(a)} ms`;
     if (a < 60_000) return `${sign}${a < 10_000 ? fine.format(a / 1000) : Math.round(a / 1000)} s`;
-    const pair = (big: number, small: number, b: string, s: string) => {
-        let hi = Math.floor(a / big);
-        let lo = Math.round((a % big) / small);
-        if (lo * small >= big) (hi += 1), (lo = 0);
-        return `${sign}${hi} ${b}${lo ? ` ${lo} ${s}` : ""}`;
-    };
-    if (a < 3_600_000) return pair(60_000, 1000, "m", "s");
-    if (a < 86_400_000) return pair(3_600_000, 60_000, "h", "m");
-    return pair(86_400_000, 3_600_000, "d", "h");
+    const units = [[60_000, 1000, "m", "s"], [3_600_000, 60_000, "h", "m"], [86_400_000, 3_600_000, "d", "h"]] as const;
+    for (const [big, small, b, s] of units) {
+        const whole = Math.round(a / small) * small;
+        if (whole >= big * (b === "m" ? 60 : 24) && b !== "d") continue;
+        const lo = (whole % big) / small;
+        return `${sign}${Math.floor(whole / big)} ${b}${lo ? ` ${lo} ${s}` : ""}`;
+    }
+    return "–";
 }
 
 export function percent(share: number | null | undefined): string {

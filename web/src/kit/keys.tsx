@@ -42,7 +42,7 @@ function pressed(e: KeyboardEvent): void {
     lead = "";
     for (const layer of [...layers].reverse())
         for (const k of layer.keys()) {
-            if (k.key !== name || (inField && !k.typing && !mod) || (inDialog && !k.typing)) continue;
+            if (k.key !== name || (inField && !k.typing && !mod) || (inDialog && !mod)) continue; // a dialog has its own Esc
             e.preventDefault();
             return k.run(e);
         }

@@ -16,6 +16,9 @@ let stream: EventSource | null = null;
 let open: string[] = []; // the channels of the stream that is open or opening
 let timer: ReturnType<typeof setTimeout> | undefined;
 let tries = 0;
+let steady: ReturnType<typeof setTimeout> | undefined;
+const last = new Map<string, unknown>(); // of the channels of the present stream
+const STEADY_MS = 3000; // a stream that lasts as long is a good one: the next loss is tried again at once
 
 function become(state: Link["state"], retry = 0): void {
     const was = link.peek();
@@ -26,6 +29,8 @@ function close(): void {
     stream?.close();
     stream = null;
     open = [];
+    last.clear();
+    clearTimeout(steady);
 }
 
 function told(channel: string, e: MessageEvent<string>): void {
@@ -35,6 +40,7 @@ function told(channel: string, e: MessageEvent<string>): void {
     } catch {
         return;
     }
+    last.set(channel, data);
     for (const listener of [...(wanted.get(channel) ?? [])]) listener(data);
 }
 
@@ -51,12 +57,14 @@ function connect(): void {
     const next = new EventSource(`${BASE}/live?` + set.map((c) => "c=" + encodeURIComponent(c)).join("&"));
     stream = next;
     open = set;
+    for (const channel of last.keys()) if (!set.includes(channel)) last.delete(channel);
     if (link.peek().state !== "lost" && link.peek().state !== "open") become("opening");
     for (const channel of set) next.addEventListener(channel, (e) => stream === next && told(channel, e as MessageEvent<string>));
     next.onopen = () => {
         before?.close();
         if (stream !== next) return;
-        tries = 0;
+        clearTimeout(steady);
+        steady = setTimeout(() => (tries = 0), STEADY_MS);
         become("open");
     };
     next.onerror = () => {
@@ -66,11 +74,12 @@ function connect(): void {
     };
 }
 
+/** The first time it is tried again at once, and nothing is said; then it is told, and tried ever more seldom. */
 function lost(): void {
     close();
     tries += 1;
-    const wait = Math.min(10_000, 500 * 2 ** Math.min(tries - 1, 5));
-    become("lost", Date.now() + wait);
+    const wait = tries === 1 ? 50 : Math.min(10_000, 500 * 2 ** Math.min(tries - 2, 5));
+    if (tries > 1) become("lost", Date.now() + wait);
     clearTimeout(timer);
     timer = setTimeout(async () => {
         await loadSession().catch(() => undefined); // a server that came back may not know us any more
@@ -109,6 +118,7 @@ export function useLive<T>(channel: string | null): Signal<T | undefined> {
         if (channel === null) return undefined;
         users.set(channel, (users.get(channel) ?? 0) + 1);
         const stop = listen<unknown>(channel, (data) => (mine.value = data));
+        if (mine.peek() === undefined && last.has(channel)) mine.value = last.get(channel); // came before we did
         return () => {
             stop();
             const left = (users.get(channel) ?? 1) - 1;

@@ -8,7 +8,7 @@ export function safeHref(to: string): string | null {
     return /^[/#?.]/.test(t) && !t.startsWith("//") && !t.includes("\\") ? t : null;
 }
 
-const INLINE = /(`+)([^`]|[^`].*?[^`])\1(?!`)|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s](?:.*?[^*\s])?)\*|(?<![\w])_([^_\s](?:.*?[^_\s])?)_(?![\w])|~~(.+?)~~|\[([^\]]*)\]\(([^()\s]*(?:\([^()\s]*\))?[^()\s]*)(?:\s+"[^"]*")?\)|<(https?:\/\/[^>\s]+)>|(https?:\/\/[^\s<>)\]]+[^\s<>)\].,;:!?'"])/;
+const INLINE = /(`+)([^`]|[^`].*?[^`])\1(?!`)|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s](?:.*?[^*\s])?)\*|(?<![\w])_([^_\s](?:.*?[^_\s])?)_(?![\w])|~~(.+?)~~|\[([^\]]*)\]\(([^()\s]*(?:\([^()\s]*\))?[^()\s]*)(?:\s+"[^"]*")?\)|<(https?:\/\/[^>\s]+)>|(https?:\/\/[^\s<>)\]]+[^\s<>)\].,;:!?'"])|\\([\\`*_{}[\]()#+\-.!|>~])/;
 
 export function inline(text: string, depth = 0): ComponentChildren[] {
     const out: ComponentChildren[] = [];
@@ -16,9 +16,10 @@ export function inline(text: string, depth = 0): ComponentChildren[] {
     while (rest && depth < 8) {
         const m = INLINE.exec(rest);
         if (!m) break;
-        if (m.index) out.push(rest.slice(0, m.index).replaceAll(/\\([\\`*_{}[\]()#+\-.!|>~])/g, "$1"));
-        const [whole, , code, b1, b2, i1, i2, gone, name, to, auto, bare] = m;
-        if (code !== undefined) out.push(<code>{code.trim() || code}</code>);
+        if (m.index) out.push(rest.slice(0, m.index));
+        const [whole, , code, b1, b2, i1, i2, gone, name, to, auto, bare, sign] = m;
+        if (sign !== undefined) out.push(sign);
+        else if (code !== undefined) out.push(<code>{code.trim() || code}</code>);
         else if (b1 ?? b2) out.push(<strong>{inline((b1 ?? b2)!, depth + 1)}</strong>);
         else if (i1 ?? i2) out.push(<em>{inline((i1 ?? i2)!, depth + 1)}</em>);
         else if (gone) out.push(<del>{inline(gone, depth + 1)}</del>);
@@ -29,7 +30,7 @@ export function inline(text: string, depth = 0): ComponentChildren[] {
         }
         rest = rest.slice(m.index + whole.length);
     }
-    if (rest) out.push(rest.replaceAll(/\\([\\`*_{}[\]()#+\-.!|>~])/g, "$1"));
+    if (rest) out.push(rest);
     return out;
 }
 

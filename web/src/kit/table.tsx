@@ -191,7 +191,7 @@ export function Table<R>(p: TableProps<R>) {
                 {all === undefined ? <Loading {...(p.what && { what: p.what })} /> : all.length === 0 ? (p.empty ?? <Empty title={`No ${p.label.toLowerCase()}.`} />) : rows.length === 0 ? (
                     <Empty title={`Nothing matches “${filter}”.`} action={<button type="button" class="button" onClick={() => setQuery({ [pre + "q"]: null })}>Show all {count(all.length)}</button>} />
                 ) : (
-                    <div class="table" role="table" aria-label={p.label} aria-rowcount={rows.length + 1} style={{ "--grid": grid, "--row": `${height}px`, ...(p.height && { "--tall": p.height }) }}>
+                    <div class="table" role={acts ? "grid" : "table"} aria-label={p.label} aria-rowcount={rows.length + 1} style={{ "--grid": grid, "--row": `${height}px`, ...(p.height && { "--tall": p.height }) }}>
                         <div class="table-rows" ref={box} onKeyDown={onKey} role="presentation">
                             <div class="table-head" role="row" aria-rowindex={1}>
                                 {shown.map((c) => {
@@ -219,7 +219,7 @@ export function Table<R>(p: TableProps<R>) {
                                             const v = c.of(r);
                                             const content = c.cell ? c.cell(r) : typeof v === "number" ? count(v) : v === null || v === undefined ? <span class="none">–</span> : String(v);
                                             return (
-                                                <div key={c.key} role={ci === 0 ? "rowheader" : "cell"} class={`${c.right ? "right num" : ""}${c.mono ? " mono" : ""}`} title={c.cell || typeof v !== "string" ? undefined : v}>
+                                                <div key={c.key} role={ci === 0 ? "rowheader" : acts ? "gridcell" : "cell"} class={`${c.right ? "right num" : ""}${c.mono ? " mono" : ""}`} title={c.cell || typeof v !== "string" ? undefined : v}>
                                                     {ci === 0 && p.href ? <a href={p.href(r)} tabIndex={-1}><bdi>{content}</bdi></a> : typeof v === "string" && !c.cell ? <bdi>{content}</bdi> : content}
                                                 </div>
                                             );

@@ -1,12 +1,12 @@
 /** The frame of all pages: navigation, who is logged in, how the connection is; and the page of the path inside. */
 import type { ComponentType } from "preact";
 import { useEffect, useErrorBoundary, useState } from "preact/hooks";
-import { session } from "../kit/api";
+import { may, session } from "../kit/api";
 import { KeySheet } from "../kit/keys";
 import { Page, type PageArgs } from "../kit/page";
 import { Palette } from "../kit/palette";
 import { at, parts, path } from "../kit/router";
-import { Empty, Failed, Loading } from "../kit/states";
+import { Empty, Failed, Forbidden, Loading } from "../kit/states";
 import { Toasts } from "../kit/toast";
 import { PAGES, type PageRow } from "../pages";
 import { Login } from "./login";
@@ -40,7 +40,9 @@ function Waiting() {
 
 function Body() {
     const found = pageAt(path.value);
-    return found ? <Chunk key={found.row.path} {...found} /> : <NotFound />;
+    if (!found) return <NotFound />;
+    if (!may(found.row.role)) return <Page title={found.row.title}><Forbidden role={found.row.role!} /></Page>;
+    return <Chunk key={found.row.path} {...found} />;
 }
 
 function Chunk({ row, rest }: { row: PageRow; rest: string[] }) {

@@ -1,6 +1,6 @@
 /** Where each part stands: the pipeline in layers from left to right, dags in a row above what they lead, and what
  * nothing leads to or from apart. Pure. */
-import { curve, layout } from "../../kit";
+import { curve, layout } from "../../kit/layout"; // not the whole kit: tests run without a window
 import type { Picture } from "./shape";
 
 export interface Spot {
