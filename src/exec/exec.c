@@ -199,6 +199,21 @@ static err_t run_one(struct exec_call *x, const struct statement *s, struct diag
                      (int)MIN(s->text.len, 60u), (const char *)s->text.at);
 }
 
+static err_t only_reads(const struct exec_call *x, const struct exec_piece *p,
+                        const struct script *script, struct diag *d)
+{
+    bool fine = !p->cql || exec_cql_reads(p->text);
+    for (uint32_t i = 0; !p->cql && i < script->count; i++) {
+        enum statement_kind k = script->statements[i].kind;
+        fine = fine && (k == STATEMENT_SELECT || k == STATEMENT_DESCRIBE || k == STATEMENT_SHOW ||
+                        k == STATEMENT_USE);
+    }
+    if (fine || !x->session->reads_only) return ERR_OK;
+    (void)diag_fail(d, ERR_FORBIDDEN, "only what reads may run here");
+    return diag_hint(d,
+                     "SELECT, DESCRIBE, SHOW; to change something ask somebody with the role Op");
+}
+
 /* Everything is read before anything runs. */
 static err_t parse_pieces(struct exec_call *x, const struct exec_piece *pieces, uint32_t count,
                           struct script *scripts, struct diag *d)
@@ -210,6 +225,7 @@ static err_t parse_pieces(struct exec_call *x, const struct exec_piece *pieces, 
         else
             e = sql_parse(pieces[i].text, "statement", x->session->dialect, x->arena, &scripts[i],
                           d);
+        if (!e) e = only_reads(x, &pieces[i], &scripts[i], d);
         if (e) exec_place(d, &pieces[i]);
     }
     return e;

@@ -62,6 +62,7 @@ struct exec_session {
     enum sql_dialect dialect;
     /* Who asks, for statements that ask for permissions; "": who owns the data, and may do all. */
     char user[USERS_NAME_MAX + 1];
+    bool reads_only; /* SELECT, DESCRIBE, SHOW, USE, LIST: whatever else a text holds, none runs */
 };
 struct exec_sink {
     struct query_result result;                /* rows, for statements that have some */

@@ -252,6 +252,38 @@ TEST(exec_leaves_a_table_alone_that_a_stream_writes_into)
     tear_down(&f);
 }
 
+TEST(exec_for_those_who_may_only_read_runs_nothing_else)
+{
+    static const char *const WRITES[] = {
+        "TRUNCATE k.t",
+        "DROP TABLE k.t",
+        "CREATE KEYSPACE k2",
+        "CREATE TOPIC x",
+        "SELECT a FROM k.t; DROP TABLE k.t",
+        "SELECT a FROM k.t; INSERT INTO k.t (a, c) VALUES (1, 1)",
+        "UPDATE k.t SET b = 'x' WHERE a = 1 AND c = 1",
+        "BEGIN BATCH DELETE FROM k.t WHERE a = 1; APPLY BATCH",
+        "/* SELECT */ DELETE FROM k.t WHERE a = 1",
+        "GRANT ALL ON ALL KEYSPACES TO x",
+    };
+    struct fixture f;
+    struct diag d;
+    if (set_up(&f)) {
+        CHECK_OK(run(&f, RENDER_TABLE, create, &d), &d);
+        f.session.reads_only = true;
+        for (size_t i = 0; i < COUNT_OF(WRITES); i++) {
+            err_t e = run(&f, RENDER_TABLE, WRITES[i], &d);
+            if (e != ERR_FORBIDDEN)
+                test_failed(__FILE__, __LINE__, "%s: %s", WRITES[i], err_name(e));
+        }
+        CHECK_OK(run(&f, RENDER_TABLE, "USE k; SELECT a FROM t; DESCRIBE TABLE t; SHOW TABLES", &d),
+                 &d);
+        CHECK_OK(run(&f, RENDER_TABLE, "SELECT JSON a FROM k.t; SELECT key FROM system.local", &d),
+                 &d);
+    }
+    tear_down(&f);
+}
+
 TEST(exec_lists_topics_and_reads_them)
 {
     struct fixture f;

@@ -107,6 +107,13 @@ bool exec_is_cql(struct slice text)
     return is_of_system(text);
 }
 
+bool exec_cql_reads(struct slice text)
+{
+    uint32_t at = 0;
+    struct slice first = take_word(text, &at);
+    return slice_equal_nocase(first, SLICE("SELECT")) || slice_equal_nocase(first, SLICE("LIST"));
+}
+
 static void count_place(struct slice text, uint32_t end, struct exec_piece *p)
 {
     uint32_t start = 0;

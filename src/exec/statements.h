@@ -13,6 +13,7 @@ struct exec_piece {
 /* Whether a statement is Cassandra's alone (UPDATE, BEGIN BATCH, CREATE TYPE …), by its first
  * words: what it does is the room cql's. */
 bool exec_is_cql(struct slice text);
+bool exec_cql_reads(struct slice text); /* … and changes nothing: SELECT, LIST */
 /* Whether it is a SELECT of system_views.dead_letters by its bare name. */
 bool exec_of_letters(struct slice text);
 MUST_CHECK err_t exec_cut(struct slice text, struct arena *a, struct exec_piece **out,

@@ -169,7 +169,7 @@ void world_close(struct exec_world *w)
  */
 
 /* PSS from the kernel's sums; the figure people compare. Reading it costs some 0.1 ms. */
-static uint64_t memory_now(void)
+uint64_t server_memory(void)
 {
     char line[256];
     uint64_t kib = 0;
@@ -189,7 +189,7 @@ void server_facts(void *ctx, struct report_facts *out)
     working_report(&s->working, &workflows);
     s->workflows[workflows.len] = 0;
     if (now - s->memory_at_ns >= MEMORY_EVERY_NS) {
-        s->memory_bytes = memory_now();
+        s->memory_bytes = server_memory();
         s->memory_at_ns = now;
     }
     *out = (struct report_facts){
@@ -255,7 +255,7 @@ err_t name_setting(err_t e, const char *setting, struct diag *d)
                      setting);
 }
 
-static void more_metrics(void *ctx, struct buf *out)
+void server_metrics(void *ctx, struct buf *out)
 {
     const struct server *s = ctx;
     if (s->broker.kafka) kafka_door_metrics(s->broker.kafka, out);
@@ -282,7 +282,7 @@ static err_t open_doors(struct server *s, struct diag *d)
                                     .world = &s->world,
                                     .facts = server_facts,
                                     .ctx = s,
-                                    .more = more_metrics};
+                                    .more = server_metrics};
         e = name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
     }
     if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);
@@ -331,7 +331,6 @@ static err_t retain_topic(void *ctx, struct log_topic *t)
         struct diag d;
         if (log_retain(p, clock_wall_ms(), flow_keep_from(s->world.flow, log_topic_name(t), i), &d))
             say_diag(SAY_LOG, SAY_WARN, "retention failed; it is tried again", &d);
-        rest_serves(&s->rest, s->working.sched);
     }
     return ERR_OK;
 }
@@ -343,7 +342,6 @@ static void on_retention(void *arg)
     uint64_t letters = 0;
     if (flow_dead_expire(s->world.flow, clock_wall_ms(), &letters, &d))
         say_diag(SAY_FLOW, SAY_WARN, "old dead letters stay; it is tried again", &d);
-    rest_serves(&s->rest, s->working.sched);
     if (letters)
         say_warn(SAY_FLOW, "dead letters older than dead_letters.max_age are removed",
                  "letters=%" PRIu64, letters);
@@ -406,6 +404,7 @@ static err_t start(struct server *s, struct diag *d)
         e = stream_groups_start(s->stream_groups, s->loop, s->broker.coord, d);
     if (!e) e = working_hold(&s->working, d);
     if (!e) e = flow_start(s->world.flow, d);
+    if (!e) e = alerts_open(s, &s->alerts, d);
     if (!e && (loop_signal(s->loop, SIGTERM, on_signal, s) ||
                loop_signal(s->loop, SIGINT, on_signal, s) ||
                loop_timer_new(s->loop, every, every, on_retention, s, &s->retention) ||
@@ -438,6 +437,7 @@ void server_run(struct server *s)
 void server_close(struct server *s)
 {
     front_close(&s->front);
+    alerts_close(&s->alerts);
     rest_close(&s->rest);
     working_close(&s->working);
     if (s->world.flow) flow_stop(s->world.flow);

@@ -7,6 +7,7 @@
 #include "door/control/control.h"
 #include "door/metrics/metrics.h"
 #include "door/randomuser/randomuser.h"
+#include "main/alerts.h"
 #include "main/broker.h"
 #include "main/cassandra.h"
 #include "main/front.h"
@@ -31,6 +32,7 @@ struct server {
     struct working working; /* of workflows */
     struct rest rest;       /* their API */
     struct front front;     /* the console */
+    struct alerts alerts;
     char workflows[512];    /* how they are, as a line */
     int lock_fd;
     int64_t started_ms, started_ns;
@@ -64,3 +66,5 @@ void server_run(struct server *s);                  /* until a signal */
 bool server_storage_failed(const struct server *s); /* it must be opened anew */
 void server_close(struct server *s);
 void server_facts(void *ctx, struct report_facts *out);
+uint64_t server_memory(void);                       /* PSS as it is now; any thread */
+void server_metrics(void *server, struct buf *out); /* the other doors' figures; any thread */

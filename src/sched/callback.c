@@ -209,29 +209,21 @@ static err_t by_mail(struct call *c, struct worker *t, struct diag *d)
     const struct work_port *port = &c->w->so.port;
     const struct doc *subject = doc_get(&c->what, "subject"), *text = doc_get(&c->what, "text"),
                      *id = doc_get(&c->what, "conn_id");
-    struct connection s;
     struct meta *m;
-    struct doc extra = {.kind = DOC_MAP};
+    struct doc letter;
     if (!port->mail) return diag_fail(d, ERR_UNSUPPORTED, "there is nobody who sends mail");
     err_t e = worker_meta(t, &m, d);
-    if (!e) e = connection_resolve(m, id ? doc_text(id) : SLICE("smtp_default"), c->arena, &s, d);
     if (e) return e;
-    if (s.extra.len && doc_of_json(s.extra, c->arena, &extra, NULL))
-        extra = (struct doc){.kind = DOC_MAP};
     struct slice title = slice_of(arena_printf(
         c->arena, "Sluice: %.*s %.*s %s", SLICE_ARG(doc_text(look(&c->context, "dag", "dag_id"))),
         SLICE_ARG(doc_text(look(&c->context, "ti", "task_id"))),
         state_of(doc_text(look(&c->context, "event", NULL)))));
-    struct doc_entry parts[] = {
-        {.name = SLICE("to"), .value = *doc_get(&c->what, "mail")},
-        {.name = SLICE("subject"), .value = subject ? *subject : text_doc(title)},
-        {.name = SLICE("text"), .value = text ? *text : text_doc(c->body)},
-        {.name = SLICE("host"), .value = text_doc(s.host)},
-        {.name = SLICE("port"), .value = {.kind = DOC_INT, .number = s.port > 0 ? s.port : 25}},
-        {.name = SLICE("user"), .value = text_doc(s.login)},
-        {.name = SLICE("password"), .value = text_doc(s.password)},
-        {.name = SLICE("extra"), .value = extra}};
-    struct doc letter = {.kind = DOC_MAP, .count = COUNT_OF(parts), .entries = parts};
+    struct connection_mail mail = {.to = doc_get(&c->what, "mail"),
+                                   .subject = subject ? doc_text(subject) : title,
+                                   .text = text ? doc_text(text) : c->body};
+    e = connection_letter(m, id ? doc_text(id) : SLICE("smtp_default"), &mail, c->arena, &letter,
+                          d);
+    if (e) return e;
     return port->mail(port->ctx, &letter, d);
 }
 

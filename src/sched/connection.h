@@ -48,3 +48,13 @@ void connection_put_json(struct buf *out, const struct connection *c, struct are
 /* Either: a text that begins with '{' is JSON. */
 MUST_CHECK err_t connection_of_text(struct slice text, struct arena *a, struct connection *out,
                                     struct diag *d);
+
+/* What a port's mail (work_port) needs to send a letter through the connection: its host, port,
+ * login and extra (from_email, ssl …) with whom it is to. */
+struct connection_mail {
+    const struct doc *to; /* a text, or a list of them */
+    struct slice subject, text;
+};
+MUST_CHECK err_t connection_letter(struct meta *m, struct slice id,
+                                   const struct connection_mail *mail, struct arena *a,
+                                   struct doc *out, struct diag *d);

@@ -326,3 +326,35 @@ void connection_put_json(struct buf *out, const struct connection *c, struct are
     }
     buf_char(out, '}');
 }
+
+/* --- a letter's way ------------------------------------------------------------------------------
+ */
+
+static struct doc doc_of_text(struct slice s)
+{
+    return (struct doc){.kind = DOC_TEXT, .text = s};
+}
+
+err_t connection_letter(struct meta *m, struct slice id, const struct connection_mail *mail,
+                        struct arena *a, struct doc *out, struct diag *d)
+{
+    struct connection c;
+    struct doc extra = {.kind = DOC_MAP};
+    err_t e = connection_resolve(m, id, a, &c, d);
+    if (e) return e;
+    if (c.extra.len && doc_of_json(c.extra, a, &extra, NULL)) extra = (struct doc){.kind = DOC_MAP};
+    struct doc_entry parts[] = {
+        {.name = SLICE("to"), .value = *mail->to},
+        {.name = SLICE("subject"), .value = doc_of_text(mail->subject)},
+        {.name = SLICE("text"), .value = doc_of_text(mail->text)},
+        {.name = SLICE("host"), .value = doc_of_text(c.host)},
+        {.name = SLICE("port"), .value = {.kind = DOC_INT, .number = c.port > 0 ? c.port : 25}},
+        {.name = SLICE("user"), .value = doc_of_text(c.login)},
+        {.name = SLICE("password"), .value = doc_of_text(c.password)},
+        {.name = SLICE("extra"), .value = extra}};
+    struct doc_entry *kept = arena_take(a, sizeof(parts));
+    if (!kept) return diag_fail(d, ERR_NO_MEMORY, "no memory for a letter");
+    memcpy(kept, parts, sizeof(parts));
+    *out = (struct doc){.kind = DOC_MAP, .count = COUNT_OF(parts), .entries = kept};
+    return ERR_OK;
+}

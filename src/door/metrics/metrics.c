@@ -136,11 +136,11 @@ static err_t put_topic(void *ctx, struct log_topic *t)
     return out->err;
 }
 
-static err_t put_all(const struct metrics_door *m, struct buf *out)
+err_t metrics_put(const struct metrics_options *o, struct buf *out)
 {
     struct report_facts facts;
     err_t e = ERR_OK;
-    m->o.facts(m->o.ctx, &facts);
+    o->facts(o->ctx, &facts);
     metric_put_all(out);
     buf_printf(out,
                "# HELP process_resident_memory_bytes Memory of this process\n# TYPE "
@@ -154,16 +154,16 @@ static err_t put_all(const struct metrics_door *m, struct buf *out)
                "# HELP process_start_time_seconds Start time since 1970\n# TYPE "
                "process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
                (double)facts.started_ms / 1e3);
-    for (size_t i = 0; i < COUNT_OF(stage_metrics) && !e && m->o.world->flow; i++) {
+    for (size_t i = 0; i < COUNT_OF(stage_metrics) && !e && o->world->flow; i++) {
         struct label_walk w = {out, &stage_metrics[i]};
         buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", stage_metrics[i].name,
                    stage_metrics[i].about, stage_metrics[i].name, stage_metrics[i].kind);
-        e = flow_each(m->o.world->flow, put_stage, &w);
+        e = flow_each(o->world->flow, put_stage, &w);
     }
     buf_text(out, "# HELP kafka_topic_partition_current_offset The next offset of a partition\n# "
                   "TYPE kafka_topic_partition_current_offset gauge\n");
-    if (!e) e = log_topics(m->o.world->log, put_topic, out);
-    if (m->o.more) m->o.more(m->o.ctx, out);
+    if (!e) e = log_topics(o->world->log, put_topic, out);
+    if (o->more) o->more(o->ctx, out);
     return e ? e : out->err;
 }
 
@@ -174,7 +174,7 @@ static err_t put_all(const struct metrics_door *m, struct buf *out)
 static void on_metrics(struct metrics_door *m, struct http_request *r)
 {
     struct buf text = buf_make(METRICS_BYTES_MAX);
-    err_t e = put_all(m, &text);
+    err_t e = metrics_put(&m->o, &text);
     if (e)
         http_reply_text(r, 500, "error: %s\n", err_text(e));
     else

@@ -16,5 +16,7 @@ struct metrics_options {
 };
 MUST_CHECK err_t metrics_open(struct loop *l, const struct metrics_options *o,
                               struct metrics_door **out, struct diag *d);
+/* The text of /metrics. Any thread, when facts and more are for any. */
+MUST_CHECK err_t metrics_put(const struct metrics_options *o, struct buf *out);
 void metrics_close(struct metrics_door *m);
 uint16_t metrics_port(const struct metrics_door *m);

@@ -51,6 +51,10 @@ MUST_CHECK err_t work_statements(void *ctx, struct slice text, struct slice keys
                                  uint32_t rows_max, bool (*stop)(void *), void *stop_ctx,
                                  struct arena *a, struct doc *rows, struct buf *notes,
                                  struct diag *d);
+/* The same for what only reads, and nobody's task: an alert's query. */
+MUST_CHECK err_t work_query(struct exec_world *world, struct slice text, uint32_t rows_max,
+                            bool (*stop)(void *), void *stop_ctx, struct arena *a, struct doc *rows,
+                            struct diag *d);
 /* work_topic.c */
 MUST_CHECK err_t work_produce(void *ctx, struct slice topic, const struct doc *records,
                               uint64_t *count, struct diag *d);

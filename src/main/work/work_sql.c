@@ -66,12 +66,10 @@ static void on_note(void *ctx, const char *text)
     buf_printf(r->notes, "%s\n", text);
 }
 
-err_t work_statements(void *ctx, struct slice text, struct slice keyspace, uint32_t rows_max,
-                      bool (*stop)(void *), void *stop_ctx, struct arena *a, struct doc *rows,
-                      struct buf *notes, struct diag *d)
+static err_t run(struct exec_session session, struct slice text, struct slice keyspace,
+                 uint32_t rows_max, bool (*stop)(void *), void *stop_ctx, struct arena *a,
+                 struct doc *rows, struct buf *notes, struct diag *d)
 {
-    struct working *w = ctx;
-    struct exec_session session = {.world = &w->server->world};
     struct query_limits limits = {
         .now_ms = clock_wall_ms(), .stopping = stop, .stop_ctx = stop_ctx};
     *rows = (struct doc){.kind = DOC_LIST};
@@ -86,5 +84,25 @@ err_t work_statements(void *ctx, struct slice text, struct slice keyspace, uint3
     buf_done(&r.json);
     if (e && why.err == ERR_OK) (void)diag_fail(&why, e, "%s", err_text(e));
     if (e && d) *d = why;
+    return e;
+}
+
+err_t work_statements(void *ctx, struct slice text, struct slice keyspace, uint32_t rows_max,
+                      bool (*stop)(void *), void *stop_ctx, struct arena *a, struct doc *rows,
+                      struct buf *notes, struct diag *d)
+{
+    struct working *w = ctx;
+    struct exec_session session = {.world = &w->server->world};
+    return run(session, text, keyspace, rows_max, stop, stop_ctx, a, rows, notes, d);
+}
+
+err_t work_query(struct exec_world *world, struct slice text, uint32_t rows_max,
+                 bool (*stop)(void *), void *stop_ctx, struct arena *a, struct doc *rows,
+                 struct diag *d)
+{
+    struct buf notes = buf_make(1 << 20);
+    struct exec_session session = {.world = world, .reads_only = true};
+    err_t e = run(session, text, SLICE(""), rows_max, stop, stop_ctx, a, rows, &notes, d);
+    buf_done(&notes);
     return e;
 }
