@@ -306,24 +306,27 @@ static err_t mail(void *ctx, const struct doc *letter, struct diag *d)
 
 err_t alerts_open(struct server *s, struct alerts *a, struct diag *d)
 {
-    char file[PROJECT_PATH_MAX + 16], console[512] = "";
-    int64_t every = config_number(&s->project->config, CONFIG_alerts_every);
+    char file[PROJECT_PATH_MAX + 16], console[160] = "";
+    struct alert *made = NULL;
     a->server = s;
     gate_init(&a->gate);
     snprintf(file, sizeof(file), "%s/alerts.yaml", s->project->dir);
+    if (s->front.line[0]) snprintf(console, sizeof(console), "%s/", s->front.line);
     struct alert_options o = {.dir = s->project->data,
                               .file = file,
-                              .every_ms = every,
+                              .every_ms = config_number(&s->project->config, CONFIG_alerts_every),
                               .console = console,
                               .port = {a, now_ms, measure, work_http_ask, mail}};
-    return alert_open(&o, &a->alert, d);
+    err_t e = alert_open(&o, &made, d);
+    if (!e) atomic_store(&a->alert, made);
+    return e;
 }
 
 void alerts_close(struct alerts *a)
 {
     if (!a->server) return;
-    alert_close(a->alert);
+    alert_close(atomic_exchange(&a->alert, NULL));
     if (a->meta) meta_close(a->meta);
     gate_done(&a->gate);
-    *a = (struct alerts){0};
+    a->server = NULL;
 }

@@ -47,6 +47,11 @@ static bool word(void *ctx, uint32_t n, struct console_word *out)
     return out->name != NULL;
 }
 
+static struct alert *alert(void *ctx)
+{
+    return atomic_load(&((struct front *)ctx)->server->alerts.alert);
+}
+
 /* The front door, and those that people know from other programs: each leads to its own page. */
 static void name_listeners(const struct config *c, struct console_options *o)
 {
@@ -87,7 +92,8 @@ err_t front_open(struct server *s, struct diag *d)
                                          .other = other,
                                          .meta = meta,
                                          .dags = dags,
-                                         .word = word}};
+                                         .word = word,
+                                         .alert = alert}};
     name_listeners(c, &o);
     err_t e = console_open(s->loop, &o, &f->console, d);
     s->rest.front = f->console;

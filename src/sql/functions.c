@@ -238,3 +238,24 @@ void sql_functions_help(struct buf *out, bool markdown)
                    a->expected);
     }
 }
+
+err_t sql_words(err_t (*each)(void *ctx, const struct sql_word *w), void *ctx)
+{
+    struct buf text = buf_make(1 << 16);
+    err_t e = ERR_OK;
+    for (size_t i = 0; !e && i < word_count(); i++)
+        e = each(ctx, &(struct sql_word){.text = word_at(i)->text});
+    for (size_t r = 0; !e && r < COUNT_OF(rows); r++) {
+        buf_reset(&text);
+        print_signature(&rows[r], &text);
+        e = each(ctx, &(struct sql_word){rows[r].name, buf_cstr(&text), rows[r].about});
+    }
+    for (size_t i = 0; !e && i < aggregate_count(); i++) {
+        const struct aggregate *a = aggregate_at(i);
+        buf_reset(&text);
+        aggregate_signature(a, &text);
+        e = each(ctx, &(struct sql_word){a->name, buf_cstr(&text), a->about});
+    }
+    buf_done(&text);
+    return e;
+}

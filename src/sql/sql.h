@@ -123,5 +123,11 @@ void plan_stream_print(const struct plan_stream *p, struct buf *out);
 void plan_node_print(const struct plan_node *n, struct buf *out); /* a line a node, indented */
 /* The functions by name with sentence and example: for `sluice help functions` and docs/sql.md. */
 void sql_functions_help(struct buf *out, bool markdown);
+/* Every word of the language, then every function and aggregate (of one name, each signature):
+ * for those who complete what somebody types. Borrowed until `each` returns. */
+struct sql_word {
+    const char *text, *signature, *about; /* signature NULL: a word */
+};
+MUST_CHECK err_t sql_words(err_t (*each)(void *ctx, const struct sql_word *w), void *ctx);
 /* The generated part of docs/sql.md: functions and words. */
 void sql_docs(struct buf *out);

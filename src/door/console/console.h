@@ -21,10 +21,12 @@ enum {
     CONSOLE_ANSWER_MAX = 32 << 20,
     CONSOLE_ARENA_MAX = 64 << 20,
     CONSOLE_WAITING_MAX = 1024, /* requests that wait for a worker; one more is answered 503 */
+    CONSOLE_WATCHES_MAX = 12,   /* live statements at once; one more is answered 503 */
     CONSOLE_STREAMS_MAX = 1024, /* open live streams */
     CONSOLE_CHANNELS_MAX = 512, /* distinct channels that somebody looks at */
     CONSOLE_LISTENERS_MAX = 4
 };
+struct alert;
 struct coord;
 struct console;
 struct console_listener {
@@ -47,6 +49,7 @@ struct console_port { /* what main knows; any thread but where it says */
     err_t (*meta)(void *ctx, struct meta **out, struct diag *d);
     uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max); /* held */
     bool (*word)(void *ctx, uint32_t n, struct console_word *out);     /* false past the last */
+    struct alert *(*alert)(void *ctx); /* NULL, also the answer: not yet */
 };
 struct console_options {
     const char *address;

@@ -18,8 +18,9 @@ enum { ASK_PARAMS_MAX = 32, LIVE_CHANNELS_MAX = 32 /* of one stream */ };
 enum console_pace {             /* where a handler runs */
                     PACE_LOOP,  /* on the loop: must not wait for anything */
                     PACE_QUICK, /* on a worker: milliseconds */
-                    PACE_LONG /* on a worker of those for what takes seconds: scans, SQL, downloads
-                               */
+                    PACE_LONG, /* on a worker of those for what takes seconds: scans, SQL, downloads
+                                */
+                    PACE_WATCH /* on one of those for what goes on until the caller leaves */
 };
 
 struct ask;
@@ -157,7 +158,9 @@ struct console {
         struct console *console;
         const char *page;
     } entries[CONSOLE_LISTENERS_MAX];
-    struct crew *quick, *slow, *lookers;
+    struct crew *quick, *slow, *lookers, *watchers;
+    atomic_int watching;
+    struct gate files_gate; /* one file of the project is written at a time */
     struct login_room *room;
     struct known_logins known; /* the loop's */
     struct sessions *sessions;

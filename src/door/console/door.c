@@ -159,7 +159,9 @@ void ask_go(struct ask *a)
     err_t e = strncmp(a->route->answer, "stream:", 7) == 0 ? ask_stream_new(a) : ERR_OK;
     a->job.run = carry_out;
     a->job.done = carried;
-    if (!e && crew_give(a->route->pace == PACE_LONG ? c->slow : c->quick, &a->job)) return;
+    struct crew *const crews[] = {
+        [PACE_QUICK] = c->quick, [PACE_LONG] = c->slow, [PACE_WATCH] = c->watchers};
+    if (!e && crew_give(crews[a->route->pace], &a->job)) return;
     if (!e) {
         e = diag_fail(&a->d, ERR_BUSY, "too many requests wait already");
         (void)diag_hint(&a->d, "try again shortly");
@@ -330,7 +332,8 @@ static err_t start(struct console *c, struct diag *d)
         uint32_t workers;
     } crews[] = {{&c->quick, "console", QUICK_WORKERS},
                  {&c->slow, "console-long", LONG_WORKERS},
-                 {&c->lookers, "console-live", LOOKERS}};
+                 {&c->lookers, "console-live", LOOKERS},
+                 {&c->watchers, "console-watch", CONSOLE_WATCHES_MAX}};
     err_t e = sessions_open(c, d);
     if (!e) e = flows_open(c, d);
     if (!e) e = known_start(&c->known, d);
@@ -359,6 +362,7 @@ err_t console_open(struct loop *l, const struct console_options *o, struct conso
     c->loop = l;
     if (!c->o.session_us) c->o.session_us = INT64_C(12) * 3600 * 1000000;
     gate_init(&c->facts_gate);
+    gate_init(&c->files_gate);
     err_t e = start(c, d);
     if (e)
         console_close(c);
@@ -377,6 +381,7 @@ void console_close(struct console *c)
     crew_close(c->quick);
     crew_close(c->slow);
     crew_close(c->lookers);
+    crew_close(c->watchers);
     for (uint32_t i = 0; i < CONSOLE_LISTENERS_MAX; i++) http_close(c->http[i]);
     while (c->asks) ask_free(c->asks); /* nobody waits for them any more */
     live_close(c->live);
@@ -384,6 +389,7 @@ void console_close(struct console *c)
     flows_close(c->flows);
     sessions_close(c->sessions);
     gate_done(&c->facts_gate);
+    gate_done(&c->files_gate);
     mem_give(c);
 }
 
