@@ -169,7 +169,7 @@ static err_t on_text(void *ctx, struct slice text)
     return ask_send(a);
 }
 
-static err_t watch(struct ask *a)
+err_t console_sql_watch(struct ask *a)
 {
     struct slice text = ask_body_text(a, "text");
     struct exec_session session;
@@ -183,20 +183,6 @@ static err_t watch(struct ask *a)
     struct watch_view view = {.format = RENDER_JSON, .put = on_text, .ctx = a};
     e = ask_send(a); /* the answer begins, also while no record comes */
     return e ? e : exec_watch(&session, text, &limits, &view, &a->d);
-}
-
-/* Its workers are all there are: the next one would wait for somebody to leave. */
-err_t console_sql_watch(struct ask *a)
-{
-    err_t e = ERR_BUSY;
-    if (atomic_fetch_add(&a->console->watching, 1) < CONSOLE_WATCHES_MAX)
-        e = watch(a);
-    else {
-        (void)diag_fail(&a->d, e, "%d live statements run already", CONSOLE_WATCHES_MAX);
-        (void)diag_hint(&a->d, "stop one of them");
-    }
-    atomic_fetch_sub(&a->console->watching, 1);
-    return e;
 }
 
 /* --- names ---------------------------------------------------------------------------------------

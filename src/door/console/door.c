@@ -142,6 +142,7 @@ static void carry_out(struct crew_job *j, void **own)
 static void carried(struct crew_job *j)
 {
     struct ask *a = ask_of(j);
+    a->console->watching -= a->route->pace == PACE_WATCH;
     ask_end(a, a->login);
 }
 
@@ -159,9 +160,17 @@ void ask_go(struct ask *a)
     err_t e = strncmp(a->route->answer, "stream:", 7) == 0 ? ask_stream_new(a) : ERR_OK;
     a->job.run = carry_out;
     a->job.done = carried;
+    bool watches = a->route->pace == PACE_WATCH;
+    if (!e && watches && c->watching >= CONSOLE_WATCHES_MAX) {
+        e = diag_fail(&a->d, ERR_BUSY, "%d live statements run already", CONSOLE_WATCHES_MAX);
+        (void)diag_hint(&a->d, "stop one of them");
+    }
     struct crew *const crews[] = {
         [PACE_QUICK] = c->quick, [PACE_LONG] = c->slow, [PACE_WATCH] = c->watchers};
-    if (!e && crew_give(crews[a->route->pace], &a->job)) return;
+    if (!e && crew_give(crews[a->route->pace], &a->job)) {
+        c->watching += watches;
+        return;
+    }
     if (!e) {
         e = diag_fail(&a->d, ERR_BUSY, "too many requests wait already");
         (void)diag_hint(&a->d, "try again shortly");
