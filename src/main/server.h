@@ -33,7 +33,7 @@ struct server {
     struct rest rest;       /* their API */
     struct front front;     /* the console */
     struct alerts alerts;
-    char workflows[512];    /* how they are, as a line */
+    char workflows[512]; /* how they are, as a line */
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */

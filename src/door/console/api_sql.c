@@ -28,7 +28,7 @@ struct telling {
     uint64_t rows, most;
     bool open, alone; /* alone: there is one statement, so that the rest need not be read */
     bool more;
-    struct buf notes;
+    struct buf notes, cell;
 };
 
 static void close_result(struct telling *t)
@@ -71,33 +71,33 @@ static err_t on_head(void *ctx, const struct slice *names, const struct type *co
 }
 
 /* A browser's numbers are exact up to 2^53: longer ones go as texts. */
-static void put_value(struct buf *out, const struct value *v)
+static bool is_long_number(struct slice json)
 {
-    size_t start = out->len;
-    value_to_json(v, out);
-    if (out->err || out->len - start < 16) return;
-    for (size_t i = start; i < out->len; i++)
-        if (out->at[i] != '-' && (out->at[i] < '0' || out->at[i] > '9')) return;
-    struct buf digits = buf_make(1 << 20);
-    buf_put(&digits, out->at + start, out->len - start);
-    out->len = start;
-    buf_printf(out, "\"%s\"", buf_cstr(&digits));
-    buf_done(&digits);
+    if (json.len < 16) return false;
+    for (uint32_t i = 0; i < json.len; i++)
+        if (json.at[i] != '-' && (json.at[i] < '0' || json.at[i] > '9')) return false;
+    return true;
 }
 
-static void put_row(struct buf *out, const struct column *columns, uint32_t count, uint32_t row)
+static err_t put_row(struct telling *t, const struct column *columns, uint32_t count, uint32_t row)
 {
+    struct buf *out = &t->a->out;
     struct value v;
     js_open(out, '[');
     for (uint32_t c = 0; c < count; c++) {
         column_get(&columns[c], row, &v);
-        js_raw(out, SLICE("")); /* the comma, where one is due */
+        buf_reset(&t->cell);
         if (v.state == VALID_VALUE)
-            put_value(out, &v);
+            value_to_json(&v, &t->cell);
         else
-            buf_text(out, "null");
+            buf_text(&t->cell, "null");
+        if (is_long_number(buf_view(&t->cell)))
+            js_text(out, buf_view(&t->cell));
+        else
+            js_raw(out, buf_view(&t->cell));
     }
     js_close(out, ']');
+    return t->cell.err ? t->cell.err : out->err;
 }
 
 static err_t on_rows(void *ctx, const struct column *columns, uint32_t count, uint32_t rows)
@@ -108,7 +108,8 @@ static err_t on_rows(void *ctx, const struct column *columns, uint32_t count, ui
             t->more = true;
             return t->alone ? ERR_STOPPED : ERR_OK;
         }
-        put_row(&t->a->out, columns, count, i);
+        err_t e = put_row(t, columns, count, i);
+        if (e) return e;
         t->rows++;
     }
     return t->a->out.err;
@@ -135,8 +136,11 @@ err_t console_sql(struct ask *a)
     int64_t start = clock_mono_ns();
     err_t e = session_of(a, &session);
     if (e) return e;
-    struct telling t = {
-        .a = a, .most = (uint64_t)limit, .alone = is_alone(text), .notes = buf_make(1 << 20)};
+    struct telling t = {.a = a,
+                        .most = (uint64_t)limit,
+                        .alone = is_alone(text),
+                        .notes = buf_make(1 << 20),
+                        .cell = buf_make(CONSOLE_ANSWER_MAX)};
     struct query_limits limits = {.now_ms = ask_now_ms(a), .stopping = ask_stopping, .stop_ctx = a};
     struct exec_sink sink = {.result = {.ctx = &t, .head = on_head, .rows = on_rows},
                              .note = on_note};
@@ -156,6 +160,7 @@ err_t console_sql(struct ask *a)
     js_put_real(&a->out, "ms", (double)((clock_mono_ns() - start) / 1000) / 1000);
     js_close(&a->out, '}');
     buf_done(&t.notes);
+    buf_done(&t.cell);
     return e;
 }
 

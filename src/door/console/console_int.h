@@ -159,7 +159,7 @@ struct console {
         const char *page;
     } entries[CONSOLE_LISTENERS_MAX];
     struct crew *quick, *slow, *lookers, *watchers;
-    uint32_t watching; /* the loop's: requests with the watchers */
+    uint32_t watching;      /* the loop's: requests with the watchers */
     struct gate files_gate; /* one file of the project is written at a time */
     struct login_room *room;
     struct known_logins known; /* the loop's */
