@@ -78,9 +78,11 @@ static void options_compaction(rocksdb_options_t *o)
  * hint for each first five bytes (table, start of the token) the memtable looks for a key's place
  * from where the last one of them went, not from its top. Five and not four: RocksDB 7.8 would use
  * one hint for a table's rows and for its DeleteRange, whose key is the four bytes, although these
- * are two lists. Every other key is longer than four. */
+ * are two lists. Every other key is longer than four. RocksDB starts all threads that may open
+ * files, 16 where nothing is said, however few files there are. */
 static const char more_options[] =
     "avoid_flush_during_recovery=true;"
+    "max_file_opening_threads=2;"
     "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.5";
 
 static char *options_by_text(struct store *s)
