@@ -12,5 +12,8 @@ export interface PageRow {
 
 export const PAGES: PageRow[] = [
     { path: "/", title: "Overview", key: "o", load: () => import("./pages/overview") },
+    { path: "/topics", title: "Topics", key: "t", load: () => import("./pages/topics") },
+    { path: "/groups", title: "Groups", key: "g", load: () => import("./pages/groups") },
+    { path: "/schemas", title: "Schemas", key: "c", load: () => import("./pages/schemas") },
     { path: "/workflows", title: "Workflows", key: "w", load: () => import("./pages/workflows") },
 ];

@@ -1,6 +1,7 @@
 /* Every two seconds: what each part does, noted for its history. */
 #include "door/console/console_int.h"
 #include "door/console/history.h"
+#include "door/console/topics_kit.h"
 
 #include "base/vec.h"
 
@@ -84,6 +85,7 @@ static err_t sample_topic(void *ctx, struct log_topic *t)
         bytes += (double)log_partition_bytes(p);
     }
     note_growth(s, part, "rate", ends);
+    note_growth(s, part, "bytes_rate", bytes);
     note(s, part, "records", records);
     note(s, part, "bytes", bytes);
     return ERR_OK;
@@ -98,6 +100,7 @@ static void sample_all(struct crew_job *j, void **own)
     /* What can not be told leaves a gap, and is told where it is looked at. */
     err_t e = c->o.world->flow ? flow_each(c->o.world->flow, sample_stage, s) : ERR_OK;
     if (!e) e = log_topics(c->o.world->log, sample_topic, s);
+    groups_note(c);
     gate_enter(&c->facts_gate);
     struct report_facts f = c->facts;
     gate_leave(&c->facts_gate);

@@ -38,3 +38,5 @@ MUST_CHECK err_t group_list_all(struct console *c, struct arena *arena, struct g
 MUST_CHECK err_t put_groups(struct console *c, struct arena *a, struct buf *out, struct diag *d);
 MUST_CHECK err_t put_group(struct console *c, struct slice name, struct arena *a, struct buf *out,
                            struct diag *d);
+/* sampling.c's: notes how far behind each group is. Waits for the coordinators. */
+void groups_note(struct console *c);

@@ -6,6 +6,7 @@ export * from "./dialog";
 export { Editor, type Completion } from "./editor";
 export * from "./form";
 export * from "./format";
+export { useHistory, type Past } from "./history";
 export * from "./icon";
 export * from "./json";
 export { Kbd, useKeys, type Key } from "./keys";

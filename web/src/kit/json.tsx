@@ -3,6 +3,22 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { count } from "./format";
 
+/** A number by its text: 12345678901234567890 stays what it is. */
+class Exact {
+    constructor(readonly text: string) {}
+}
+
+/** What `text` holds, with its numbers as they were written; undefined: it is no JSON. */
+export function parseJson(text: string): unknown {
+    type Reviver = (key: string, value: unknown, context?: { source?: string }) => unknown;
+    const keep: Reviver = (_key, v, c) => (typeof v === "number" ? new Exact(c?.source ?? String(v)) : v);
+    try {
+        return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
+    } catch {
+        return undefined;
+    }
+}
+
 const LONG = 2000;
 const MANY = 100;
 
@@ -23,6 +39,7 @@ function Value({ of, depth }: { of: unknown; depth: number }) {
         const cut = !all && of.length > LONG;
         return <span class="json-text"><bdi>"{cut ? of.slice(0, LONG) : of}"</bdi>{cut && <button type="button" class="json-fold" onClick={() => setAll(true)}>and {count(of.length - LONG)} more characters</button>}</span>;
     }
+    if (of instanceof Exact) return <span class="json-plain">{of.text}</span>;
     if (typeof of !== "object") return <span class="json-plain">{String(of)}</span>;
     const list = Array.isArray(of);
     const entries: [string, unknown][] = list ? of.map((v, i) => [String(i), v]) : Object.entries(of);
@@ -47,11 +64,8 @@ function Value({ of, depth }: { of: unknown; depth: number }) {
 /** `of`: a value, or its JSON text (then what is no JSON is shown as it is). */
 export function Json({ of, text }: { of?: unknown; text?: string }) {
     if (text !== undefined) {
-        try {
-            return <Json of={JSON.parse(text)} />;
-        } catch {
-            return <pre class="json-raw"><bdi>{text}</bdi></pre>;
-        }
+        const value = parseJson(text);
+        return value === undefined ? <pre class="json-raw"><bdi>{text}</bdi></pre> : <Json of={value} />;
     }
     return <div class="json mono"><Value of={of} depth={0} /></div>;
 }

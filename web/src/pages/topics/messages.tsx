@@ -1,0 +1,258 @@
+/** A topic's messages: newest or oldest first, from an offset or a time, of one partition or all, found by text or by a
+ * condition; pages come as the list is scrolled. Live: what comes, as it comes. All of it stands in the address bar. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Ago, BASE, Button, Check, Command, Empty, Failed, Icon, Input, Loading, Select, Side, Table, api, at, bytes, count, exact, href, listen, param, plural, setQuery, shell, toMs, useKeys, type Column, type Problem } from "../../kit";
+import { Detail, Preview, kindWord } from "./record";
+import { placeOf, type Message, type Page } from "./shape";
+
+const FIRST = 100;
+const NEXT = 500;
+const LIVE_MAX = 2000;
+
+interface Asked {
+    partition: string;
+    start: string; // newest, oldest, offset, time
+    offset: string;
+    time: string;
+    q: string;
+    where: string;
+    committed: boolean;
+}
+
+function asked(): Asked {
+    return { partition: param("partition"), start: param("start", "newest"), offset: param("offset"), time: param("time"), q: param("q"), where: param("where"), committed: param("committed") === "1" };
+}
+
+/** The API's parameters. */
+function queryOf(a: Asked): Record<string, string | number | boolean | null> {
+    return {
+        partition: a.partition || null,
+        direction: a.start === "newest" ? "backward" : "forward",
+        offset: a.start === "offset" ? a.offset || "0" : null,
+        time: a.start === "time" ? a.time || null : null,
+        q: a.q || null, where: a.where || null, committed: a.committed ? "true" : null,
+    };
+}
+
+/** The command line that shows the same. */
+function commandOf(topic: string, a: Asked): string {
+    const from = a.start === "oldest" ? "earliest" : a.start === "offset" ? a.offset || "0" : a.start === "time" ? a.time || "earliest" : `-${FIRST}`;
+    const words = ["sluice consume", shell(topic), `--from ${shell(from)}`, "--until end"];
+    if (a.partition !== "") words.push(`--partition ${shell(a.partition)}`);
+    if (a.committed) words.push("--committed");
+    words.push("--json");
+    if (a.q) words.push(`| grep -iF ${shell(a.q)}`);
+    return words.join(" ");
+}
+
+interface Found {
+    rows: Message[];
+    page?: Page;
+    problem?: Problem;
+    busy: boolean;
+    scanned: number;
+    unsure: number;
+    why: string | null;
+}
+const NOTHING: Found = { rows: [], busy: true, scanned: 0, unsure: 0, why: null };
+
+/** Pages of what is asked for. A search goes on by itself until it has found a page's worth, or is stopped. */
+function usePages(topic: string, a: Asked, off: boolean) {
+    const key = href(at("topics", topic, "messages"), queryOf(a));
+    const [found, setFound] = useState<Found & { key: string }>({ ...NOTHING, key });
+    const [turn, setTurn] = useState(0);
+    const run = useRef<{ stop: AbortController; now: Found; busy: boolean }>();
+    const load = async (mine: NonNullable<typeof run.current>) => {
+        if (mine.busy) return;
+        mine.busy = true;
+        const limit = mine.now.rows.length ? NEXT : FIRST;
+        let added = 0;
+        do {
+            const got = await api.get<Page>(`topics/${encodeURIComponent(topic)}/messages`, { ...queryOf(a), limit: limit - added, ...(mine.now.page?.next && { after: mine.now.page.next }) }, mine.stop.signal);
+            if (mine.stop.signal.aborted) return;
+            if (!got.ok) {
+                mine.now = { ...mine.now, problem: got.problem };
+                break;
+            }
+            const p = got.value;
+            added += p.records.length;
+            mine.now = { rows: mine.now.rows.concat(p.records), page: p, busy: true, scanned: mine.now.scanned + p.scanned, unsure: mine.now.unsure + p.unsure, why: mine.now.why ?? p.unsure_why };
+            setFound({ ...mine.now, key });
+        } while (mine.now.page!.next && added < limit && (mine.now.page!.end === "time" || mine.now.page!.end === "bytes"));
+        mine.busy = false;
+        mine.now = { ...mine.now, busy: false };
+        setFound({ ...mine.now, key });
+    };
+    useEffect(() => {
+        if (off) return undefined;
+        const mine = { stop: new AbortController(), now: NOTHING, busy: false };
+        run.current = mine;
+        void load(mine);
+        return () => mine.stop.abort();
+    }, [key, turn, off]);
+    const more = () => {
+        const mine = run.current;
+        if (mine && !mine.busy && mine.now.page?.next && !mine.now.problem) void load(mine);
+    };
+    const halt = () => {
+        const mine = run.current;
+        if (!mine) return;
+        mine.stop.abort();
+        const next = { stop: new AbortController(), now: { ...mine.now, busy: false }, busy: false };
+        run.current = next;
+        setFound({ ...next.now, key });
+    };
+    return { found: found.key === key ? found : { ...NOTHING, key }, more, halt, reload: () => setTurn((t) => t + 1) };
+}
+
+/** What comes, newest first, and how much was left out because it came too fast. */
+function useTail(topic: string, on: boolean) {
+    const [state, set] = useState<{ rows: Message[]; leftOut: number; problem?: Problem }>({ rows: [], leftOut: 0 });
+    useEffect(() => {
+        if (!on) return set({ rows: [], leftOut: 0 });
+        return listen<{ records?: Message[]; left_out?: number; error?: Problem }>(`tail:${topic}`, (data) => {
+            if (data.error) return set((s) => ({ ...s, problem: { ...data.error!, status: 500 } }));
+            set((s) => ({ rows: [...[...(data.records ?? [])].reverse(), ...s.rows].slice(0, LIVE_MAX), leftOut: s.leftOut + (data.left_out ?? 0) }));
+        });
+    }, [topic, on]);
+    return state;
+}
+
+const COLUMNS: Column<Message>[] = [
+    { key: "time", title: "Time", of: (m) => m.time_ms, cell: (m) => <time dateTime={m.time ?? undefined} title={exact(m.time_ms)} class="num">{stamp(m.time_ms)}</time>, width: "168px", wide: true },
+    { key: "partition", title: "Part.", of: (m) => m.partition, right: true, width: "48px", hint: "partition" },
+    { key: "offset", title: "Offset", of: (m) => m.offset, right: true, width: "88px", cell: (m) => <span class="num">{m.offset}</span> },
+    { key: "key", title: "Key", of: (m) => m.key.text, cell: (m) => <Preview of={m.key} />, width: "minmax(72px, 1.4fr)", mono: true },
+    { key: "value", title: "Value", of: (m) => m.value.text, cell: (m) => (kindWord(m.kind) ? <><span class="badge">{kindWord(m.kind)}</span> <Preview of={m.value} /></> : <Preview of={m.value} />), width: "minmax(120px, 4fr)", mono: true },
+    { key: "size", title: "Size", of: (m) => m.value.size, cell: (m) => <span class="num">{bytes(m.value.size)}</span>, right: true, width: "72px", wide: true },
+];
+
+function stamp(ms: number): string {
+    const d = new Date(ms);
+    const two = (n: number) => String(n).padStart(2, "0");
+    return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.${String(d.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** Typing settles before it is asked for. */
+function useSettled(name: string): [string, (v: string) => void] {
+    const now = param(name);
+    const [text, setText] = useState(now);
+    const timer = useRef<ReturnType<typeof setTimeout>>();
+    const sent = useRef(now);
+    useEffect(() => {
+        if (now !== sent.current) setText((sent.current = now));
+    }, [now]);
+    return [text, (v) => {
+        setText(v);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => ((sent.current = v), setQuery({ [name]: v, row: null })), 250);
+    }];
+}
+
+export function Messages({ topic, partitions, internal, produce }: { topic: string; partitions: number; internal: boolean; produce: () => void }) {
+    const a = asked();
+    const live = param("live") === "1";
+    const { found, more, halt, reload } = usePages(topic, a, live);
+    const tail = useTail(topic, live);
+    const opened = param("row");
+    const searching = a.q !== "" || a.where !== "";
+    const tailed = useMemo(() => tail.rows.filter((m) => (a.partition === "" || String(m.partition) === a.partition) && (a.q === "" || holds(m, a.q))), [tail.rows, a.partition, a.q]);
+    const rows = live ? tailed : found.rows;
+    const problem = live ? tail.problem : found.problem;
+    const [p, o] = opened.split(":");
+    const state = live ? <LiveNote shown={tailed.length} leftOut={tail.leftOut} where={a.where} /> : <Note of={found} searching={searching} halt={halt} />;
+    const empty = live ? <Empty title="Waiting for the next record.">Records stand here as they come{internal ? "" : ", newest first"}.</Empty> : searching ? (
+        <Empty title={found.busy ? "Nothing found yet." : "No message matches."} action={<Button onClick={() => setQuery({ q: null, where: null })}>Show all messages</Button>}>{found.unsure > 0 && `The condition could not be computed for ${plural(found.unsure, "message")}: ${found.why}`}</Empty>
+    ) : <Empty title={a.start === "newest" || a.start === "oldest" ? "There is nothing in this topic." : "There is nothing from there on."} action={!internal && <><Button kind="main" onClick={produce}>Produce a message</Button><Command text={`echo 'a value' | sluice produce ${shell(topic)}`} /></>}>Sources, Kafka clients and this page can write into it.</Empty>;
+    const list = problem && !rows.length ? <Failed problem={problem} retry={reload} /> : !live && found.busy && !rows.length && !searching ? <Loading what="the messages" lines={10} /> : (
+        <>
+            <Table label="Messages" rows={rows} rowKey={placeOf} columns={COLUMNS} filter={false} remote onEnd={live ? undefined : more} open={(m) => setQuery({ row: placeOf(m) }, { step: !opened })}
+                tone={(m) => (m.kind === "unreadable" ? "bad" : m.kind === "record" || m.kind === "committed" ? undefined : "off")} empty={empty} note={rows.length > 0 ? state : undefined} height="max(240px, calc(100dvh - var(--top) - 380px))" />
+            {!rows.length && searching && <div class="table-note quiet">{state}</div>}
+            {problem && rows.length > 0 && <Failed problem={problem} retry={reload} />}
+        </>
+    );
+    return (
+        <>
+            <Tools topic={topic} partitions={partitions} of={a} live={live} reload={reload} />
+            <div class={`table-frame${opened ? " with-panel" : ""}`}>
+                <div class="table-main">{list}</div>
+                {opened && <Side title={`Partition ${p}, offset ${o}`} onClose={() => setQuery({ row: null })}><Detail key={opened} topic={topic} partition={Number(p)} offset={Number(o)} /></Side>}
+            </div>
+        </>
+    );
+}
+
+function holds(m: Message, q: string): boolean {
+    const text = q.toLowerCase();
+    return [m.key.text, m.value.text, ...m.headers.flatMap((h) => [h.name, h.value.text])].some((t) => t?.toLowerCase().includes(text));
+}
+
+function LiveNote({ shown, leftOut, where }: { shown: number; leftOut: number; where: string }) {
+    return (
+        <span role="status">
+            {plural(shown, "message")} since you look{leftOut > 0 && <>; <b>{count(leftOut)}</b> more came too fast to be shown</>}.
+            {where && " The condition does not hold back what is live."}
+        </span>
+    );
+}
+
+function Note({ of: f, searching, halt }: { of: Found; searching: boolean; halt: () => void }) {
+    const left = f.page?.left ?? 0;
+    return (
+        <span role="status" class="row">
+            <span>
+                {searching ? <>{count(f.rows.length)} found in {plural(f.scanned, "message")}</> : plural(f.rows.length, "message")}
+                {f.busy ? ", looking on" : ""}{left > 0 ? `; ${count(left)} left` : f.busy ? "" : "; that is all"}.
+                {f.unsure > 0 && <span title={f.why ?? undefined}> The condition could not be computed for {count(f.unsure)}: {f.why}</span>}
+            </span>
+            {f.busy && searching && <Button onClick={halt}>Stop</Button>}
+        </span>
+    );
+}
+
+function Tools({ topic, partitions, of: a, live, reload }: { topic: string; partitions: number; of: Asked; live: boolean; reload: () => void }) {
+    const [q, setQ] = useSettled("q");
+    const [where, setWhere] = useState(a.where);
+    const [more, setMore] = useState(a.where !== "" || a.committed);
+    const bar = useRef<HTMLDivElement>(null);
+    useEffect(() => setWhere(a.where), [a.where]);
+    useKeys("Messages' filter", [{ key: "/", what: "filter", run: () => bar.current?.querySelector<HTMLInputElement>("input[type=search]")?.focus() }]);
+    const turn = (values: Record<string, string | null>) => setQuery({ ...values, row: null }, { step: true });
+    const file = (kind: string) => href(`${BASE}/topics/${encodeURIComponent(topic)}/messages.${kind}`, queryOf(a));
+    const ms = toMs(a.time);
+    return (
+        <div class="messages-tools" ref={bar}>
+            <div class="messages-row">
+                <Select label="Partition" value={a.partition} set={(v) => turn({ partition: v || null })} of={[{ value: "", label: "all" }, ...Array.from({ length: Math.min(partitions, 1000) }, (_, i) => ({ value: String(i) }))]} />
+                <Select label="Begin at" value={a.start} set={(v) => turn({ start: v === "newest" ? null : v, offset: v === "offset" ? a.offset || "0" : null, time: v === "time" ? a.time || new Date(Date.now() - 3_600_000).toISOString() : null })} disabled={live}
+                    of={[{ value: "newest", label: "newest first" }, { value: "oldest", label: "oldest first" }, { value: "offset", label: "an offset" }, { value: "time", label: "a time" }]} />
+                {a.start === "offset" && <Input label="Offset" type="number" min={0} value={a.offset} set={(v) => setQuery({ offset: v, row: null })} />}
+                {a.start === "time" && <Input label="Time" type="datetime-local" step="any" value={ms === null ? "" : local(ms)} set={(v) => v && setQuery({ time: new Date(v).toISOString(), row: null })} hint={ms === null ? undefined : <Ago at={ms} />} />}
+                <div class="messages-find"><Input label="Text in key, value or headers" type="search" value={q} set={setQ} placeholder="Filter messages" /></div>
+                <div class="messages-acts">
+                    <Button pressed={live} onClick={() => setQuery({ live: live ? null : 1, row: null }, { step: true })}><Icon name={live ? "pause" : "play"} /> Live</Button>
+                    <Button label="Look again" onClick={reload} disabled={live}><Icon name="refresh" /></Button>
+                    <Button pressed={more} onClick={() => setMore(!more)}>More</Button>
+                </div>
+            </div>
+            {more && (
+                <form class="messages-row" onSubmit={(e) => (e.preventDefault(), turn({ where: where.trim() || null }))}>
+                    <div class="messages-find"><Input label="Condition, in SQL" value={where} set={setWhere} mono placeholder="CAST(dob.age AS INT) > 30 AND nat = 'DK'" hint="Fields by their path; _key, _offset, _partition, _timestamp of the record itself. Enter looks." /></div>
+                    <div class="messages-acts">
+                        <Button type="submit" disabled={live}>Look</Button>
+                        <Check label="Only committed" value={a.committed} set={(on) => turn({ committed: on ? "1" : null })} />
+                        <a class="button" href={file("jsonl")} download><Icon name="download" /> JSON lines</a>
+                        <a class="button" href={file("csv")} download><Icon name="download" /> CSV</a>
+                        <Command quiet text={commandOf(topic, a)} />
+                    </div>
+                </form>
+            )}
+        </div>
+    );
+}
+
+/** As <input type=datetime-local> wants it. */
+function local(ms: number): string {
+    return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
