@@ -1,6 +1,6 @@
 /** A list: sortable columns, a filter that `/` focuses, `j` `k` Enter, a side panel beside it, and only the rows on
  * screen in the document, so that 100,000 scroll as ten do. Filter, order and the open row stand in the address bar. */
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count } from "./format";
 import { Icon } from "./icon";
@@ -103,6 +103,45 @@ function useWindow(total: number, height: number) {
     return { box, from: Math.min(span.from, Math.max(0, total - 1)), to: Math.min(span.to, total) };
 }
 
+interface RowProps<R> {
+    of: R;
+    n: number;
+    host: TableProps<R>;
+    shown: number; // of its columns
+    at: boolean;
+    opened: boolean;
+    acts: boolean;
+    verbs: { enter: (n: number) => void; at: (n: number) => void };
+}
+
+/** One row. Scrolling makes those that come into sight and leaves the others as they are. */
+class Row<R> extends Component<RowProps<R>> {
+    override shouldComponentUpdate(next: RowProps<R>, state: unknown): boolean {
+        const p = this.props;
+        return state !== this.state || p.of !== next.of || p.n !== next.n || p.host !== next.host || p.shown !== next.shown || p.at !== next.at || p.opened !== next.opened;
+    }
+    override render({ of: r, n, host, shown, at, opened, acts, verbs }: RowProps<R>) {
+        const columns = shown === host.columns.length ? host.columns : host.columns.filter((c) => !c.wide);
+        const tone = host.tone?.(r);
+        return (
+            <div role="row" aria-rowindex={n + 2} data-n={n} data-key={host.rowKey(r)} tabIndex={at ? 0 : -1} aria-selected={acts ? opened : undefined}
+                class={`table-row${acts ? " can" : ""}${opened ? " is-open" : ""}${tone ? ` row-${tone}` : ""}`}
+                onClick={(e) => !(e.target as Element).closest("a, button, input, select, label, summary") && !window.getSelection()?.toString() && verbs.enter(n)}
+                onFocus={() => verbs.at(n)}>
+                {columns.map((c, ci) => {
+                    const v = c.of(r);
+                    const content = c.cell ? c.cell(r) : typeof v === "number" ? count(v) : v === null || v === undefined ? <span class="none">–</span> : String(v);
+                    return (
+                        <div key={c.key} role={ci === 0 ? "rowheader" : acts ? "gridcell" : "cell"} class={`${c.right ? "right num" : ""}${c.mono ? " mono" : ""}`} title={c.cell || typeof v !== "string" ? undefined : v}>
+                            {ci === 0 && host.href ? <a href={host.href(r)} tabIndex={-1}><bdi>{content}</bdi></a> : typeof v === "string" && !c.cell ? <bdi>{content}</bdi> : content}
+                        </div>
+                    );
+                })}
+            </div>
+        );
+    }
+}
+
 export function Table<R>(p: TableProps<R>) {
     const pre = p.id ? p.id + "." : "";
     const filter = param(pre + "q");
@@ -117,7 +156,7 @@ export function Table<R>(p: TableProps<R>) {
     const cursor = Math.min(at, Math.max(0, rows.length - 1));
     const field = useRef<HTMLInputElement>(null);
     const { box, from, to } = useWindow(rows.length, height);
-    const row = p.panel && opened ? rows.find((r) => p.rowKey(r) === opened) ?? all?.find((r) => p.rowKey(r) === opened) : undefined;
+    const row = useMemo(() => (p.panel && opened ? all?.find((r) => p.rowKey(r) === opened) : undefined), [all, opened]);
 
     useEffect(() => {
         if (p.onEnd && rows.length && to >= rows.length) p.onEnd();
@@ -164,7 +203,9 @@ export function Table<R>(p: TableProps<R>) {
         setQuery({ [pre + "sort"]: !mine ? first + c.key : sort.startsWith("-") === (first === "-") ? second + c.key : null });
     };
     const grid = shown.map((c) => c.width ?? (c.right ? "minmax(72px, max-content)" : "minmax(96px, 1fr)")).join(" ");
-    const acts = p.open || p.panel;
+    const acts = Boolean(p.open || p.panel);
+    const verbs = useRef({ enter, at: setAt });
+    verbs.current.enter = enter; // the rows keep the object, and find the present one in it
 
     return (
         <div class={`table-frame${row ? " with-panel" : ""}`}>
@@ -207,25 +248,8 @@ export function Table<R>(p: TableProps<R>) {
                             </div>
                             <div class="table-space" role="presentation" style={{ height: `${from * height}px` }} />
                             {rows.slice(from, to).map((r, i) => {
-                                const n = from + i;
                                 const key = p.rowKey(r);
-                                const tone = p.tone?.(r);
-                                return (
-                                    <div key={key} role="row" aria-rowindex={n + 2} data-n={n} data-key={key} tabIndex={n === cursor ? 0 : -1} aria-selected={acts ? key === opened : undefined}
-                                        class={`table-row${acts ? " can" : ""}${key === opened ? " is-open" : ""}${tone ? ` row-${tone}` : ""}`}
-                                        onClick={(e) => !(e.target as Element).closest("a, button, input, select, label, summary") && !window.getSelection()?.toString() && enter(n)}
-                                        onFocus={() => setAt(n)}>
-                                        {shown.map((c, ci) => {
-                                            const v = c.of(r);
-                                            const content = c.cell ? c.cell(r) : typeof v === "number" ? count(v) : v === null || v === undefined ? <span class="none">–</span> : String(v);
-                                            return (
-                                                <div key={c.key} role={ci === 0 ? "rowheader" : acts ? "gridcell" : "cell"} class={`${c.right ? "right num" : ""}${c.mono ? " mono" : ""}`} title={c.cell || typeof v !== "string" ? undefined : v}>
-                                                    {ci === 0 && p.href ? <a href={p.href(r)} tabIndex={-1}><bdi>{content}</bdi></a> : typeof v === "string" && !c.cell ? <bdi>{content}</bdi> : content}
-                                                </div>
-                                            );
-                                        })}
-                                    </div>
-                                );
+                                return <Row key={key} of={r} n={from + i} host={p} shown={shown.length} at={from + i === cursor} opened={key === opened} acts={acts} verbs={verbs.current} />;
                             })}
                             <div class="table-space" role="presentation" style={{ height: `${Math.max(0, rows.length - to) * height}px` }} />
                         </div>

@@ -10,7 +10,7 @@ import { Empty, Failed, Forbidden, Loading } from "../kit/states";
 import { Toasts } from "../kit/toast";
 import { PAGES, type PageRow } from "../pages";
 import { Login } from "./login";
-import { Frame } from "./frame";
+import { Frame, Mark } from "./frame";
 
 /** The page of a path and what is left of the path for it. */
 export function pageAt(of: string): { row: PageRow; rest: string[] } | undefined {
@@ -19,8 +19,30 @@ export function pageAt(of: string): { row: PageRow; rest: string[] } | undefined
     return row && { row, rest: names.slice(1) };
 }
 
+const KEY = "sluice.in";
+
+/** Whether this browser was logged in when it was last here: a guess for the first picture, not a right. */
+function wasIn(): boolean {
+    try {
+        return localStorage.getItem(KEY) === "yes";
+    } catch {
+        return false;
+    }
+}
+
+function noteIn(is: boolean): void {
+    try {
+        localStorage.setItem(KEY, is ? "yes" : "no");
+    } catch {
+        return; // a browser that keeps nothing begins with an empty page
+    }
+}
+
 export function App() {
     const who = session.value;
+    useEffect(() => {
+        if (who !== undefined) noteIn(who !== null);
+    }, [who === undefined, who === null]);
     if (who === undefined) return <Waiting />;
     if (who === null) return <><Login /><Toasts /></>;
     return (
@@ -33,9 +55,16 @@ export function App() {
     );
 }
 
-/** Before the first answer: nothing for a moment, then the word. */
+/** Before the first answer: the frame, where it was there the last time; nothing for a moment elsewhere, then the word. */
 function Waiting() {
-    return <main class="alone"><Loading lines={0} what="the server" /></main>;
+    if (!wasIn()) return <main class="alone"><Loading lines={0} what="the server" /></main>;
+    return (
+        <div class="shell">
+            <header class="top"><a class="brand" href="/"><Mark /><span>Sluice</span></a></header>
+            <div class="nav" />
+            <main class="main"><Loading what="the server" /></main>
+        </div>
+    );
 }
 
 function Body() {

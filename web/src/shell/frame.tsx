@@ -23,7 +23,7 @@ export async function logout(): Promise<void> {
     else toastProblem(got.problem);
 }
 
-function Mark() {
+export function Mark() {
     return (
         <svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
             <path d="M3 7c3 0 3 2 6 2s3-2 6-2 3 2 6 2M3 12c3 0 3 2 6 2s3-2 6-2 3 2 6 2M3 17c3 0 3 2 6 2s3-2 6-2 3 2 6 2" />
