@@ -52,8 +52,8 @@ MUST_CHECK err_t world_open_telling(struct project *p, struct stream_groups *gro
                                     struct exec_world *w, struct diag *d);
 void world_close(struct exec_world *w);
 MUST_CHECK err_t data_lock(struct project *p, int *fd, struct diag *d); /* makes the directory */
-/* For who starts: a command that looks at the data of a stopped project, or a server that was killed
- * and is not gone yet, holds it for a moment. Not where another server runs. */
+/* For who starts: a command that looks at the data of a stopped project, or a server that was
+ * killed and is not gone yet, holds it for a moment. Not where another server runs. */
 MUST_CHECK err_t data_lock_patiently(struct project *p, int *fd, struct diag *d);
 
 bool address_is_loopback(const char *address);
