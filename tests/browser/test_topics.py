@@ -8,7 +8,7 @@ from browser import XSS, Console, axe, everywhere, fits, harmless, number, shot
 from engines import venv
 from harness import check, project, run, wait_for
 
-PIPELINE = """CREATE TOPIC people WITH (partitions = 3);
+PIPELINE = """CREATE TOPIC people WITH (partitions = 3, retention = '36500d');
 CREATE TOPIC empty WITH (partitions = 1);
 CREATE TABLE ks.people (id TEXT PRIMARY KEY, n INT);
 CREATE STREAM load INTO ks.people AS SELECT CAST(id AS TEXT) AS id, CAST(n AS INT) AS n FROM people;
@@ -70,7 +70,7 @@ def test_a_topic_is_made_and_messages_come_while_one_looks():
         page.get_by_role("button", name="Live").click()
         page.wait_for_selector(".state-title:has-text('Waiting for the next record')")
         kafka_python(c, "orders", 0, 5)
-        page.wait_for_selector(".table-row:nth-of-type(1)")
+        page.wait_for_selector("[role=row][data-key]")
         wait_for("five messages", lambda: page.locator("[role=row][data-key]").count() == 5)
         told = c.get("topics/orders")
         wait_for("the number of records", lambda: number(figure(page, "Records")) == told["records"] == 5)

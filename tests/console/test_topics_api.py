@@ -8,7 +8,7 @@ import urllib.request
 
 from harness import Server, check, folder, project, run, wait_for
 
-PIPELINE = """CREATE TOPIC people WITH (partitions = 3);
+PIPELINE = """CREATE TOPIC people WITH (partitions = 3, retention = '36500d');
 CREATE TABLE ks.people (id TEXT PRIMARY KEY, n INT);
 CREATE STREAM load INTO ks.people AS SELECT CAST(id AS TEXT) AS id, CAST(n AS INT) AS n FROM people;
 """
@@ -106,7 +106,7 @@ def test_topics_are_listed_made_changed_and_deleted():
 
 
 def test_messages_page_jump_and_are_found():
-    with served("CREATE TOPIC t WITH (partitions = 3);") as (server, api):
+    with served("CREATE TOPIC t WITH (partitions = 3, retention = '36500d');") as (server, api):
         produce(server, "t", [{"key": f"k{i}", "value": json.dumps({"n": i, "name": "Ada" if i % 10 == 0 else "Bob"}), "partition": i % 3,
                                "timestamp": 1700000000000 + i * 1000, "headers": [{"key": "h", "value": f"v{i}"}]} for i in range(500)])
         forward = api.pages("t", 77, direction="forward")

@@ -34,7 +34,7 @@ export function Loading({ what = "the server's answer", lines = 6 }: { what?: st
 
 /** What happened and what to do, as the command line says it. */
 export function Failed({ problem, retry }: { problem: Problem; retry?: (() => void) | undefined }) {
-    if (problem.status === 403) return <Forbidden problem={problem} />;
+    if (problem.status === 403 && problem.code !== "ERR_POLICY") return <Forbidden problem={problem} />;
     const command = problem.hint?.match(/(?:^|[:\s`])(sluice [a-z][^`.;]*)/)?.[1]?.trim();
     return (
         <div class="state state-failed" role="alert">

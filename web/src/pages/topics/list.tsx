@@ -9,16 +9,20 @@ function Names({ of, none = "–" }: { of: string[]; none?: string }) {
     return <>{of.map((n, i) => <span key={n}>{i > 0 && ", "}<a href={linkTo("stream", n)}><bdi>{n}</bdi></a></span>)}</>;
 }
 
+function BytesRate({ of }: { of: number | null }) {
+    return <span class={`num live${of ? "" : " none"}`}>{of === null ? "–" : `${bytes(of)}/s`}</span>;
+}
+
 const COLUMNS: Column<TopicRow>[] = [
-    { key: "name", title: "Topic", of: (t) => t.name, width: "minmax(160px, 2fr)" },
-    { key: "rate", title: "Records/s", of: (t) => t.rate, cell: (t) => <Num of={t.rate} as="rate" live />, right: true, width: "88px", first: "down", hint: "over the last five seconds" },
-    { key: "records", title: "Records", of: (t) => t.records, cell: (t) => <Num of={t.records} live />, right: true, width: "104px", first: "down" },
+    { key: "name", title: "Topic", of: (t) => t.name, width: "minmax(104px, 3fr)" },
+    { key: "rate", title: "Records/s", of: (t) => t.rate, cell: (t) => <Num of={t.rate} as="rate" live />, right: true, width: "72px", first: "down", hint: "over the last five seconds" },
+    { key: "records", title: "Records", of: (t) => t.records, cell: (t) => <Num of={t.records} live />, right: true, width: "minmax(72px, 104px)", first: "down" },
     { key: "bytes", title: "Size", of: (t) => t.bytes, cell: (t) => <Num of={t.bytes} as="bytes" live />, right: true, width: "88px", first: "down", wide: true },
-    { key: "bytes_rate", title: "Bytes/s", of: (t) => t.bytes_rate, cell: (t) => <span class="num live">{t.bytes_rate === null ? "–" : `${bytes(t.bytes_rate)}/s`}</span>, right: true, width: "88px", first: "down", wide: true },
+    { key: "bytes_rate", title: "Bytes/s", of: (t) => t.bytes_rate, cell: (t) => <BytesRate of={t.bytes_rate} />, right: true, width: "88px", first: "down", wide: true },
     { key: "partitions", title: "Partitions", of: (t) => t.partition_count, right: true, width: "80px", first: "down", wide: true },
-    { key: "keeps", title: "Keeps", of: (t) => keeps(t), width: "120px", wide: true, hint: "retention and compaction" },
-    { key: "writers", title: "Written by", of: (t) => t.writers.join(", "), cell: (t) => <Names of={t.writers} />, width: "minmax(96px, 1fr)", wide: true },
-    { key: "readers", title: "Read by", of: (t) => t.readers.join(", "), cell: (t) => <Names of={t.readers} />, width: "minmax(96px, 1fr)", wide: true },
+    { key: "keeps", title: "Keeps", of: (t) => keeps(t), width: "88px", wide: true, hint: "retention and compaction" },
+    { key: "writers", title: "Written by", of: (t) => t.writers.join(", "), cell: (t) => <Names of={t.writers} />, width: "minmax(72px, 1fr)", wide: true },
+    { key: "readers", title: "Read by", of: (t) => t.readers.join(", "), cell: (t) => <Names of={t.readers} />, width: "minmax(72px, 1fr)", wide: true },
 ];
 
 export function TopicList() {
@@ -31,7 +35,7 @@ export function TopicList() {
     const sum = mine.reduce((a, t) => a + (t.rate ?? 0), 0);
     const create = <Button kind="main" onClick={() => setMaking(true)} disabled={!may("op")} title={may("op") ? undefined : "This needs the role Op."}><Icon name="plus" /> Create topic</Button>;
     return (
-        <Page title="Topics" answer={got.value && mine.length > 0 ? <>{plural(mine.length, "topic")}, {plural(mine.reduce((a, t) => a + t.records, 0), "record")}, <span class="live">{rate(sum)}</span> come in.</> : undefined} acts={create}>
+        <Page title="Topics" answer={got.value && mine.length > 0 ? <>{plural(mine.length, "topic")}, {plural(mine.reduce((a, t) => a + t.records, 0), "record")}, {sum > 0 ? <><span class="live">{rate(sum)}</span> come in</> : "nothing comes in just now"}.</> : undefined} acts={create}>
             <Await of={got} what="the topics" lines={8}>
                 {(value) => (
                     <Table label="Topics" rows={inner ? value.topics : mine} rowKey={(t) => t.name} columns={COLUMNS} href={(t) => at("topics", t.name)} sort="name"
@@ -51,7 +55,7 @@ function Panel({ of: t }: { of: TopicRow }) {
             <Facts of={[
                 ["Records", <Num of={t.records} live />],
                 ["Records a second", <Num of={t.rate} as="rate" live />],
-                ["Bytes a second", <span class="num live">{t.bytes_rate === null ? "–" : `${bytes(t.bytes_rate)}/s`}</span>],
+                ["Bytes a second", <BytesRate of={t.bytes_rate} />],
                 ["Size", <Num of={t.bytes} as="bytes" live />],
                 ["Partitions", count(t.partition_count)],
                 ["Keeps", keeps(t)],
