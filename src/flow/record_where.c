@@ -28,9 +28,8 @@ static err_t bind(struct record_where *w, const struct sql_catalog *c, struct sl
     struct script script;
     if (condition.len > CONDITION_MAX)
         return diag_fail(d, ERR_TOO_BIG, "a condition of %u bytes", condition.len);
-    /* on lines of its own: a comment at its end does not swallow the bracket */
-    char *text = arena_printf(w->plans, "SELECT 1 AS x FROM \"%.*s\" WHERE (\n%.*s\n)",
-                              SLICE_ARG(topic), SLICE_ARG(condition));
+    char *text = arena_printf(w->plans, "SELECT 1 AS x FROM \"%.*s\" WHERE\n%.*s", SLICE_ARG(topic),
+                              SLICE_ARG(condition));
     if (!text) return diag_fail(d, ERR_NO_MEMORY, "no memory for a condition");
     err_t e = sql_parse(slice_of(text), "condition", DIALECT_SLUICE, w->plans, &script, d);
     if (!e && (script.count != 1 || script.statements[0].kind != STATEMENT_SELECT)) e = refuse(d);

@@ -100,8 +100,12 @@ TEST(records_that_a_condition_is_true_of_are_found)
 TEST(what_is_no_condition_on_one_record_is_refused)
 {
     CHECK_TEXT(fitting("events", "name ="), "SYNTAX");
-    CHECK_TEXT(fitting("events", "1 = 1) UNION ALL SELECT 1 FROM events WHERE (true"), "USAGE");
-    CHECK_TEXT(fitting("events", "true); SELECT (1"), "USAGE");
+    CHECK_TEXT(fitting("events", "1 = 1) UNION ALL SELECT 1 FROM events WHERE (true"), "SYNTAX");
+    CHECK_TEXT(fitting("events", "true UNION ALL SELECT 1 FROM events"), "USAGE");
+    CHECK_TEXT(fitting("events", "true; SELECT 1"), "USAGE");
+    CHECK_TEXT(fitting("events", "true LIMIT 5"), "USAGE");
+    CHECK_TEXT(fitting("events", "true GROUP BY name"), "USAGE");
+    CHECK_TEXT(fitting("events", ""), "SYNTAX");
     CHECK_TEXT(fitting("events", "count(*) > 1"), "SYNTAX");
     CHECK_TEXT(fitting("typed", "name"), "TYPE");
     CHECK_TEXT(fitting("typed", "nothing = 1"), "UNKNOWN_COLUMN");

@@ -127,6 +127,8 @@ const COLUMNS: Column<Message>[] = [
     { key: "size", title: "Size", of: (m) => m.value.size, cell: (m) => <span class="num">{bytes(m.value.size)}</span>, right: true, width: "72px", wide: true },
 ];
 
+const NARROW = COLUMNS.filter((c) => c.key !== "time" && c.key !== "size"); // beside an open message
+
 function stamp(ms: number): string {
     const d = new Date(ms);
     const two = (n: number) => String(n).padStart(2, "0");
@@ -166,7 +168,7 @@ export function Messages({ topic, partitions, internal, produce }: { topic: stri
     ) : <Empty title={a.start === "newest" || a.start === "oldest" ? "There is nothing in this topic." : "There is nothing from there on."} action={!internal && <><Button kind="main" onClick={produce}>Produce a message</Button><Command text={`echo 'a value' | sluice produce ${shell(topic)}`} /></>}>Sources, Kafka clients and this page can write into it.</Empty>;
     const list = problem && !rows.length ? <Failed problem={problem} retry={reload} /> : !live && found.busy && !rows.length && !searching ? <Loading what="the messages" lines={10} /> : (
         <>
-            <Table label="Messages" rows={rows} rowKey={placeOf} columns={COLUMNS} filter={false} remote onEnd={live ? undefined : more} open={(m) => setQuery({ row: placeOf(m) }, { step: !opened })}
+            <Table label="Messages" rows={rows} rowKey={placeOf} columns={opened ? NARROW : COLUMNS} filter={false} remote onEnd={live ? undefined : more} open={(m) => setQuery({ row: placeOf(m) }, { step: !opened })}
                 tone={(m) => (m.kind === "unreadable" ? "bad" : m.kind === "record" || m.kind === "committed" ? undefined : "off")} empty={empty} note={rows.length > 0 ? state : undefined} height="max(240px, calc(100dvh - var(--top) - 380px))" />
             {!rows.length && searching && <div class="table-note quiet">{state}</div>}
             {problem && rows.length > 0 && <Failed problem={problem} retry={reload} />}
