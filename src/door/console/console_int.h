@@ -65,7 +65,8 @@ struct ask { /* a request, from its coming in to its answer */
     int64_t session_made_us, session_until_us;
     const char *cookie; /* to be set */
     err_t login;
-    bool answers_itself; /* a PACE_LOOP handler that answers later, or has a stream */
+    bool answers_itself; /* a PACE_LOOP handler that answers later … */
+    bool over;           /* … or has given the request to somebody else: the ask alone ends */
     struct ask_stream *stream;
 };
 

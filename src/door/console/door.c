@@ -153,6 +153,8 @@ void ask_go(struct ask *a)
         err_t e = run_it(a);
         if (e)
             ask_refuse(a, e);
+        else if (a->over)
+            ask_free(a);
         else if (!a->answers_itself)
             ask_answer(a);
         return;

@@ -131,7 +131,8 @@ static struct slice unescape(struct arena *a, struct slice s)
     for (uint32_t i = 0; i < s.len; i++) {
         bool code =
             s.at[i] == '%' && i + 2 < s.len && hex(s.at[i + 1]) >= 0 && hex(s.at[i + 2]) >= 0;
-        to[n++] = code ? (uint8_t)(hex(s.at[i + 1]) << 4 | hex(s.at[i + 2])) : s.at[i];
+        int byte = code ? hex(s.at[i + 1]) * 16 + hex(s.at[i + 2]) : s.at[i];
+        to[n++] = (uint8_t)byte;
         if (code) i += 2;
     }
     return slice_make(to, n);

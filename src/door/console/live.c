@@ -357,11 +357,10 @@ err_t console_live(struct ask *a)
     metric_add(METRIC_console_streams, 1);
     buf_text(&a->out, "retry: 2000\n\n");
     add_views(v, s, a);
-    a->answers_itself = true;
+    a->over = true;
     console_headers(a->http, false);
     http_stream_start(a->http, 200, "text/event-stream", stream_gone, s);
     send_event(s, buf_view(&a->out));
-    ask_free(a);
     catch_up(s);
     start_looks(v, true);
     return ERR_OK;

@@ -412,11 +412,10 @@ err_t console_login(struct ask *a)
 {
     struct slice name = ask_body_text(a, "name");
     a->password = ask_body_text(a, "password");
+    if (!slice_to_cstr(name, a->name, sizeof(a->name)) || !a->name[0])
+        return diag_fail(&a->d, ERR_LOGIN, "name or password is wrong");
     a->answers_itself = true;
-    if (slice_to_cstr(name, a->name, sizeof(a->name)) && a->name[0])
-        enter_room(a);
-    else
-        refuse_login(a, "name or password is wrong");
+    enter_room(a);
     return ERR_OK;
 }
 
