@@ -46,3 +46,6 @@ struct upkeep {
     void *ctx;
 };
 MUST_CHECK err_t upkeep_run(struct upkeep *u, struct diag *d);
+/* A name as CQL takes it, and the next cell of a result's rows (at NULL: null). */
+void upkeep_put_name(struct buf *out, struct slice name);
+struct slice upkeep_cell(struct cursor *c);

@@ -9,17 +9,11 @@ MUST_CHECK err_t upkeep_put(struct upkeep *u, struct buf *text);
 bool upkeep_stopping(const struct upkeep *u);
 /* The table that `table` names; ERR_UNKNOWN_TABLE. */
 MUST_CHECK err_t upkeep_table(struct upkeep *u, const struct store_table **out, struct diag *d);
-/* A name as CQL takes it. */
-void upkeep_put_name(struct buf *out, struct slice name);
-
 /* Every page of a statement's rows; `page` may keep nothing. */
 typedef err_t upkeep_page_fn(void *ctx, const struct cql_result *r, bool first, struct arena *a,
                              struct diag *d);
 MUST_CHECK err_t upkeep_ask(struct upkeep *u, struct slice statement, upkeep_page_fn *page,
                             void *ctx, struct diag *d);
-/* The next cell of a result's rows; at NULL: null. */
-struct slice upkeep_cell(struct cursor *c);
-
 MUST_CHECK err_t upkeep_snapshot(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_snapshots(struct upkeep *u, struct diag *d);
 MUST_CHECK err_t upkeep_clear(struct upkeep *u, struct diag *d);

@@ -1,11 +1,12 @@
 /* `sluice why`: a row of a table by its key, or a record of a topic by its place. */
 #include "exec/upkeep_int.h"
+#include "exec/why.h"
 
 #include "os/clock.h"
 
 #include <inttypes.h>
 
-enum { WHY_KEYS_MAX = 64, PROGRESS_MS = 1000 };
+enum { PROGRESS_MS = 1000 };
 
 struct saying {
     struct upkeep *u;
@@ -44,92 +45,15 @@ static struct slice next_word(struct slice *rest)
     return word;
 }
 
-static err_t take_key(struct upkeep *u, const struct store_table *t, struct value *key,
-                      uint32_t *count, struct arena *a, struct diag *d)
-{
-    struct slice rest = u->body;
-    err_t e = ERR_OK;
-    *count = 0;
-    for (uint32_t i = 0; !e && i < t->column_count && i < WHY_KEYS_MAX; i++) {
-        const struct store_column *c = &t->columns[i];
-        if (c->role != COLUMN_PARTITION && c->role != COLUMN_CLUSTERING) break;
-        if (!rest.len) {
-            (void)diag_fail(d, ERR_USAGE, "the key's column %.*s is not given", SLICE_ARG(c->name));
-            return diag_hint(d, "give each key column of %s, in the key's order", u->table);
-        }
-        e = value_from_text(c->type, next_word(&rest), a, &key[(*count)++], d);
-    }
-    if (!e && rest.len) e = diag_fail(d, ERR_USAGE, "%s has %u key columns", u->table, *count);
-    return e;
-}
-
-static err_t say_row(struct saying *w, const struct store_table *t, const struct column_batch *b)
-{
-    struct buf text = buf_make(UPKEEP_TEXT_MAX);
-    for (uint32_t i = 0; i < t->column_count; i++) {
-        struct value v = {.state = NULL_VALUE};
-        column_get(&b->columns[i], 0, &v);
-        buf_printf(&text, "%s%.*s = ", i ? ", " : "", SLICE_ARG(t->columns[i].name));
-        if (v.state == VALID_VALUE)
-            value_to_text(&v, &text);
-        else
-            buf_text(&text, "null");
-    }
-    struct why_step s = {
-        .how = WHY_STORED, .how_text = "stored", .step = "row", .text = buf_view(&text)};
-    err_t e = text.err ? text.err : say_step(w, &s);
-    buf_done(&text);
-    return e;
-}
-
-static err_t not_there(const struct saying *w, struct diag *d)
-{
-    (void)diag_fail(d, ERR_NOT_FOUND, "%s has no row with this key", w->u->table);
-    (void)diag_why(d, "it was never written, was removed or has expired: the store keeps no "
-                      "trace of which");
-    return diag_hint(d, "`sluice why TOPIC PARTITION OFFSET` follows a record that should have "
-                        "made it; `sluice dead` lists what could not be used");
-}
-
-static err_t read_row(struct saying *w, struct why_row *row, struct column_batch *b, struct diag *d)
-{
-    const struct store_table *t = row->table;
-    struct store_scan *scan = NULL;
-    uint16_t *ids = arena_take(b->arena, (t->column_count + 1) * sizeof(*ids));
-    if (!ids) return diag_fail(d, ERR_NO_MEMORY, "no memory for a row");
-    for (uint32_t i = 0; i < t->column_count; i++) ids[i] = t->columns[i].id;
-    struct store_scan_options o = {.table = t,
-                                   .column_ids = ids,
-                                   .column_count = t->column_count,
-                                   .key = row->key,
-                                   .key_count = row->key_count,
-                                   .now_ms = clock_wall_ms(),
-                                   .with_lineage = true};
-    err_t e = store_scan_open(w->u->world->store, NULL, &o, &scan, d);
-    if (!e) e = store_scan_next(scan, 1, b, &row->lineage, d);
-    store_scan_close(scan);
-    if (!e && b->rows) {
-        row->row = b->columns;
-        e = say_row(w, t, b);
-    }
-    return e;
-}
-
 static err_t why_row(struct saying *w, const struct store_table *t, const struct why_options *o,
                      struct diag *d)
 {
-    struct value key[WHY_KEYS_MAX];
-    struct why_row row = {.table = t, .key = key};
-    struct arena *a = arena_new(CQL_CALL_BYTES_MAX), *cells = arena_new(CQL_CALL_BYTES_MAX);
-    struct column_batch b = {.arena = cells};
-    err_t e = a && cells ? take_key(w->u, t, key, &row.key_count, a, d)
-                         : diag_fail(d, ERR_NO_MEMORY, "no memory for a row");
-    if (!e) e = read_row(w, &row, &b, d);
-    if (!e) e = flow_why_row(w->u->world->flow, &row, o, d);
-    if (e == ERR_NOT_FOUND && !row.row) e = not_there(w, d);
-    arena_free(cells);
-    arena_free(a);
-    return e;
+    struct slice words[WHY_KEYS_MAX], rest = w->u->body;
+    uint32_t count = 0;
+    while (rest.len && count < WHY_KEYS_MAX) words[count++] = next_word(&rest);
+    if (rest.len)
+        return diag_fail(d, ERR_USAGE, "those are more words than a key of %s has", w->u->table);
+    return why_of_row(w->u->world, t, words, count, o, d);
 }
 
 static err_t why_record(struct saying *w, const struct why_options *o, struct diag *d)

@@ -177,6 +177,7 @@ struct flow_status { /* of one source or stream */
     uint32_t lanes, feeders;
     uint64_t cpu_ns; /* of its threads */
     size_t memory;
+    int64_t dead_bytes; /* of its letters, since the start: another number, other letters */
     /* a stream's */
     int64_t watermark;   /* INT64_MIN: none */
     uint64_t last_epoch; /* its number, the greatest of all lanes; 0: none yet */

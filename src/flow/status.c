@@ -272,6 +272,7 @@ static bool fill(struct stage *s, struct flow_status *out)
                                 .last_commit_ms = s->last_commit_ms,
                                 .paused_ms = s->paused_ms,
                                 .watermark = INT64_MIN,
+                                .dead_bytes = atomic_load(&s->dead_bytes),
                                 .form = s->form == STORE_CATCHUP ? "catching up" : "live",
                                 .live = spans_tell(&s->live),
                                 .catchup = spans_tell(&s->catchup)};

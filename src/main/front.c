@@ -1,6 +1,7 @@
 #include "main/front.h"
 
 #include "main/cli.h"
+#include "main/plan/tell.h"
 #include "main/server.h"
 #include "main/version.h"
 #include "os/clock.h"
@@ -27,6 +28,12 @@ static bool other(void *ctx, struct http_request *r)
 static err_t meta(void *ctx, struct meta **out, struct diag *d)
 {
     return rest_meta(&((struct front *)ctx)->server->rest, out, d);
+}
+
+static err_t plan(void *ctx, struct buf *out, struct diag *d)
+{
+    const struct server *s = ((struct front *)ctx)->server;
+    return plan_beside(s->project, &s->world, out, d);
 }
 
 static uint32_t dags(void *ctx, const struct dag **out, uint32_t max)
@@ -93,7 +100,8 @@ err_t front_open(struct server *s, struct diag *d)
                                          .meta = meta,
                                          .dags = dags,
                                          .word = word,
-                                         .alert = alert}};
+                                         .alert = alert,
+                                         .plan = plan}};
     name_listeners(c, &o);
     err_t e = console_open(s->loop, &o, &f->console, d);
     s->rest.front = f->console;

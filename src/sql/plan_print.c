@@ -415,6 +415,14 @@ static void print_details(const struct plan_node *n, struct buf *out)
     }
 }
 
+void plan_node_about(const struct plan_node *n, struct buf *out)
+{
+    struct buf text = buf_make(MIB(1));
+    print_details(n, &text);
+    buf_slice(out, slice_trim(buf_view(&text)));
+    buf_done(&text);
+}
+
 /* "text!" is a field that is converted. */
 static void print_columns(const struct plan_node *n, struct buf *out)
 {

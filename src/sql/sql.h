@@ -121,6 +121,8 @@ struct slice sql_option(const struct sql_options *o, const char *name);
 /* Prints the plan for `sluice plan`: typed inputs, filter, checks, outputs. */
 void plan_stream_print(const struct plan_stream *p, struct buf *out);
 void plan_node_print(const struct plan_node *n, struct buf *out); /* a line a node, indented */
+/* What a node does, without its kind, its columns and its inputs; "" where there is no more. */
+void plan_node_about(const struct plan_node *n, struct buf *out);
 /* The functions by name with sentence and example: for `sluice help functions` and docs/sql.md. */
 void sql_functions_help(struct buf *out, bool markdown);
 /* Every word of the language, then every function and aggregate (of one name, each signature):

@@ -2,6 +2,8 @@
  * place that says so: every way to drop, truncate or alter a table ends in this room. */
 #include "store/catalog.h"
 
+#include <stdio.h>
+
 enum { HOLD_WHY_MAX = 400 };
 
 struct store_hold {
@@ -51,8 +53,22 @@ void store_hold_release(struct store_hold *h)
     mem_give(h);
 }
 
+<<<<<<< HEAD
 static err_t unheld(struct store *s, const struct named *x, enum store_hold_what least,
                     const char *verb, struct diag *d)
+=======
+bool store_table_held(struct store *s, const struct store_table *t, char *why, size_t size)
+{
+    const struct named *x = table_of(t)->named;
+    gate_enter(&s->gate);
+    if (x->holds) snprintf(why, size, "%s", x->holds->why);
+    bool held = x->holds != NULL;
+    gate_leave(&s->gate);
+    return held;
+}
+
+err_t table_unheld(struct store *s, const struct named *x, const char *verb, struct diag *d)
+>>>>>>> ecf4a85 (door/console: streams, dead letters and tables have an API)
 {
     char why[HOLD_WHY_MAX] = "";
     gate_enter(&s->gate);

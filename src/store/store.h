@@ -152,6 +152,8 @@ MUST_CHECK err_t store_table_hold(struct store *s, struct slice keyspace, struct
                                   enum store_hold_what what, struct slice why,
                                   struct store_hold **out, struct diag *d);
 void store_hold_release(struct store_hold *h); /* NULL is fine */
+/* Is it held? Then `why` says by whom, cut where it does not fit. */
+bool store_table_held(struct store *s, const struct store_table *t, char *why, size_t size);
 const struct store_table *store_table_find(struct store *s, struct slice keyspace,
                                            struct slice name); /* NULL: none */
 /* Is this value the table's newest? Lock-free: for everyone who keeps the pointer. */

@@ -50,6 +50,8 @@ struct console_port { /* what main knows; any thread but where it says */
     uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max); /* held */
     bool (*word)(void *ctx, uint32_t n, struct console_word *out);     /* false past the last */
     struct alert *(*alert)(void *ctx); /* NULL, also the answer: not yet */
+    /* The project's files as they are on disk against what runs: JSON; a worker's. NULL: none. */
+    err_t (*plan)(void *ctx, struct buf *out, struct diag *d);
 };
 struct console_options {
     const char *address;
