@@ -53,10 +53,6 @@ void store_hold_release(struct store_hold *h)
     mem_give(h);
 }
 
-<<<<<<< HEAD
-static err_t unheld(struct store *s, const struct named *x, enum store_hold_what least,
-                    const char *verb, struct diag *d)
-=======
 bool store_table_held(struct store *s, const struct store_table *t, char *why, size_t size)
 {
     const struct named *x = table_of(t)->named;
@@ -67,8 +63,8 @@ bool store_table_held(struct store *s, const struct store_table *t, char *why, s
     return held;
 }
 
-err_t table_unheld(struct store *s, const struct named *x, const char *verb, struct diag *d)
->>>>>>> ecf4a85 (door/console: streams, dead letters and tables have an API)
+static err_t unheld(struct store *s, const struct named *x, enum store_hold_what least,
+                    const char *verb, struct diag *d)
 {
     char why[HOLD_WHY_MAX] = "";
     gate_enter(&s->gate);

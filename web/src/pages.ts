@@ -15,5 +15,7 @@ export const PAGES: PageRow[] = [
     { path: "/topics", title: "Topics", key: "t", load: () => import("./pages/topics") },
     { path: "/groups", title: "Groups", key: "g", load: () => import("./pages/groups") },
     { path: "/schemas", title: "Schemas", key: "c", load: () => import("./pages/schemas") },
+    { path: "/streams", title: "Streams", key: "s", load: () => import("./pages/streams") },
+    { path: "/tables", title: "Tables", key: "b", load: () => import("./pages/tables") },
     { path: "/workflows", title: "Workflows", key: "w", load: () => import("./pages/workflows") },
 ];
