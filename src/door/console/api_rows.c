@@ -204,7 +204,7 @@ static uint32_t key_words(const struct ask *a, struct slice words[WHY_KEYS_MAX])
     return count;
 }
 
-static err_t unknown_table(struct diag *d, struct slice keyspace, struct slice table)
+err_t unknown_table(struct diag *d, struct slice keyspace, struct slice table)
 {
     (void)diag_fail(d, ERR_UNKNOWN_TABLE, "there is no table %.*s.%.*s", SLICE_ARG(keyspace),
                     SLICE_ARG(table));

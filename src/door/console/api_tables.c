@@ -124,20 +124,20 @@ static err_t put_keyspace(void *ctx, struct slice name)
     return ERR_OK;
 }
 
-/* What the server tells of itself, as tables of CQL. */
-static err_t put_system(const struct listing *l)
+/* What the server tells of itself, as tables of CQL: what is in no store. */
+static err_t put_system(const struct listing *l, struct slice list)
 {
     struct slice name = {0}, keyspace = {0};
-    struct table_ask t = {.world = l->world, .trusted = true};
+    struct table_ask t = {.world = l->world, .trusted = true, .text = list};
     err_t e = table_ask_open(&t, l->d);
-    t.text = SLICE("SELECT keyspace_name, table_name FROM system_virtual_schema.tables");
     if (!e) e = table_ask(&t, l->d);
     if (!e) {
         struct cursor c = cursor_of(buf_view(&t.call.result.rows));
         for (uint32_t row = 0; row < t.call.result.row_count; row++) {
             keyspace = upkeep_cell(&c);
             name = upkeep_cell(&c);
-            put_system_size(l, keyspace, name, 0);
+            if (!store_table_find(l->world->store, keyspace, name))
+                put_system_size(l, keyspace, name, 0);
         }
     }
     table_ask_done(&t);
@@ -157,7 +157,11 @@ static err_t put_tables(struct exec_world *w, struct buf *out, struct diag *d)
     if (e && !d->err) e = diag_fail(d, e, "the tables can not be listed");
     for (size_t i = 0; !e && i < l.tables.count; i++)
         e = put_size(&l, *(const struct store_table *const *)vec_at(&l.tables, i));
-    if (!e && w->cql) e = put_system(&l);
+    if (!e && w->cql)
+        e = put_system(&l, SLICE("SELECT keyspace_name, table_name FROM system_schema.tables"));
+    if (!e && w->cql)
+        e = put_system(&l,
+                       SLICE("SELECT keyspace_name, table_name FROM system_virtual_schema.tables"));
     js_close(out, ']');
     js_close(out, '}');
     listing_done(&l);
@@ -322,7 +326,7 @@ static err_t put_virtual(struct ask *a)
         js_close(&a->out, '}');
     }
     table_ask_done(&t);
-    return e;
+    return e == ERR_INVALID ? unknown_table(&a->d, keyspace, name) : e;
 }
 
 err_t console_table(struct ask *a)

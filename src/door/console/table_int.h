@@ -25,5 +25,6 @@ void table_ask_done(struct table_ask *t); /* also one that was not opened */
 /* SELECT * FROM the table, with a condition where one is given. */
 MUST_CHECK err_t table_select(struct table_ask *t, struct slice keyspace, struct slice name,
                               struct slice where, int32_t limit, struct diag *d);
+err_t unknown_table(struct diag *d, struct slice keyspace, struct slice table);
 void put_table_column(struct buf *out, struct slice name, const struct type *type,
                       enum column_role role, bool descending);

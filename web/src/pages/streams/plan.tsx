@@ -33,7 +33,7 @@ export function Plan({ of: g, dead }: { of: PlanGraph; dead: number }) {
         <div class="stack" ref={box}>
             <p class="quiet">{slowest ? <>Most of its time goes into <b>{name(slowest)}</b>: {percent(slowest.spent_ms / total)}.</> : "It has not worked yet."}</p>
             {room > 0 && (
-                <div class="streams-scroll">
+                <div class="streams-scroll scroll-x">
                     <div class="streams-graph" style={{ inlineSize: `${Math.ceil(placed.width)}px`, blockSize: `${Math.ceil(placed.height)}px` }} role="list" aria-label="The plan's stages, inputs first">
                         <svg width={Math.ceil(placed.width)} height={Math.ceil(placed.height)} aria-hidden="true" class="streams-lines">
                             {placed.edges.map((e) => <path key={`${e.from}>${e.to}`} d={curve(e.points, down)} />)}
