@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 from browser import XSS, Console, axe, everywhere, fits, harmless, number, shot
-from harness import check, project, wait_for
+from harness import check, project, run, wait_for
 
 PIPELINE = """CREATE TOPIC orders WITH (partitions = 1);
 CREATE TABLE shop.orders (id INT PRIMARY KEY, name TEXT, price DOUBLE);
@@ -15,9 +15,9 @@ CREATE MATERIALIZED VIEW by_name AS SELECT name, count(*) AS n FROM orders GROUP
 """
 
 
-def shop(**more):
+def shop(console_of=Console):
     place = pathlib.Path(tempfile.mkdtemp(prefix="sluice-shop-"))
-    return Console(directory=project(place / "shop", PIPELINE), **more)
+    return console_of(directory=project(place / "shop", PIPELINE))
 
 
 def send(c, *records):
@@ -153,9 +153,12 @@ def test_letters_and_names_are_text():
 
 
 def test_a_viewer_may_look():
-    with shop() as c:
-        made = c.server.command("users", "add", "eve", "--role", "viewer", stdin="only look\n")
-        check(made.returncode == 0, made.stderr)
+    class WithEve(Console):
+        def up(self):
+            made = run("users", "add", "eve", "--role", "viewer", "--project", self.directory, "--data", self.scratch / "data", stdin="only look\n")
+            check(made.returncode == 0, made.stderr)
+            return super().up()
+    with shop(WithEve) as c:
         send(c, {"id": 1, "name": "x", "price": -1})
         settled(c, 1)
         page = c.open("/streams/load", ready=".streams-node", user=("eve", "only look"))

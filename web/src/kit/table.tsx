@@ -30,6 +30,7 @@ interface TableProps<R> {
     rowKey: (row: R) => string;
     columns: Column<R>[];
     panel?: (row: R) => ComponentChildren; // the side panel of a row
+    panelTitle?: (row: R) => string; // its title, where the row's key says nothing to people
     open?: (row: R) => void; // instead of a panel: what Enter and a click do
     href?: (row: R) => string; // where the first column leads
     sort?: string; // at first: "name" or "-rate"
@@ -257,7 +258,7 @@ export function Table<R>(p: TableProps<R>) {
                 )}
                 {p.note && <div class="table-note quiet">{p.note}</div>}
             </div>
-            {row && p.panel && <Side title={p.rowKey(row)} onClose={close}>{p.panel(row)}</Side>}
+            {row && p.panel && <Side title={(p.panelTitle ?? p.rowKey)(row)} onClose={close}>{p.panel(row)}</Side>}
         </div>
     );
 }

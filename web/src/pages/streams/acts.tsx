@@ -12,15 +12,15 @@ export function Acts({ of: s, open }: { of: Stage; open?: boolean }) {
     const first: What = paused ? "resume" : "pause";
     useActs(allowed ? [{ title: `${first} ${s.name}`, kind: "act", run: () => setAsked(first) }, { title: `restart ${s.name}`, kind: "act", run: () => setAsked("restart") }] : []);
     const need = allowed ? undefined : "This needs the role Op.";
-    const button = (what: What, title: string, danger = false) => (
-        <Button kind={danger ? "danger" : "bare"} disabled={!allowed} title={need} onClick={() => setAsked(what)}>{title}</Button>
+    const button = (what: What, title: string) => (
+        <Button kind="bare" disabled={!allowed} title={need} onClick={() => setAsked(what)}>{title}</Button>
     );
     return (
         <>
             <Button disabled={!allowed} title={need} onClick={() => setAsked(first)}>{paused ? "Resume" : "Pause"}</Button>
             {open && button("restart", "Restart")}
             {open && s.kind === "source" && paused && button("trigger", "Bring some")}
-            {open && button("reset", "Reset", true)}
+            {open && button("reset", "Reset")}
             {asked === "trigger" ? <Trigger of={s} onClose={() => setAsked(null)} /> : asked && <Ask what={asked} name={s.name} kind={s.kind} onClose={() => setAsked(null)} />}
         </>
     );

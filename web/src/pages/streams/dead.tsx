@@ -87,22 +87,23 @@ export function Letters({ stage, ledgerDead, declared, back }: { stage: string; 
                 <p class="streams-choice">
                     {back && <a href="/streams?view=dead">All stages</a>}
                     <span>Letters of <bdi>{stage}</bdi></span>
-                    {[["code", code], ["column", column], ["reason", reason]].map(([k, v]) => v && <button key={k} type="button" class="badge streams-drop" onClick={() => setQuery({ [k!]: null })} aria-label={`Do not choose by ${k}`}>{k} {v} ✕</button>)}
+                    {[["code", code], ["column", column], ["reason", reason]].map(([k, v]) => v && <button key={k} type="button" class="badge streams-drop" onClick={() => setQuery({ [k!]: null })} title={`Do not choose by ${k}`}>{k} {v} ✕</button>)}
                 </p>
             )}
             <Table label="Letters" rows={rows} rowKey={(l) => l.place} onEnd={onEnd} what="the letters" remote filter={false}
                 tools={<>
                     <Button disabled={!allowed || !declared || !rows?.length} title={allowed ? (declared ? undefined : "Its stream is declared no more.") : "This needs the role Op."} onClick={() => setAsked("replay")}>Replay {where ? "these" : "all"}</Button>
-                    <Button kind="danger" disabled={!allowed || !rows?.length} onClick={() => setAsked("forget")}>Forget {where ? "these" : "all"}</Button>
+                    <Button kind="bare" disabled={!allowed || !rows?.length} onClick={() => setAsked("forget")}>Forget {where ? "these" : "all"}</Button>
                     <Command text={where ? command("replay") : `sluice dead ${shell(stage)}`} quiet />
                 </>}
                 columns={[
-                    { key: "at", title: "Record", of: (l) => (l.topic ? `${l.topic}-${l.partition}@${l.offset}` : l.partition < 0 ? "a row" : `@${l.offset}`), width: "minmax(150px, 1.2fr)" },
+                    { key: "at", title: "Place", of: (l) => (l.topic ? `${l.topic}-${l.partition}@${l.offset}` : l.partition < 0 ? "a row" : `@${l.offset}`), width: "minmax(150px, 1.2fr)" },
                     { key: "time", title: "Died", of: (l) => l.written, cell: (l) => <Ago at={l.written} />, width: "88px", wide: true },
                     { key: "reason", title: "Reason", of: (l) => l.reason, width: "minmax(180px, 2fr)" },
                     { key: "record", title: "Record", of: (l) => l.record, mono: true, wide: true, width: "minmax(200px, 3fr)" },
-                    { key: "mended", title: "", of: (l) => (l.mended === null ? null : "mended"), cell: (l) => (l.mended === null ? null : <span class="badge">mended</span>), width: "76px", wide: true },
+                    { key: "mended", title: "Mended", of: (l) => (l.mended === null ? null : "mended"), cell: (l) => (l.mended === null ? null : <span class="badge">mended</span>), width: "76px", wide: true },
                 ]}
+                panelTitle={(l) => (l.topic ? `${l.topic}-${l.partition}@${l.offset}` : `A letter of ${stage}`)}
                 panel={(l) => <One key={l.place} stage={stage} of={l} declared={declared} onChange={changed} />}
                 empty={<Empty title={ledgerDead ? "No letters are left." : "No dead letters."} action={<Command text={`sluice dead ${shell(stage)}`} />}>{ledgerDead ? `${plural(ledgerDead, "record")} died, by the ledger; the letters were forgotten or have expired.` : "Every record so far could be used."}</Empty>}
                 note={next ? "More come while you scroll." : undefined} />

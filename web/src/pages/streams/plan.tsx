@@ -82,7 +82,7 @@ function Node({ of: n, share, open, style }: { of: PlanNode; share: number | nul
 function NodeWhole({ of: n, share }: { of: PlanNode; share: number | null }) {
     return (
         <section class="streams-narrow" aria-label={`Stage ${name(n)}`}>
-            <h3><bdi>{name(n)}</bdi></h3>
+            <h2><bdi>{name(n)}</bdi></h2>
             <Facts of={[
                 n.about !== "" && ["Does", <code class="streams-code">{n.about}</code>],
                 ["Rows in", count(n.rows_in)],

@@ -36,7 +36,7 @@ function Whole({ of: u }: { of: Upgrade }) {
                 const w = WORDS[s.change] ?? { word: s.change, tone: null };
                 return (
                     <section key={s.name} class="streams-change" data-stream={s.name} data-change={s.change}>
-                        <h3><bdi>{s.name}</bdi> {w.tone ? <State of={w.word} tone={w.tone} /> : <span class="quiet">{w.word}</span>}</h3>
+                        <h2><bdi>{s.name}</bdi> {w.tone ? <State of={w.word} tone={w.tone} /> : <span class="quiet">{w.word}</span>}</h2>
                         {s.change !== "same" && <p>{s.says}</p>}
                         {s.why && <p>{s.why}</p>}
                         {s.instead && <p class="quiet">{s.instead}</p>}

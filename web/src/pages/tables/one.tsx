@@ -26,7 +26,7 @@ export function One({ keyspace, name }: { keyspace: string; name: string }) {
         <Page title={title} back={back} answer={<>{t.size.rows !== null && <>{t.size.exact ? "" : "About "}{plural(t.size.rows, "row")}, {bytes(t.size.bytes)} on disk</>}{t.size.writers.length > 0 && <>; written by {t.size.writers.map((w, i) => <>{i > 0 && ", "}<a key={w} href={at("streams", w)}><bdi>{w}</bdi></a></>)}</>}{t.size.rows === null && "What the server tells about itself"}.</>}
             acts={t.size.kind !== "system" && <>
                 <Button kind="bare" disabled={!allowed || t.held !== null} title={why} onClick={() => setAsked("truncate")}>Truncate</Button>
-                <Button kind="danger" disabled={!allowed || t.held !== null} title={why} onClick={() => setAsked("drop")}>Drop</Button>
+                <Button kind="bare" disabled={!allowed || t.held !== null} title={why} onClick={() => setAsked("drop")}>Drop</Button>
             </>}>
             <Tabs label={`Views of ${title}`} of={[{ key: "", title: "Rows" }, { key: "schema", title: "Schema", count: t.columns.length }]} />
             {param("view") === "schema" ? <Schema of={t} /> : <Browse key={turn} keyspace={keyspace} name={name} table={t} />}

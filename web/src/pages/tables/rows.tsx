@@ -60,6 +60,7 @@ export function Browse({ keyspace, name, table }: { keyspace: string; name: stri
             {!problem && !pages && <Loading what="rows" />}
             {pages && !problem && (
                 <Table label="Rows" rows={rows} rowKey={keyOf} columns={columns} filter={false} remote onEnd={() => void more()} tools={<Button kind="bare" onClick={again} busy={asking}>Read again</Button>}
+                    panelTitle={(r) => (first.length ? first.map((i) => r[i] ?? "null").join(", ") : "A row")}
                     panel={(r) => <One keyspace={keyspace} name={name} shape={shape} of={r} keys={first} />}
                     empty={where ? <Empty title="No row fits this condition." action={<Button onClick={() => setQuery({ where: null })}>Show all rows</Button>} /> : <Empty title="No rows." action={<Command text={`sluice query ${shell(cql)}`} />}>{table.size.writers.length ? `Rows that ${table.size.writers.join(", ")} writes would be listed here.` : "Rows that a stream or a CQL client writes would be listed here."}</Empty>}
                     note={last && <>{last.next ? `${plural(rows!.length, "row")} so far; more come while you scroll` : `${plural(rows!.length, "row")}, all there are`}{last.ms > 300 && `; the last page took ${duration(last.ms)}`}{pages.some((p) => p.cut) && "; long values are cut, a row shows them whole"}{last.notes.map((n) => `; ${n}`)}</>} />
