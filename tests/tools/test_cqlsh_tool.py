@@ -228,10 +228,13 @@ class Terminal:
                 raise Failed(f"it ended before '{text}': {self.seen[-2000:]!r}") from None
         return self.seen[since:]
 
-    def type(self, keys, want):
+    def type(self, keys, want, prompt=None):
+        """`prompt`: what must follow before more is typed: until then the kernel, not the shell, takes keys as Ctrl-R."""
         since = len(self.seen)
         os.write(self.fd, keys.encode())
-        return self.until(want, since)
+        self.until(want, since)
+        if prompt:
+            self.until(prompt, self.seen.index(want, since) + len(want))
 
     def ends(self):
         end = time.monotonic() + 20
@@ -252,12 +255,15 @@ def test_a_person_edits_completes_and_finds_lines_again():
         t.until("cqlsh> ")
         check("Connected to Sluice at 127.0.0.1:" in t.seen and "Use HELP for help." in t.seen, t.seen)
         t.type(f"USE {ks};\r", f"cqlsh:{ks}> ")
-        t.type("SELEKT * FROM t;\x01\x1b[C\x1b[C\x1b[C\x1b[C\x1b[3~C\r", "(1 rows)")  # Home, right, Delete
-        t.type("SELECT name\rFROM t\rWHERE id = 1;\r", "(1 rows)")  # over several lines
-        t.type("nonsense\x15SEL\t* FROM t;\r", "(1 rows)")  # Ctrl-U, Tab
-        t.type("\x1b[A\r", "(1 rows)")  # up
-        t.type("\x12WHERE\x1b", "WHERE id = 1;")  # Ctrl-R
-        t.type("\x15SELECT * FROM t WHERE idd = 1;\r", "Undefined column name idd")
+        ready = f"cqlsh:{ks}> "
+        t.type("SELEKT * FROM t;\x01\x1b[C\x1b[C\x1b[C\x1b[C\x1b[3~C\r", "(1 rows)", ready)  # Home, right, Delete
+        for line in ("SELECT name\r", "FROM t\r"):  # over several lines
+            t.type(line, "\n", "... ")
+        t.type("WHERE id = 1;\r", "(1 rows)", ready)
+        t.type("nonsense\x15SEL\t* FROM t;\r", "(1 rows)", ready)  # Ctrl-U, Tab
+        t.type("\x1b[A\r", "(1 rows)", ready)  # up
+        t.type("\x12WHERE\x1b", "WHERE id = 1;", ready)  # Ctrl-R
+        t.type("\x15SELECT * FROM t WHERE idd = 1;\r", "Undefined column name idd", ready)
         since = len(t.seen)
         os.write(t.fd, b"SELECT\x03EXIT\r")  # Ctrl-C drops the line
         check(t.ends() == 0, t.seen[since:])
@@ -278,10 +284,9 @@ def test_sluice_query_is_that_shell_for_a_project_and_any_host():
     t = Terminal(SLUICE, "query", "--project", server().folder, "--set", f"cql.port={server().port}", "--no-color")
     try:
         t.until("sluice> ")
-        t.type(f"SELECT name FROM {ks}.t;\r", "(1 rows)")
-        t.type("SHOW TOPICS;\r", "partitions")  # the project's own SQL
-        t.type("SHOW VERSION\r", "Native protocol v5")
-        t.until("sluice> ", t.seen.rindex("Native protocol"))
+        t.type(f"SELECT name FROM {ks}.t;\r", "(1 rows)", "sluice> ")
+        t.type("SHOW TOPICS;\r", "partitions", "sluice> ")  # the project's own SQL
+        t.type("SHOW VERSION\r", "Native protocol v5", "sluice> ")
         check("SyntaxException" not in t.seen and "Improper" not in t.seen, t.seen[-1000:])
         os.write(t.fd, b"\x04")
         check(t.ends() == 0, t.seen[-500:])
