@@ -1,5 +1,6 @@
 /* JSON into a tree: strict, by descent. A name that stands twice: the last one counts. */
 #include "data/doc/doc_build.h"
+#include "data/utf8.h"
 #include "data/value/value_int.h"
 
 struct json_reader {
@@ -52,27 +53,6 @@ static bool read_hex4(struct json_reader *r, uint32_t *out)
     return true;
 }
 
-static uint8_t *put_utf8(uint8_t *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (uint8_t)c;
-        return to;
-    }
-    if (c < 0x800) {
-        *to++ = (uint8_t)(0xC0 | c >> 6);
-    } else {
-        if (c < 0x10000) {
-            *to++ = (uint8_t)(0xE0 | c >> 12);
-        } else {
-            *to++ = (uint8_t)(0xF0 | c >> 18);
-            *to++ = (uint8_t)(0x80 | (c >> 12 & 0x3F));
-        }
-        *to++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
-    }
-    *to++ = (uint8_t)(0x80 | (c & 0x3F));
-    return to;
-}
-
 /* Behind "\u": a lone surrogate becomes U+FFFD, which every peer can read. */
 static err_t read_unicode(struct json_reader *r, uint8_t **to)
 {
@@ -88,7 +68,7 @@ static err_t read_unicode(struct json_reader *r, uint8_t **to)
         else
             r->at = back;
     }
-    *to = put_utf8(*to, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
+    *to += utf8_put(*to, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
     return ERR_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "data/json/json_int.h"
 
+#include "data/utf8.h"
 #include "data/value/value_int.h"
 
 /* --- telling what is wrong ---------------------------------------------------------------------
@@ -347,19 +348,6 @@ struct slice json_spot_text(const struct json_walk *w, struct json_spot s)
 /* --- escapes -------------------------------------------------------------------------------------
  */
 
-static size_t put_utf8(uint8_t *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (uint8_t)c;
-        return 1;
-    }
-    static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
-    int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    out[0] = (uint8_t)(lead[more] | c >> (6 * more));
-    for (int i = 1; i <= more; i++) out[i] = (uint8_t)(0x80 | (c >> (6 * (more - i)) & 0x3f));
-    return (size_t)more + 1;
-}
-
 /* The character of a \u at p, its partner included; 0xffffffff when a surrogate stands alone. */
 static uint32_t take_u(const uint8_t **p, const uint8_t *end)
 {
@@ -389,7 +377,7 @@ size_t json_unescape(struct slice inner, uint8_t *out, size_t cap)
         if (p[1] == 'u') {
             uint32_t c = take_u(&p, end);
             if (c == UINT32_MAX) return SIZE_MAX;
-            len += put_utf8(out + len, c);
+            len += utf8_put(out + len, c);
         } else {
             const char *known = strchr(from, p[1]);
             out[len++] = known ? (uint8_t)to[known - from] : p[1];

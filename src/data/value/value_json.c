@@ -3,6 +3,7 @@
 #include "data/value/value_int.h"
 
 #include "data/json.h"
+#include "data/utf8.h"
 
 /* --- writing -----------------------------------------------------------------------------------
  */
@@ -112,18 +113,6 @@ static bool hex4(struct json_reader *r, uint32_t at, uint32_t *out)
     return true;
 }
 
-static uint32_t put_utf8(uint8_t *to, uint32_t c)
-{
-    if (c < 0x80) {
-        to[0] = (uint8_t)c;
-        return 1;
-    }
-    uint32_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (uint32_t i = n - 1; i > 0; i--, c >>= 6) to[i] = (uint8_t)(0x80 | (c & 0x3F));
-    to[0] = (uint8_t)((0xF00 >> n) | c);
-    return n;
-}
-
 /* After the backslash at r->i: one character into `to` (up to four bytes), 0 when it is wrong. */
 static uint32_t read_escape(struct json_reader *r, uint8_t *to)
 {
@@ -148,7 +137,7 @@ static uint32_t read_escape(struct json_reader *r, uint8_t *to)
         size = 12;
     }
     r->i += size;
-    return put_utf8(to, high);
+    return utf8_put(to, high);
 }
 
 /* A string from its opening quote to behind the closing one. `out`: NULL only checks; without

@@ -1,3 +1,4 @@
+#include "data/utf8.h"
 #include "data/value/value_int.h"
 
 #include <inttypes.h>
@@ -54,6 +55,18 @@ bool utf8_valid(struct slice s, uint32_t *bad_at)
         i += n;
     }
     return true;
+}
+
+uint32_t utf8_put(uint8_t *to, uint32_t c)
+{
+    if (c < 0x80) {
+        to[0] = (uint8_t)c;
+        return 1;
+    }
+    uint32_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (uint32_t i = n - 1; i > 0; i--, c >>= 6) to[i] = (uint8_t)(0x80 | (c & 0x3F));
+    to[0] = (uint8_t)((0xF00 >> n) | c);
+    return n;
 }
 
 struct shown show_text(struct slice text)

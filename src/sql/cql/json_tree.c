@@ -1,6 +1,7 @@
 #include "sql/cql/json_tree.h"
 
 #include "base/hash.h"
+#include "data/utf8.h"
 #include "sql/cql/term_int.h"
 #include <stdio.h>
 
@@ -78,27 +79,6 @@ static bool hex4(struct reading *r, uint32_t *out)
     return true;
 }
 
-static uint8_t *put_utf8(uint8_t *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (uint8_t)c;
-        return to;
-    }
-    if (c < 0x800) {
-        *to++ = (uint8_t)(0xC0 | c >> 6);
-    } else {
-        if (c < 0x10000) {
-            *to++ = (uint8_t)(0xE0 | c >> 12);
-        } else {
-            *to++ = (uint8_t)(0xF0 | c >> 18);
-            *to++ = (uint8_t)(0x80 | (c >> 12 & 0x3F));
-        }
-        *to++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
-    }
-    *to++ = (uint8_t)(0x80 | (c & 0x3F));
-    return to;
-}
-
 /* At the 'u'; half of a pair is no character: '?', as Java writes it. */
 static bool unicode(struct reading *r, uint8_t **to)
 {
@@ -114,7 +94,7 @@ static bool unicode(struct reading *r, uint8_t **to)
             r->at = before;
     }
     if (c >= 0xD800 && c < 0xE000) c = '?';
-    *to = put_utf8(*to, c);
+    *to += utf8_put(*to, c);
     return true;
 }
 
