@@ -89,12 +89,15 @@ static err_t keep_one(struct keeping *k, const struct keeper_end *end)
     if (!w) return ERR_NO_MEMORY;
     w->end = *end;
     w->end.id = slice_make(w->id, end->id.len);
+    if (known) buf_done(&w->last); /* an end follows the beginning that was noted before it */
     w->last = buf_make(KEEPER_LINE_MAX);
     buf_slice(&w->last, end->last_line);
     w->end.last_line = buf_view(&w->last);
     w->log = w->report.fd = w->output.fd = w->input.fd = -1;
     w->ended = w->over = true;
-    return known ? ERR_OK : vec_push(&k->works, &w);
+    err_t e = known ? ERR_OK : vec_push(&k->works, &w);
+    if (e) work_free(k, w);
+    return e;
 }
 
 static err_t read_all(struct keeping *k, struct slice text, bool *same_boot, bool *whole)
