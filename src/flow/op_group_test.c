@@ -3,6 +3,7 @@
  * and much.
  */
 #include "flow/group.h"
+#include "rounds.h"
 #include "sql/expr.h"
 #include "test.h"
 #include <stdlib.h>
@@ -664,7 +665,7 @@ static const struct setup streams[] = {
 
 TEST(groups_of_streams_are_as_the_model_has_them)
 {
-    for (size_t i = 0; i < COUNT_OF(streams); i++) run(&streams[i], 20);
+    for (size_t i = 0; i < COUNT_OF(streams); i++) run(&streams[i], TEST_ROUNDS(20, 10));
 }
 
 /* --- queries ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  */
 #include "flow/buckets.h"
 #include "flow/op.h"
+#include "rounds.h"
 #include "sql/expr.h"
 #include "test.h"
 
@@ -471,7 +472,7 @@ static void run(const struct setup *s, uint64_t seed)
 static void run_all(const struct setup *all, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        for (uint64_t seed = 1; seed <= 2; seed++) run(&all[i], seed);
+        for (uint64_t seed = 1; seed <= TEST_ROUNDS(2, 1); seed++) run(&all[i], seed);
 }
 
 TEST(joins_within_bounds_of_time_are_as_the_model_has_them)

@@ -3,9 +3,10 @@
 #include <ftw.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { TESTS_MAX = 4096 };
+enum { TESTS_MAX = 4096, SLOW_S = 2 /* a test that takes longer is told */ };
 
 static struct {
     const char *name;
@@ -70,6 +71,13 @@ uint64_t test_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 int main(int argc, char **argv)
 {
     int passed = 0, failed = 0;
@@ -77,7 +85,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < test_count; i++) {
         if (argc > 1 && !strstr(tests[i].name, argv[1])) continue;
         failures_now = 0;
+        double began = seconds_now();
         tests[i].fn();
+        double took = seconds_now() - began;
+        if (took >= SLOW_S) printf("%.1f s: %s\n", took, tests[i].name);
         remove_dir_now();
         if (failures_now) printf("FAILED %s\n", tests[i].name);
         failures_now ? failed++ : passed++;
