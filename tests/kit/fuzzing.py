@@ -85,9 +85,57 @@ def door_seeds():
         yield b"\1" + b"".join(made[i:i + 20])
 
 
+def dag_seeds():
+    """The examples' dags, a task of each kind with its options, and each word of a task."""
+    yield from (p.read_bytes() for p in sorted(ROOT.glob("examples/*/dags.yaml")))
+    table = (SRC / "sched/kinds.def").read_text()
+    for kind, options in re.findall(r'^KIND\((\w+),(.*?)(?=^KIND|\Z)', table, re.M | re.S):
+        words = "".join(f", {name}: 1" for name in re.findall(r'^ *OPTION\("?(\w+)', options, re.M))
+        yield f"d: {{schedule: '@daily', tasks: {{a: {{{kind}: x{words}}}, b: {{bash: 'true', after: [a]}}}}}}\n".encode()
+
+
+def python_seeds():
+    """The programs that `sluice import` is tested with, which stand in its test, and our own."""
+    for path in sorted(ROOT.glob("tests/**/*.py")):
+        yield path.read_bytes()[:16000]
+
+
+def airflow_seeds():
+    """A body for each table of what bodies may hold."""
+    values = {"TEXT": '"a"', "INT": "1", "BOOL": "true", "TIME": '"2024-01-01T00:00:00Z"', "MAP": '{"a": 1}', "LIST": '["a"]', "NUMBER": "1.5", "ANY": "null"}
+    tables = (SRC / "door/airflow/inputs.def").read_text().split("\nINPUTS(")[1:]
+    for i, table in enumerate(tables):
+        rows = re.findall(r'^INPUT\("(\w+)", *\w+, *(\w+)', table, re.M)
+        body = "{" + ", ".join(f'"{name}": {values[kind]}' for name, kind in dict(rows).items()) + "}"
+        for api in (b"\0", b"\1"):
+            yield bytes([i]) + api + body.encode() + b"\0" + ",".join(dict(rows)).encode()
+
+
+def keeper_seeds():
+    """An order, an end, what was running, and what is forgotten."""
+    def text(s):
+        return len(s).to_bytes(4, "big") + s
+
+    def message(kind, body):
+        return (len(body) + 1).to_bytes(4, "big") + bytes([kind]) + body
+
+    def some(*texts):
+        return len(texts).to_bytes(4, "big") + b"".join(map(text, texts))
+
+    order = message(0, text(b"a") + some(b"sh", b"-c", b"true") + some(b"PATH=/bin") + text(b"") + text(b"/tmp/log") + bytes(8) + text(b"in"))
+    end = text(b"a") + bytes([1]) + bytes(12) + bytes(24) + bytes(4) + text(b"last line")
+    for who in (b"\0", b"\1"):
+        yield who + order + message(1, text(b"a") + bytes(8)) + message(3, bytes(8))
+        yield who + message(8, text(b"boot")) + message(7, end) + message(7, end) + message(6, end) + message(2, text(b"a") + bytes(8))
+
+
 VALUES = (b"1", b"-2.5e3", b"true", b"'a'", b'"a"', b"2020-02-29T12:34:56.789Z", b"12:34:56.7", b"P1Y2M3DT4H5M6S", b"1mo2d3ns", b"::1", b"0xff",
           b"550e8400-e29b-41d4-a716-446655440000", b"NaN", bytes(4), bytes(8), bytes(16))
 SEEDS = {
+    "dag": dag_seeds,
+    "python": python_seeds,
+    "airflow": airflow_seeds,
+    "keeper": keeper_seeds,
     "sql": sql_seeds,
     "cql_term": cql_term_seeds,
     "kafka_wire": kafka_seeds,
@@ -106,6 +154,16 @@ WORDS = {
     "key": lambda: types() + ["list<", "map<", "tuple<", "frozen<", ">"],
     "topic": lambda: rows("log/config.def", "CONFIG") + ["=", ",", "compact", "delete", "producer", "CreateTime", "LogAppendTime"],
     "settings": lambda: rows("main/config.def", "CONFIG") + ["- ", "? ", ": ", "&a", "*a", "!!", "|", ">-", "{", "}", "[", "]", "%YAML"],
+    "doc": lambda: ["{", "}", "[", "]", "- ", ": ", "? ", "&a ", "*a", "<<: ", "!!str ", "|\\x0a", ">-\\x0a", "---\\x0a", "...", "0x", "0o", ".inf", ".nan", "~", "null", "true",
+                    "\\\\ud83d\\\\ude00", "\\\\u0000", "\\x22", "'", "#", "%YAML 1.2", "\\xef\\xbb\\xbf"],
+    "dag": lambda: rows("sched/kinds.def", "KIND") + ["schedule: ", "tasks: ", "after: ", "default_args: ", "group: ", "groups: ", "expand: ", "params: ", "trigger_rule: ", "retries: ",
+                    "retry_delay: ", "start_date: ", "timezone: ", "catchup: ", "setup: ", "teardown: ", "slo: ", "outlets: ", "on_failure_callback: ", "{", "}", "[", "]", ": ", "\\x0a  "],
+    "template": lambda: ["{{ ", " }}", "{% ", " %}", "{#", "#}", "{%- ", " -%}", "if ", "elif ", "else", "endif", "for ", "in ", "endfor", "set ", "not ", "is ", "defined", "loop.index",
+                         " | ", "default('", "map(attribute='", "tojson", "join(", "selectattr(", "replace(", "ti.xcom_pull(task_ids='", "var.value.", "var.json.", "conn.", "params.", "ds_add(",
+                         "logical_date.", "strftime('%", "add(days=", "range(", "[::", "**", "//", "~", "macros."],
+    "python": lambda: ["def ", "class ", "return ", "lambda ", "for ", "in ", "if ", "else:", "elif ", "with ", "as ", "try:", "except ", "import ", "from ", "@", "\\x0a    ", "\\x27\\x27\\x27", "\\x22\\x22\\x22",
+                       "f'{", "}'", "rb'", ">>", "<<", "**", ":=", "->", "DAG(", "dag_id=", "schedule=", "PythonOperator(", "async ", "await ", "match ", "\\\\\\x0a"],
+    "airflow": lambda: rows("door/airflow/inputs.def", "INPUT") + ["{", "}", "[", "]", ":", ",", "true", "null", "\\x22", "2024-01-01T00:00:00Z", "-1"],
     "json": lambda: ["{", "}", "[", "]", ":", ",", "true", "false", "null", "\\x22a\\x22:", "\\\\ud83d\\\\ude00", "\\\\u0000", "1e308", "-0", "\\xef\\xbb\\xbf"],
     "http": lambda: ["GET ", "POST ", " HTTP/1.1\\x0d\\x0a", "Content-Length: ", "Transfer-Encoding: chunked", "Connection: close", "Expect: 100-continue",
                      "Host: ", "\\x0d\\x0a\\x0d\\x0a", "%2e%2e", "/../", "http://"],
