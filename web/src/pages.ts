@@ -18,4 +18,5 @@ export const PAGES: PageRow[] = [
     { path: "/streams", title: "Streams", key: "s", load: () => import("./pages/streams") },
     { path: "/tables", title: "Tables", key: "b", load: () => import("./pages/tables") },
     { path: "/workflows", title: "Workflows", key: "w", load: () => import("./pages/workflows") },
+    { path: "/alerts", title: "Alerts", key: "a", load: () => import("./pages/alerts") },
 ];

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Answer, Problem } from "./api";
 import { Command } from "./command";
+import { Button } from "./form";
 import { Icon } from "./icon";
 import { Failed } from "./states";
 
@@ -79,6 +80,31 @@ export function Confirm({ title, verb, name, danger = name !== undefined, comman
                     <button type="button" class="button" onClick={onClose}>Cancel</button>
                     {command && <Command text={command} />}
                 </div>
+            </form>
+        </Dialog>
+    );
+}
+
+/** A form in a window: what it sends, what refused it. */
+export function FormDialog({ title, children, act, done, close, command, verb = "Keep" }: { title: string; children: ComponentChildren; act: () => Promise<Answer<unknown>>; done: () => void; close: () => void; command?: string; verb?: string }) {
+    const [busy, setBusy] = useState(false);
+    const [problem, setProblem] = useState<Problem>();
+    const run = async (e: Event) => {
+        e.preventDefault();
+        if (busy) return;
+        setBusy(true);
+        setProblem(undefined);
+        const got = await act();
+        setBusy(false);
+        if (got.ok) done();
+        else setProblem(got.problem);
+    };
+    return (
+        <Dialog title={title} onClose={close}>
+            <form class="stack" onSubmit={run}>
+                {children}
+                {problem && <Failed problem={problem} />}
+                <div class="buttons"><Button kind="main" type="submit" busy={busy}>{busy ? "Waiting" : verb}</Button><Button onClick={close}>Cancel</Button>{command && <Command text={command} />}</div>
             </form>
         </Dialog>
     );

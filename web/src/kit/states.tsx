@@ -57,7 +57,7 @@ export function Forbidden({ role, problem }: { role?: string; problem?: Problem 
         <div class="state" role="alert">
             <p class="state-title">{need ? <>This needs the role {need}.</> : (problem?.what ?? "Your role may not see this.")}</p>
             <p class="state-text">{need && problem?.what ? problem.what : "Someone with the role Admin can give it to you."}</p>
-            <div class="state-act"><Command text={`sluice users grant NAME ${need ? need.toLowerCase() : "ROLE"}`} /></div>
+            <div class="state-act"><Command text={`sluice users role NAME ${need ? need.toLowerCase() : "ROLE"}`} /></div>
         </div>
     );
 }

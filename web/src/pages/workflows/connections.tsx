@@ -1,8 +1,8 @@
 /** Connections: addresses and logins that tasks name. Passwords are never shown again. */
 import { useState } from "preact/hooks";
-import { Check, Command, Empty, Facts, Input, TextArea, api, at, shell } from "../../kit";
+import { FormDialog, Check, Command, Empty, Facts, Input, TextArea, api, at, shell } from "../../kit";
 import { V2, type Connection } from "./api";
-import { ThingForm, Things } from "./things";
+import { Things } from "./things";
 
 const KINDS = ["http", "https", "spark", "cassandra", "postgres", "kafka", "smtp", "aws", "fs", "generic"];
 const to = (id: string): string => V2 + at("connections", id);
@@ -42,7 +42,7 @@ function Form({ of, done, close }: { of: Connection | null; done: () => void; cl
         return api.patch(`${to(of.connection_id)}?${fields.map((f) => "update_mask=" + f).join("&")}`, { ...body, ...(renew && !c.password && { password: null }) });
     };
     return (
-        <ThingForm title={of ? `Change ${of.connection_id}` : "New connection"} act={act} done={done} close={close} command={`sluice connections add ${shell(c.id || "ID")} --conn-type ${shell(c.type)}${c.host ? ` --conn-host ${shell(c.host)}` : ""}`}>
+        <FormDialog title={of ? `Change ${of.connection_id}` : "New connection"} act={act} done={done} close={close} command={`sluice connections add ${shell(c.id || "ID")} --conn-type ${shell(c.type)}${c.host ? ` --conn-host ${shell(c.host)}` : ""}`}>
             <div class="fields wf-two">
                 <Input label="Id" value={c.id} set={set("id")} mono required {...(of ? { disabled: true } : { focus: true })} />
                 <Input label="Type" value={c.type} set={set("type")} list={KINDS} required />
@@ -55,6 +55,6 @@ function Form({ of, done, close }: { of: Connection | null; done: () => void; cl
             {renew && <Input label="Password" type="password" value={c.password} set={set("password")} autocomplete="new-password" />}
             <TextArea label="Extra, as JSON" mono rows={3} value={c.extra} set={set("extra")} {...(hides && { hint: "*** stands for what is hidden: unchanged, the whole stays as it is; changed, give its secrets anew" })} />
             <Input label="About" value={c.about} set={set("about")} />
-        </ThingForm>
+        </FormDialog>
     );
 }

@@ -1,8 +1,8 @@
 /** Pools: how many tasks of a kind run at once, and how many slots are taken just now. */
 import { useState } from "preact/hooks";
-import { Check, Command, Empty, Facts, Input, api, at, count, shell } from "../../kit";
+import { FormDialog, Check, Command, Empty, Facts, Input, api, at, count, shell } from "../../kit";
 import { V2, type Pool } from "./api";
-import { ThingForm, Things } from "./things";
+import { Things } from "./things";
 
 const to = (name: string): string => V2 + at("pools", name);
 const slots = (n: number): string => (n < 0 ? "any number" : count(n));
@@ -51,11 +51,11 @@ function Form({ of, done, close }: { of: Pool | null; done: () => void; close: (
         return api.patch(`${to(of.name)}?${fields.map((f) => "update_mask=" + f).join("&")}`, { pool: of.name, ...values });
     };
     return (
-        <ThingForm title={of ? `Change ${of.name}` : "New pool"} act={act} done={done} close={close} command={`sluice pools set ${shell(name || "NAME")} ${n}${about ? ` ${shell(about)}` : ""}`}>
+        <FormDialog title={of ? `Change ${of.name}` : "New pool"} act={act} done={done} close={close} command={`sluice pools set ${shell(name || "NAME")} ${n}${about ? ` ${shell(about)}` : ""}`}>
             <Input label="Name" value={name} set={setName} required {...(of ? { disabled: true } : { focus: true })} />
             <Input label="Slots" type="number" min={-1} value={n} set={setN} wrong={wrong} hint="-1: any number" />
             {of?.name !== "default_pool" && <Input label="About" value={about} set={setAbout} />}
             <Check label="Deferred tasks take slots too" value={deferred} set={setDeferred} />
-        </ThingForm>
+        </FormDialog>
     );
 }

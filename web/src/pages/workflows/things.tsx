@@ -1,7 +1,7 @@
 /** What connections, variables and pools share: a list with a panel, a form in a window, deletion that asks. */
 import { useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
-import { Button, Command, Confirm, Dialog, Failed, Forbidden, Icon, Table, api, may, shell, toast, type Answer, type Column, type Problem } from "../../kit";
+import { Button, Command, Confirm, Failed, Forbidden, Icon, Table, api, may, shell, toast, type Column } from "../../kit";
 import { channel, useList } from "./api";
 
 interface ThingsProps<T> {
@@ -49,30 +49,5 @@ export function Things<T>(p: ThingsProps<T>) {
                 </Confirm>
             )}
         </>
-    );
-}
-
-/** A form in a window: what it sends, what refused it. */
-export function ThingForm({ title, children, act, done, close, command }: { title: string; children: ComponentChildren; act: () => Promise<Answer<unknown>>; done: () => void; close: () => void; command?: string }) {
-    const [busy, setBusy] = useState(false);
-    const [problem, setProblem] = useState<Problem>();
-    const run = async (e: Event) => {
-        e.preventDefault();
-        if (busy) return;
-        setBusy(true);
-        setProblem(undefined);
-        const got = await act();
-        setBusy(false);
-        if (got.ok) done();
-        else setProblem(got.problem);
-    };
-    return (
-        <Dialog title={title} onClose={close}>
-            <form class="stack" onSubmit={run}>
-                {children}
-                {problem && <Failed problem={problem} />}
-                <div class="buttons"><Button kind="main" type="submit" busy={busy}>{busy ? "Waiting" : "Keep"}</Button><Button onClick={close}>Cancel</Button>{command && <Command text={command} />}</div>
-            </form>
-        </Dialog>
     );
 }

@@ -1,8 +1,8 @@
 /** Variables: values that tasks ask for by name. What stands under a secret's name is never shown again. */
 import { useState } from "preact/hooks";
-import { Check, Command, Empty, Facts, Input, TextArea, api, at, shell } from "../../kit";
+import { FormDialog, Check, Command, Empty, Facts, Input, TextArea, api, at, shell } from "../../kit";
 import { V2, type Variable } from "./api";
-import { ThingForm, Things } from "./things";
+import { Things } from "./things";
 
 const HIDDEN = "***";
 const to = (key: string): string => V2 + at("variables", key);
@@ -33,11 +33,11 @@ function Form({ of, done, close }: { of: Variable | null; done: () => void; clos
         return api.patch(to(of.key) + fields, { key: of.key, value: renew ? value : "", description: about || null });
     };
     return (
-        <ThingForm title={of ? `Change ${of.key}` : "New variable"} act={act} done={done} close={close} command={`sluice variables set ${shell(key || "KEY")} VALUE`}>
+        <FormDialog title={of ? `Change ${of.key}` : "New variable"} act={act} done={done} close={close} command={`sluice variables set ${shell(key || "KEY")} VALUE`}>
             <Input label="Key" value={key} set={setKey} mono required {...(of ? { disabled: true } : { focus: true })} />
             {secret && <Check label="A new value" value={renew} set={setRenew} hint="The one it has is not shown, and stays unless you give another" />}
             {renew && (secret ? <Input label="Value" type="password" value={value} set={setValue} autocomplete="new-password" /> : <TextArea label="Value" mono rows={4} value={value} set={setValue} />)}
             <Input label="About" value={about} set={setAbout} />
-        </ThingForm>
+        </FormDialog>
     );
 }
