@@ -83,7 +83,7 @@ function check() {
         extends: path.join(here, "tsconfig.json"),
         compilerOptions: {
             baseUrl: ".",
-            paths: { "*": ["./npm/node_modules/*", "./npm/node_modules/@types/*"] },
+            paths: { "*": ["./npm/node_modules/@types/*", "./npm/node_modules/*"] },
             typeRoots: ["./npm/node_modules/@types"],
             incremental: true,
             tsBuildInfoFile: path.join(out, "types.info"),

@@ -18,5 +18,7 @@ export const PAGES: PageRow[] = [
     { path: "/streams", title: "Streams", key: "s", load: () => import("./pages/streams") },
     { path: "/tables", title: "Tables", key: "b", load: () => import("./pages/tables") },
     { path: "/workflows", title: "Workflows", key: "w", load: () => import("./pages/workflows") },
+    { path: "/notebooks", title: "Notebooks", key: "n", load: () => import("./pages/notebooks") },
+    { path: "/dashboards", title: "Dashboards", key: "d", load: () => import("./pages/dashboards") },
     { path: "/alerts", title: "Alerts", key: "a", load: () => import("./pages/alerts") },
 ];

@@ -2,6 +2,7 @@
 #include "door/console/console_int.h"
 #include "exec/watch.h"
 #include "os/clock.h"
+#include "people/people.h"
 #include "sql/cql/tree.h"
 
 #include <stdio.h>
@@ -289,4 +290,18 @@ err_t console_sql_names(struct ask *a)
     js_close(&a->out, '}');
     buf_done(&n.functions);
     return e;
+}
+
+/* --- portraits -----------------------------------------------------------------------------------
+ */
+
+err_t console_portrait(struct ask *a)
+{
+    struct slice size = ask_part(a, "size"), folder = ask_part(a, "folder");
+    int64_t number;
+    bool large = slice_is(size, "large");
+    if (!slice_to_i64(ask_part(a, "number"), &number) || number < 0 || number > INT32_MAX)
+        return diag_fail(&a->d, ERR_NOT_FOUND, "there is no such portrait");
+    err_t e = people_portrait(large ? SLICE("") : size, folder, (int)number, &a->out);
+    return e ? diag_fail(&a->d, ERR_NOT_FOUND, "there is no such portrait") : ask_send(a);
 }

@@ -23,3 +23,5 @@ export * from "./table";
 export { colour, dark, phone } from "./theme";
 export * from "./time";
 export { toast, toastProblem } from "./toast";
+export * from "./sql";
+export { DRAWINGS, Result, ResultTable, Save, suits, type Drawing, type DrawingKind } from "./result";
