@@ -10,7 +10,7 @@ test("figures have their units", () => {
 
 test("a rule is said in words", () => {
     assert.equal(inWords({ watch: "lag", of: "load", above: 5, for: 0, unit: "records" }), "lag of load above 5 records");
-    assert.equal(inWords({ watch: "disk_full", of: "", below: 24, for: 600000, unit: "hours" }), "disk full below 24 hours for 10 min");
+    assert.equal(inWords({ watch: "disk_full", of: "", below: 24, for: 600000, unit: "hours" }), "disk full below 24 hours for 10 m");
     assert.equal(inWords({ watch: "sql", of: "SELECT 1", above: 1, for: 0, unit: "" }), "a query above 1");
 });
 

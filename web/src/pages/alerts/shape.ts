@@ -1,5 +1,5 @@
 /** What /alerts answers, and rules in words. */
-import { bytes, count, duration } from "../../kit";
+import { bytes, count, duration } from "../../kit/format";
 
 export interface Part {
     name: string;
