@@ -244,11 +244,12 @@ static void wait_for_keeper(struct work *k)
 
 static err_t begin(struct work *k, struct diag *d)
 {
-    if (k->how->way == WAY_PROCESS && k->w->keeper_gone) {
+    if (k->how->way == WAY_PROCESS) {
+        err_t e = k->w->keeper_gone ? ERR_PEER : process_start(k, d);
+        if (e != ERR_PEER) return e;
         wait_for_keeper(k);
         return ERR_OK;
     }
-    if (k->how->way == WAY_PROCESS) return process_start(k, d);
     if (at_once(k)) {
         run_here(k, NULL);
         return ERR_OK;
