@@ -114,6 +114,7 @@ def one_life(s, rng, kills, done):
     if rng.random() < 0.5:
         wait_for("a server", lambda: any(p != keeper for p in children(s.process.pid)))
         time.sleep(rng.random() * 0.5)
+    os.kill(s.process.pid, signal.SIGSTOP)  # so that it starts no other server between the look and the kill
     family = [s.process.pid, *children(s.process.pid)]
     if rng.random() < 0.3:  # everything at once; otherwise the keeper and the server are to notice by themselves
         for p in family:
