@@ -91,14 +91,16 @@ def kill(pid):
 
 
 def gone(pids):
-    wait_for("what was killed to be gone", lambda: not any(os.path.exists(f"/proc/{p}") and "Z" not in state_of(p) for p in pids))
+    wait_for("what was killed to be gone", lambda: not any(map(lives, pids)), 60)
 
 
-def state_of(pid):
+def lives(pid):
+    """Also what is a zombie lives while one of its threads still holds its files."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return state != "Z" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except (OSError, IndexError):
-        return "Z"
+        return False
 
 
 def one_life(s, rng, kills, done):

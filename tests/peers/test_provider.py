@@ -9,6 +9,16 @@ from engines import HERE, peer, venv
 from harness import ROOT, Server, check, folder, project, wait_for
 
 PROVIDER = ROOT / "deploy" / "airflow" / "src"
+PIPELINE = """
+CREATE SOURCE randomuser FROM GENERATOR '' WITH (seed = 'provider', results = 1, every = '5ms', key = 'login.uuid') INTO TOPIC users;
+CREATE TABLE ks.users (id UUID PRIMARY KEY, email TEXT);
+CREATE STREAM load_users INTO ks.users AS SELECT login.uuid AS id, email FROM users;
+"""
+REAL_DAGS = """
+ensure: {schedule: null, is_paused_upon_creation: false, tasks: {healthy: {service: load_users}}}
+fetch: {schedule: null, is_paused_upon_creation: false, tasks: {done: {run: randomuser, count: "{{ dag_run.conf.count }}"}}}
+ask: {schedule: null, is_paused_upon_creation: false, tasks: {ask: {sql: "{{ dag_run.conf.sql }}"}}}
+"""
 SLUICE_DAGS = """
 ensure:
   schedule: null
@@ -25,10 +35,10 @@ ask:
 """
 
 
-def airflow(home, port, *args):
+def airflow(home, port, *args, provider=PROVIDER):
     python = venv("airflow")
     env = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-           "PYTHONPATH": str(PROVIDER), "AIRFLOW_CONN_SLUICE_DEFAULT": f"sluice://admin:admin@127.0.0.1:{port}", "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+           "PYTHONPATH": str(provider), "AIRFLOW_CONN_SLUICE_DEFAULT": f"sluice://admin:admin@127.0.0.1:{port}", "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
     return peer("airflow " + " ".join(args), [python, "-m", "airflow", *args], timeout=280, env=env)
 
 
@@ -40,9 +50,9 @@ def home_of(f):
     return home
 
 
-def drive(f, port):
+def drive(f, port, provider=PROVIDER):
     home = home_of(f)
-    said = airflow(home, port, "dags", "test", "drives_sluice", "2024-05-01")
+    said = airflow(home, port, "dags", "test", "drives_sluice", "2024-05-01", provider=provider)
     check("Marking run <DagRun drives_sluice" in said and " successful" in said, said[-3000:])
     check("state=failed" not in said and "ERROR" not in said, said[-3000:])
 
@@ -83,3 +93,19 @@ def test_provider_drives_sluice_itself():
         with Server(p) as s:
             s.ready()
             drive(f, s.field("console_port"))
+
+
+def test_provider_installed_by_pip_runs_a_source():
+    with folder() as f:
+        installed = f / "installed"
+        peer("pip install deploy/airflow", [venv("airflow"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+                                            "--target", installed, shutil.copytree(PROVIDER.parent, f / "source")], timeout=280)
+        listed = airflow(f / "asked", 1, "providers", "get", "airflow-provider-sluice", provider=installed)
+        check("airflow-provider-sluice" in listed, listed)
+        p = project(f / "p", PIPELINE)
+        (p / "dags.yaml").write_text(REAL_DAGS)
+        with Server(p) as s:
+            s.ready()
+            drive(f, s.field("console_port"), provider=installed)
+            wait_for("the records that were asked for", lambda: s.query("SELECT count(*) AS n FROM ks.users")[0]["n"] == 6)
+            check(s.stop() == 0, s.output()[-3000:])
