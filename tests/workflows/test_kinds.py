@@ -254,3 +254,18 @@ def test_old_logs_go():
             if not turn:
                 old = next((s.data / "workflows" / "logs").rglob("task_id=a/attempt=1.log"))
                 os.utime(old, (time.time() - 2 * 86400,) * 2)
+
+
+def test_old_runs_go():
+    with folder() as f:
+        p = project(f / "p", "")
+        (p / "dags.yaml").write_text("one: {schedule: none, is_paused_upon_creation: false, tasks: {a: {bash: 'echo a'}}}\n")
+        for turn in range(2):
+            with Server(p, sets=("workflows.keep_runs=1ms",) if turn else ()) as s:
+                s.ready()
+                if not turn:
+                    wait_for("the trigger", lambda: s.command("dags", "trigger", "one").returncode == 0)
+                wait_for("the run", lambda: run_state(s) == ([] if turn else ["success"]), 90)
+                check(s.stop() == 0, s.output())
+        check(not rows(s, "SELECT run FROM task_instance") and not rows(s, "SELECT run FROM task_try"), "its tries are there yet")
+        check(not list((s.data / "workflows" / "logs").rglob("attempt=1.log")), "its logs are there yet")

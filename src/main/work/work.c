@@ -324,7 +324,8 @@ static err_t open_sched(struct working *w, struct diag *d)
         .workshop = workshop_open,
         .workshop_ctx = &w->workshop,
         .parallelism = (int32_t)config_number(c, CONFIG_workflows_parallelism),
-        .keep_logs_us = config_number(c, CONFIG_workflows_keep_logs) * 1000};
+        .keep_logs_us = config_number(c, CONFIG_workflows_keep_logs) * 1000,
+        .keep_runs_us = config_number(c, CONFIG_workflows_keep_runs) * 1000};
     return sched_open(&w->options, &w->sched, d);
 }
 
