@@ -110,8 +110,7 @@ export function Graph({ dag, structure, runs, run, task, choose }: Props) {
                         const what = cell?.child_states ? tally(cell.child_states) : s === undefined ? "" : word(s);
                         return (
                             <foreignObject key={n.id} x={p.x} y={p.y} width={p.width} height={p.height}>
-                                <button type="button" class={`wf-box${n.id === task ? " is-chosen" : ""}${node.is_mapped ? " is-mapped" : ""}${node.children ? " is-closed" : ""}`} title={`${n.id}\n${kind}${what ? `\n${what}` : ""}`}
-                                    aria-label={`${n.id}, ${kind}${what ? `, ${what}` : ""}`} {...(node.children && { "aria-expanded": false })}
+                                <button type="button" class={`wf-box${n.id === task ? " is-chosen" : ""}${node.is_mapped ? " is-mapped" : ""}${node.children ? " is-closed" : ""}`} title={`${n.id}\n${kind}${what ? `\n${what}` : ""}`} {...(node.children && { "aria-expanded": false })}
                                     onClick={() => (node.children ? fold(n.id) : shown && s !== undefined && choose(shown, n.id))}>
                                     <span class={`wf-cell is-${s === undefined ? "absent" : (s ?? "none")}`} />
                                     <span class="wf-box-name"><bdi>{node.children ? "▸ " : ""}{cut(node.label)}{node.is_mapped ? " [ ]" : ""}</bdi></span>

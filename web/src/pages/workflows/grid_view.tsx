@@ -196,7 +196,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
                     <span class="wf-space" style={{ width: `${space.before}px` }} role="presentation" />
                     {shown.map((r, i) => (
                         <span key={r.dag_run_id} role="columnheader" data-r={-1} data-c={from + i} tabIndex={focusable(-1, from + i)} aria-label={describe(-1, from + i)} class={`wf-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
-                            <span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
+                            <span class="hidden">{r.dag_run_id}</span><span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
                         </span>
                     ))}
                     <span class="wf-space" style={{ width: `${space.after}px` }} role="presentation" />

@@ -27,7 +27,7 @@ export function Pools() {
                 { key: "name", title: "Pool", width: "minmax(120px, 1fr)", of: (p) => p.name },
                 { key: "slots", title: "Slots", width: "96px", right: true, of: (p) => p.slots, cell: (p) => slots(p.slots) },
                 { key: "use", title: "In use", width: "72px", right: true, first: "down", of: (p) => p.occupied_slots, cell: (p) => <span class="live">{count(p.occupied_slots)}</span> },
-                { key: "bar", title: "", width: "minmax(80px, 1fr)", sort: false, of: () => null, cell: (p) => <Use of={p} /> },
+                { key: "bar", title: "Share", width: "minmax(80px, 1fr)", sort: false, of: () => null, cell: (p) => <Use of={p} /> },
                 { key: "waiting", title: "Waiting", width: "80px", right: true, wide: true, of: (p) => p.scheduled_slots, cell: (p) => <span class="live">{count(p.scheduled_slots)}</span> },
                 { key: "about", title: "About", width: "minmax(96px, 1fr)", wide: true, of: (p) => p.description },
             ]}
