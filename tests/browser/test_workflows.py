@@ -2,7 +2,6 @@
 end, clearing, marking, backfills, pools, variables, import errors; what a Viewer may not do; odd names and texts."""
 import json
 import re
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -373,19 +372,22 @@ def test_workflows_two_hundred_tasks_a_year_of_runs():
         page.wait_for_selector(".wf-grid-tools >> text=runs, the newest")
         cells = page.locator(".wf-grid [role=gridcell]").count()
         check(cells < 5000, f"{cells} cells stand in the document")
-        took = page.evaluate("""async () => {
-            const b = document.querySelector('.wf-grid'), times = [];
+        page.wait_for_function("!document.querySelector('.wf-grid .is-waiting')")
+        cdp = page.context.new_cdp_session(page)
+        cdp.send("Performance.enable", {"timeDomain": "threadTicks"})  # the processor's time, not the clock's: others may be busy
+        work = lambda: {m["name"]: m["value"] for m in cdp.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
+        before = work()
+        page.evaluate("""async () => {
+            const b = document.querySelector('.wf-grid');
             for (let i = 0; i < 60; i++) {
                 b.scrollLeft = (b.scrollWidth - b.clientWidth) * (1 - i / 59);
                 b.scrollTop = (b.scrollHeight - b.clientHeight) * (i / 59);
-                const start = performance.now();
                 await new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)));
-                times.push(performance.now() - start);
             }
-            times.sort((a, b) => a - b);
-            return {median: times[30], worst: times[59]};
         }""")
-        print(f"365 runs of 200 tasks: {cells} cells in the document; a step of scrolling {took['median']:.0f} ms in the median, {took['worst']:.0f} ms at worst")
+        step = (work() - before) * 1000 / 60
+        print(f"365 runs of 200 tasks: {cells} cells in the document; a step of scrolling through all of it takes {step:.0f} ms of the processor")
+        check(step < 150, f"a step of scrolling takes {step:.0f} ms of the processor")
         page.wait_for_selector(".wf-grid .is-success")
         check(page.locator(".wf-grid [role=rowheader]", has_text="t199").count() == 1, "the last row is there")
         page.keyboard.press("Tab")
@@ -393,7 +395,7 @@ def test_workflows_two_hundred_tasks_a_year_of_runs():
         page.keyboard.press("End")
         page.keyboard.press("ArrowDown")
         page.wait_for_function("document.activeElement.closest('.wf-grid') && document.activeElement.getAttribute('aria-label')")
-        check("2023-12" in page.evaluate("document.activeElement.getAttribute('aria-label')") or "202" in page.evaluate("document.activeElement.getAttribute('aria-label')"), "keys move in the grid")
+        check("202" in page.evaluate("document.activeElement.getAttribute('aria-label')"), "keys move in the grid")
         page.goto("/workflows/big?view=graph")
         page.wait_for_selector(".wf-box")
         check(page.locator(".wf-box").count() == 200, "200 boxes")

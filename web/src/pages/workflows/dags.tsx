@@ -27,9 +27,9 @@ export function Dags({ of }: { of: Got<{ rows: Dag[]; total: number }> }) {
     const columns: Column<Dag>[] = [
         { key: "on", title: "On", width: "48px", of: (d) => (d.is_paused ? "paused" : "on"), cell: (d) => <Toggle dag={d.dag_id} paused={d.is_paused} done={of.reload} />, hint: "Whether its schedule makes runs, and runs go on" },
         { key: "dag", title: "Dag", width: "minmax(120px, 2fr)", of: (d) => d.dag_id, cell: (d) => <a href={dagHref(d.dag_id)} tabIndex={-1} title={d.description ? `${d.dag_id}\n${d.description}` : d.dag_id}><bdi>{d.dag_id}</bdi></a> },
-        { key: "schedule", title: "Schedule", width: "minmax(120px, 2fr)", wide: true, of: (d) => scheduleWords(d), cell: (d) => <span class="wf-cut" title={d.timetable_summary ?? undefined}>{scheduleWords(d)}</span> },
+        { key: "schedule", title: "Schedule", width: "minmax(150px, 3fr)", wide: true, of: (d) => scheduleWords(d), cell: (d) => <span class="wf-cut" title={d.timetable_summary ?? undefined}>{scheduleWords(d)}</span> },
         { key: "next", title: "Next run", width: "96px", wide: true, of: (d) => (d.is_paused ? null : d.next_dagrun_run_after), cell: (d) => (d.is_paused ? <span class="none">paused</span> : <Ago at={d.next_dagrun_run_after} />) },
-        { key: "runs", title: "Last runs", width: "minmax(110px, 210px)", sort: false, of: () => null, cell: (d) => <LastRuns dag={d.dag_id} runs={d.latest_dag_runs} /> },
+        { key: "runs", title: "Last runs", width: "minmax(110px, 204px)", sort: false, of: () => null, cell: (d) => <LastRuns dag={d.dag_id} runs={d.latest_dag_runs} /> },
         { key: "state", title: "Last", width: "104px", wide: true, of: (d) => d.latest_dag_runs[0]?.state, cell: (d) => (d.latest_dag_runs[0] ? <TaskState of={d.latest_dag_runs[0].state} /> : <span class="none">–</span>) },
         { key: "when", title: "Last start", width: "96px", wide: true, first: "down", of: (d) => d.latest_dag_runs[0]?.start_date, cell: (d) => <Ago at={d.latest_dag_runs[0]?.start_date} /> },
         { key: "tags", title: "Tags", width: "minmax(80px, 1fr)", wide: true, of: (d) => d.tags.map((t) => t.name).join(" "), cell: (d) => <span class="wf-cut">{d.tags.map((t) => <span class="badge" key={t.name}><bdi>{t.name}</bdi></span>)}</span> },

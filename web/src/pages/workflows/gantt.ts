@@ -21,7 +21,7 @@ export interface Gantt {
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 144e5, 216e5, 432e5, 864e5, 1728e5, 6048e5];
 
 /** At most `most` marks, at round times. */
-export function ticks(span: number, most = 8): number[] {
+export function ticks(span: number, most = 5): number[] {
     const step = STEPS.find((s) => span / s <= most) ?? Math.ceil(span / most);
     const list: number[] = [];
     for (let t = 0; t <= span; t += step) list.push(t);

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button, Empty, Failed, Icon, Loading, clock, duration, exact, listen, toMs, type Got, type Problem } from "../../kit";
 import { channel, summaries, type Cell, type Change, type Run, type Structure } from "./api";
-import { barHeight, cellState, gridRows, inOrder, inSight } from "./grid";
+import { barHeight, cellState, gridRows, inOrder, inSight, type GridRow } from "./grid";
 import { lasted } from "./parts";
 import { over, tally, word } from "./states";
 
@@ -91,8 +91,9 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
     const names = box.current?.querySelector<HTMLElement>(".wf-names")?.offsetWidth ?? 200;
     const [from, to] = inSight(columns.length, COL, room.left, Math.max(0, room.width - names));
     const [top, bottom] = inSight(rows.length, ROW, Math.max(0, room.top - BARS), room.height);
-    const shown = columns.slice(from, to);
-    const states = useStates(dag, shown.map((r) => r.dag_run_id));
+    const shown = useMemo(() => columns.slice(from, to), [columns, from, to]);
+    const wanted = useMemo(() => shown.map((r) => r.dag_run_id), [shown]);
+    const states = useStates(dag, wanted);
     const [at, setAt] = useState<{ row: number; col: number } | null>(null);
     const [tip, setTip] = useState("");
     const stuck = useRef(true);
@@ -166,17 +167,6 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
         else if (e.key === "Enter" || e.key === " ") (e.preventDefault(), open(p.row, p.col));
     };
     const focusable = (row: number, col: number) => (cursor.row === row && Math.min(Math.max(cursor.col, from), to - 1) === col ? 0 : -1);
-    const cellsOf = (n: number) => shown.map((r, i) => {
-        const g = rows[n]!;
-        const col = from + i;
-        const s = cellState(g, states.of.get(r.dag_run_id));
-        return (
-            <span key={r.dag_run_id} role="gridcell" data-r={n} data-c={col} tabIndex={focusable(n, col)} aria-label={describe(n, col)} aria-selected={r.dag_run_id === run && g.id === task}
-                class={`wf-at${r.dag_run_id === run ? " in-run" : ""}${r.dag_run_id === run && g.id === task ? " is-chosen" : ""}`}>
-                <span class={`wf-cell is-${s === undefined ? (states.of.has(r.dag_run_id) ? "absent" : "waiting") : (s ?? "none")}`} />
-            </span>
-        );
-    });
     const space = { before: from * COL, after: (columns.length - to) * COL };
     return (
         <div class="wf-grid-frame">
@@ -195,7 +185,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
                     <span class="wf-names" role="columnheader"><span class="hidden">Task</span><span class="quiet num">{longest > 0 ? duration(longest) : ""}</span></span>
                     <span class="wf-space" style={{ width: `${space.before}px` }} role="presentation" />
                     {shown.map((r, i) => (
-                        <span key={r.dag_run_id} role="columnheader" data-r={-1} data-c={from + i} tabIndex={focusable(-1, from + i)} aria-label={describe(-1, from + i)} class={`wf-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
+                        <span key={r.dag_run_id} role="columnheader" data-r={-1} data-c={from + i} tabIndex={focusable(-1, from + i)} aria-label={`${r.dag_run_id}: ${word(r.state)}`} class={`wf-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
                             <span class="hidden">{r.dag_run_id}</span><span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
                         </span>
                     ))}
@@ -203,22 +193,54 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
                 </div>
                 <div class="wf-tall" style={{ height: `${top * ROW}px` }} role="presentation" />
                 {rows.slice(top, bottom).map((g, i) => (
-                    <div class={`wf-grid-row${g.group ? " is-group" : ""}`} role="row" key={g.id} aria-rowindex={top + i + 2}>
-                        <span class="wf-names" role="rowheader" title={g.id} style={{ "--depth": g.depth }}>
-                            {g.group ? (
-                                <button type="button" class="wf-fold" aria-expanded={g.open} onClick={() => fold(g.id)}><Icon name={g.open ? "down" : "right"} /><bdi>{g.label}</bdi> <span class="quiet">{g.tasks.length}</span></button>
-                            ) : <bdi>{g.label}{g.mapped ? " [ ]" : ""}</bdi>}
-                        </span>
-                        <span class="wf-space" style={{ width: `${space.before}px` }} role="presentation" />
-                        {cellsOf(top + i)}
-                        <span class="wf-space" style={{ width: `${space.after}px` }} role="presentation" />
-                    </div>
+                    <GridLine key={g.id} of={g} n={top + i} shown={shown} from={from} to={to} total={columns.length} states={states.of} run={run} task={g.id === task ? task : ""} fold={fold}
+                        focus={cursor.row === top + i ? Math.min(Math.max(cursor.col, from), to - 1) : -1} />
                 ))}
                 <div class="wf-tall" style={{ height: `${Math.max(0, rows.length - bottom) * ROW}px` }} role="presentation" />
             </div>
             <Legend />
         </div>
     );
+}
+
+interface LineProps {
+    of: GridRow;
+    n: number;
+    shown: readonly Run[];
+    from: number;
+    to: number;
+    total: number;
+    states: ReadonlyMap<string, Map<string, Cell>>;
+    run: string;
+    task: string;
+    focus: number; // the column that Tab leads to; -1: none of this row
+    fold: (id: string) => void;
+}
+
+/** A task's row; made anew only when something of it is another, so that scrolling costs little. */
+function GridLine({ of: g, n, shown, from, to, total, states, run, task, focus, fold }: LineProps) {
+    return useMemo(() => (
+        <div class={`wf-grid-row${g.group ? " is-group" : ""}`} role="row" aria-rowindex={n + 2}>
+            <span class="wf-names" role="rowheader" title={g.id} style={{ "--depth": g.depth }}>
+                {g.group ? (
+                    <button type="button" class="wf-fold" aria-expanded={g.open} onClick={() => fold(g.id)}><Icon name={g.open ? "down" : "right"} /><bdi>{g.label}</bdi> <span class="quiet">{g.tasks.length}</span></button>
+                ) : <bdi>{g.label}{g.mapped ? " [ ]" : ""}</bdi>}
+            </span>
+            <span class="wf-space" style={{ width: `${from * COL}px` }} role="presentation" />
+            {shown.map((r, i) => {
+                const id = r.dag_run_id;
+                const s = cellState(g, states.get(id));
+                const chosen = id === run && task !== "";
+                return (
+                    <span key={id} role="gridcell" data-r={n} data-c={from + i} tabIndex={focus === from + i ? 0 : -1} aria-label={`${g.id}, ${id}: ${s === undefined ? "not there" : word(s)}`} aria-selected={chosen}
+                        class={`wf-at${id === run ? " in-run" : ""}${chosen ? " is-chosen" : ""}`}>
+                        <span class={`wf-cell is-${s === undefined ? (states.has(id) ? "absent" : "waiting") : (s ?? "none")}`} />
+                    </span>
+                );
+            })}
+            <span class="wf-space" style={{ width: `${(total - to) * COL}px` }} role="presentation" />
+        </div>
+    ), [g, n, shown, from, to, total, states, run, task, focus]);
 }
 
 const SHOWN = ["success", "running", "failed", "upstream_failed", "up_for_retry", "queued", "skipped", "none"];
