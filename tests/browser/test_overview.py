@@ -87,6 +87,29 @@ def test_dead_letters_are_the_thing_in_colour():
         check(page.locator(".overview-sum .is-wrong").count() == 1, "the sum shows them")
 
 
+FAILING = """goes_wrong:
+  schedule: '@once'
+  start_date: 2024-01-01
+  tasks:
+    no: {bash: 'exit 3', retries: 0}
+"""
+
+
+def test_a_dag_that_failed_is_told():
+    import pathlib
+    import tempfile
+    place = pathlib.Path(tempfile.mkdtemp(prefix="sluice-dag-"))
+    project(place / "dag", "CREATE TOPIC people;\n")
+    (place / "dag" / "dags.yaml").write_text(FAILING)
+    with Console(directory=place / "dag") as c:
+        page = c.open("/", ready=".part-dag.part-bad")
+        check("goes_wrong" in page.inner_text(".overview-wrong") and "failed" in page.inner_text(".overview-wrong"), page.inner_text(".overview-wrong"))
+        shot(page, "overview-dag-failed")
+        axe(page, "a failed dag")
+        page.click(".part-dag")
+        page.wait_for_url(c.url("/workflows/goes_wrong"))
+
+
 def test_names_are_text():
     """A dag's name is what people write as they like."""
     import json

@@ -3,6 +3,7 @@
 import "./overview.css";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, linkTo, param, phone, plural, setQuery, short, toneOf, useChannel, useKeys, type PageArgs, type Tone } from "../../kit";
+import { useDags, withDags } from "./dags";
 import { beat, rates, sample, startPast } from "./past";
 import { draw, type Drawing } from "./place";
 import type { Ledger, Part, Picture } from "./shape";
@@ -17,10 +18,12 @@ function wrong(p: Part): { tone: Tone; word: string } | null {
 }
 
 /** States that are said though nothing is wrong: paused, waiting, building. */
-const quiet = (p: Part) => p.state && !["running", "waiting"].includes(p.state) && !wrong(p);
+const quiet = (p: Part) => p.state && !(p.kind === "dag" ? [] : ["running", "waiting"]).includes(p.state) && !wrong(p);
 
 export default function Overview(_: PageArgs) {
-    const got = useChannel<Picture>("overview");
+    const told = useChannel<Picture>("overview");
+    const dags = useDags(told.value?.parts.some((p) => p.kind === "dag") ?? false);
+    const got = useMemo(() => (told.value ? { ...told, value: { ...told.value, parts: withDags(told.value.parts, dags) } } : told), [told.value, told.problem, dags]);
     useEffect(startPast, []);
     useEffect(() => got.value && sample(got.value), [got.value]);
     const list = phone.value || param("as") === "list";
