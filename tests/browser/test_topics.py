@@ -3,6 +3,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
+from urllib.parse import quote
 
 from browser import XSS, Console, axe, everywhere, fits, harmless, number, shot
 from engines import venv
@@ -294,19 +295,20 @@ def test_nothing_that_records_hold_is_markup():
         for text in XSS:
             c.post("topics/people/messages", {"key": text, "value": text, "headers": [{"name": text, "value": text}], "partition": 0})
             c.post("topics/people/messages", {"key": text, "value": json.dumps({text: text, "id": text}), "partition": 1})
+        page = c.open("/topics", ready="[data-key=people]")
+
+        def look(path, ready):
+            page.goto(path)
+            page.wait_for_selector(ready)
+            harmless(page)
         for path, ready in (("/topics/people", "[role=row][data-key]"), ("/topics/people?row=0:0", ".side .record-part"), ("/topics/people?row=1:0", ".side .json"), ("/topics/people?live=1", ".table-note, .state"),
                             ("/schemas/people", "[role=row][data-key]"), ("/schemas", "[data-key=people]"), ("/groups", "h1")):
-            page = c.open(path, ready=ready)
-            harmless(page)
-        for text in XSS:
-            from urllib.parse import quote
-            for path in (f"/topics/{quote(text, safe='')}", f"/groups/{quote(text, safe='')}", f"/schemas/{quote(text, safe='')}", f"/topics/people?q={quote(text)}&where={quote(text)}", f"/topics?q={quote(text)}"):
-                page = c.open(path, ready="h1")
-                page.wait_for_selector(".state, .table-row")
-                harmless(page)
-            page.context.close()
-            c.contexts = [x for x in c.contexts if x != page.context]
-        page = c.open("/topics", ready=".table-row")
+            look(path, ready)
+        for n, text in enumerate(XSS):
+            in_path, in_query = quote(text, safe=""), quote(text)
+            look([f"/topics/{in_path}", f"/groups/{in_path}", f"/schemas/{in_path}"][n % 3], ".state")
+            look([f"/topics/people?q={in_query}&where={in_query}", f"/topics?q={in_query}"][n % 2], ".state, .table-row")
+        look("/topics", "[data-key=people]")
         page.get_by_role("button", name="Create topic").first.click()
         page.get_by_label("Name", exact=True).fill(XSS[0])
         page.locator("dialog .button-main").click()

@@ -1,7 +1,7 @@
 /** A value of any form, to be read: indented, with long texts and deep parts folded; and given as a file. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { count } from "./format";
+import { count, plural } from "./format";
 
 /** A number by its text: 12345678901234567890 stays what it is. */
 class Exact {
@@ -46,7 +46,7 @@ function Value({ of, depth }: { of: unknown; depth: number }) {
     if (!entries.length) return <span class="json-plain">{list ? "[]" : "{}"}</span>;
     const shown = all ? entries : entries.slice(0, MANY);
     return (
-        <Fold head={<span class="quiet">{list ? `${count(entries.length)} items` : `${count(entries.length)} fields`}</span>} open={depth < 3 && entries.length <= MANY}>
+        <Fold head={<span class="quiet">{plural(entries.length, list ? "item" : "field")}</span>} open={depth < 3 && entries.length <= MANY}>
             {() => (
                 <>
                     {shown.map(([name, v]) => (

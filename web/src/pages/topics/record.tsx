@@ -16,7 +16,7 @@ export function Preview({ of: b }: { of: Bytes }) {
     return <bdi>{b.text}{b.cut && "…"}</bdi>;
 }
 
-const HEX_ROW = 16;
+const HEX_ROW = 8; // as many fit the panel
 
 /** Bytes as hex with their letters beside them. */
 function Hex({ text }: { text: string }) {
