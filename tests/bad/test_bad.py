@@ -26,7 +26,7 @@ def refused(r, *parts, code=1):
 
 
 def up(p, *args, **kw):
-    return run("up", p, "--plain", "--set", "api.port=0", "--set", "metrics.port=0", "--set", "kafka.port=0", "--set", "cql.port=0", *args, **kw)
+    return run("up", p, "--plain", "--set", "api.port=0", "--set", "metrics.port=0", "--set", "kafka.port=0", "--set", "cql.port=0", "--set", "console.port=-1", *args, **kw)
 
 
 # --- configuration and pipeline ----------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_port_in_use_names_who_holds_it():
         s.listen()
         port = s.getsockname()[1]
         p = project(f / "p", GENERATOR + TABLE + STREAM)
-        r = run("up", p, "--plain", "--set", f"api.port={port}", "--set", "metrics.port=0", "--set", "kafka.port=0", "--set", "cql.port=0")
+        r = run("up", p, "--plain", "--set", f"api.port={port}", "--set", "metrics.port=0", "--set", "kafka.port=0", "--set", "cql.port=0", "--set", "console.port=-1")
         refused(r, str(port), "api.port", str(os.getpid()))
         check(not (p / ".sluice" / "control.sock").exists() or run("status", "--project", p).returncode == 3, "something runs")
 

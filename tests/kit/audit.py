@@ -29,7 +29,7 @@ WHERE nat <> 'FR'
 CHECK (nat <> 'DE') ELSE DEAD LETTER;
 {audit_state.STREAMS}
 """
-SETS = ("flow.epoch_rows=20", "log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1")
+SETS = ("flow.epoch_rows=20", "log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1", "console.port=-1")
 QUERIES = {
     "topic": "SELECT login.uuid AS id, nat, name.first AS first, gender, dob.age AS age, _timestamp, _partition FROM people",
     "table": "SELECT id, name, age, nat FROM audit.people",

@@ -10,7 +10,7 @@ from audit import calls, digest, fault_env, STORE_CALLS
 from harness import Server, check, offline_query, project, wait_for
 
 TOTAL, WINDOW_MS = 60_000, 100
-QUIET = ("log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1")
+QUIET = ("log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1", "console.port=-1")
 SETS = (*QUIET, "flow.feeders=2", "flow.form=catchup", "flow.catchup_rows=12000", "memory.budget=3GiB")
 FILL = f"""CREATE SOURCE fill FROM GENERATOR '' WITH (shape = 'event', seed = 'fed', results = 2000, total = {TOTAL}, key = 'id')
   INTO TOPIC events WITH (partitions = 3);

@@ -15,7 +15,7 @@ import audit
 import engines
 from harness import Failed, Server, check, project, wait_for
 
-SETS = ("log.keep_free=0", "api.port=-1", "metrics.port=-1", "kafka.auto_create=false", "log.segment=1MiB")
+SETS = ("log.keep_free=0", "api.port=-1", "metrics.port=-1", "console.port=-1", "kafka.auto_create=false", "log.segment=1MiB")
 CRASHES_MAX = 5
 FAR = 1 << 40  # more calls than a server makes
 CLIENT = engines.HERE / "python" / "bank.py"

@@ -8,7 +8,7 @@ import cassandra  # noqa: F401  (its virtual environments)
 import engines
 from harness import Server, check, project
 
-SETS = ("api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1", "log.keep_free=0")
+SETS = ("api.port=-1", "metrics.port=-1", "kafka.port=-1", "cql.port=-1", "console.port=-1", "log.keep_free=0")
 CLIENT = engines.HERE / "python" / "cql_rows.py"
 
 

@@ -274,7 +274,7 @@ def test_the_display_draws_on_a_terminal_and_ctrl_c_ends_it():
     with folder() as f:
         p = project(f / "p", PIPELINE.replace("total = 200, ", ""))
         master, slave = pty.openpty()
-        process = subprocess.Popen([SLUICE, "up", str(p), "--set", "api.port=0", "--set", "metrics.port=0", "--set", "kafka.port=0", "--set", "cql.port=0"], stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+        process = subprocess.Popen([SLUICE, "up", str(p), "--set", "api.port=0", "--set", "metrics.port=0", "--set", "kafka.port=0", "--set", "cql.port=0", "--set", "console.port=-1"], stdin=slave, stdout=slave, stderr=slave, close_fds=True)
         os.close(slave)
         shown = b""
 
@@ -298,7 +298,7 @@ def test_doctor_is_content_and_its_bundle_is_clean():
         p = project(f / "p", PIPELINE, settings="logs.level: debug\n")
         with Server(p, args=("--drain",)) as s:
             check(s.process.wait(60) == 0, s.output())
-        r = run("doctor", p, "--bundle", f / "bundle", "--set", "api.port=-1", "--set", "metrics.port=-1", "--set", "kafka.port=-1", "--set", "cql.port=-1")
+        r = run("doctor", p, "--bundle", f / "bundle", "--set", "api.port=-1", "--set", "metrics.port=-1", "--set", "kafka.port=-1", "--set", "cql.port=-1", "--set", "console.port=-1")
         check(r.returncode == 0 and "nothing is wrong" in r.stdout, r.stdout + r.stderr)
         text = (f / "bundle").read_text()
         check("logs.level = debug (sluice.yaml:1)" in text and "CREATE" not in text, text)
