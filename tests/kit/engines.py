@@ -28,6 +28,7 @@ from harness import ROOT, SLUICE, Failed, Server, check, run, wait_for, written
 
 PLACE = pathlib.Path(os.environ.get("SLUICE_PEERS", pathlib.Path.home() / ".cache" / "sluice-peers"))
 HERE = ROOT / "tests" / "peers"
+HANGS = 900  # seconds: only what hangs takes so long, whatever else the machine does
 CHOICE = os.environ.get("SLUICE_PEER_BOOTSTRAP", "")
 REAL = {"real": "kafka-3.9", "real-4": "kafka-4.3"}
 CODECS = ["lz4==4.4.5", "zstandard==0.25.0", "python-snappy==0.7.3"]
@@ -358,7 +359,7 @@ def name(word):
 
 # --- running peers ------------------------------------------------------------------------------
 
-def peer(what, command, stdin=None, timeout=120, env=None, fine=(0,)):
+def peer(what, command, stdin=None, timeout=HANGS, env=None, fine=(0,)):
     """Runs a peer to its end; answers what it printed. A failure holds the peer's last words."""
     try:
         r = subprocess.run([str(c) for c in command], capture_output=True, timeout=timeout, env={**os.environ, **(env or {})},
@@ -391,7 +392,7 @@ def topic(word, partitions=1, **configs):
     return made
 
 
-def python_cases(module, prefix, environment, script, timeout=120, env=None, address=None):
+def python_cases(module, prefix, environment, script, timeout=HANGS, env=None, address=None):
     """Gives `module` a test for each function case_* of tests/peers/python/SCRIPT, run by that environment's python.
     `address`: says whom they ask; the Kafka broker that is judged when it is left out."""
     path = HERE / "python" / script

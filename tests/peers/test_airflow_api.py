@@ -51,7 +51,7 @@ KNOWN = {
 }
 
 
-def program(name, url, venv=None, timeout=300):
+def program(name, url, venv=None, timeout=900):
     python = engines.venv(venv) if venv else "python3"
     r = subprocess.run([str(python), str(ROOT / "tests" / "peers" / "python" / name), url], capture_output=True, text=True, timeout=timeout)
     check(r.returncode == 0, f"{name} {url}: {r.stdout[-2000:]}{r.stderr[-3000:]}")
@@ -96,7 +96,7 @@ def real():
                "AIRFLOW__WEBSERVER__WORKERS": "1", "AIRFLOW__WEBSERVER__SECRET_KEY": "test",
                "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth"}
         for words in (["db", "migrate"], ["users", "create", "-u", "admin", "-p", "admin", "-f", "a", "-l", "b", "-r", "Admin", "-e", "a@b.c"]):
-            r = subprocess.run(["airflow", *words], env=env, capture_output=True, text=True, timeout=600)
+            r = subprocess.run(["airflow", *words], env=env, capture_output=True, text=True, timeout=900)
             check(r.returncode == 0, f"airflow {' '.join(words)}: {r.stderr[-2000:]}")
         parts = [subprocess.Popen(["airflow", word], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
                  for word in ("scheduler", "webserver")]
@@ -136,7 +136,7 @@ def test_airflow_api_field_by_field():
     with ours() as url:
         mine = json.loads(program("airflow_rest.py", url))
     with real() as url:
-        theirs = json.loads(program("airflow_rest.py", url, timeout=600))
+        theirs = json.loads(program("airflow_rest.py", url, timeout=900))
     check(len(theirs) >= 85 and len(mine) == len(theirs), f"{len(mine)} and {len(theirs)} answers")
     said = compared(mine, theirs)
     check(not said, "\n".join(said))

@@ -17,7 +17,7 @@ def compare(protocol, seed, count):
     try:
         host, port = cassandra.server()
         r = subprocess.run([venv("cassandra-driver"), SCRIPT, f"{host}:{port}", f"127.0.0.1:{real.port}", str(seed), str(count), str(protocol)],
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500)
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3000)
     finally:
         real.stop()
     print(r.stdout[-3000:], flush=True)

@@ -11,7 +11,7 @@ def java(protocol, *more):
     host, port = cassandra.server()
     java = package("java", "openjdk-17-jdk-headless")
     out = peer(f"Java driver, {protocol}", [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", classes("cassandra-driver", "CqlDriver"), "CqlDriver", host, port, protocol, *more],
-               timeout=240)
+               timeout=900)
     engines.same("its last word", out.strip(), "ok")
 
 
@@ -42,5 +42,5 @@ def test_cql_spark_connector_reads_and_writes():
     names = {j.name: j for j in jars("spark-cassandra").glob("*.jar")}
     ours = ",".join(str(j) for n, j in sorted(names.items()) if not n.startswith(("scala-library", "scala-reflect", "spark-")) or n.startswith("spark-cassandra"))
     with folder() as f:
-        out = peer("Spark's Cassandra connector", [venv("spark"), HERE / "python" / "spark_cassandra.py", host, port, f, ours], timeout=400, env=env)
+        out = peer("Spark's Cassandra connector", [venv("spark"), HERE / "python" / "spark_cassandra.py", host, port, f, ours], timeout=900, env=env)
     engines.same("its last word", out.strip().splitlines()[-1], "ok")

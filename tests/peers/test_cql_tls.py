@@ -104,7 +104,7 @@ def cqlsh(port, statement, code=0, own=None, rc="", **env):
     (home / ".cassandra").mkdir(parents=True, exist_ok=True)
     (home / ".cassandra" / "cqlshrc").write_text(rc)
     program = own or venv("cqlsh").parent / "cqlsh"
-    r = subprocess.run([str(program), "--ssl", "127.0.0.1", str(port), "-e", statement], capture_output=True, text=True, timeout=120,
+    r = subprocess.run([str(program), "--ssl", "127.0.0.1", str(port), "-e", statement], capture_output=True, text=True, timeout=900,
                        env={**os.environ, "HOME": str(home), "CQLSH_HOST": "", **{k: str(v) for k, v in env.items()}})
     check((r.returncode == 0) == (code == 0), f"cqlsh ended with {r.returncode}:\n{r.stdout[-2000:]}\n{r.stderr[-2000:]}")
     return r.stdout + r.stderr
@@ -159,7 +159,7 @@ def java(port, *properties, code=0):
               "pass:wonderland")
     words = [f"-Djavax.net.ssl.trustStore={trust}", "-Djavax.net.ssl.trustStorePassword=wonderland", "-Dcql.tls=true", *(p.format(alice=alice) for p in properties)]
     return peer("the Java driver", [jdk, "-Xmx256m", "-XX:TieredStopAtLevel=1", *words, "-cp", classes("cassandra-driver", "CqlDriver"), "CqlDriver", "127.0.0.1",
-                                    port, "V5"], timeout=240, fine=(code,)).strip()
+                                    port, "V5"], timeout=900, fine=(code,)).strip()
 
 
 def test_cql_tls_java_driver():

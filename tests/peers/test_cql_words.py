@@ -13,7 +13,7 @@ WORDS = HERE.parent.parent / "src/sql/cql/words.def"
 
 def ask(*addresses):
     r = subprocess.run([venv("cassandra-driver"), HERE / "python" / "cql_words.py", WORDS, *addresses],
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500)
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3000)
     print(r.stdout[-400:], flush=True)
     if r.returncode:
         raise Failed(r.stdout[:12000])

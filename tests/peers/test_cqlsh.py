@@ -14,7 +14,7 @@ from harness import Failed, check
 ROWS = int(os.environ.get("SLUICE_COPY_ROWS", "1000000" if not cassandra.CHOICE else "20000"))
 
 
-def cqlsh(*statements, login=False, options=(), code=0, timeout=120, file=None):
+def cqlsh(*statements, login=False, options=(), code=0, timeout=900, file=None):
     host, port = cassandra.server(login)
     user = ["-u", "cassandra", "-p", "cassandra"] if login else []
     words = ["-f", str(file)] if file else ["-e", "\n".join(statements).rstrip("; \n")]
@@ -124,10 +124,10 @@ def test_cqlsh_copies_a_million_rows_both_ways():
             for i in range(ROWS):
                 w.writerow([i // 10, i % 10, f"person {i}, 'quoted'" if i % 7 else "", "2015-05-03 13:30:54.234+0000", i / 4, "{'a', 'b'}", "{'x': %d}" % i])
         start = time.monotonic()
-        out = cqlsh(f"COPY {ks}.t (id, c, name, at, x, tags, m) FROM '{path}' WITH CHUNKSIZE = 5000 AND MAXBATCHSIZE = 20", timeout=1500)
+        out = cqlsh(f"COPY {ks}.t (id, c, name, at, x, tags, m) FROM '{path}' WITH CHUNKSIZE = 5000 AND MAXBATCHSIZE = 20", timeout=3000)
         check(f"{ROWS} rows imported from 1 files" in out, out[-3000:])
         middle = time.monotonic()
-        out = cqlsh(f"COPY {ks}.t (id, c, name, at, x, tags, m) TO '{back}'", timeout=1500)
+        out = cqlsh(f"COPY {ks}.t (id, c, name, at, x, tags, m) TO '{back}'", timeout=3000)
         check(f"{ROWS} rows exported to 1 files" in out, out[-3000:])
         print(f"{ROWS} rows: COPY FROM {middle - start:.1f} s, COPY TO {time.monotonic() - middle:.1f} s", flush=True)
         with open(back, newline="") as f:

@@ -87,14 +87,14 @@ def test_security_kcat_by_every_way_in():
     for title, port, other in KCAT:
         conf, topic = file_of(settings_of(title, at, **other), at), name("kcat")
         kcat = [package("kcat", "kcat"), "-F", conf, "-b", getattr(at, port), "-t", topic]
-        peer(f"kcat {title} {other}", [*kcat, "-P"], stdin=VALUE + "\n", timeout=30)
-        got = peer(f"kcat {title} {other}", [*kcat, "-C", "-e", "-q"], timeout=30)
+        peer(f"kcat {title} {other}", [*kcat, "-P"], stdin=VALUE + "\n", timeout=900)
+        got = peer(f"kcat {title} {other}", [*kcat, "-C", "-e", "-q"], timeout=900)
         same(f"kcat {title} {other}", got, VALUE + "\n")
 
 
 def python(environment, kind, address, settings, topic=None, code=0):
     out = peer(f"{environment}", [venv(environment), HERE / "python" / "secure.py", address, kind, topic or name("py")],
-               stdin=json.dumps(settings), timeout=60, fine=(code,))
+               stdin=json.dumps(settings), timeout=900, fine=(code,))
     return out.strip()
 
 
@@ -120,7 +120,7 @@ def test_security_librdkafka_is_told_why_it_may_not():
 def test_security_a_strangers_certificate_is_no_login():
     at = required()
     stranger = {k: v.replace("alice", "mallory") for k, v in settings_of("kcat.conf: SSL, with a certificate", at).items()}
-    got = subprocess.run([package("kcat", "kcat"), "-F", file_of(stranger, at), "-b", at.tls, "-L", "-m", "5"], capture_output=True, timeout=30)
+    got = subprocess.run([package("kcat", "kcat"), "-F", file_of(stranger, at), "-b", at.tls, "-L", "-m", "5"], capture_output=True, timeout=900)
     check(got.returncode != 0, "a certificate of nobody came in")
 
 
@@ -131,7 +131,7 @@ def test_security_tls_alone_where_nobody_must_log_in():
     must = secure("tls.client_ca=ca.pem", "tls.client_required=true")
     settings["ssl.ca.location"] = str(must.folder / "tls-cert.pem")
     got = subprocess.run([package("kcat", "kcat"), *(w for k, v in settings.items() for w in ("-X", f"{k}={v}")), "-b", must.tls, "-L", "-m", "5"],
-                         capture_output=True, timeout=30)
+                         capture_output=True, timeout=900)
     check(got.returncode != 0, "a client without a certificate came in")
 
 

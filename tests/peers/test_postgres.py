@@ -27,7 +27,7 @@ def unit(word="", **more):
         check(r.returncode == 0, r.stdout[-4000:])
     s = server()
     env = {**os.environ, "SLUICE_TEST_META": s.address(), "SLUICE_TEST_META_CTL": s.command, **more}
-    r = subprocess.run([program, *([word] if word else [])], capture_output=True, text=True, env=env, timeout=280)
+    r = subprocess.run([program, *([word] if word else [])], capture_output=True, text=True, env=env, timeout=900)
     check(r.returncode == 0, f"{r.stdout[-3000:]}{r.stderr[-3000:]}\n{s.log()[-1500:]}")
     passed = int(re.search(r"(\d+) passed, 0 failed", r.stdout + r.stderr).group(1))
     check(passed > 0, f"no test has '{word}' in its name")

@@ -39,7 +39,7 @@ def airflow(home, port, *args, provider=PROVIDER):
     python = venv("airflow")
     env = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
            "PYTHONPATH": str(provider), "AIRFLOW_CONN_SLUICE_DEFAULT": f"sluice://admin:admin@127.0.0.1:{port}", "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
-    return peer("airflow " + " ".join(args), [python, "-m", "airflow", *args], timeout=280, env=env)
+    return peer("airflow " + " ".join(args), [python, "-m", "airflow", *args], timeout=900, env=env)
 
 
 def home_of(f):

@@ -20,11 +20,11 @@ def compare(environment, script, *args, timeout, **env):
 
 
 def test_schedules_zones_as_python_s_zoneinfo():
-    compare("croniter", "zone_times.py", timeout=600)
+    compare("croniter", "zone_times.py", timeout=900)
 
 
 def test_schedules_cron_as_croniter():
-    compare("croniter", "cron_times.py", 12000, 7, timeout=600)
+    compare("croniter", "cron_times.py", 12000, 7, timeout=900)
 
 
 def test_schedules_timetables_as_airflow_s():

@@ -33,12 +33,12 @@ def test_spark_reads_and_writes_and_goes_on_from_its_checkpoint():
     with folder() as f:
         def command(*steps):
             return [str(c) for c in (engines.venv("spark"), HERE / "python" / "spark_steps.py", bootstrap(), source, sink, f / "checkpoint", middle, jars, *steps)]
-        engines.peer("Spark, first start", command("batch", "batch_by_time", "batch_by_offset", "batch_sink", "stream_to_the_end"), timeout=180, env=env)
+        engines.peer("Spark, first start", command("batch", "batch_by_time", "batch_by_offset", "batch_sink", "stream_to_the_end"), timeout=900, env=env)
         first = written(sink)
         same("written by the first start", first, {str(i): 1 for i in range(1000)})
         feed(source, range(1000, 5000))
         until_killed(command("stream_until_killed"), env)
-        engines.peer("Spark, started again", command("stream_to_the_end"), timeout=180, env=env)
+        engines.peer("Spark, started again", command("stream_to_the_end"), timeout=900, env=env)
         seen = written(sink)
         same("after kill and restart: records", sorted(map(int, seen)), list(range(5000)))
         same("after kill and restart: those of the first start once", {k: n for k, n in seen.items() if int(k) < 1000}, first)

@@ -27,7 +27,7 @@ def broker(version):
     return f"127.0.0.1:{brokers[version].port}"
 
 
-def ours(version, tool, *args, stdin="", timeout=60):
+def ours(version, tool, *args, stdin="", timeout=900):
     global links
     if links is None:
         links = pathlib.Path(tempfile.mkdtemp(prefix="sluice-links-"))
@@ -36,7 +36,7 @@ def ours(version, tool, *args, stdin="", timeout=60):
     return r.returncode, r.stdout, r.stderr
 
 
-def theirs(version, tool, *args, stdin="", timeout=90):
+def theirs(version, tool, *args, stdin="", timeout=900):
     return java[version].run(tool, "--bootstrap-server", broker(version), *args, stdin=stdin, timeout=timeout)
 
 

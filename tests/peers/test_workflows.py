@@ -19,7 +19,7 @@ def test_workflows_runs_go_as_airflow_s():
     with folder(in_memory()) as f:
         env = {"AIRFLOW_HOME": str(f), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
         python = venv("airflow")
-        peer("airflow db migrate", [python, "-m", "airflow", "db", "migrate"], timeout=300, env=env)
+        peer("airflow db migrate", [python, "-m", "airflow", "db", "migrate"], timeout=900, env=env)
         print(peer("airflow_runs.py", [python, HERE / "python" / "airflow_runs.py", program("sched_runs"), 60, 3], timeout=3600, env=env).strip(), flush=True)
 
 
