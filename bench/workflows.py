@@ -8,8 +8,10 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -170,6 +172,7 @@ class Airflow:
 
 
 def bench(add, turns, tasks, airflow_tasks, memory):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it has started ends with it
     where = tempfile.mkdtemp(prefix="sluice-bench-workflows-", dir=in_memory() if memory else os.environ.get("SLUICE_BENCH_DIR"))
     folder = pathlib.Path(where)
     sides = {}
