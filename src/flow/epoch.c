@@ -306,7 +306,6 @@ static void publish(struct lane *l)
 {
     struct stage *s = l->stream->stage;
     const struct ledger *delta = &l->epoch.counter.now;
-    l->last_epoch = l->epoch.number >> 8;
     int64_t took_us = (clock_mono_ns() - l->epoch.started_ns) / 1000;
     const struct flow_options *o = &lane_flow(l)->o;
     if (l->epoch.form == STORE_LIVE) set_pace(l, took_us);
@@ -317,6 +316,7 @@ static void publish(struct lane *l)
     if (l->epoch.dead_bytes && atomic_load(&s->dead_oldest) > l->epoch.now_ms)
         atomic_store(&s->dead_oldest, l->epoch.now_ms);
     gate_enter(&s->flow->gate); /* cursors and ledger move together for who looks */
+    l->last_epoch = l->epoch.number >> 8;
     progress_note(l, took_us);
     for (uint32_t i = 0; i < l->partition_count; i++) {
         struct lane_partition *p = &l->partitions[i];
