@@ -63,7 +63,7 @@ function Form({ dag, details, onDone, onClose }: Props & { details: DagDetails }
                     {fields.map((f) => <ParamInput key={f.name} of={f} value={values[f.name] ?? f.value} set={(v) => setValues({ ...values, [f.name]: v })} wrong={wrong[f.name]} />)}
                 </fieldset>
             )}
-            <TextArea label={fields.length ? "More conf, as JSON" : "Conf, as JSON"} mono rows={3} value={more} set={setMore} placeholder='{"name": "value"}' wrong={wrong[""]} hint="What tasks read as dag_run.conf; it comes before the params above" />
+            <TextArea label={fields.length ? "More conf, as JSON" : "Conf, as JSON"} mono rows={3} value={more} set={setMore} placeholder='{"name": "value"}' wrong={wrong[""]} hint="Kept in dag_run.conf beside the params filled in above" />
             <div class="fields wf-two">
                 <Input label="Logical date (UTC)" type="datetime-local" value={logical} set={setLogical} hint="Empty: a run without one" />
                 <Input label="Run id" value={id} set={setId} mono hint="Empty: made from the time" />
