@@ -1,5 +1,5 @@
 """Templates against Jinja2 itself, in the environment that Airflow makes (sandboxed, strict about what is undefined), with pendulum's dates:
-generated from the words that Sluice has; and each filter, test and tag that it has not, which it must refuse by name.
+generated from the words that Sluice has (not: a text times a number, and a list with something undefined in it, which Sluice refuses; whether a text is even); and each filter, test and tag that it has not, which it must refuse by name.
 
 jinja_texts.py SCHED_TEMPLATES COUNT SEED
 """
@@ -20,8 +20,8 @@ WORLD = {"ds": "2024-03-05", "n": 7, "m": -3, "zero": 0, "f": 2.5, "g": -0.75, "
 NUMBERS = ["n", "m", "zero", "f", "g", "params.count", "1", "2", "10", "0.5", "3.0", "list[0]", "deep.x[0].y", "list|length", "n|abs", "ds[:4]|int"]
 TEXTS = ["s", "t", "empty", "u", "ds", "params.name", "'x'", "'it\\'s'", "\"two words\"", "deep.k", "words[0]", "'42'", "' pad '"]
 LISTS = ["list", "words", "mixed", "void", "[1, 2]", "['a', n]", "range(4)|list", "t.split(',')", "deep.x", "list[1:]", "words[::-1]"]
-OTHER = ["none", "yes", "no", "true", "false", "deep", "{'a': 1, 'b': [n]}", "nothing"]
-OPS = ["+", "-", "*", "/", "//", "%", "~"]
+OTHER = ["none", "yes", "no", "true", "false", "deep", "{'a': 1, 'b': [n]}"]
+OPS = ["+", "-", "*", "/", "//", "%"]
 FORMATS = ["%Y-%m-%d", "%d.%m.%y %H:%M", "%j %A %b", "%Y%m%dT%H%M%S", "%I %p", "%%"]
 
 
@@ -45,7 +45,7 @@ class Draw:
         if deep <= 0 or self.rng.random() < 0.25:
             return self.rng.choice(TEXTS)
         a, b = self.text(deep - 1), self.text(deep - 1)
-        return self.one(f"({a} ~ {self.any(deep - 1)})", f"({a} + {b})", f"({a})|{self.one('upper', 'lower', 'title', 'capitalize', 'trim', 'string')}",
+        return self.one(f"({a} ~ {self.any(deep - 1)})", f"({self.number(deep - 1)} {self.one(*OPS)} {self.rng.choice(NUMBERS)} ~ {self.rng.choice(NUMBERS)})", f"({a} + {b})", f"({a})|{self.one('upper', 'lower', 'title', 'capitalize', 'trim', 'string')}",
                         f"({a})|replace({self.one(chr(39) + 'a' + chr(39), chr(39) + 'l' + chr(39))}, {b})", f"({a})[{self.one(':2', '1:', '-2:', '::2', '1:3')}]",
                         f"({a}).{self.one('upper', 'lower', 'strip', 'title', 'capitalize')}()", f"({a}).replace('o', '0')",
                         f"({self.list(deep - 1)})|join({self.one('', chr(39) + '-' + chr(39))})", f"({a} if {self.truth(deep - 1)} else {b})",
