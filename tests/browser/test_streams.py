@@ -165,7 +165,7 @@ def test_a_viewer_may_look():
         check(page.get_by_role("button", name="Pause").is_disabled() and page.get_by_role("button", name="Reset").is_disabled(), "a viewer may act")
 
 
-def test_looks():
+def test_streams_look():
     with shop() as c:
         send(c, *GOOD, {"id": 22, "name": "y", "price": -1}, {"id": 23, "name": "پروفایل 🚀 کاربران", "price": "free"})
         settled(c, 22)
@@ -173,6 +173,12 @@ def test_looks():
         everywhere(c, "/streams/load", "streams-plan", ready=".streams-node")
         everywhere(c, "/streams/by_name", "streams-view", ready=".streams-node")
         everywhere(c, "/streams/load?view=ledger", "streams-ledger", ready=".streams-terms")
+
+
+def test_streams_views_look():
+    with shop() as c:
+        send(c, *GOOD, {"id": 22, "name": "y", "price": -1}, {"id": 23, "name": "پروفایل 🚀 کاربران", "price": "free"})
+        settled(c, 22)
         everywhere(c, "/streams/load?view=progress", "streams-progress", ready=".chart-box canvas")
         everywhere(c, "/streams/load?view=sql", "streams-sql", ready="pre")
         everywhere(c, "/streams?view=dead", "streams-dead", ready=".table-row")

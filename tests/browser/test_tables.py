@@ -122,7 +122,7 @@ def test_rows_are_text():
         axe(page, "a wrong condition")
 
 
-def test_looks():
+def test_tables_look():
     with shop() as c:
         filled(c, *[{"id": n, "name": f"name {n}", "price": n / 2} for n in range(1, 60)])
         everywhere(c, "/tables", "tables", ready=".table-row")

@@ -225,7 +225,7 @@ static void put_letter(struct buf *out, const struct dead_letter *l, bool whole)
     js_put_int(out, "offset", l->offset);
     put_when(out, "time", l->time_ms);
     put_when(out, "written", l->written_ms);
-    js_put_uint(out, "epoch", l->epoch);
+    js_put_uint(out, "epoch", l->epoch >> 8); /* without its lane: as last_epoch is */
     js_put_uint(out, "records", l->count);
     js_put_cstr(out, "code", err_name(l->err));
     js_put_text(out, "reason", l->reason.at ? l->reason : SLICE(""));

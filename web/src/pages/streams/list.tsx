@@ -10,16 +10,16 @@ export function List({ of }: { of: Got<Stage[]> }) {
         <Table label="Streams" rows={of.value} rowKey={(s) => s.name} href={(s) => at("streams", s.name)} what="the streams"
             tone={(s) => (wrongWith(s) ? (s.state === "retrying" ? "warn" : "bad") : s.state === "paused" ? "off" : undefined)}
             columns={[
-                { key: "name", title: "Name", of: (s) => s.name, width: "minmax(150px, 2fr)" },
-                { key: "state", title: "State", of: (s) => (wrongWith(s) ?? s.state), cell: (s) => <StageState of={s} />, width: "120px" },
-                { key: "rate", title: "Rate", of: (s) => s.rate, cell: (s) => <Num of={s.rate} as="rate" live />, right: true, first: "down", width: "88px" },
-                { key: "lag", title: "Behind", of: (s) => (s.kind === "stream" ? s.lag : null), cell: (s) => (s.kind === "stream" ? <Num of={s.lag} live /> : <span class="none">–</span>), right: true, first: "down", width: "88px", hint: "Records between what it has committed and the topic's end" },
-                { key: "in", title: "In", of: (s) => s.ledger.in, cell: (s) => <Num of={s.ledger.in} live />, right: true, wide: true, first: "down", width: "104px" },
-                { key: "out", title: "Rows out", of: (s) => s.ledger.rows_out, cell: (s) => <Num of={s.ledger.rows_out} live />, right: true, wide: true, first: "down", width: "104px" },
-                { key: "dead", title: "Dead", of: (s) => s.ledger.dead, cell: (s) => (s.ledger.dead ? <a class="streams-dead num" href={at("streams", s.name) + "?view=dead"}>{s.ledger.dead.toLocaleString("en-US")}</a> : <span class="none num">0</span>), right: true, wide: true, first: "down", width: "72px" },
-                { key: "batch", title: "Batch", of: (s) => batch(s), cell: (s) => <span class="num live">{batch(s) === null ? "–" : duration(batch(s)!)}</span>, right: true, wide: true, first: "down", width: "80px", hint: "Half of the epochs took less, from the first record read until all is on disk" },
-                { key: "into", title: "From → into", of: (s) => `${s.from} → ${s.into}`, wide: true, width: "minmax(160px, 2fr)" },
-                { key: "commit", title: "Last commit", of: (s) => s.last_commit, cell: (s) => <Ago at={s.last_commit} />, wide: true, width: "92px" },
+                { key: "name", title: "Name", of: (s) => s.name, width: "minmax(120px, 1.6fr)" },
+                { key: "state", title: "State", of: (s) => (wrongWith(s) ?? s.state), cell: (s) => <StageState of={s} />, width: "100px" },
+                { key: "rate", title: "Rate", of: (s) => s.rate, cell: (s) => <Num of={s.rate} as="rate" live />, right: true, first: "down", width: "76px" },
+                { key: "lag", title: "Behind", of: (s) => (s.kind === "stream" ? s.lag : null), cell: (s) => (s.kind === "stream" ? <Num of={s.lag} live /> : <span class="none">–</span>), right: true, first: "down", width: "76px", hint: "Records between what it has committed and the topic's end" },
+                { key: "in", title: "In", of: (s) => s.ledger.in, cell: (s) => <Num of={s.ledger.in} live />, right: true, wide: true, first: "down", width: "92px" },
+                { key: "out", title: "Rows out", of: (s) => s.ledger.rows_out, cell: (s) => <Num of={s.ledger.rows_out} live />, right: true, wide: true, first: "down", width: "92px" },
+                { key: "dead", title: "Dead", of: (s) => s.ledger.dead, cell: (s) => (s.ledger.dead ? <a class="streams-dead num" href={at("streams", s.name) + "?view=dead"}>{s.ledger.dead.toLocaleString("en-US")}</a> : <span class="none num">0</span>), right: true, wide: true, first: "down", width: "60px" },
+                { key: "batch", title: "Batch", of: (s) => batch(s), cell: (s) => <span class="num live">{batch(s) === null ? "–" : duration(batch(s)!)}</span>, right: true, wide: true, first: "down", width: "72px", hint: "Half of the epochs took less, from the first record read until all is on disk" },
+                { key: "into", title: "From → into", of: (s) => `${s.from} → ${s.into}`, wide: true, width: "minmax(140px, 2fr)" },
+                { key: "commit", title: "Last commit", of: (s) => s.last_commit, cell: (s) => <Ago at={s.last_commit} />, wide: true, width: "96px" },
             ]}
             panel={(s) => <Brief of={s} />}
             empty={<Empty title="pipeline.sql declares no source and no stream." action={<Command text="sluice plan" />}>CREATE SOURCE brings records into a topic, CREATE STREAM takes them from there into a table; both would be listed here with their rates, their lag and what became of each record.</Empty>} />
