@@ -12,7 +12,7 @@ export default function Groups({ rest }: PageArgs) {
 const COLUMNS: Column<GroupRow>[] = [
     { key: "name", title: "Group", of: (g) => g.name, width: "minmax(160px, 2fr)" },
     { key: "lag", title: "Lag", of: (g) => g.lag, cell: (g) => <Num of={g.lag} live />, right: true, width: "104px", first: "down", hint: "records behind, over all partitions" },
-    { key: "state", title: "State", of: (g) => words(g.state), cell: (g) => <State of={words(g.state)} />, width: "176px" },
+    { key: "state", title: "State", of: (g) => words(g.state), cell: (g) => (g.stream ? <span class="quiet">of a stream</span> : <State of={words(g.state)} />), width: "minmax(96px, 176px)" },
     { key: "members", title: "Members", of: (g) => g.member_count, right: true, width: "80px", first: "down" },
     { key: "topics", title: "Topics", of: (g) => g.topics.join(", "), width: "minmax(120px, 2fr)", wide: true, cell: (g) => <>{g.topics.map((t, i) => <span key={t}>{i > 0 && ", "}<a href={linkTo("topic", t)}><bdi>{t}</bdi></a></span>)}</> },
     { key: "stream", title: "Stream", of: (g) => g.stream, width: "minmax(96px, 1fr)", wide: true, cell: (g) => (g.stream ? <a href={linkTo("stream", g.stream)}><bdi>{g.stream}</bdi></a> : <span class="none">–</span>), hint: "a stream of the project, which mirrors its place here" },

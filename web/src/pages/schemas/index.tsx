@@ -43,10 +43,10 @@ function shares(of: Record<string, number>): string {
 }
 
 const COLUMNS: Column<Row>[] = [
-    { key: "topic", title: "Topic", of: (r) => r.topic, width: "minmax(160px, 2fr)" },
-    { key: "values", title: "Values", of: (r) => shares(r.values), width: "minmax(120px, 1fr)", cell: (r) => (r.sampled ? shares(r.values) : <span class="none">no records</span>) },
+    { key: "topic", title: "Topic", of: (r) => r.topic, width: "minmax(112px, 2fr)" },
+    { key: "values", title: "Values", of: (r) => shares(r.values), width: "minmax(96px, 1fr)", cell: (r) => (r.sampled ? shares(r.values) : <span class="none">no records</span>) },
     { key: "keys", title: "Keys", of: (r) => shares(r.keys), width: "minmax(96px, 1fr)", wide: true },
-    { key: "fields", title: "Fields", of: (r) => r.field_count, right: true, width: "72px", first: "down" },
+    { key: "fields", title: "Fields", of: (r) => r.field_count, right: true, width: "56px", first: "down" },
     { key: "sampled", title: "Looked at", of: (r) => r.sampled, right: true, width: "88px", wide: true, hint: "records, the last ones of each partition" },
     { key: "to", title: "Newest", of: (r) => r.to, cell: (r) => <Ago at={r.to} />, width: "96px", wide: true },
 ];
@@ -97,14 +97,14 @@ function One({ topic }: { topic: string }) {
                 {(s) => (
                     <>
                         <Registry why="There is no schema registry in this version: these fields were found in the records themselves." />
-                        {s.sampled > 0 && <Facts of={[
+                        {s.sampled > 0 && <div class="section"><Facts of={[
                             ["Values", shares(s.values)],
                             ["Keys", shares(s.keys)],
                             s.registry_framed > 0 && ["Registry's bytes", `${plural(s.registry_framed, "value")} ${s.registry_framed === 1 ? "begins" : "begin"} as Confluent's serializers begin: their schemas lie in a registry elsewhere.`],
                             s.declared.length > 0 && ["Declared", s.declared.map((d) => `${d.name} ${d.type}`).join(", ")],
-                        ]} />}
+                        ]} /></div>}
                         <Section title="Fields">
-                            <Table label="Fields" rows={all ? s.fields : s.fields.filter((f) => f.leaf)} rowKey={(f) => f.path} columns={FIELDS} panel={(f) => <Look of={f} all={s.sampled} />}
+                            <Table label="Fields" rows={all ? s.fields : s.fields.filter((f) => f.leaf)} rowKey={(f) => f.path} columns={FIELDS} panel={(f) => <Look of={f} all={s.values["json"] ?? 0} />}
                                 tools={<Segments label="Show" value={all ? "all" : "leaves"} set={(v) => setAll(v === "all")} of={[{ value: "leaves", label: "Values" }, { value: "all", label: "Objects too" }]} />}
                                 empty={<Empty title={s.sampled ? "None of the values is a JSON object: they have no fields." : "This topic has no records yet."} action={!s.sampled && <Command text={`echo '{"id": 1}' | sluice produce ${shell(topic)}`} />} />}
                                 note={s.cut ? "There are more fields than are told here." : <Command text="sluice plan" />} />
@@ -121,7 +121,7 @@ function Look({ of: f, all }: { of: Field; all: number }) {
         <div class="stack">
             <Facts of={[
                 ["Types", shares(f.types)],
-                ["In", `${percent(f.presence)} (${count(f.in_records)} of ${count(all)} records)`],
+                ["In", `${percent(f.presence)} (${count(f.in_records)} of ${count(all)} JSON records)`],
                 f.values !== f.in_records && ["Values", count(f.values)],
                 f.looks_like !== null && ["Looks like", f.looks_like],
             ]} />

@@ -6,7 +6,7 @@ import { type Setting } from "./shape";
 const COLUMNS: Column<Setting>[] = [
     { key: "name", title: "Setting", of: (s) => s.name, mono: true, width: "minmax(200px, 1fr)" },
     { key: "value", title: "Value", of: (s) => s.value, mono: true, width: "minmax(120px, 1fr)", cell: (s) => (s.value === "" ? <span class="none">(empty)</span> : <bdi class={s.own ? "setting-own" : "quiet"}>{s.value}</bdi>) },
-    { key: "from", title: "From", of: (s) => (s.own ? "topic" : "default"), width: "80px" },
+    { key: "from", title: "From", of: (s) => (s.own ? "topic" : "default"), width: "80px", wide: true },
     { key: "about", title: "What it does", of: (s) => (s.kept_only ? "kept only: " : "") + s.about, width: "minmax(200px, 2fr)", wide: true },
 ];
 
