@@ -279,7 +279,9 @@ static err_t load_backward(struct browse *l, struct part *p, struct diag *d)
             e = window_backward(l, p, d);
             continue;
         }
-        open_batch(l, p, *(size_t *)vec_at(&p->batches, --p->batches.count));
+        size_t place = *(size_t *)vec_at(&p->batches, p->batches.count - 1);
+        p->batches.count--;
+        open_batch(l, p, place);
     }
     return e;
 }
