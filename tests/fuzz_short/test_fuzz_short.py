@@ -1,4 +1,4 @@
-"""Some seconds for each parser; a minute in ./test fuzz."""
+"""Some seconds for each parser; forty seconds in ./test fuzz."""
 import fuzzing
 
 fuzzing.build()
