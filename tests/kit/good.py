@@ -35,7 +35,8 @@ class GoodClient:
         self.thread.join(15)
         self.raw.close()
 
-    def judge(self, p99=0.25):
+    def judge(self, p99=2.0):
+        """What a bad one could cost is its own time limit, 5 s and more; a busy machine costs some 100 ms."""
         check(self.failure is None, f"the good client failed: {self.failure!r}")
         check(len(self.times) > 20, f"the good client had only {len(self.times)} rounds")
         worst = statistics.quantiles(self.times, n=100)[98]
