@@ -1,7 +1,7 @@
 // node embed.mjs WEB OUT FILE.c DEPFILE
 //
 // Builds the console's pages (WEB/build.mjs, into OUT) and writes FILE.c, which takes them into the program: a table of
-// the served files, and their compressed bytes by .incbin. The plain bytes are not taken along: whoever takes no
+// the served files, and their compressed bytes by .incbin, a statement each: a text of C has a length it may not exceed. The plain bytes are not taken along: whoever takes no
 // compression gets them unpacked.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,7 +22,7 @@ const blobs = [], table = [];
 rows.forEach(([name, type, keep, bytes], i) => {
     const plain = path.resolve(out, "dist", name);
     const tag = createHash("sha256").update(fs.readFileSync(plain)).digest("hex").slice(0, 16);
-    for (const end of ["gz", "br"]) blobs.push(`    ".balign 8\\nconsole_page_${i}_${end}: .incbin \\"${plain}.${end}\\"\\n"`);
+    for (const end of ["gz", "br"]) blobs.push(`__asm__(".pushsection .rodata\\n.balign 8\\nconsole_page_${i}_${end}: .incbin \\"${plain}.${end}\\"\\n.popsection\\n");`);
     const size = (end) => fs.statSync(`${plain}.${end}`).size;
     table.push(`    {${text("/" + name)}, ${text(type)}, "\\"${tag}\\"", ${keep === "forever"}, ${bytes}, {console_page_${i}_gz, ${size("gz")}}, {console_page_${i}_br, ${size("br")}}},`);
 });
@@ -30,9 +30,7 @@ const names = rows.flatMap((_, i) => ["gz", "br"].map((end) => `extern const uin
 fs.writeFileSync(file, `/* Made by embed.mjs of what web/ builds. */
 #include "door/console/assets.h"
 
-__asm__(".pushsection .rodata\\n"
 ${blobs.join("\n")}
-    ".popsection\\n");
 ${names.join("\n")}
 const struct asset console_assets[] = {
 ${table.join("\n")}
