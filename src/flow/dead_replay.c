@@ -160,6 +160,7 @@ static err_t replay_lane(struct lane *l, struct replaying *r, struct diag *d)
     struct dead_outcome before = *r->out;
     err_t e = which ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory to replay letters");
     if (!e) e = lane_load(l, d);
+    while (!e && lane_is_closing(l)) e = lane_close_on(l, d);
     if (!e) e = epoch_begin(l, STORE_LIVE, NULL, d);
     l->epoch.replay = true;
     for (uint32_t i = 0; !e && i < l->partition_count; i++)

@@ -29,7 +29,9 @@ err_t epoch_begin(struct lane *l, enum store_form form, const struct epoch_recor
                         .started_ns = clock_mono_ns(),
                         .form = form,
                         .rows_max = rows,
-                        .watermark = l->watermark};
+                        .watermark = l->watermark,
+                        .target = l->watermark,
+                        .closing = NO_CLOSING};
     p->counter.skip = f->o.mutant == FLOW_MUTANT_SKIP_COUNT ? (int)f->o.mutant_term : -1;
     arena_reset(l->arena);
     graph_begin(l->graph, p->now_ms, p->number, l->watermark, &p->counter, l->arena);
@@ -118,6 +120,18 @@ static bool lane_asked_to_stop(void *lane)
     return stage_stopping(((struct lane *)lane)->stream->stage);
 }
 
+/* Whether what closes has filled the epoch: its rows, and the keys that go from the state. */
+static bool lane_closed_enough(void *lane)
+{
+    enum { KEY_BYTES = 128, PARTS = 4 };
+    const struct lane *l = lane;
+    const struct state_budget *state = &l->graph->budget;
+    size_t bytes = store_write_bytes(l->epoch.write) + l->graph->closed * KEY_BYTES;
+    if (l->sink->bytes) bytes += l->sink->bytes(l);
+    size_t most = lane_share(l) / 3, hard = lane_flow(l)->o.epoch_bytes;
+    return bytes >= (hard ? MIN(most, hard / PARTS) : most) || state->used >= state->max / 2 * 3;
+}
+
 err_t epoch_graph(struct lane *l, struct diag *d)
 {
     const struct plan_stream *p = l->stream->plan;
@@ -132,7 +146,8 @@ err_t epoch_graph(struct lane *l, struct diag *d)
                               .ctx = l,
                               .end = take_rows,
                               .dead = dead_row,
-                              .stopping = lane_asked_to_stop};
+                              .stopping = lane_asked_to_stop,
+                              .closed_enough = lane_closed_enough};
     return graph_new(&o, &l->graph, d);
 }
 
@@ -152,9 +167,14 @@ err_t epoch_settle(struct lane *l, struct lane_partition *p, const struct chunk 
 
 err_t epoch_finish(struct lane *l, struct diag *d)
 {
-    err_t e = ERR_OK;
-    if (l->epoch.watermark > l->watermark) e = graph_advance(l->graph, l->epoch.watermark, d);
+    struct epoch *p = &l->epoch;
+    bool moves = p->target > l->watermark;
+    err_t e = moves ? graph_advance(l->graph, p->target, d) : ERR_OK;
     if (!e) e = graph_flush(l->graph, false, d);
+    if (moves && graph_cut(l->graph).at)
+        p->closing = p->target;
+    else
+        p->watermark = p->target;
     if (!e) e = l->sink->finish(l, d);
     return e;
 }
@@ -191,7 +211,9 @@ static err_t write_epoch(struct lane *l)
                              .sql_version = l->stream->plan->sql_version,
                              .form = l->epoch.form,
                              .delta = l->epoch.counter.now,
-                             .ranges = ranges};
+                             .ranges = ranges,
+                             .closing = l->epoch.closing,
+                             .cut = graph_cut(l->graph)};
     struct stage_key k = stage_key(l->stream->stage->key);
     uint32_t first = lane_stateful(l) ? l->first : 0;
     if (!ranges) return ERR_NO_MEMORY;
@@ -214,6 +236,7 @@ static err_t write_ledger(struct lane *l)
                               .epoch = l->epoch.number >> 8,
                               .commit_ms = l->epoch.now_ms,
                               .watermark = l->epoch.watermark,
+                              .closing = l->epoch.closing,
                               .last_write_us = l->last_write_us};
     struct stage_key k = stage_key(l->stream->stage->key);
     ledger_add(&sum.total, &l->epoch.counter.now);
@@ -295,6 +318,7 @@ static void set_pace(struct lane *l, int64_t took_us)
     uint64_t most = o->epoch_rows_live, least = MIN(most, (uint64_t)PACE_LEAST);
     uint64_t rows = l->epoch.counter.now.in, took = (uint64_t)MAX(took_us, (int64_t)1);
     uint64_t goal = (uint64_t)o->epoch_ms_live * 2000, fits = rows * goal / took, next = l->pace;
+    if (!rows) return; /* it has only closed */
     if (took > goal)
         next = MAX(MIN(fits, next), next / 2);
     else if (rows >= l->epoch.rows_max)

@@ -336,7 +336,7 @@ err_t stage_between(struct flow *f, struct slice name,
 static bool lane_drained(const struct lane *l)
 {
     return l->worker.state == STAGE_ENDED ||
-           (atomic_load(&l->loaded) && !l->closing && lane_lag(l) == 0);
+           (atomic_load(&l->loaded) && !lane_is_closing(l) && lane_lag(l) == 0);
 }
 
 /* Whether nothing more will come of any stage, `failed` being the first that failed for good: the

@@ -79,6 +79,7 @@ struct stream_cursor { /* STORE_CURSOR: stage, partition [, topic where its numb
     int64_t last_write_us; /* the last row's write time: the next one's is greater */
     int64_t time_seen;     /* the greatest event time so far; INT64_MIN: none */
 };
+#define NO_CLOSING INT64_MIN
 struct epoch_range {
     uint32_t topic; /* plan_topic.number */
     int32_t partition;
@@ -92,12 +93,15 @@ struct epoch_record { /* STORE_EPOCH: stage, epoch */
     struct ledger delta;
     const struct epoch_range *ranges; /* in the order they were read */
     uint32_t range_count;
+    int64_t closing;  /* time is on its way to here, and not all of that has closed; NO_CLOSING */
+    struct slice cut; /* … but what stands before this place (op.h) */
 };
 struct lane_ledger { /* STORE_LEDGER: stage, lane */
     struct ledger total;
     uint64_t epoch; /* the last one */
     int64_t commit_ms;
     int64_t watermark;     /* after it; INT64_MIN: none yet */
+    int64_t closing;       /* as the last epoch's */
     int64_t last_write_us; /* of a row that no single record made */
 };
 struct stage_key cursor_key(struct slice stage, uint32_t topic, int32_t partition);
@@ -473,8 +477,9 @@ struct epoch { /* what one atomic write will hold */
     struct counter counter;
     uint64_t rows_max;
     int64_t watermark;               /* at its end */
-    int64_t span;                    /* of event time that its end closes */
-    bool closing;                    /* the time has come for more than that */
+    int64_t target;                  /* what it would be if all fits that closes with it */
+    int64_t closing;                 /* that, where it does not; NO_CLOSING */
+    bool goes_on;                    /* with what an earlier epoch began to close */
     uint64_t letters;                /* of rows that are no records */
     uint64_t dead_bytes, dead_freed; /* letters that are written and removed */
     bool replay;                     /* of dead letters */
@@ -510,8 +515,9 @@ struct lane {
     int64_t trigger_ns;  /* the next one; 0: at once */
     uint64_t last_epoch; /* the counter part, without the lane's byte */
     int64_t watermark;   /* durable; guarded by the flow's gate for writing */
-    int64_t span_cap; /* shrunk when an epoch's end closed too much; 0: all whose time has come */
-    bool closing;     /* some of that is still to come; guarded by the flow's gate */
+    int64_t closing;     /* durable: some of what closes up to here is still to come; NO_CLOSING */
+    bool closes_some;    /* all at once was too much for a write */
+    uint64_t close_cap;  /* shrunk when even that was; 0: as many entries as fit */
     int64_t last_write_us;
     struct ledger total; /* durable; guarded by the flow's gate */
     int64_t epoch_ns;    /* when the last epoch began */
@@ -545,6 +551,8 @@ MUST_CHECK err_t lane_load(struct lane *l, struct diag *d);
 /* The epoch that `r` records, once more: the same ranges in the same order, the same time, the same
  * watermark at its end. For a lane whose stream does not run. */
 MUST_CHECK err_t lane_replay(struct lane *l, const struct epoch_record *r, struct diag *d);
+/* One more epoch of what closes in several: nothing else may be done before that has ended. */
+MUST_CHECK err_t lane_close_on(struct lane *l, struct diag *d);
 /* `as`: the epoch's number and time, recorded; NULL: the next one, now. */
 MUST_CHECK err_t epoch_begin(struct lane *l, enum store_form form, const struct epoch_record *as,
                              struct diag *d);
@@ -586,10 +594,14 @@ bool partition_readable(const struct lane_partition *p);
 int64_t partition_first(const struct lane_partition *p);
 void ranges_fix(struct lane *l, uint64_t rows);
 int64_t watermark_now(const struct lane *l, int64_t now_ns);
-/* Sets the watermark of the epoch whose rows have all been pushed: the one of now, or as far
- * towards it as span_cap allows, so that what is too much for one epoch's write closes in several.
- */
-void watermark_step(struct lane *l, int64_t now_ns);
+/* Where the watermark is to stand when the epoch ends whose rows have all been pushed. What closes
+ * with that and is too much for one write goes in several epochs: until all has gone the watermark
+ * stays where it was, and nothing is read. */
+void watermark_aim(struct lane *l, int64_t now_ns);
+static inline bool lane_is_closing(const struct lane *l)
+{
+    return l->closing > l->watermark;
+}
 /* Nanoseconds until a silent partition stops holding the watermark; -1: nothing to wait for. */
 int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns);
 /* Triggers: whether the lane may work now; sets the partitions' limits as one begins. */

@@ -84,6 +84,7 @@ err_t graph_new(const struct graph_options *options, struct graph **out, struct 
         e = diag_fail(d, ERR_NO_MEMORY, "no memory for '%.*s'", SLICE_ARG(options->name));
     if (!e) {
         g->op_count = options->node_count;
+        g->cut_at = buf_make(STATE_KEY_MAX + 64);
         g->watermark = INT64_MIN;
         for (uint32_t i = 0; i < g->op_count; i++)
             g->ops[i] = (struct op){.kind = &op_absent, .node = &no_node, .graph = g};
@@ -105,6 +106,7 @@ void graph_free(struct graph *g)
     for (uint32_t i = 0; g->ops && i < g->op_count; i++)
         if (g->ops[i].kind && g->ops[i].kind->close) g->ops[i].kind->close(&g->ops[i]);
     arena_free(g->texts);
+    buf_done(&g->cut_at);
     mem_give(g->ops);
     mem_give(g);
 }
@@ -130,6 +132,11 @@ void graph_begin(struct graph *g, int64_t now_ms, uint64_t epoch, int64_t waterm
     g->counter = counter;
     g->arena = arena;
     g->sequence = 0;
+    g->by_entry = g->cut = g->flushing = false;
+    g->closed = 0;
+    g->close_max = UINT64_MAX;
+    g->close_at = (struct slice){0};
+    buf_reset(&g->cut_at);
     g->times = (struct event_times){.least = INT64_MAX, .greatest = INT64_MIN};
 }
 
@@ -220,10 +227,101 @@ err_t graph_push_rows(struct graph *g, uint32_t node, struct column_batch *b, st
     return o->kind->push(o, 0, &r, d);
 }
 
+/* --- what closes in several epochs --------------------------------------------------------------
+ */
+
+/* Bytes that sort as entries go: phase, node, part, time, key. */
+enum { PLACE_PHASE = 1, PLACE_NODE = 4, PLACE_HEAD = PLACE_PHASE + PLACE_NODE + 1 + 8 };
+
+static void place_put(struct buf *out, const struct op *o, uint8_t part, const void *entry)
+{
+    buf_reset(out);
+    buf_be(out, o->graph->flushing, PLACE_PHASE);
+    buf_be(out, o->node->id, PLACE_NODE);
+    buf_be(out, part, 1);
+    buf_be(out, (uint64_t)state_time(entry) ^ (uint64_t)1 << 63, 8);
+    buf_slice(out, state_key(entry));
+}
+
+/* A recorded place tells in which operator's advance the epoch was cut. */
+static bool stands_still(const struct graph *g, uint32_t node)
+{
+    struct cursor c = cursor_of(g->close_at);
+    bool behind = g->close_at.at && cursor_be(&c, PLACE_PHASE) == 0;
+    return g->cut || (behind && node > cursor_be(&c, PLACE_NODE));
+}
+
+void graph_close_some(struct graph *g, uint64_t most)
+{
+    g->by_entry = true;
+    g->close_max = most ? most : UINT64_MAX;
+}
+
+err_t graph_close_until(struct graph *g, struct slice cut, struct diag *d)
+{
+    if (cut.len < PLACE_HEAD)
+        return diag_fail(d, ERR_CORRUPT, "'%.*s': the place at which an epoch was cut",
+                         SLICE_ARG(g->o.name));
+    g->by_entry = true;
+    g->close_at = cut;
+    buf_reset(&g->cut_at);
+    g->cut = false;
+    return ERR_OK;
+}
+
+struct slice graph_cut(const struct graph *g)
+{
+    if (g->close_at.at) return g->close_at;
+    return g->cut ? buf_view(&g->cut_at) : (struct slice){0};
+}
+
+bool op_may_close(struct op *o, uint8_t part, const void *entry)
+{
+    enum { LOOK_EVERY = 64 };
+    struct graph *g = o->graph;
+    if (g->cut) return false;
+    place_put(&g->cut_at, o, part, entry);
+    if (g->close_at.at)
+        g->cut = slice_compare(buf_view(&g->cut_at), g->close_at) >= 0;
+    else
+        g->cut = g->closed >= g->close_max || (g->closed && g->closed % LOOK_EVERY == 0 &&
+                                               g->o.closed_enough && g->o.closed_enough(g->o.ctx));
+    g->closed += !g->cut;
+    return !g->cut;
+}
+
+err_t op_cut_ok(const struct op *o, err_t e)
+{
+    return e == ERR_STOPPED && o->graph->cut ? ERR_OK : e;
+}
+
+struct removing {
+    struct op *o;
+    struct state *state;
+    uint8_t part;
+};
+
+static err_t remove_one(void *ctx, void *entry, struct diag *d)
+{
+    const struct removing *r = ctx;
+    (void)d;
+    if (!op_may_close(r->o, r->part, entry)) return ERR_STOPPED;
+    state_remove(r->state, entry);
+    return ERR_OK;
+}
+
+err_t op_remove_until(struct op *o, uint8_t part, struct state *s, int64_t until, struct diag *d)
+{
+    struct removing r = {o, s, part};
+    if (state_first(s) >= until) return ERR_OK;
+    if (!o->graph->by_entry) return state_remove_until(s, until, d);
+    return op_cut_ok(o, state_each_leaves(s, until, remove_one, &r, d));
+}
+
 err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d)
 {
     err_t e = ERR_OK;
-    for (uint32_t i = 0; !e && i < g->op_count; i++) {
+    for (uint32_t i = 0; !e && !stands_still(g, i) && i < g->op_count; i++) {
         if (!g->ops[i].kind->advance) continue;
         arena_reset(g->arena);
         struct op *was = graph_turn(g, &g->ops[i]);
@@ -233,17 +331,10 @@ err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d)
     return e;
 }
 
-int64_t graph_first(const struct graph *g)
-{
-    int64_t first = INT64_MAX;
-    for (uint32_t i = 0; i < g->op_count; i++)
-        if (g->ops[i].kind->first) first = MIN(first, g->ops[i].kind->first(&g->ops[i]));
-    return first;
-}
-
 err_t graph_flush(struct graph *g, bool end, struct diag *d)
 {
     err_t e = ERR_OK;
+    g->flushing = true;
     for (uint32_t i = 0; !e && i < g->op_count; i++) {
         if (!g->ops[i].kind->flush) continue;
         arena_reset(g->arena);

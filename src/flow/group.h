@@ -115,7 +115,6 @@ MUST_CHECK err_t group_out_emit(struct group_out *out, struct diag *d);
 MUST_CHECK err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d);
 MUST_CHECK err_t op_group_flush(struct op *o, bool end, struct diag *d);
 MUST_CHECK err_t op_group_write(struct op *o, struct store_write *w, struct diag *d);
-int64_t op_group_first(const struct op *o);
 void op_group_kept(struct op *o);
 void op_group_forget(struct op *o);
 void op_group_tell(const struct op *o, struct state_stats *out);

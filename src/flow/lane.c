@@ -78,7 +78,7 @@ static err_t load_ledger(struct lane *l, struct lane_ledger *sum, struct diag *d
 {
     struct stage_key k = stage_key(l->stream->stage->key);
     struct slice value;
-    *sum = (struct lane_ledger){.watermark = INT64_MIN};
+    *sum = (struct lane_ledger){.watermark = INT64_MIN, .closing = NO_CLOSING};
     stage_key_be(&k, l->index, 4);
     err_t e = store_record(lane_flow(l)->o.store, NULL, STORE_LEDGER, stage_key_slice(&k), l->arena,
                            &value, d);
@@ -109,6 +109,7 @@ err_t lane_load(struct lane *l, struct diag *d)
     l->total = sum.total;
     l->last_epoch = sum.epoch;
     l->watermark = sum.watermark;
+    l->closing = sum.closing;
     for (uint32_t i = 0; i < l->partition_count; i++)
         atomic_store(&l->partitions[i].kept, l->partitions[i].durable.next);
     atomic_store(&l->loaded, true); /* before who drains looks again: nothing else may wake him */
@@ -281,37 +282,55 @@ static size_t lane_memory(const struct lane *l)
            arena_used(l->arena) + l->scratch.cap + l->graph->budget.used + feed_memory(l->feed);
 }
 
+/* The epoch was too much: whether a smaller one may fit, which is what the next one will be. What
+ * closes at its end is cut first: rows that are few already are seldom the reason. */
+static bool take_less(struct lane *l, bool *cut)
+{
+    uint64_t rows = l->epoch.counter.now.in, closed = l->graph->closed;
+    bool closes = l->epoch.target > l->watermark;
+    *cut = closes && !l->closes_some;
+    l->closes_some |= closes;
+    if (*cut) return true;
+    if (closes && closed > 1)
+        l->close_cap = closed / 2;
+    else if (rows > 1)
+        l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 2, (uint64_t)1);
+    else
+        return false;
+    return true;
+}
+
 static err_t give_up(struct lane *l, err_t e)
 {
-    uint64_t rows = l->epoch.counter.now.in;
-    bool truncated = e == ERR_UNKNOWN_TABLE && l->epoch.begun && !l->epoch.write;
+    bool truncated = e == ERR_UNKNOWN_TABLE && l->epoch.begun && !l->epoch.write, cut;
     epoch_abort(l);
     if (truncated) return ERR_OK; /* the next epoch finds the table as it is now, or fails */
     if (e != ERR_TOO_BIG && e != ERR_NO_MEMORY) return e;
-    bool smaller = rows > 1 || l->epoch.span > 1; /* such a one may fit */
-    if (rows > 1) l->rows_cap = (uint32_t)MAX(MIN(rows, l->epoch.rows_max) / 2, (uint64_t)1);
-    if (l->epoch.span > 1) l->span_cap = l->epoch.span / 2;
-    return smaller && e == ERR_TOO_BIG ? ERR_OK : e;
+    return take_less(l, &cut) && (cut || e == ERR_TOO_BIG) ? ERR_OK : e;
 }
 
-/* What was too big once may be so again: slowly back to the usual, at once where all is read. */
+/* What was too big once may be so again: slowly back to the usual, at once where all is read, and
+ * where all has closed in one epoch. */
 static void grow_again(struct lane *l)
 {
     bool full = l->epoch.counter.now.in >= l->epoch.rows_max;
     uint32_t grown = l->rows_cap + l->rows_cap / 16 + 1;
-    if (!l->epoch.closing) l->span_cap = 0;
     if (l->rows_cap) l->rows_cap = full && grown < lane_flow(l)->o.epoch_rows_catchup ? grown : 0;
+    if (l->close_cap) l->close_cap += l->close_cap / 16 + 1;
+    if (l->epoch.goes_on || l->epoch.closing != NO_CLOSING) return;
+    l->closes_some = false;
+    l->close_cap = 0;
 }
 
 static err_t run_epoch(struct lane *l, struct diag *d)
 {
     err_t e = epoch_begin(l, choose_form(l), NULL, d);
     l->epoch.dirty |= l->fresh;
-    if (!e && lane_stateful(l)) ranges_fix(l, l->epoch.rows_max);
+    if (!e && lane_stateful(l)) ranges_fix(l, lane_is_closing(l) ? 0 : l->epoch.rows_max);
     if (!e) e = fill_epoch(l, d);
     if (!e && lane_stateful(l)) {
-        watermark_step(l, clock_mono_ns());
-        l->epoch.dirty |= l->epoch.watermark > l->watermark;
+        watermark_aim(l, clock_mono_ns());
+        l->epoch.dirty |= l->epoch.target > l->watermark;
     }
     if (!e && l->epoch.dirty) {
         e = epoch_finish(l, d);
@@ -324,11 +343,18 @@ static err_t run_epoch(struct lane *l, struct diag *d)
     return ERR_OK;
 }
 
+err_t lane_close_on(struct lane *l, struct diag *d)
+{
+    err_t e = atomic_load(&l->loaded) ? ERR_OK : lane_load(l, d);
+    return e ? e : run_epoch(l, d);
+}
+
 static bool has_work(const struct lane *l, int64_t now_ns)
 {
     for (uint32_t i = 0; i < l->partition_count; i++)
         if (partition_readable(&l->partitions[i])) return true;
-    return l->fresh || (lane_stateful(l) && watermark_now(l, now_ns) > l->watermark);
+    if (l->fresh || lane_is_closing(l)) return true;
+    return lane_stateful(l) && watermark_now(l, now_ns) > l->watermark;
 }
 
 static err_t lane_step(struct lane *l, struct diag *d)
@@ -384,7 +410,8 @@ err_t lane_replay(struct lane *l, const struct epoch_record *r, struct diag *d)
     err_t e = atomic_load(&l->loaded) ? ERR_OK : lane_load(l, d);
     if (!e) e = epoch_begin(l, r->form, r, d);
     if (!e) e = replay_ranges(l, r, d);
-    l->epoch.watermark = r->watermark;
+    l->epoch.target = r->closing == NO_CLOSING ? r->watermark : r->closing;
+    if (!e && r->closing != NO_CLOSING) e = graph_close_until(l->graph, r->cut, d);
     if (!e) e = epoch_finish(l, d);
     if (!e) e = epoch_commit(l, d);
     if (e) epoch_abort(l);
@@ -459,6 +486,7 @@ static err_t lane_init(struct lane *l, struct stream *s, uint32_t index, struct 
                        .index = index,
                        .pace = MIN(s->stage->flow->o.epoch_rows_live, (uint32_t)PACE_FIRST),
                        .watermark = INT64_MIN,
+                       .closing = NO_CLOSING,
                        .scratch = buf_make(MIB(8))};
     worker_init(&l->worker);
     for (uint32_t t = 0; t < s->plan->topic_count; t++)

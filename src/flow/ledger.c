@@ -3,7 +3,11 @@
 #include <stddef.h>
 
 /* of each of flow's records in the store: newer opens older */
-enum { RECORD_VERSION = 2, VERSION_ONE = 1 /* one topic a stream, no event time */ };
+enum {
+    RECORD_VERSION = 3,
+    VERSION_ONE = 1, /* one topic a stream, no event time */
+    VERSION_TWO = 2  /* all that closes with an epoch is in it */
+};
 
 static const size_t term_offsets[TERMS] = {
     [TERM_IN] = offsetof(struct ledger, in),
@@ -131,13 +135,15 @@ void epoch_record_put(struct buf *out, const struct epoch_record *r)
         buf_uvarint(out, (uint64_t)r->ranges[i].from);
         buf_uvarint(out, (uint64_t)r->ranges[i].to - (uint64_t)r->ranges[i].from);
     }
+    buf_be(out, (uint64_t)r->closing, 8);
+    bytes_put(out, r->cut);
 }
 
 err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record *out)
 {
     uint64_t version;
     struct cursor c = record_open(value, &version);
-    *out = (struct epoch_record){.epoch = cursor_be(&c, 8)};
+    *out = (struct epoch_record){.epoch = cursor_be(&c, 8), .closing = NO_CLOSING};
     out->now_ms = cursor_i64(&c);
     out->watermark = cursor_i64(&c);
     out->sql_version = cursor_be(&c, 8);
@@ -160,6 +166,9 @@ err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record
     }
     out->ranges = ranges;
     out->range_count = (uint32_t)count;
+    if (version <= VERSION_TWO) return c.err;
+    out->closing = cursor_i64(&c);
+    out->cut = bytes_take(&c);
     return c.err;
 }
 
@@ -171,13 +180,14 @@ void lane_ledger_put(struct buf *out, const struct lane_ledger *l)
     buf_be(out, (uint64_t)l->commit_ms, 8);
     buf_be(out, (uint64_t)l->watermark, 8);
     buf_be(out, (uint64_t)l->last_write_us, 8);
+    buf_be(out, (uint64_t)l->closing, 8);
 }
 
 err_t lane_ledger_take(struct slice value, struct lane_ledger *out)
 {
     uint64_t version;
     struct cursor c = record_open(value, &version);
-    *out = (struct lane_ledger){.watermark = INT64_MIN};
+    *out = (struct lane_ledger){.watermark = INT64_MIN, .closing = NO_CLOSING};
     ledger_take(&c, &out->total);
     out->epoch = cursor_be(&c, 8);
     out->commit_ms = cursor_i64(&c);
@@ -185,6 +195,7 @@ err_t lane_ledger_take(struct slice value, struct lane_ledger *out)
         out->watermark = cursor_i64(&c);
         out->last_write_us = cursor_i64(&c);
     }
+    if (version > VERSION_TWO) out->closing = cursor_i64(&c);
     return c.err;
 }
 

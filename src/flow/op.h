@@ -31,7 +31,8 @@ struct op;
 struct op_kind {
     err_t (*open)(struct op *o, struct diag *d); /* sets o->self; may be NULL */
     err_t (*push)(struct op *o, uint32_t input, const struct rows *r, struct diag *d);
-    /* Every input has told all rows up to this time. Called leaves first. NULL: nothing to do. */
+    /* Every input has told all rows up to this time. Called leaves first; again with the same time
+     * where not all could go in one epoch (op_may_close). NULL: nothing to do. */
     err_t (*advance)(struct op *o, int64_t watermark, struct diag *d);
     /* The epoch's rows are all pushed, its watermark advanced: tells what has changed. `end`: a
      * bounded query's inputs have ended. Leaves first. In advance and flush an operator finds the
@@ -41,8 +42,6 @@ struct op_kind {
     void (*kept)(struct op *o);
     void (*forget)(struct op *o);
     void (*close)(struct op *o);
-    int64_t (*first)(const struct op *o); /* the least watermark that may close something; NULL: it
-                                           * closes nothing. INT64_MAX: there is nothing */
     void (*tell)(const struct op *o, struct state_stats *out); /* for status; NULL: stateless */
 };
 struct op {
@@ -79,7 +78,8 @@ struct graph_options {
     err_t (*dead)(void *ctx, err_t e, struct slice reason, struct slice expression,
                   struct slice raw, struct diag *d);
     bool (*stopping)(void *ctx);
-    bool late_letters; /* late rows leave a dead letter too: op_late */
+    bool (*closed_enough)(void *ctx); /* graph_close_some: the epoch's write is full enough */
+    bool late_letters;                /* late rows leave a dead letter too: op_late */
     /* Sees what each operator gives before anybody takes it, and may narrow the selection (in the
      * batch's arena). NULL: nobody asks. */
     err_t (*tap)(void *ctx, struct op *from, struct rows *r, struct diag *d);
@@ -102,6 +102,14 @@ struct graph {
     int64_t watermark;        /* at the epoch's start: what is older than this is late */
     int64_t sequence;         /* of rows made in this epoch, for uuid() where there is no record */
     struct event_times times; /* of the epoch's records, where somebody keeps time */
+    /* What closes at this epoch's end. Normally all of it, whole. */
+    bool by_entry;         /* entry by entry: each asks op_may_close */
+    bool cut;              /* one of them may not: it and all behind it stay for a later epoch */
+    bool flushing;         /* entries that go in advance stand before those that go in flush */
+    uint64_t closed;       /* so many went, where by_entry … */
+    uint64_t close_max;    /* … and no more may; UINT64_MAX */
+    struct slice close_at; /* recorded: those before this place, and no others; at NULL: any */
+    struct buf cut_at;     /* the place of the first that stays */
     bool keeps_time;
     struct arena *texts; /* of expressions, for letters: for the graph's life */
     bool done;           /* bounded: the limit is reached, no more input is needed */
@@ -149,8 +157,12 @@ int64_t graph_time_seen(const struct graph *g, uint32_t topic);
 MUST_CHECK err_t graph_advance(struct graph *g, int64_t watermark, struct diag *d);
 MUST_CHECK err_t graph_flush(struct graph *g, bool end, struct diag *d);
 MUST_CHECK err_t graph_write(struct graph *g, struct store_write *w, struct diag *d);
-/* No advance to a lower watermark closes anything; INT64_MAX: none does. */
-int64_t graph_first(const struct graph *g);
+/* Between graph_begin and graph_advance. What closes may be more than the epoch's write takes: it
+ * goes by entry, in the order of its places (phase, node, part, time, key), until
+ * options.closed_enough, `most` (0: any number), or, as it was recorded, up to that place. */
+void graph_close_some(struct graph *g, uint64_t most);
+MUST_CHECK err_t graph_close_until(struct graph *g, struct slice cut, struct diag *d);
+struct slice graph_cut(const struct graph *g); /* the place; empty where all has closed */
 void graph_kept(struct graph *g);
 void graph_forget(struct graph *g);
 
@@ -174,6 +186,14 @@ MUST_CHECK err_t op_eval(struct op *o, const struct expr *e, const struct rows *
 /* What the operator remembers in its `part`: on the graph's store, in memory alone for a query. */
 MUST_CHECK err_t op_state_open(struct op *o, uint8_t part, const struct state_form *form, void *ctx,
                                struct state **out, struct diag *d);
+/* Where g->by_entry: whether this entry of the operator's `part` may go in this epoch. Asked for
+ * each in order; one that may not stays, with all behind it, and the walk ends with ERR_STOPPED,
+ * which op_cut_ok forgives. */
+bool op_may_close(struct op *o, uint8_t part, const void *entry);
+err_t op_cut_ok(const struct op *o, err_t e);
+/* Of entries before this time all go, or, by entry, as many as may. */
+MUST_CHECK err_t op_remove_until(struct op *o, uint8_t part, struct state *s, int64_t until,
+                                 struct diag *d);
 /* Bytes equal for equal values of these columns; a null is one too. */
 void op_key(struct buf *out, const struct column *columns, uint32_t count, uint32_t row);
 /* Bytes in the rows' order: `columns` are those that the order counts. Resets `out`. */

@@ -95,7 +95,7 @@ static err_t distinct_advance(struct op *o, int64_t watermark, struct diag *d)
 {
     struct distinct *s = o->self;
     int64_t until = bucket_until(s->length, watermark, s->keeps);
-    return state_first(s->state) < until ? state_remove_until(s->state, until, d) : ERR_OK;
+    return op_remove_until(o, 0, s->state, until, d);
 }
 
 static err_t distinct_write(struct op *o, struct store_write *w, struct diag *d)

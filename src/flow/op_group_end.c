@@ -10,19 +10,40 @@ static err_t tell_closed(void *ctx, void *entry, struct diag *d)
 {
     struct group_out *out = ctx;
     const struct group *g = entry;
+    bool by_entry = out->o->graph->by_entry;
+    if (by_entry && !op_may_close(out->o, GROUP_PART, entry)) return ERR_STOPPED;
     if (g->held) {
         op_count(out->o, TERM_HELD, -g->held);
         op_count(out->o, TERM_APPLIED, g->held);
     }
-    return g->rows ? group_out_add(out, entry, 1, d) : ERR_OK;
+    err_t e = g->rows ? group_out_add(out, entry, 1, d) : ERR_OK;
+    if (!e && by_entry)
+        state_remove(((struct group_self *)out->o->self)->states[GROUP_PART], entry);
+    return e;
+}
+
+static err_t tell_windows(struct group_self *s, struct group_out *out, struct diag *d)
+{
+    struct state *groups = s->states[GROUP_PART];
+    int64_t until = behind(s->watermark);
+    if (!s->o->graph->by_entry) return state_each(groups, INT64_MIN, until, tell_closed, out, d);
+    return op_cut_ok(s->o, state_each_leaves(groups, until, tell_closed, out, d));
 }
 
 static err_t remove_windows(struct group_self *s, struct diag *d)
 {
     int64_t until = behind(s->watermark);
-    err_t e = state_remove_until(s->states[GROUP_PART], until, d);
-    if (!e && s->states[DISTINCT_PART]) e = state_remove_until(s->states[DISTINCT_PART], until, d);
+    err_t e = op_remove_until(s->o, GROUP_PART, s->states[GROUP_PART], until, d);
+    if (!e && !s->o->graph->cut && s->states[DISTINCT_PART])
+        e = op_remove_until(s->o, DISTINCT_PART, s->states[DISTINCT_PART], until, d);
     return e;
+}
+
+static bool nothing_closes(const struct group_self *s)
+{
+    int64_t first = state_first(s->states[GROUP_PART]);
+    if (s->states[DISTINCT_PART]) first = MIN(first, state_first(s->states[DISTINCT_PART]));
+    return first >= behind(s->watermark) && !s->session;
 }
 
 err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d)
@@ -33,23 +54,11 @@ err_t op_group_advance(struct op *o, int64_t watermark, struct diag *d)
     if (e) return e;
     s->watermark = watermark;
     if (!s->on_close || watermark == INT64_MIN) return ERR_OK;
-    if (state_first(s->states[GROUP_PART]) >= behind(watermark) && !s->session) return ERR_OK;
+    if (nothing_closes(s)) return ERR_OK;
     e = group_out_open(o, CHUNK_ROWS, true, &out, d);
-    if (!e && s->session) e = op_session_close(s, &out, d);
-    if (!e && !s->session)
-        e = state_each(s->states[GROUP_PART], INT64_MIN, behind(watermark), tell_closed, &out, d);
+    if (!e) e = s->session ? op_session_close(s, &out, d) : tell_windows(s, &out, d);
     if (!e) e = group_out_emit(&out, d);
-    return e || s->session ? e : remove_windows(s, d);
-}
-
-int64_t op_group_first(const struct op *o)
-{
-    const struct group_self *s = o->self;
-    if (!s->on_close) return INT64_MAX;
-    int64_t first = state_first(s->states[GROUP_PART]);
-    if (!s->part || !s->part->entries.count) return first;
-    /* what is gathered falls into windows that end behind its pane's start, and are open */
-    return MIN(first, MAX(state_first(s->part->state), o->graph->watermark) + 1);
+    return e || s->session || o->graph->cut ? e : remove_windows(s, d);
 }
 
 /* All its rows were taken back, and that was told. */
@@ -98,18 +107,23 @@ static err_t forget_one(void *ctx, void *entry, struct diag *d)
 {
     struct group_self *s = ctx;
     void *group;
+    bool by_entry = s->o->graph->by_entry;
+    if (by_entry && !op_may_close(s->o, INDEX_PART, entry)) return ERR_STOPPED;
     err_t e = state_find(s->states[GROUP_PART], 0, state_key(entry), false, &group, NULL, d);
     if (!e && group) state_remove(s->states[GROUP_PART], group);
+    if (!e && by_entry) state_remove(s->states[INDEX_PART], entry);
     return e;
 }
 
 static err_t forget_old(struct group_self *s, struct diag *d)
 {
     const struct op *o = s->o;
+    struct state *index = s->states[INDEX_PART];
     bool timed = o->node->inputs[0]->time >= 0 || s->watermark != INT64_MIN;
     int64_t until = behind(timed ? s->watermark : o->graph->x.now_ms);
-    err_t e = state_each(s->states[INDEX_PART], INT64_MIN, until, forget_one, s, d);
-    return e ? e : state_remove_until(s->states[INDEX_PART], until, d);
+    if (o->graph->by_entry) return op_cut_ok(o, state_each_leaves(index, until, forget_one, s, d));
+    err_t e = state_each(index, INT64_MIN, until, forget_one, s, d);
+    return e ? e : state_remove_until(index, until, d);
 }
 
 /* Without keys there is one group even of no rows. */

@@ -394,6 +394,9 @@ static err_t row_leaves(void *ctx, const struct join_row *row, struct slice pack
 static err_t block_leaves(void *ctx, void *entry, struct diag *d)
 {
     struct leaving *l = ctx;
+    struct op *o = l->j->op;
+    if (l->remove && o->graph->by_entry && !op_may_close(o, (uint8_t)l->input, entry))
+        return ERR_STOPPED;
     err_t e = block_each(entry, row_leaves, l, d);
     if (!e && l->remove) state_remove(l->j->side[l->input].state, entry);
     return e;
@@ -410,28 +413,16 @@ static int64_t forgotten_before(const struct join *j, uint32_t input, int64_t wa
     return bucket_until(j->length, watermark, keeps(j, input));
 }
 
-static int64_t join_first(const struct op *o)
-{
-    const struct join *j = o->self;
-    int64_t first = INT64_MAX;
-    for (uint32_t input = 0; j->slices && input < 2; input++) {
-        int64_t at = state_first(j->side[input].state);
-        if (at < INT64_MAX && !__builtin_add_overflow(at, keeps(j, input), &at))
-            first = MIN(first, at);
-    }
-    return first;
-}
-
 static err_t join_advance(struct op *o, int64_t watermark, struct diag *d)
 {
     struct join *j = o->self;
     err_t e = ERR_OK;
     if (!j->slices) return ERR_OK;
-    for (uint32_t input = 0; !e && input < 2; input++) {
+    for (uint32_t input = 0; !e && !o->graph->cut && input < 2; input++) {
         int64_t until = forgotten_before(j, input, watermark);
         struct leaving l = {j, input, true};
         if (state_first(j->side[input].state) < until)
-            e = state_each(j->side[input].state, INT64_MIN, until, block_leaves, &l, d);
+            e = op_cut_ok(o, state_each_leaves(j->side[input].state, until, block_leaves, &l, d));
     }
     return e ? e : tell_flush(&j->out, d);
 }
@@ -546,7 +537,6 @@ const struct op_kind op_join = {
     .advance = join_advance,
     .flush = join_flush,
     .write = join_write,
-    .first = join_first,
     .kept = join_kept,
     .forget = join_forget,
     .close = join_close,

@@ -240,6 +240,7 @@ static err_t close_one(void *ctx, void *entry, struct diag *d)
     struct group *g = entry;
     err_t e = ERR_OK;
     if (g->end > c->s->watermark) return ERR_OK; /* rounded up it looked older */
+    if (c->s->o->graph->by_entry && !op_may_close(c->s->o, GROUP_PART, entry)) return ERR_STOPPED;
     if (g->held) {
         op_count(c->s->o, TERM_HELD, -g->held);
         op_count(c->s->o, TERM_APPLIED, g->held);
@@ -256,5 +257,5 @@ err_t op_session_close(struct group_self *s, struct group_out *out, struct diag 
     int64_t w = s->watermark;
     if (w == INT64_MIN) return ERR_OK;
     int64_t until = w < GROUP_TIME_MAX ? round_up(w, s->grain) + 1 : INT64_MAX;
-    return state_each(s->states[GROUP_PART], INT64_MIN, until, close_one, &c, d);
+    return op_cut_ok(s->o, state_each(s->states[GROUP_PART], INT64_MIN, until, close_one, &c, d));
 }

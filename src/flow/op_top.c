@@ -389,7 +389,7 @@ static err_t top_flush(struct op *o, bool end, struct diag *d)
     err_t e = state_each_touched(t->state, tell_gone, t, d);
     if (!e) e = state_each_touched(t->state, tell_come, t, d);
     if (!e) e = tell_flush(&t->out, d);
-    return e || state_first(t->state) >= t->until ? e : state_remove_until(t->state, t->until, d);
+    return e ? e : op_remove_until(o, 0, t->state, t->until, d);
 }
 
 static err_t top_advance(struct op *o, int64_t watermark, struct diag *d)

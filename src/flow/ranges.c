@@ -79,16 +79,11 @@ int64_t watermark_now(const struct lane *l, int64_t now_ns)
     return MAX(l->watermark, least == INT64_MAX ? greatest : least);
 }
 
-void watermark_step(struct lane *l, int64_t now_ns)
+void watermark_aim(struct lane *l, int64_t now_ns)
 {
-    int64_t wanted = watermark_now(l, now_ns), first = graph_first(l->graph);
-    /* nothing closes before: however far the watermark jumps, what it passes is counted from here
-     */
-    int64_t from = MIN(MAX(l->watermark, first > INT64_MIN ? first - 1 : first), wanted);
-    if (__builtin_sub_overflow(wanted, from, &l->epoch.span)) l->epoch.span = INT64_MAX;
-    l->epoch.closing = l->span_cap && l->epoch.span > l->span_cap;
-    if (l->epoch.closing) l->epoch.span = l->span_cap;
-    l->epoch.watermark = l->epoch.closing ? from + l->span_cap : wanted;
+    l->epoch.goes_on = lane_is_closing(l);
+    l->epoch.target = l->epoch.goes_on ? l->closing : watermark_now(l, now_ns);
+    if (l->closes_some || l->epoch.goes_on) graph_close_some(l->graph, l->close_cap);
 }
 
 int64_t watermark_wait_ns(const struct lane *l, int64_t now_ns)

@@ -13,7 +13,9 @@ TEST(an_epoch_reads_back_and_every_cut_of_it_is_refused)
                                   .form = STORE_CATCHUP,
                                   .delta = {.in = 9, .applied = 9, .rows_out = 300},
                                   .ranges = ranges,
-                                  .range_count = COUNT_OF(ranges)};
+                                  .range_count = COUNT_OF(ranges),
+                                  .closing = 99,
+                                  .cut = SLICE("a place")};
     struct arena *a = arena_new(MIB(1));
     struct buf b = buf_make(KIB(4));
     epoch_record_put(&b, &r);
@@ -22,6 +24,8 @@ TEST(an_epoch_reads_back_and_every_cut_of_it_is_refused)
     CHECK(got.sql_version == UINT64_MAX && got.form == STORE_CATCHUP);
     CHECK(memcmp(&got.delta, &r.delta, sizeof(r.delta)) == 0);
     CHECK_INT(got.range_count, 2);
+    CHECK_INT(got.closing, 99);
+    CHECK_SLICE(got.cut, "a place");
     CHECK_INT(got.ranges[0].to, 10);
     CHECK_INT(got.ranges[1].topic, 7);
     CHECK_INT(got.ranges[1].partition, 255);
@@ -50,7 +54,8 @@ TEST(an_epochs_range_beyond_all_offsets_is_corrupt)
 TEST(cursors_ledgers_and_heads_read_back_and_every_cut_is_refused)
 {
     struct stream_cursor cursor = {.topic_id = {1, 2}, .next = 7, .last_write_us = -9}, cursor_got;
-    struct lane_ledger ledger = {.total = {.in = 300, .dead = 300}, .epoch = 4}, ledger_got;
+    struct lane_ledger ledger = {.total = {.in = 300, .dead = 300}, .epoch = 4, .closing = 5},
+                       ledger_got;
     struct place_head head = {.number = 3, .parts = 2, .done = 1, .cursor = SLICE("page=3")};
     struct place_head head_got;
     struct buf b[3] = {buf_make(KIB(4)), buf_make(KIB(4)), buf_make(KIB(4))};
@@ -73,6 +78,33 @@ TEST(cursors_ledgers_and_heads_read_back_and_every_cut_is_refused)
     for (int i = 0; i < 3; i++) buf_done(&b[i]);
 }
 
+/* So many bytes an epoch's and a ledger's record had less before all that closes could go in
+ * several. */
+enum { CLOSING_BYTES = 8, CUT_BYTES = 1 };
+
+TEST(records_of_version_two_are_read)
+{
+    struct lane_ledger ledger = {.epoch = 4, .last_write_us = 8, .closing = 77}, ledger_got;
+    struct epoch_range range = {0, 6, 10, 30};
+    struct epoch_record epoch = {.ranges = &range, .range_count = 1, .closing = 77}, epoch_got;
+    struct arena *a = arena_new(MIB(1));
+    struct buf b = buf_make(KIB(4));
+    lane_ledger_put(&b, &ledger);
+    b.at[0] = 2;
+    CHECK_OK(lane_ledger_take(slice_make(b.at, b.len - CLOSING_BYTES), &ledger_got), NULL);
+    CHECK_INT(ledger_got.last_write_us, 8);
+    CHECK(ledger_got.closing == NO_CLOSING);
+    buf_reset(&b);
+    epoch_record_put(&b, &epoch);
+    b.at[0] = 2;
+    CHECK_OK(epoch_record_take(slice_make(b.at, b.len - CLOSING_BYTES - CUT_BYTES), a, &epoch_got),
+             NULL);
+    CHECK_INT(epoch_got.ranges[0].to, 30);
+    CHECK(epoch_got.closing == NO_CLOSING && epoch_got.cut.len == 0);
+    buf_done(&b);
+    arena_free(a);
+}
+
 /* Before streams had several topics and kept time: a cursor and a ledger ended sooner, a range
  * began with its partition. */
 TEST(records_of_version_one_are_read)
@@ -91,12 +123,13 @@ TEST(records_of_version_one_are_read)
     buf_reset(&b);
     lane_ledger_put(&b, &ledger);
     b.at[0] = 1;
-    CHECK_OK(lane_ledger_take(slice_make(b.at, b.len - 16), &ledger_got), NULL);
+    CHECK_OK(lane_ledger_take(slice_make(b.at, b.len - 16 - CLOSING_BYTES), &ledger_got), NULL);
     CHECK_INT(ledger_got.epoch, 4);
     CHECK_INT(ledger_got.watermark, INT64_MIN);
     buf_reset(&b);
     epoch_record_put(&b, &epoch);
     b.at[0] = 1;
+    b.len -= CLOSING_BYTES + CUT_BYTES;
     memmove(b.at + b.len - 4, b.at + b.len - 3,
             3); /* topic, partition, from, records: a byte each */
     CHECK_OK(epoch_record_take(slice_make(b.at, b.len - 1), a, &epoch_got), NULL);

@@ -131,7 +131,10 @@ static err_t run_epoch(struct rerun *r, const struct epoch_record *e, struct dia
     for (uint32_t i = 0; !err && i < e->range_count; i++) err = read_range(r, &e->ranges[i], d);
     for (uint32_t i = 0; !err && i < r->sides; i++) {
         struct graph *g = r->side[i].graph;
-        if (e->watermark > r->watermark) err = graph_advance(g, e->watermark, d);
+        bool part = e->closing != NO_CLOSING;
+        int64_t to = part ? e->closing : e->watermark;
+        if (part) err = graph_close_until(g, e->cut, d);
+        if (!err && to > r->watermark) err = graph_advance(g, to, d);
         if (!err) err = graph_flush(g, false, d);
         if (!err) graph_kept(g);
     }

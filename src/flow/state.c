@@ -354,6 +354,7 @@ static err_t find_in(struct state *s, struct bucket *b, struct slice key, uint64
     }
     if (!make) h = NULL;
     if (make && !h) {
+        buf_reset(&s->left);
         e = head_make(s, b, key, hash, &h, d);
         if (!e && b->masked) h->flags |= HEAD_STORED;
     }

@@ -60,6 +60,12 @@ int64_t state_time(const void *entry);
 MUST_CHECK err_t state_each(struct state *s, int64_t from, int64_t until,
                             err_t (*each)(void *ctx, void *entry, struct diag *d), void *ctx,
                             struct diag *d);
+/* The same from the first time on, for who removes each entry it is given, or stops with
+ * ERR_STOPPED: then the next such walk goes on where this one stopped, and need not pass what is
+ * gone. */
+MUST_CHECK err_t state_each_leaves(struct state *s, int64_t until,
+                                   err_t (*each)(void *ctx, void *entry, struct diag *d), void *ctx,
+                                   struct diag *d);
 /* All entries changed in this epoch (made or touched, and not removed), in order of time, then
  * key. The callback may touch or remove the entry it is given. */
 MUST_CHECK err_t state_each_touched(struct state *s,

@@ -74,6 +74,9 @@ struct state {
     uint8_t prefix[STATE_PREFIX];
     struct arena *arena;
     struct buf scratch, scratch_key;
+    /* Before this key, of this time, state_each_leaves has left nothing; len 0: nobody knows. */
+    struct buf left;
+    int64_t left_time;
 };
 
 static inline void *head_entry(struct head *h)

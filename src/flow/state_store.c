@@ -73,6 +73,7 @@ err_t state_open(const struct state_options *o, struct state **out, struct diag 
     s->slab_slots = MAX(1u, STATE_SLAB_BYTES / s->slot_size);
     s->scratch = buf_make(GIB(1));
     s->scratch_key = buf_make(STATE_HEAD + STATE_KEY_MAX);
+    s->left = buf_make(STATE_HEAD + STATE_KEY_MAX);
     s->arena = arena_new(GIB(1));
     struct buf prefix = buf_over(s->prefix, STATE_PREFIX);
     buf_be(&prefix, o->stream, 4);
@@ -116,6 +117,7 @@ void state_close(struct state *s)
     mem_give(s->touched);
     buf_done(&s->scratch);
     buf_done(&s->scratch_key);
+    buf_done(&s->left);
     arena_free(s->arena);
     mem_give(s);
 }
@@ -237,6 +239,7 @@ static int by_time_and_key(const void *a, const void *b)
 struct walk { /* of one bucket: heads in memory by key, and what the store has */
     struct state *s;
     struct bucket *b;
+    bool leaves; /* who is told removes what it is given */
     struct sorted *heads;
     size_t count, at;
     uint64_t out; /* on the store alone */
@@ -249,6 +252,22 @@ static err_t tell_head(struct walk *w, struct head *h)
 {
     if (h->flags & HEAD_REMOVED) return ERR_OK;
     return w->each(w->ctx, head_entry(h), w->d);
+}
+
+/* This key stays, and what came before it is gone: the last key there may be before it. */
+static void note_left(struct state *s, const struct bucket *b, struct slice key)
+{
+    struct buf *left = &s->left;
+    s->left_time = b->time;
+    state_store_key(s, b->time, key);
+    buf_reset(left);
+    buf_slice(left, buf_view(&s->scratch_key));
+    if (left->err || s->scratch_key.err || !key.len)
+        buf_reset(left);
+    else if (left->at[left->len - 1] == 0)
+        left->len--;
+    else
+        left->at[left->len - 1]--;
 }
 
 static err_t walk_stored(void *ctx, struct slice key, struct slice value)
@@ -265,6 +284,7 @@ static err_t walk_stored(void *ctx, struct slice key, struct slice value)
     e = head_load(w->s, w->b, key, state_hash(key), value, &h, w->d);
     if (e) return e;
     e = w->each(w->ctx, head_entry(h), w->d);
+    if (e == ERR_STOPPED && w->leaves) note_left(w->s, w->b, key);
     if (h->flags & HEAD_TOUCHED) return e;
     head_let_go(w->s, h);
     w->out++;
@@ -284,10 +304,13 @@ static err_t walk_bucket(struct walk *w)
     if (w->count) qsort(w->heads, w->count, sizeof(*w->heads), by_time_and_key);
     if (ask) {
         state_store_key(s, b->time, (struct slice){0});
-        struct slice prefix = arena_slice(s->arena, buf_view(&s->scratch_key));
-        e = prefix.at ? store_records(s->o.store, NULL, STORE_STATE, prefix, (struct slice){0},
-                                      walk_stored, w, w->d)
-                      : diag_fail(w->d, ERR_NO_MEMORY, "no memory to read state");
+        struct slice prefix = arena_slice(s->arena, buf_view(&s->scratch_key)), after = {0};
+        if (w->leaves && s->left.len && s->left_time == b->time)
+            after = arena_slice(s->arena, buf_view(&s->left));
+        buf_reset(&s->left);
+        e = prefix.at
+                ? store_records(s->o.store, NULL, STORE_STATE, prefix, after, walk_stored, w, w->d)
+                : diag_fail(w->d, ERR_NO_MEMORY, "no memory to read state");
     }
     while (!e && w->at < w->count) e = tell_head(w, w->heads[w->at++].head);
     if (!e && ask) {
@@ -299,20 +322,35 @@ static err_t walk_bucket(struct walk *w)
     return e;
 }
 
-err_t state_each(struct state *s, int64_t from, int64_t until,
-                 err_t (*each)(void *ctx, void *entry, struct diag *d), void *ctx, struct diag *d)
+static err_t walk_all(struct state *s, int64_t from, int64_t until, const struct walk *as)
 {
     err_t e = ERR_OK;
     INVARIANT(!s->walking);
     s->walking = true;
     for (size_t i = bucket_at_least(s, from);
          !e && i < s->bucket_count && s->buckets[i]->time < until; i++) {
-        struct walk w = {.s = s, .b = s->buckets[i], .each = each, .ctx = ctx, .d = d};
+        struct walk w = *as;
+        w.b = s->buckets[i];
         arena_reset(s->arena);
         e = walk_bucket(&w);
     }
     s->walking = false;
     return e;
+}
+
+err_t state_each(struct state *s, int64_t from, int64_t until,
+                 err_t (*each)(void *ctx, void *entry, struct diag *d), void *ctx, struct diag *d)
+{
+    struct walk w = {.s = s, .each = each, .ctx = ctx, .d = d};
+    return walk_all(s, from, until, &w);
+}
+
+err_t state_each_leaves(struct state *s, int64_t until,
+                        err_t (*each)(void *ctx, void *entry, struct diag *d), void *ctx,
+                        struct diag *d)
+{
+    struct walk w = {.s = s, .leaves = true, .each = each, .ctx = ctx, .d = d};
+    return walk_all(s, INT64_MIN, until, &w);
 }
 
 err_t state_each_touched(struct state *s, err_t (*each)(void *ctx, void *entry, struct diag *d),
@@ -467,6 +505,7 @@ void state_forget(struct state *s)
         b->out = 0;
     }
     for (size_t i = 0; i < s->bucket_count; i++) s->buckets[i]->masked = false;
+    buf_reset(&s->left);
     epoch_over(s);
 }
 
