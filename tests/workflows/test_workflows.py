@@ -45,6 +45,28 @@ def test_a_source_runs_only_while_its_task_does():
             check(s.stop() == 0, s.output())
 
 
+def test_a_persons_pause_counts_more_than_tasks():
+    with folder() as f:
+        p = project(f / "p", PEOPLE)
+        with Server(p) as s:
+            s.ready()
+            for stage in ("people", "load"):
+                check(s.command("pause", stage).returncode == 0, stage)
+            before = s.stage("people")["ledger"]["in"]
+            (p / "dags").mkdir()
+            (p / "dags" / "one.yaml").write_text(once("    send: {run: people, count: 5}\n    keep: {service: load}\n"))
+            wait_for("the task to be refused", lambda: states(s).get("send") == "failed")
+            logs = s.data / "workflows" / "logs"
+            log = next(logs.rglob("task_id=send/attempt=1.log")).read_text()
+            check("paused by a person since 20" in log and "sluice resume people" in log, log)
+            wait_for("the other to say why it waits", lambda: any("a person has paused it" in x.read_text() for x in logs.rglob("task_id=keep/attempt=1.log")))
+            check(s.stage("people")["ledger"]["in"] == before and s.stage("load")["state"] == "paused", "a task went over a person")
+            check(states(s)["keep"] != "success", states(s))
+            check(s.command("resume", "load").returncode == 0, "resumed")
+            wait_for("the stream to be healthy", lambda: states(s)["keep"] == "success")
+            check(s.stop() == 0, s.output())
+
+
 def test_a_command_outlives_a_kill_of_the_server_and_runs_once():
     with folder() as f:
         p = project(f / "p", "")

@@ -3,6 +3,7 @@
 #include "main/server.h"
 
 #include "base/say.h"
+#include "data/value.h"
 #include "os/clock.h"
 #include "os/file.h"
 
@@ -167,6 +168,21 @@ static void give_source(struct working *w, struct slice source)
     gate_leave(&w->gate);
 }
 
+/* A task does not do what a person has stopped. */
+static err_t refuse_paused(struct working *w, struct slice source, struct diag *d)
+{
+    int64_t since_ms = 0;
+    err_t e = stage_paused(w->server->world.store, source, &since_ms, d);
+    if (e || !since_ms) return e;
+    struct value when = value_i64(TYPE_TIMESTAMP, since_ms);
+    uint8_t text[64];
+    struct buf b = buf_over(text, sizeof(text));
+    value_to_text(&when, &b);
+    diag_fail(d, ERR_STOPPED, "source '%.*s' is paused by a person since %.*s", SLICE_ARG(source),
+              SLICE_ARG(buf_view(&b)));
+    return diag_hint(d, "`sluice resume %.*s`, and the task's next try runs it", SLICE_ARG(source));
+}
+
 static err_t run_source(void *ctx, struct slice source, int64_t for_us, int64_t count,
                         bool (*stop)(void *), void *stop_ctx, uint64_t *records, struct diag *d)
 {
@@ -177,7 +193,8 @@ static err_t run_source(void *ctx, struct slice source, int64_t for_us, int64_t 
     *records = 0;
     if (!flow_has(f, source))
         return diag_fail(d, ERR_UNKNOWN_NAME, "there is no source '%.*s'", SLICE_ARG(source));
-    err_t e = take_source(w, source, stop, stop_ctx, d);
+    err_t e = refuse_paused(w, source, d);
+    if (!e) e = take_source(w, source, stop, stop_ctx, d);
     if (e) return e;
     e = flow_source_hold(f, source, d); /* a person may have started it */
     if (!e && count != 0) e = flow_source_let(f, source, (uint64_t)MAX(count, INT64_C(0)), d);
@@ -206,7 +223,7 @@ struct looking {
     const char *state;
     uint64_t lag;
     char trouble[512];
-    bool found;
+    bool found, by_person; /* paused by one */
 };
 
 static err_t look_at(void *ctx, const struct flow_status *s)
@@ -217,6 +234,10 @@ static err_t look_at(void *ctx, const struct flow_status *s)
     l->state = s->state;
     l->lag = s->lag;
     memcpy(l->trouble, s->trouble, sizeof(l->trouble));
+    l->by_person = s->paused_ms != 0;
+    if (l->by_person && !l->trouble[0])
+        snprintf(l->trouble, sizeof(l->trouble), "a person has paused it: `sluice resume %.*s`",
+                 SLICE_ARG(s->name));
     return ERR_STOPPED; /* enough */
 }
 
@@ -235,6 +256,7 @@ static err_t stream_ensure(void *ctx, struct slice stream, struct diag *d)
     struct looking l;
     err_t e = find_stream(w, stream, &l, d);
     if (e) return e;
+    if (l.by_person) return ERR_OK; /* it stays so, and the task says it */
     if (strcmp(l.state, "paused") == 0) return flow_resume(w->server->world.flow, stream, d);
     if (strcmp(l.state, "failed") == 0) return flow_restart(w->server->world.flow, stream, d);
     return ERR_OK;
