@@ -1,4 +1,4 @@
-"""bench/run streaming [--streaming-turns 5] [--streaming-events 500000] [--streaming-seconds 20] [--quick]: a topic of the 438-byte event into the
+"""bench/run streaming [--streaming-turns 5] [--streaming-events 500000] [--streaming-seconds 20] [--streaming-sides spark,bytewax] [--quick]: a topic of the 438-byte event into the
 table spark_streams.created_users, on one machine in one run, the sides taking turns:
 
   sluice    its own log, stream and store: one process, every commit on disk
@@ -7,6 +7,7 @@ table spark_streams.created_users, on one machine in one run, the sides taking t
 
 The same records are in both logs. Processor seconds are those of every server that takes part; ours until compactions have settled, theirs
 without what Cassandra does afterwards and, for the jobs, without their start. Cassandra syncs its log every ten seconds, Kafka not at all.
+--streaming-sides none: ours alone, live.
 """
 import json
 import os
@@ -298,11 +299,12 @@ def bench(add, cpu, pss, place, kit, turns, events, seconds, sides):
     base = pathlib.Path(tempfile.mkdtemp(prefix="sluice-streaming-", dir=place))
     figures, kafka, cass = Figures(), None, None
     try:
-        kafka = Kafka(KAFKA, heap=("-Xms1G", "-Xmx1G", "-XX:+UseG1GC"))
-        cass = cassandra.Cassandra(heap=("-Xms2G", "-Xmx2G"), more="auto_snapshot: false\n")
-        schema(cass, kit)
-        fill(base / "filled", kafka, events, kit)
-        for turn in range(turns):
+        if sides:
+            kafka = Kafka(KAFKA, heap=("-Xms1G", "-Xmx1G", "-XX:+UseG1GC"))
+            cass = cassandra.Cassandra(heap=("-Xms2G", "-Xmx2G"), more="auto_snapshot: false\n")
+            schema(cass, kit)
+            fill(base / "filled", kafka, events, kit)
+        for turn in range(turns if sides else 0):
             for form in ("auto", "live"):
                 ours_catches_up(base / "filled", figures, cpu, pss, events, form, kit)
             for name in sides:
