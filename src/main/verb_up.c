@@ -106,13 +106,29 @@ static void start_keeper(struct upping *u)
     u->keeper = 0;
 }
 
-static void end_keeper(void *arg)
+/* It was killed: what it ran is gone with it, and the server, which sees that, comes to the new
+ * one.
+ */
+static int keeper_again(void *arg)
 {
     struct upping *u = arg;
-    if (u->keeper <= 0) return;
-    kill(u->keeper, SIGTERM); /* it ends what runs: SIGTERM, and SIGKILL after its grace */
-    (void)waitpid(u->keeper, NULL, 0);
-    u->keeper = 0;
+    struct diag d = {0};
+    if (keeper_fork(u->keeper_dir, &u->keeper, &d)) {
+        say_diag(SAY_MAIN, SAY_ERROR, "the keeper of commands can not be started again", &d);
+        u->keeper = 0;
+    } else {
+        say_warn(SAY_MAIN, "the keeper of commands had ended, and is started again", "pid=%d",
+                 u->keeper);
+    }
+    return u->keeper;
+}
+
+static void end_keeper(void *arg, int pid)
+{
+    (void)arg;
+    if (pid <= 0) return;
+    kill(pid, SIGTERM); /* it ends what runs: SIGTERM, and SIGKILL after its grace */
+    (void)waitpid(pid, NULL, 0);
 }
 
 int verb_up(const struct verb *v, const struct args *a)
@@ -132,10 +148,11 @@ int verb_up(const struct verb *v, const struct args *a)
     if (!e) e = project_data_path(&project, "last-words", last_words, &d);
     if (e) return cli_fail(&d);
     start_keeper(&u);
-    supervise_at_end(end_keeper, &u);
+    struct supervise_beside beside = {keeper_again, end_keeper, &u, u.keeper};
+    if (u.keeper_dir[0]) supervise_beside(&beside);
     bool restart = config_number(&project.config, CONFIG_server_restart) != 0;
     int code = restart ? supervise(serve, &u, last_words, GIVE_UP_AFTER) : serve(&u);
-    end_keeper(&u);
+    if (!restart) end_keeper(&u, u.keeper);
     project_close(&project);
     if (!restart) /* all there was, to the byte: the tests look for 0 */
         say_info(SAY_MAIN, "memory given back", "left_bytes=%zu", mem_held());

@@ -28,9 +28,19 @@ MUST_CHECK err_t child_watch(int pid, int *fd, struct diag *d);
  * gets SIGTERM. A terminal stays one for the child: its standard error goes through a
  * pseudo-terminal then. What commands of the server leave behind becomes this process' and is
  * waited for. Call it before the first thread is started; another child of the
- * caller is left alone, and supervise_at_end is where that is ended.
+ * caller is left alone, but for the one that supervise_beside names.
  */
 enum { SUPERVISE_GIVE_UP = 78 };
-/* Called once when the server has ended for good, before its last children are waited for. */
-void supervise_at_end(void (*fn)(void *arg), void *arg);
+/* A child of the caller's that stands beside the server. When it ends before that does, `again`
+ * starts it anew and answers its pid, or 0: it can not, and is asked again; after 0.1, 0.2 … 10 s
+ * when it has not lived a minute. What it had started and left to us is ended
+ * before. `end` is called once, when the server has ended for good, before
+ * its last children are waited for. */
+struct supervise_beside {
+    int (*again)(void *arg);
+    void (*end)(void *arg, int pid); /* pid 0: it has ended already */
+    void *arg;
+    int pid; /* 0: none so far */
+};
+void supervise_beside(const struct supervise_beside *b);
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up);

@@ -87,6 +87,7 @@ err_t keeper_run(struct keeper *k, const struct keeper_order *o, struct diag *d)
     keeper_put_text(&k->out, slice_of(o->directory ? o->directory : ""));
     keeper_put_text(&k->out, slice_of(o->log_path));
     buf_be(&k->out, o->log_max, 8);
+    buf_be(&k->out, o->tells_start, 1);
     keeper_put_text(&k->out, o->input);
     buf_be(&k->out, o->hidden_count, 4);
     for (uint32_t i = 0; i < o->hidden_count; i++) keeper_put_text(&k->out, o->hidden[i]);

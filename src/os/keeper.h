@@ -2,9 +2,9 @@
  * parent, reads what they say into their log files, and knows how each ended. A server that comes
  * back finds them as they are.
  *
- * It is forked before the process has threads, and forks cheaply since it is small. Each work has a
- * warden between the keeper and itself: a subreaper, so that whatever the command leaves behind
- * ends with it. How works ended is kept in DIR/ends until the server says that it knows
+ * It is forked before the process has threads. Each work has a warden between the keeper and
+ * itself: a subreaper, so that whatever the command leaves behind ends with it; a warden that is
+ * done gets the next work. How works ended is kept in DIR/ends until the server says that it knows
  * (keeper_forget); a keeper that was killed leaves there who was running, and the next one ends
  * what is left of them.
  *
@@ -34,6 +34,7 @@ struct keeper_order {
     const char *directory, *log_path; /* the log is appended to; its folder must be there */
     uint64_t log_max;   /* bytes of output that go into it; what is more: a word, and the end */
     struct slice input; /* its standard input */
+    bool tells_start;   /* keeper_hears.started is called */
     const struct slice *hidden; /* secrets that its log shows as "***" */
     uint32_t hidden_count;      /* at most KEEPER_HIDDEN_MAX */
 };
@@ -44,13 +45,14 @@ struct keeper_end {
     int pid, exit_code;           /* 128 + the signal */
     int stopped;                  /* the signal that keeper_halt sent, 0: none */
     int64_t started_us, ended_us; /* by the wall's clock */
-    uint64_t said;                /* bytes of output */
-    uint32_t left_behind;         /* processes that it had left, and that were ended */
+    uint64_t born; /* of its first process, in the kernel's ticks since the boot; 0: not known */
+    uint64_t said; /* bytes of output */
+    uint32_t left_behind; /* processes that it had left, and that were ended */
     struct slice last_line;
 };
 struct keeper_hears {
     void *ctx;
-    void (*started)(void *ctx, struct slice id, int pid);
+    void (*started)(void *ctx, struct slice id, int pid); /* for who asked: tells_start */
     void (*refused)(void *ctx, struct slice id, const struct diag *why); /* it can not run at all */
     void (*ended)(void *ctx, const struct keeper_end *end);
     /* At the beginning: each work that runs, or has ended and was not forgotten; then `known`. */

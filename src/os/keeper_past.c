@@ -11,10 +11,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAST_MAX = 64 << 20, BOOT_ID = 64, WAIT_TURNS = 200, WAIT_US = 10000 };
+enum { PAST_MAX = 64 << 20, BOOT_ID = 64, STAT_MAX = 1024, WAIT_TURNS = 200, WAIT_US = 10000 };
 
 static void path_of(const struct keeping *k, const char *name, char *out, size_t cap)
 {
@@ -29,37 +28,45 @@ static void boot_id(char out[BOOT_ID])
     out[n > 0 ? n : 0] = 0;
 }
 
-/* A process's session, from /proc/PID/stat: behind the name, which may hold anything. */
-static int session_of(int pid)
+/* A field of /proc/PID/stat, from the third on: behind the name, which may hold anything. "": there
+ * is no such process. */
+static const char *stat_field(int pid, int which, char text[STAT_MAX])
 {
-    char path[64], text[1024];
-    int session = 0;
+    char path[64];
     (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, STAT_MAX - 1);
     if (fd >= 0) close(fd);
     text[n > 0 ? n : 0] = 0;
-    const char *behind = strrchr(text, ')');
-    if (!behind || sscanf(behind + 1, " %*c %*d %*d %d", &session) != 1) return 0;
-    return session;
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at && field < which; field++) at = strchr(at + 1, ' ');
+    return at ? at + 1 : "";
+}
+
+static bool lives_in(int pid, int session)
+{
+    char room[STAT_MAX];
+    return atoi(stat_field(pid, 6, room)) == session && *stat_field(pid, 3, room) != 'Z';
+}
+
+uint64_t past_born(int pid)
+{
+    char room[STAT_MAX];
+    return strtoull(stat_field(pid, 22, room), NULL, 10);
 }
 
 /* Kills the session's processes; how many there were. Its number is nobody else's: the kernel gives
- * no pid away that is still a session's, and a leader of another one has a session of its own time.
- */
-static int kill_session(int session, int64_t started_us)
+ * no pid away that is still a session's, and who leads it now was born when the command was. */
+static int kill_session(int session, uint64_t born)
 {
-    struct stat at;
-    char path[64];
     int count = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d", session);
-    bool leader = stat(path, &at) == 0;
-    if (leader && (int64_t)at.st_ctim.tv_sec * 1000000 > started_us + 60000000) return 0;
+    uint64_t leader = past_born(session);
+    if (leader && leader != born) return 0;
     DIR *all = opendir("/proc");
     struct dirent *entry;
     while (all && (entry = readdir(all))) {
         int pid = atoi(entry->d_name);
-        if (pid > 1 && session_of(pid) == session && kill(pid, SIGKILL) == 0) count++;
+        if (pid > 1 && lives_in(pid, session) && kill(pid, SIGKILL) == 0) count++;
     }
     if (all) closedir(all);
     return count;
@@ -68,7 +75,7 @@ static int kill_session(int session, int64_t started_us)
 static void end_what_is_left(struct keeper_work *w, bool same_boot)
 {
     for (int turn = 0; same_boot && w->end.pid > 1 && turn < WAIT_TURNS; turn++) {
-        if (kill_session(w->end.pid, w->end.started_us) == 0) break;
+        if (kill_session(w->end.pid, w->end.born) == 0) break;
         usleep(WAIT_US);
     }
     w->end.running = false;
@@ -93,7 +100,7 @@ static err_t keep_one(struct keeping *k, const struct keeper_end *end)
     w->last = buf_make(KEEPER_LINE_MAX);
     buf_slice(&w->last, end->last_line);
     w->end.last_line = buf_view(&w->last);
-    w->log = w->report.fd = w->output.fd = w->input.fd = -1;
+    w->log = w->output.fd = w->input.fd = -1;
     w->ended = w->over = true;
     err_t e = known ? ERR_OK : vec_push(&k->works, &w);
     if (e) work_free(k, w);

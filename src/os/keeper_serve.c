@@ -90,7 +90,7 @@ static void on_peer_comes(struct keeping *k)
     int fd = accept4(k->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) return;
     lose_peer(k); /* the one before has died: there is one server */
-    k->peer = (struct watch){WATCH_PEER, fd, NULL};
+    k->peer = (struct watch){.kind = WATCH_PEER, .fd = fd};
     keeping_watch(k, &k->peer, EPOLLIN);
     tell_all(k);
 }
@@ -183,18 +183,9 @@ static void on_signal(struct keeping *k)
     int status;
     while (read(k->signals.fd, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_signo == SIGTERM) end_all(k, GRACE_MS);
-    /* what a killed warden left to us; wardens of ours are waited for by their own works */
-    siginfo_t who = {0};
-    while (waitid(P_ALL, 0, &who, WEXITED | WNOHANG | WNOWAIT) == 0 && who.si_pid) {
-        bool ours = false;
-        for (size_t i = 0; i < k->works.count; i++) {
-            struct keeper_work *w = *(struct keeper_work **)vec_at(&k->works, i);
-            ours |= w->warden == who.si_pid && !w->ended;
-        }
-        if (ours) break;
-        (void)waitpid(who.si_pid, &status, WNOHANG);
-        who.si_pid = 0;
-    }
+    bool any = false; /* wardens, which say by their sockets that they are gone, or … */
+    while (waitpid(-1, &status, WNOHANG) > 0) any = true;
+    if (any) crew_orphans(k);
 }
 
 static bool anything_runs(const struct keeping *k)
@@ -234,13 +225,14 @@ static void turn(struct keeping *k)
     bool stopping = k->ending;
     for (size_t i = 0; i < k->works.count && !stopping; i++)
         stopping = (*(struct keeper_work **)vec_at(&k->works, i))->kill_at_ms != 0;
-    int n = epoll_wait(k->epoll, events, EVENTS_AT_ONCE, stopping ? TICK_MS : -1);
+    int n = epoll_wait(k->epoll, events, EVENTS_AT_ONCE, stopping ? TICK_MS : crew_rest_ms(k));
     for (int i = 0; i < n; i++) {
         size_t works = k->works.count;
         dispatch(k, events[i].data.ptr, events[i].events);
         if (k->works.count < works) break;
     }
     if (stopping) tick(k);
+    crew_tidy(k);
     flush(k);
 }
 
@@ -251,7 +243,7 @@ static err_t listen_at(struct keeping *k, struct diag *d)
         return diag_fail(d, ERR_TOO_BIG, "the path %s/socket is too long for a socket", k->dir);
     (void)unlink(address.sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    k->listener = (struct watch){WATCH_LISTENER, fd, NULL};
+    k->listener = (struct watch){.kind = WATCH_LISTENER, .fd = fd};
     mode_t before = umask(077);
     bool bound =
         fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 8) == 0;
@@ -272,13 +264,17 @@ static err_t open_all(struct keeping *k, struct diag *d)
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     k->epoll = epoll_create1(EPOLL_CLOEXEC);
-    k->signals =
-        (struct watch){WATCH_SIGNALS, signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK), NULL};
-    if (k->epoll < 0 || k->signals.fd < 0) return diag_errno(d, errno, "the keeper can not start");
+    k->signals = (struct watch){.kind = WATCH_SIGNALS,
+                                .fd = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK)};
+    k->nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (k->epoll < 0 || k->signals.fd < 0 || k->nothing < 0)
+        return diag_errno(d, errno, "the keeper can not start");
     k->peer.fd = -1;
     k->in = buf_make(KEEPER_MESSAGE_MAX + 65536 * 2);
     k->out = buf_make(OUT_MAX);
     k->works = vec_make(sizeof(struct keeper_work *), KEEPER_WORKS_MAX);
+    k->idle = vec_make(sizeof(struct warden *), KEEPER_WORKS_MAX);
+    k->parted = vec_make(sizeof(struct warden *), KEEPER_WORKS_MAX);
     err_t e = past_load(k, d);
     if (!e) e = listen_at(k, d);
     if (!e) keeping_watch(k, &k->signals, EPOLLIN);
@@ -291,6 +287,9 @@ _Noreturn static void keep(const char *dir, int ready, int parent)
 {
     struct keeping k = {.dir = dir};
     struct diag d = {0};
+    /* a supervisor's own are not ours: who reads to their end would wait for us */
+    if (ready > 3) syscall(SYS_close_range, 3, (unsigned)ready - 1, 0);
+    syscall(SYS_close_range, (unsigned)MAX(ready, 2) + 1, ~0u, 0);
     setsid(); /* a terminal's Ctrl-C is the server's business */
     prctl(PR_SET_NAME, "sluice-keeper");
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -1,5 +1,5 @@
-/* The keeper's own parts: serve.c runs it, work.c is one command's life, past.c what an earlier
- * keeper left. */
+/* The keeper's own parts: serve.c runs it, work.c is one command's life, crew.c has the wardens,
+ * past.c what an earlier keeper left. */
 #pragma once
 #include "base/vec.h"
 #include "os/keeper_mask.h"
@@ -14,16 +14,25 @@ enum watch_kind {
     WATCH_INPUT
 };
 struct keeper_work;
+struct warden;
 struct watch { /* what epoll tells us by */
     enum watch_kind kind;
     int fd; /* -1: closed */
     struct keeper_work *work;
+    struct warden *warden; /* of a report */
+};
+struct warden {
+    struct watch report; /* both ways; its work NULL: it is idle */
+    int pid;
+    struct keeper_child *desk; /* shared with it; the first of desk_used bytes */
+    size_t desk_used;
+    int64_t idle_since_ms;
 };
 struct keeper_work {
     char *id;
-    struct watch report, output, input;
-    int log; /* -1: it could not be opened, or written to */
-    int warden;
+    struct watch output, input;
+    int log;               /* -1: it could not be opened, or written to */
+    struct warden *warden; /* NULL: it has none, or is over */
     struct buf input_left; /* what its standard input still gets */
     size_t input_at;
     struct keeper_end end; /* as far as known */
@@ -33,7 +42,8 @@ struct keeper_work {
     uint64_t tailed;
     struct keeper_mask mask;
     int64_t kill_at_ms; /* when SIGKILL follows; 0: it was not asked to stop */
-    bool over;          /* the warden has said how */
+    bool tells_start;
+    bool over; /* the warden has said how */
     bool ended;
 };
 enum { ENDS_MAX = 4 << 20 }; /* of DIR/ends before it is written anew */
@@ -43,6 +53,9 @@ struct keeping {
     struct watch listener, peer, signals;
     struct buf in, out; /* of the peer */
     struct vec works;   /* of struct keeper_work * */
+    struct vec idle;    /* of struct warden *, the longest idle first */
+    struct vec parted;  /* of struct warden *: freed when the turn is over */
+    int nothing;        /* /dev/null: what commands without input read */
     uint64_t ends_size; /* bytes in DIR/ends: written anew when it is large */
     bool ending;
 };
@@ -60,6 +73,21 @@ void work_tick(struct keeping *k, struct keeper_work *w,
 void work_free(struct keeping *k, struct keeper_work *w);
 struct keeper_work *work_find(struct keeping *k, struct slice id);
 
+/* A warden without a command; NULL: there is none, by errno. */
+struct warden *crew_take(struct keeping *k);
+/* false: it can not take it, by errno. */
+bool crew_order(struct warden *w, char *const *argv, char *const *environment,
+                const char *directory, int input, int output);
+void crew_back(struct keeping *k, struct warden *w); /* its command is over */
+void crew_part(struct keeping *k, struct warden *w); /* it has died, or is not wanted */
+/* Ends what a killed warden has left to us: each death makes its children ours, and tells. */
+void crew_orphans(struct keeping *k);
+int crew_rest_ms(const struct keeping *k); /* until one has been idle for long; -1: none will */
+void crew_tidy(struct keeping *k);         /* at a turn's end */
+
+/* When a process was born, in ticks since the boot: with the boot it tells whether a number is
+ * still the same process's. 0: there is none. */
+uint64_t past_born(int pid);
 /* Reads DIR/ends, ends what an earlier keeper left running; what is there becomes ended works. */
 MUST_CHECK err_t past_load(struct keeping *k, struct diag *d);
 MUST_CHECK err_t past_rewrite(struct keeping *k, struct diag *d);

@@ -4,6 +4,7 @@
 #include "os/file.h"
 #include "os/keeper.h"
 #include "os/keeper_mask.h"
+#include "os/keeper_serve.h"
 #include "test.h"
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 struct heard {
     struct loop *loop;
     struct keeper *k;
-    int ended, refused, found, wanted;
+    int ended, lost, refused, found, wanted;
     struct keeper_end last;
     char line[256], why[1100];
     bool gone, ending;
@@ -42,6 +43,7 @@ static void on_ended(void *ctx, const struct keeper_end *end)
 {
     struct heard *h = ctx;
     copy(h, end);
+    h->lost += end->lost;
     err_t e = keeper_forget(h->k, end->id);
     CHECK(e == ERR_OK || (h->ending && e == ERR_PEER)); /* it may have left by then */
     if (++h->ended >= h->wanted) loop_stop(h->loop);
@@ -97,6 +99,7 @@ static void order(struct heard *h, const char *id, const char *script, uint64_t 
                              .directory = "/",
                              .log_path = log,
                              .log_max = log_max,
+                             .tells_start = true,
                              .input = slice_of(input)};
     CHECK_OK(keeper_run(h->k, &o, &d), &d);
 }
@@ -303,8 +306,79 @@ TEST(a_killed_keeper_leaves_nobody_and_the_next_one_says_so)
     run(&again, dir, 99);
     CHECK_INT(again.found, 1);
     CHECK(again.last.lost && !again.last.running);
+    for (int turn = 0; turn < 20000 && kill(h.pid, 0) == 0; turn++)
+        usleep(1000); /* dead, and to be waited for by whoever has it now */
     CHECK(kill(h.pid, 0) != 0);
     end_keeper(pid);
+}
+
+static void runs_many(struct heard *h)
+{
+    for (int i = 0; i < 40; i++) {
+        char id[20];
+        snprintf(id, sizeof id, "many%d", i);
+        order(h, id, i % 5 ? "read a; echo got $a" : "kill -9 $PPID; sleep 1000", 1000, "in\n");
+    }
+}
+
+/* Goal: a warden that has been killed takes only its own command with it. Method: forty works at
+ * once, of which each fifth kills its warden; then forty more on the wardens that are left. */
+TEST(who_kills_its_warden_is_lost_and_nobody_else)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    struct heard h = {.on_known = runs_many};
+    for (int turn = 0; turn < 2; turn++) {
+        h.ended = h.lost = 0;
+        run(&h, dir, 40);
+        CHECK_INT(h.ended, 40);
+        CHECK_INT(h.lost, 8);
+    }
+    end_keeper(pid);
+}
+
+/* What a keeper that was killed has left: one command, of this process. */
+static void write_past(const char *dir, int pid, uint64_t born)
+{
+    char path[400];
+    struct slice boot = {0};
+    struct buf out = buf_make(KIB(4));
+    struct keeper_end end = {.id = SLICE("old"), .running = true, .pid = pid, .born = born};
+    CHECK_ERR(file_load("/proc/sys/kernel/random/boot_id", 100, &boot, NULL), ERR_OK);
+    size_t at = keeper_begin(&out, KEEPER_KNOWN);
+    keeper_put_text(&out, boot);
+    keeper_finish(&out, at);
+    keeper_put_end(&out, KEEPER_FOUND, &end);
+    snprintf(path, sizeof path, "%s/k/ends", dir);
+    CHECK_ERR(file_store(path, buf_view(&out), NULL), ERR_OK);
+    mem_give((void *)(uintptr_t)boot.at);
+    buf_done(&out);
+}
+
+/* Goal: nobody is ended who only has an old command's number. Method: a process that leads a
+ * session, named by a file with another birth, and then with its own. */
+TEST(a_number_that_is_somebody_elses_now_is_left_alone)
+{
+    char dir[300];
+    struct heard h = {.on_known = nothing}, again = {.on_known = nothing};
+    end_keeper(start_keeper(dir, sizeof dir));
+    pid_t other = fork();
+    if (other == 0) {
+        setsid();
+        for (;;) pause();
+    }
+    while (getsid(other) != other) usleep(1000);
+    uint64_t born = past_born(other);
+    CHECK(born > 0);
+    for (int same = 0; same < 2; same++) {
+        write_past(test_dir(), other, same ? born : born + 1);
+        int pid = start_keeper(dir, sizeof dir);
+        run(same ? &again : &h, dir, 99);
+        end_keeper(pid);
+        CHECK_INT((same ? &again : &h)->found, 1);
+        CHECK((same ? &again : &h)->last.lost);
+        CHECK_INT(waitpid(other, NULL, WNOHANG), same ? other : 0);
+    }
 }
 
 static struct stat started_and_ended(const char *ends)

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,29 +23,56 @@ static void usual_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void say(int fd, struct warden_word word)
+static void say(int ear, struct warden_word word)
 {
-    while (write(fd, &word, sizeof word) < 0 && errno == EINTR) {
+    while (send(ear, &word, sizeof word, MSG_NOSIGNAL) < 0 && errno == EINTR) {
     }
 }
 
-_Noreturn static void become(const struct keeper_child *c, int failed, int warden)
+struct becoming {
+    const struct keeper_child *c;
+    int input, output; /* the command's ends; output is standard output and error */
+    int warden;
+    int error; /* why it could not become it */
+};
+
+static int become(void *arg)
 {
+    struct becoming *b = arg;
+    const struct keeper_child *c = b->c;
     usual_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != warden) _exit(127);
+    if (getppid() != b->warden) _exit(127);
     setsid();
-    bool ready = dup2(c->input, 0) >= 0 && dup2(c->output, 1) >= 0 && dup2(c->output, 2) >= 0 &&
+    bool ready = dup2(b->input, 0) >= 0 && dup2(b->output, 1) >= 0 && dup2(b->output, 2) >= 0 &&
                  (!c->directory[0] || chdir(c->directory) == 0);
-    int kept = fcntl(failed, F_DUPFD_CLOEXEC, 10);
-    syscall(SYS_close_range, 3, 9, 0);
-    syscall(SYS_close_range, 3, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
-    environ = (char **)(uintptr_t)c->environment; /* execvp looks into its PATH */
-    if (ready) execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
-    int error = errno;
-    while (write(kept, &error, sizeof error) < 0 && errno == EINTR) {
+    if (ready) {
+        syscall(SYS_close_range, 3, ~0u, 0);
+        environ = (char **)(uintptr_t)c->environment; /* execvp looks into its PATH */
+        execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
     }
+    b->error = errno;
     _exit(127);
+}
+
+/* As vfork does, the child runs in our memory while we wait for its exec, so that nothing of that
+ * is copied; on a stack of its own, since exec's search and a script's arguments take much. 0 in
+ * b->error: it runs. */
+static pid_t start_command(struct becoming *b)
+{
+    enum { STACK = 2 << 20 };
+    static uint8_t *stack;
+    if (!stack) {
+        void *room = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+        stack = room == MAP_FAILED ? NULL : room;
+    }
+    b->warden = (int)getpid();
+    b->error = 0;
+    pid_t child = stack ? clone(become, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, b) : -1;
+    if (child < 0) b->error = errno;
+    if (b->error && child > 0) (void)waitpid(child, NULL, 0);
+    return child;
 }
 
 /* The number that stands at the text; 0: none. */
@@ -54,12 +84,18 @@ static pid_t number_at(const char **at, const char *end)
     return (pid_t)n;
 }
 
+static bool any_child(void)
+{
+    siginfo_t who;
+    return waitid(P_ALL, 0, &who, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 /* Ends whatever the command has left: each death makes its children ours, until there are none. */
 static uint32_t end_children(void)
 {
     uint32_t ended = 0;
     char text[4096];
-    for (int turn = 0; turn < 1000; turn++) {
+    for (int turn = 0; turn < 1000 && any_child(); turn++) {
         int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
         ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text);
         if (fd >= 0) close(fd);
@@ -74,54 +110,69 @@ static uint32_t end_children(void)
     return ended;
 }
 
-/* The keeper's other descriptors are not ours: whoever reads to the end of a pipe would wait for
- * us.
- */
-static void keep_only(int a, int b, int c)
+/* The next order's descriptors; false: the keeper wants no more. */
+static bool hear_order(int ear, int *input, int *output)
 {
-    int fds[3] = {MIN(a, MIN(b, c)), a + b + c - MIN(a, MIN(b, c)) - MAX(a, MAX(b, c)),
-                  MAX(a, MAX(b, c))};
-    unsigned from = 3;
-    for (int i = 0; i < 3; i++) {
-        if ((unsigned)fds[i] > from) syscall(SYS_close_range, from, (unsigned)fds[i] - 1, 0);
-        from = (unsigned)fds[i] + 1;
-    }
-    syscall(SYS_close_range, from, ~0u, 0);
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(2 * sizeof(int))];
+    } control;
+    char go;
+    struct iovec one = {&go, 1};
+    struct msghdr m = {.msg_iov = &one,
+                       .msg_iovlen = 1,
+                       .msg_control = control.room,
+                       .msg_controllen = sizeof control.room};
+    ssize_t n;
+    do n = recvmsg(ear, &m, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    struct cmsghdr *head = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+    if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+        return false;
+    int fds[2];
+    memcpy(fds, CMSG_DATA(head), sizeof fds);
+    *input = fds[0];
+    *output = fds[1];
+    return true;
 }
 
-_Noreturn void keeper_warden(const struct keeper_child *c)
+/* One command, to the end of all that it leaves; false: some of that is left. */
+static bool carry_out(const struct keeper_child *c, int ear, int input, int output)
 {
-    int failed[2], error = 0, status = 0, self = (int)getpid();
+    int status = 0;
+    struct becoming b = {.c = c, .input = input, .output = output};
+    pid_t child = start_command(&b);
+    close(input);
+    close(output); /* so that the pipe ends with the command, not with us */
+    if (b.error) {
+        say(ear, (struct warden_word){WARDEN_CAN_NOT, 0, b.error, 0, 0, false});
+        return true;
+    }
+    say(ear, (struct warden_word){WARDEN_RUNS, (int)child, 0, 0, 0, false});
+    /* others that were left to us may end before it */
+    for (pid_t got; (got = waitpid(-1, &status, 0)) != child;)
+        if (got < 0 && errno != EINTR) break;
+    uint32_t left = end_children();
+    bool leaves = any_child();
+    say(ear, (struct warden_word){WARDEN_OVER, (int)child, 0, status, left, leaves});
+    return !leaves;
+}
+
+_Noreturn void keeper_warden(const struct keeper_child *desk, int ear, int keeper_pid)
+{
+    int input, output;
     usual_signals();
-    keep_only(c->input, c->output, c->report);
+    /* the keeper's other descriptors are not ours: who reads to a pipe's end would wait for us */
+    if (ear > 3) syscall(SYS_close_range, 3, (unsigned)ear - 1, 0);
+    syscall(SYS_close_range, (unsigned)MAX(ear, 2) + 1, ~0u, 0);
     signal(SIGINT, SIG_IGN); /* of a terminal: the keeper decides */
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "sluice-warden");
-    if (getppid() != c->keeper_pid || pipe2(failed, O_CLOEXEC) != 0) _exit(1);
-    pid_t child = fork();
-    if (child == 0) become(c, failed[1], self);
-    int fork_error = errno;
-    close(failed[1]);
-    close(c->input);
-    close(c->output); /* so that the pipe ends with the command, not with us */
-    ssize_t n = 0;
-    if (child > 0) {
-        do n = read(failed[0], &error, sizeof error);
-        while (n < 0 && errno == EINTR);
+    if (getppid() != keeper_pid) _exit(1);
+    while (hear_order(ear, &input, &output) && carry_out(desk, ear, input, output)) {
     }
-    if (child < 0 || n == sizeof error) {
-        say(c->report,
-            (struct warden_word){WARDEN_CAN_NOT, 0, child < 0 ? fork_error : error, 0, 0});
-        _exit(0);
-    }
-    say(c->report, (struct warden_word){WARDEN_RUNS, (int)child, 0, 0, 0});
-    /* others that were left to us may end before it */
-    for (pid_t got; (got = waitpid(-1, &status, 0)) != child;)
-        if (got < 0 && errno != EINTR) break;
-    uint32_t left = end_children();
-    say(c->report, (struct warden_word){WARDEN_OVER, (int)child, 0, status, left});
     _exit(0);
 }

@@ -54,6 +54,7 @@ void keeper_put_end(struct buf *out, enum keeper_says what, const struct keeper_
     buf_be(out, e->said, 8);
     buf_be(out, e->left_behind, 4);
     keeper_put_text(out, e->last_line);
+    buf_be(out, e->born, 8);
     keeper_finish(out, at);
 }
 
@@ -71,6 +72,7 @@ struct keeper_end keeper_read_end(struct cursor *c)
     e.said = (uint64_t)cursor_i64(c);
     e.left_behind = (uint32_t)cursor_i32(c);
     e.last_line = keeper_text(c);
+    if (!c->err && cursor_left(c) >= 8) e.born = cursor_be(c, 8); /* files of 0.1 are without */
     return e;
 }
 

@@ -29,17 +29,17 @@ struct keeper_end keeper_read_end(struct cursor *c);
 /* DIR/socket into an address; false: the path is too long for one. */
 struct sockaddr_un;
 bool keeper_address(const char *dir, struct sockaddr_un *out);
-/* Between fork and exec: keeper_warden.c. Never returns; the descriptors are its own. */
+/* What a warden is to start: in memory that it shares with the keeper, at the same place. */
 struct keeper_child {
     const char *const *argv, *const *environment;
     const char *directory;
-    int input, output; /* the command's ends; output is standard output and error */
-    int report;        /* the warden's words to the keeper: struct warden_word */
-    int keeper_pid;
 };
-struct warden_word { /* written once when the command runs (or can not), once when all is over */
+struct warden_word { /* sent once when the command runs (or can not), once when all is over */
     enum { WARDEN_RUNS, WARDEN_CAN_NOT, WARDEN_OVER } what;
     int pid, error, status;
     uint32_t left_behind;
+    bool leaves; /* somebody it could not end is left: it takes no other order */
 };
-_Noreturn void keeper_warden(const struct keeper_child *c);
+/* After fork: keeper_warden.c. By `ear` come a byte and two descriptors an order (the command's
+ * standard input; its output and error), and its words go back; it ends when that is closed. */
+_Noreturn void keeper_warden(const struct keeper_child *desk, int ear, int keeper_pid);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ struct keeper_work *work_find(struct keeping *k, struct slice id)
 
 void work_free(struct keeping *k, struct keeper_work *w)
 {
-    struct watch *watches[] = {&w->report, &w->output, &w->input};
+    struct watch *watches[] = {&w->output, &w->input};
     for (size_t i = 0; i < COUNT_OF(watches); i++) keeping_unwatch(k, watches[i]);
     close_fd(&w->log);
     buf_done(&w->input_left);
@@ -60,6 +61,7 @@ struct order { /* as it came, its lists ready for exec */
     char **argv, **environment;
     char *directory, *log_path;
     uint64_t log_max;
+    bool tells_start;
     struct slice *hidden;
     uint32_t hidden_count;
 };
@@ -97,6 +99,7 @@ static bool read_order(struct cursor *c, struct arena *a, struct order *o)
     o->directory = text_of(c, a);
     o->log_path = text_of(c, a);
     o->log_max = (uint64_t)cursor_i64(c);
+    o->tells_start = cursor_be(c, 1) != 0;
     o->input = keeper_text(c);
     return read_hidden(c, a, o) && !c->err && o->argv && o->argv[0] && o->environment &&
            o->directory && o->log_path;
@@ -116,47 +119,52 @@ static struct keeper_work *make(const struct order *o)
     w->end.id = slice_make(w->id, o->id.len);
     w->end.running = true;
     w->log_max = o->log_max;
+    w->tells_start = o->tells_start;
     w->line = buf_make(KEEPER_LINE_MAX);
     w->last = buf_make(KEEPER_LINE_MAX);
     w->input_left = buf_make(KEEPER_MESSAGE_MAX);
     buf_slice(&w->input_left, o->input);
-    w->log = w->report.fd = w->output.fd = w->input.fd = -1;
+    w->log = w->output.fd = w->input.fd = -1;
     return w;
 }
 
-static int fork_warden(const struct order *o, int in, int out, int report)
+/* One that is idle may have died just now: then another. */
+static bool give_to_warden(struct keeping *k, struct keeper_work *w, const struct order *o, int in,
+                           int out)
 {
-    struct keeper_child child = {(const char *const *)o->argv,
-                                 (const char *const *)o->environment,
-                                 o->directory,
-                                 in,
-                                 out,
-                                 report,
-                                 (int)getpid()};
-    pid_t pid = fork();
-    if (pid == 0) keeper_warden(&child);
-    return (int)pid;
+    for (;;) {
+        struct warden *to = crew_take(k);
+        if (!to) return false;
+        if (crew_order(to, o->argv, o->environment, o->directory, in, out)) {
+            w->warden = to;
+            to->report.work = w;
+            return true;
+        }
+        int error = errno;
+        crew_part(k, to);
+        errno = error;
+        if (error != EPIPE && error != ECONNRESET) return false;
+    }
 }
 
 static int start(struct keeping *k, struct keeper_work *w, const struct order *o)
 {
-    int in[2] = {-1, -1}, out[2] = {-1, -1}, report[2] = {-1, -1}, error = 0;
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, error = 0;
+    bool reads = w->input_left.len > 0;
     w->log = open(o->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (w->log < 0 || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(report, O_CLOEXEC) ||
-        (w->warden = fork_warden(o, in[0], out[1], report[1])) < 0)
+    if (w->log < 0 || (reads && pipe2(in, O_CLOEXEC)) || pipe2(out, O_CLOEXEC) ||
+        !give_to_warden(k, w, o, reads ? in[0] : k->nothing, out[1]))
         error = errno;
     close_fd(&in[0]);
     close_fd(&out[1]);
-    close_fd(&report[1]);
-    w->report = (struct watch){WATCH_REPORT, report[0], w};
-    w->output = (struct watch){WATCH_OUTPUT, out[0], w};
-    w->input = (struct watch){WATCH_INPUT, in[1], w};
-    if (error || w->input_left.len == 0) close_fd(&w->input.fd);
-    struct watch *watches[] = {&w->report, &w->output, &w->input};
+    w->output = (struct watch){WATCH_OUTPUT, out[0], w, NULL};
+    w->input = (struct watch){WATCH_INPUT, in[1], w, NULL};
+    if (error) close_fd(&w->input.fd);
+    struct watch *watches[] = {&w->output, &w->input};
     for (size_t i = 0; i < COUNT_OF(watches); i++) {
         if (watches[i]->fd < 0) continue;
         (void)fcntl(watches[i]->fd, F_SETFL, fcntl(watches[i]->fd, F_GETFL) | O_NONBLOCK);
-        keeping_watch(k, watches[i], i == 2 ? EPOLLOUT : EPOLLIN);
+        keeping_watch(k, watches[i], i == 1 ? EPOLLOUT : EPOLLIN);
     }
     return error;
 }
@@ -266,9 +274,7 @@ static void finish(struct keeping *k, struct keeper_work *w)
     if (!w->over || w->output.fd >= 0 || w->ended) return;
     write_tail(w);
     if (w->line.len || w->line.err) keep_line(w, (const uint8_t *)"\n", 1);
-    keeping_unwatch(k, &w->report);
     keeping_unwatch(k, &w->input);
-    (void)waitpid(w->warden, NULL, 0);
     close_fd(&w->log);
     w->ended = true;
     w->end.running = false;
@@ -310,35 +316,62 @@ static void on_input(struct keeping *k, struct keeper_work *w)
     keeping_unwatch(k, &w->input);
 }
 
-static void on_report(struct keeping *k, struct keeper_work *w)
+static void refused(struct keeping *k, struct keeper_work *w, int error)
 {
-    struct warden_word word;
-    ssize_t n = read(w->report.fd, &word, sizeof word);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n == (ssize_t)sizeof word && word.what == WARDEN_RUNS) {
-        w->end.pid = word.pid;
-        keeping_note(k, &w->end);
-        keeping_tell(k, &w->end, KEEPER_STARTED);
-        if (w->kill_at_ms) (void)kill(-word.pid, SIGTERM);
-        return;
-    }
-    if (n == (ssize_t)sizeof word && word.what == WARDEN_CAN_NOT) {
-        refuse(k, w->end.id, err_from_errno(word.error), word.error, "it can not be started");
-        (void)waitpid(w->warden, NULL, 0);
-        for (size_t i = 0; i < k->works.count; i++)
-            if (*(struct keeper_work **)vec_at(&k->works, i) == w) vec_remove(&k->works, i);
-        work_free(k, w);
-        return;
-    }
-    keeping_unwatch(k, &w->report);
+    refuse(k, w->end.id, err_from_errno(error), error, "it can not be started");
+    for (size_t i = 0; i < k->works.count; i++)
+        if (*(struct keeper_work **)vec_at(&k->works, i) == w) vec_remove(&k->works, i--);
+    work_free(k, w);
+}
+
+static void runs(struct keeping *k, struct keeper_work *w, int pid)
+{
+    w->end.pid = pid;
+    w->end.born = past_born(pid);
+    keeping_note(k, &w->end);
+    if (w->tells_start) keeping_tell(k, &w->end, KEEPER_STARTED);
+    if (w->kill_at_ms) (void)kill(-pid, SIGTERM);
+}
+
+/* `word` NULL: the warden was killed, and its command with it. */
+static void over(struct keeping *k, struct keeper_work *w, const struct warden_word *word)
+{
+    int status = word ? word->status : 0;
+    w->warden = NULL;
     w->over = true;
-    w->end.lost = n != (ssize_t)sizeof word; /* the warden was killed, and its command with it */
-    w->end.exit_code = w->end.lost                ? 128 + SIGKILL
-                       : WIFSIGNALED(word.status) ? 128 + WTERMSIG(word.status)
-                                                  : WEXITSTATUS(word.status);
-    w->end.left_behind = w->end.lost ? 0 : word.left_behind;
+    w->end.lost = word == NULL;
+    w->end.exit_code = w->end.lost           ? 128 + SIGKILL
+                       : WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+                                             : WEXITSTATUS(status);
+    w->end.left_behind = word ? word->left_behind : 0;
     if (w->end.lost && w->end.pid) (void)kill(-w->end.pid, SIGKILL);
     finish(k, w);
+}
+
+static void on_report(struct keeping *k, struct warden *from)
+{
+    struct warden_word word;
+    struct keeper_work *w = from->report.work;
+    ssize_t n = recv(from->report.fd, &word, sizeof word, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n != (ssize_t)sizeof word) {
+        crew_part(k, from);
+        if (w) over(k, w, NULL);
+        return;
+    }
+    if (!w) return; /* it has nothing to say then */
+    if (word.what == WARDEN_RUNS) {
+        runs(k, w, word.pid);
+        return;
+    }
+    if (word.what == WARDEN_OVER && word.leaves)
+        crew_part(k, from);
+    else
+        crew_back(k, from);
+    if (word.what == WARDEN_CAN_NOT)
+        refused(k, w, word.error);
+    else
+        over(k, w, &word);
 }
 
 void work_ready(struct keeping *k, struct watch *w)
@@ -349,7 +382,7 @@ void work_ready(struct keeping *k, struct watch *w)
     else if (w->kind == WATCH_INPUT)
         on_input(k, w->work);
     else
-        on_report(k, w->work);
+        on_report(k, w->warden);
 }
 
 void work_stop(struct keeping *k, struct keeper_work *w, int64_t grace_ms)

@@ -20,7 +20,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TAIL = 16384, DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, LIFE_MS = 60000, LAST_MS = 200 };
+enum {
+    TAIL = 16384,
+    DELAY_FIRST_MS = 100,
+    DELAY_MOST_MS = 10000,
+    LIFE_MS = 60000,
+    LAST_MS = 200,
+    STRANGERS_MS = 2000
+};
 
 struct supervisor {
     const char *last_words_path;
@@ -32,7 +39,11 @@ struct supervisor {
     sigset_t before;  /* the signal mask we were called with */
     uint64_t said;    /* bytes of standard error so far; the last TAIL of them are kept */
     char tail[TAIL];
+    struct supervise_beside beside;        /* again NULL: nobody is beside it */
+    int64_t beside_at_ms, beside_delay_ms; /* when it is started again; 0: it runs */
+    int64_t beside_born_ms;
 };
+static struct supervisor only; /* one a process; 16 KiB */
 
 /* A pair for the child's standard error: ours, its. A pipe, or a raw pseudo-terminal. */
 static bool open_words(struct supervisor *s, int *theirs)
@@ -154,15 +165,75 @@ _Noreturn static void be_child(struct supervisor *s, int theirs, int (*serve)(vo
     exit(serve(arg));
 }
 
+/* The real clock: the fake one may be frozen. */
+static int64_t real_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void beside_ended(struct supervisor *s)
+{
+    int64_t now = real_ms();
+    s->beside.pid = 0;
+    if (!s->beside.again || s->stopping) return;
+    if (now - s->beside_born_ms >= LIFE_MS) s->beside_delay_ms = 0;
+    s->beside_delay_ms =
+        MIN(MAX(2 * s->beside_delay_ms, (int64_t)DELAY_FIRST_MS), (int64_t)DELAY_MOST_MS);
+    s->beside_at_ms = now + s->beside_delay_ms;
+}
+
+/* What it had started, and has left to us: each death makes its children ours, until there are
+ * none.
+ */
+static void end_strangers(const struct supervisor *s)
+{
+    static char text[16 << 10];
+    bool any = true;
+    for (int turn = 0; any && turn < STRANGERS_MS; turn++) {
+        int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+        if (fd >= 0) close(fd);
+        text[n > 0 ? n : 0] = 0;
+        any = false;
+        char *at = text;
+        for (pid_t pid; (pid = (pid_t)strtol(at, &at, 10)) > 0;) {
+            if (pid == s->child) continue;
+            any = true;
+            kill(pid, SIGKILL);
+            (void)waitpid(pid, NULL, WNOHANG);
+        }
+        if (any) (void)poll(NULL, 0, 1);
+    }
+}
+
+/* Starts it when it is time; answers for how long there is nothing to do: -1, until something
+ * happens. */
+static int beside_look(struct supervisor *s)
+{
+    int64_t now = real_ms();
+    if (!s->beside_at_ms || s->stopping) return -1;
+    if (now < s->beside_at_ms) return (int)(s->beside_at_ms - now);
+    s->beside_at_ms = 0;
+    s->beside_born_ms = now;
+    end_strangers(s);
+    s->beside.pid = s->beside.again(s->beside.arg);
+    if (s->beside.pid > 0) return -1;
+    beside_ended(s);
+    return (int)s->beside_delay_ms;
+}
+
 /* Takes whatever has ended: the server, and those of a command's children that it has left behind.
  * Those are ours by prctl, since what is above us may be a container's first process that waits for
  * nobody. */
-static bool server_ended(const struct supervisor *s, int *status)
+static bool server_ended(struct supervisor *s, int *status)
 {
     bool ended = false;
     pid_t got;
     int one;
     while ((got = waitpid(-1, &one, WNOHANG)) > 0) {
+        if (got == s->beside.pid) beside_ended(s);
         if (got != s->child) continue;
         *status = one;
         ended = true;
@@ -190,7 +261,7 @@ static int live(struct supervisor *s, int (*serve)(void *), void *arg)
         s->words = -1;
         return W_EXITCODE(EXIT_FAILURE, 0);
     }
-    while (!server_ended(s, &status)) wait_ms(s, -1);
+    while (!server_ended(s, &status)) wait_ms(s, beside_look(s));
     if (s->words >= 0) {
         hear(s);
         close(s->words);
@@ -201,14 +272,9 @@ static int live(struct supervisor *s, int (*serve)(void *), void *arg)
 
 static void pause_before_restart(struct supervisor *s, int64_t delay_ms)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* the real one: the fake clock may be frozen */
-    int64_t until = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + delay_ms;
-    for (int64_t left = delay_ms; left > 0 && !s->stopping;) {
+    int64_t until = real_ms() + delay_ms;
+    for (int64_t left = delay_ms; left > 0 && !s->stopping; left = until - real_ms())
         wait_ms(s, (int)left);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        left = until - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    }
 }
 
 static int keep_alive(struct supervisor *s, int (*serve)(void *), void *arg, int give_up)
@@ -253,33 +319,33 @@ static void take_the_last(void)
     }
 }
 
-static void (*at_end)(void *arg);
-static void *at_end_arg;
-
-void supervise_at_end(void (*fn)(void *arg), void *arg)
+void supervise_beside(const struct supervise_beside *b)
 {
-    at_end = fn;
-    at_end_arg = arg;
+    only.beside = *b;
+    only.beside_born_ms = real_ms();
 }
 
 int supervise(int (*serve)(void *arg), void *arg, const char *last_words_path, int give_up)
 {
-    static struct supervisor s; /* one a process; 16 KiB */
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGWINCH};
     sigset_t set;
-    s = (struct supervisor){.last_words_path = last_words_path, .words = -1};
+    struct supervisor *s = &only;
+    s->last_words_path = last_words_path;
+    s->child = 0;
+    s->stopping = false;
+    s->words = -1;
     sigemptyset(&set);
     for (size_t i = 0; i < COUNT_OF(numbers); i++) sigaddset(&set, numbers[i]);
     signal(SIGPIPE, SIG_IGN);
-    INVARIANT(sigprocmask(SIG_BLOCK, &set, &s.before) == 0);
-    s.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    INVARIANT(s.signals >= 0);
+    INVARIANT(sigprocmask(SIG_BLOCK, &set, &s->before) == 0);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    INVARIANT(s->signals >= 0);
     INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
-    int code = keep_alive(&s, serve, arg, give_up);
-    if (at_end) at_end(at_end_arg);
+    int code = keep_alive(s, serve, arg, give_up);
+    if (s->beside.end) s->beside.end(s->beside.arg, s->beside.pid);
     take_the_last();
     INVARIANT(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
-    close(s.signals);
-    sigprocmask(SIG_SETMASK, &s.before, NULL);
+    close(s->signals);
+    sigprocmask(SIG_SETMASK, &s->before, NULL);
     return code;
 }

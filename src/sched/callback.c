@@ -380,6 +380,17 @@ void workshop_call_back(void *ctx, int64_t id, const struct doc *what, const str
     call_free(c);
 }
 
+void calls_lost(struct workshop *w)
+{
+    for (struct call *c = NULL;;) {
+        gate_enter(&w->gate);
+        for (c = w->calls; c && !c->key.at;) c = c->next;
+        gate_leave(&w->gate);
+        if (!c) return;
+        again_there(&c->message); /* its key is none any more */
+    }
+}
+
 void calls_close(struct workshop *w)
 {
     while (w->calls) call_free(w->calls);

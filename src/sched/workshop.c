@@ -230,15 +230,14 @@ static bool at_once(const struct work *k)
     return k->how->way == WAY_AT_ONCE && !work_option(k, "sql");
 }
 
-/* Nothing of it has begun: it costs no try, and goes on when `sluice up` has a keeper again. */
+/* Nothing of it has begun: it costs no try, and goes on when there is a keeper again. */
 static void wait_for_keeper(struct work *k)
 {
-    enum { KEEPER_WAIT_US = 5000000 };
+    enum { KEEPER_WAIT_US = 1000000 };
     struct diag d = {0};
     struct work_answer a = {.outcome = WORK_AGAIN,
                             .again_us = workshop_now(k->w) + KEEPER_WAIT_US,
-                            .message =
-                                SLICE("waits: the keeper of commands is gone; start sluice anew")};
+                            .message = SLICE("waits for the keeper of commands")};
     work_done(k, ERR_OK, &a, &d);
 }
 

@@ -64,8 +64,9 @@ struct workshop {
     struct map *by_id;    /* struct work, of commands */
     struct map *found;    /* struct found: what the keeper has and nobody has asked for yet */
     struct work *works;
-    struct call *calls;       /* in the gate */
-    struct loop_timer *sweep; /* ends what nobody asked for */
+    struct call *calls;        /* in the gate */
+    struct loop_timer *sweep;  /* ends what nobody asked for */
+    struct loop_timer *rejoin; /* while there is no keeper: looks for another one */
     struct loop_timer *upkeep;
     char *path, *home, *lang, *tz, *logs;
     /* threads */
@@ -149,5 +150,6 @@ bool sql_is_true(const struct doc *value);
 /* --- callback.c */
 /* Was it a callback's command? */
 bool call_ended(struct workshop *w, const struct keeper_end *end);
+void calls_lost(struct workshop *w); /* their commands were, with the keeper: tried again */
 void calls_close(struct workshop *w);
 void workshop_call_back(void *ctx, int64_t id, const struct doc *what, const struct doc *context);

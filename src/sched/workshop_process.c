@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SWEEP_MS = 60000, SCRIPT_ARG_MAX = 100 << 10 };
+enum { SWEEP_MS = 60000, REJOIN_FIRST_MS = 50, REJOIN_MS = 500, SCRIPT_ARG_MAX = 100 << 10 };
 
 struct found { /* a work of the keeper's that no order was seen for yet */
     struct keeper_end end;
@@ -432,12 +432,15 @@ static void on_gone(void *ctx)
 {
     struct workshop *w = ctx;
     w->keeper_gone = true;
+    w->keeper_known = false;
     say_error(SAY_SCHED, "the keeper of commands is gone, and what it ran with it",
-              "hint=\"start sluice anew\"");
+              "hint=\"it is started again, unless server.restart is false\"");
     for (struct work *k = w->works, *next; k; k = next) {
         next = k->next;
         if (k->how && k->how->way == WAY_PROCESS) fail(k, "the process was lost with its keeper");
     }
+    calls_lost(w);
+    loop_timer_set(w->rejoin, REJOIN_FIRST_MS);
 }
 
 /* Works that nobody asked for: their tasks were cleared or marked while no scheduler was there. */
@@ -474,7 +477,7 @@ bool process_adopt(struct work *k)
 /* --- life -------------------------------------------------------------------------------------
  */
 
-err_t processes_open(struct workshop *w, struct diag *d)
+static err_t join(struct workshop *w, struct diag *d)
 {
     struct keeper_hears hears = {.ctx = w,
                                  .refused = on_refused,
@@ -482,18 +485,36 @@ err_t processes_open(struct workshop *w, struct diag *d)
                                  .found = on_found,
                                  .known = on_known,
                                  .gone = on_gone};
+    keeper_leave(w->keeper);
+    w->keeper = NULL;
+    err_t e = keeper_join(w->loop, w->o.keeper_dir, &hears, &w->keeper, d);
+    if (e) w->keeper = NULL;
+    w->keeper_gone = e != ERR_OK;
+    return e;
+}
+
+/* Another keeper ends what the one before has left before anybody can reach it. */
+static void on_rejoin(void *arg)
+{
+    struct workshop *w = arg;
+    if (!w->keeper_gone) return; /* at the start: there is one */
+    if (join(w, NULL)) {
+        loop_timer_set(w->rejoin, REJOIN_MS);
+        return;
+    }
+    say_info(SAY_SCHED, "there is a keeper of commands again", "dir=%s", w->o.keeper_dir);
+}
+
+err_t processes_open(struct workshop *w, struct diag *d)
+{
     w->found = map_new(1 << 20);
     if (!w->found) return diag_fail(d, ERR_NO_MEMORY, "no memory for the workshop");
     if (!w->o.keeper_dir) return ERR_OK;
     struct diag why = {0};
-    if (keeper_join(w->loop, w->o.keeper_dir, &hears, &w->keeper, &why)) {
-        /* what needs no command goes on; those that do fail with this story */
-        say_diag(SAY_SCHED, SAY_ERROR, "commands can not be run", &why);
-        w->keeper = NULL;
-        w->keeper_gone = true;
-        return ERR_OK;
-    }
+    bool none = join(w, &why) != ERR_OK; /* what needs no command goes on, the rest waits for it */
+    if (none) say_diag(SAY_SCHED, SAY_ERROR, "commands can not be run", &why);
     err_t e = loop_timer_new(w->loop, SWEEP_MS, 0, on_sweep, w, &w->sweep);
+    if (!e) e = loop_timer_new(w->loop, REJOIN_MS, 0, on_rejoin, w, &w->rejoin);
     return e ? diag_fail(d, e, "no memory for the workshop") : ERR_OK;
 }
 
@@ -505,6 +526,7 @@ void processes_close(struct workshop *w)
     keeper_leave(w->keeper);
     w->keeper = NULL;
     loop_timer_free(w->sweep);
+    loop_timer_free(w->rejoin);
     while (w->found && map_next(w->found, &at, &id, &value)) found_free(value);
     map_free(w->found);
 }

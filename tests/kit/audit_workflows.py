@@ -103,6 +103,11 @@ def lives(pid):
         return False
 
 
+def named(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def one_life(s, rng, kills, done):
     """One `sluice up`: its server is killed some times, at any instant from its fork on; then all of it."""
     s.ready()
@@ -113,6 +118,11 @@ def one_life(s, rng, kills, done):
         time.sleep(rng.choice([0, 0.05, 0.3, 0.8]) * rng.random())
         done["server"] += kill(server)
         gone([server])
+        if rng.random() < 0.2:
+            done["keeper"] += kill(keeper)
+            gone([keeper])
+            wait_for("a server", lambda: len(children(s.process.pid)) > 1)
+            keeper = wait_for("another keeper", lambda: next((p for p in children(s.process.pid) if named(p) == "sluice-keeper"), None))
     if rng.random() < 0.5:
         wait_for("a server", lambda: any(p != keeper for p in children(s.process.pid)))
         time.sleep(rng.random() * 0.5)

@@ -122,8 +122,8 @@ def keeper_seeds():
     def some(*texts):
         return len(texts).to_bytes(4, "big") + b"".join(map(text, texts))
 
-    order = message(0, text(b"a") + some(b"sh", b"-c", b"true") + some(b"PATH=/bin") + text(b"") + text(b"/tmp/log") + bytes(8) + text(b"in"))
-    end = text(b"a") + bytes([1]) + bytes(12) + bytes(24) + bytes(4) + text(b"last line")
+    order = message(0, text(b"a") + some(b"sh", b"-c", b"true") + some(b"PATH=/bin") + text(b"") + text(b"/tmp/log") + bytes(9) + text(b"in") + some(b"hush"))
+    end = text(b"a") + bytes([1]) + bytes(12) + bytes(24) + bytes(4) + text(b"last line") + bytes(8)
     for who in (b"\0", b"\1"):
         yield who + order + message(1, text(b"a") + bytes(8)) + message(3, bytes(8))
         yield who + message(8, text(b"boot")) + message(7, end) + message(7, end) + message(6, end) + message(2, text(b"a") + bytes(8))

@@ -1,8 +1,11 @@
 """Workflows in the real server: tasks run, outlive a kill of the server, end with `up`."""
+import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 import time
+from pathlib import Path
 
 from harness import Server, check, folder, project, wait_for
 
@@ -81,6 +84,37 @@ def test_a_command_outlives_a_kill_of_the_server_and_runs_once():
             log = next((s.data / "workflows" / "logs").rglob("task_id=sleeps/attempt=1.log")).read_text()
             check("is known again" in log and "\nover\n" in log, log)
             check(s.stop() == 0, s.output())
+
+
+def keeper_of(s):
+    """The supervisor's child that is not the server."""
+    for p in Path(f"/proc/{s.process.pid}/task/{s.process.pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{p}/comm").read_text().strip() == "sluice-keeper":
+                return int(p)
+    return None
+
+
+def test_a_killed_keeper_is_started_again_and_what_it_ran_is_ended_and_said_so():
+    with folder() as f:
+        p = project(f / "p", "")
+        (p / "dags.yaml").write_text(once(f"    long: {{bash: 'echo x >> {f}/long; setsid sleep 1000 & [ $(wc -l < {f}/long) -gt 1 ] || sleep 1000', retries: 1, retry_delay: 1s}}\n"
+                                          "    then: {exec: ['true'], after: long}\n"))
+        with Server(p, restart=True) as s:
+            s.ready()
+            wait_for("the command to run", lambda: (f / "long").exists())
+            before, server = wait_for("the keeper", lambda: keeper_of(s)), s.status()["pid"]
+            os.kill(before, signal.SIGKILL)
+            wait_for("the run to end", lambda: states(s) == {"long": "success", "then": "success"})
+            check(tasks(s)["long"][1] == 2, f"{tasks(s)}")
+            check(s.status()["pid"] == server, "the server was started anew")
+            check(keeper_of(s) not in (None, before), "no other keeper")
+            said = next((s.data / "workflows" / "logs").glob("**/task_id=long/attempt=1.log")).read_text()
+            check("the process was lost with its keeper" in said, said)
+            left = subprocess.run(["pgrep", "-fx", "sleep 1000"], capture_output=True, text=True).stdout.split()
+            mine = [x for x in left if f"AIRFLOW_CTX_DAG_RUN_ID" in (Path(f"/proc/{x}/environ").read_text(errors="replace") if Path(f"/proc/{x}").exists() else "")
+                    and str(p) in Path(f"/proc/{x}/environ").read_text(errors="replace")]
+            check(not mine, f"of the first try is left: {mine}")
 
 
 def test_commands_end_with_up():
