@@ -4,6 +4,7 @@ database knows for run has run once, none besides, each second's run and each tr
 The server is killed under its supervisor (commands go on and are adopted), and now and then the whole of `sluice up` with its keeper
 (commands are lost, and tried again)."""
 import collections
+import contextlib
 import datetime
 import os
 import pathlib
