@@ -3,8 +3,9 @@
 // Makes the console out of src/: OUT/dist holds every file that is served, with .gz and .br beside it, and
 // OUT/manifest.txt says what they are, a line a file, tabs between:
 //   path  content-type  forever|ask  bytes  bytes.gz  bytes.br
-// "forever" files carry the hash of their content in their name; "ask" is index.html alone, which is served
-// for every page's path. Libraries lie in OUT/npm, fetched by `npm ci` when package-lock.json is another one;
+// "forever" files carry the hash of their content in their name; "ask" are the documents: pages/NAME.html for the
+// paths of a page (pages/other.html for those of none), index.html where nobody is logged in. Each has the page's
+// first picture in it and names what the page needs, so that all of it travels at once. Libraries lie in OUT/npm, fetched by `npm ci` when package-lock.json is another one;
 // when nothing has changed nothing is done. --check looks at the types alone.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -141,28 +142,79 @@ function settings(esbuild) {
     };
 }
 
-/** index.html with the names of this build: the style, the program, and what the program surely needs next. */
-function index(result, icon) {
+/** What stands in the documents, drawn without a browser: the pages' rows, and components without hooks. */
+async function stills(esbuild) {
+    const made = await esbuild.build({
+        absWorkingDir: here, bundle: true, write: false, format: "esm", platform: "node", target: "node18", jsx: "automatic", jsxImportSource: "preact",
+        stdin: { contents: `export * from "./shell/still"; export { PAGES } from "./pages"; export { h } from "preact";`, resolveDir: source },
+        external: ["./pages/*"], nodePaths: [path.join(npm, "node_modules")], logLevel: "warning",
+    });
+    return import("data:text/javascript;base64," + Buffer.from(made.outputFiles[0].contents).toString("base64"));
+}
+
+/** The script that runs before the first paint: one file, with nothing beside it. */
+async function early(esbuild) {
+    const made = await esbuild.build({ absWorkingDir: here, entryPoints: [path.join(source, "early.ts")], bundle: true, write: false, format: "iife", minify: true, target: settings(esbuild).target });
+    return Buffer.from(made.outputFiles[0].contents);
+}
+
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ESCAPES[c]);
+
+/** Elements as HTML. */
+function markup(v) {
+    if (v === null || v === undefined || typeof v === "boolean") return "";
+    if (Array.isArray(v)) return v.map(markup).join("");
+    if (typeof v !== "object") return escape(v);
+    if (typeof v.type === "function") return markup(v.type(v.props));
+    const { children, ...attributes } = v.props;
+    const words = Object.entries(attributes).filter(([, x]) => x !== undefined && x !== null && x !== false);
+    return `<${v.type}${words.map(([k, x]) => ` ${k}="${escape(x)}"`).join("")}>${markup(children)}</${v.type}>`;
+}
+
+/** The documents: name -> HTML, each with the names of this build: the style, the program, and what it surely needs next. */
+function documents(result, names, { Still, StillLogin, PAGES, h }) {
     const rel = (f) => "/" + path.relative(dist, path.resolve(here, f));
-    const outs = Object.entries(result.metafile.outputs);
-    const entry = (name) => outs.find(([, o]) => o.entryPoint === name);
-    const [app, meta] = entry("src/main.tsx");
-    const [style] = entry("src/style/style.css");
-    const needs = meta.imports.filter((i) => i.kind === "import-statement").map((i) => `<link rel="modulepreload" href="${rel(i.path)}">`);
-    return fs.readFileSync(path.join(source, "index.html"), "utf8")
-        .replace("<!-- style -->", `<link rel="stylesheet" href="${rel(style)}">`)
-        .replace("<!-- icon -->", `<link rel="icon" type="image/svg+xml" href="/${icon}">`)
-        .replace("<!-- program -->", `<script type="module" src="${rel(app)}"></script>${needs.join("")}`);
+    const outs = result.metafile.outputs;
+    const entry = (name) => Object.keys(outs).find((f) => outs[f].entryPoint === name);
+    const needed = (file, found = new Set()) => {
+        found.add(file);
+        for (const i of outs[file].imports) if (i.kind === "import-statement" && !found.has(i.path)) needed(i.path, found);
+        return found;
+    };
+    const template = fs.readFileSync(path.join(source, "index.html"), "utf8");
+    const app = entry("src/main.tsx");
+    const one = (title, picture, pages) => {
+        const needs = [...new Set([app, ...pages].flatMap((f) => [...needed(f)]))].filter((f) => f !== app);
+        const parts = {
+            title,
+            icon: `<link rel="icon" type="image/svg+xml" href="/${names.icon}">`,
+            style: `<script src="/${names.early}"></script><link rel="stylesheet" href="${rel(entry("src/style/style.css"))}">`,
+            program: `<script type="module" src="${rel(app)}"></script>${needs.map((f) => `<link rel="modulepreload" href="${rel(f)}">`).join("")}<link rel="preload" as="fetch" crossorigin href="/api/console/session">`,
+            picture: markup(picture),
+        };
+        return Buffer.from(template.replace(/<!-- (\w+) -->/g, (_, part) => parts[part]));
+    };
+    const chunk = (row) => {
+        const [, folder] = /import\("\.\/(pages\/[\w-]+)"\)/.exec(String(row.load));
+        return entry(`src/${folder}/index.tsx`);
+    };
+    return new Map([
+        ["index.html", one("Sluice", h(StillLogin), [])],
+        ["pages/other.html", one("Sluice", h(Still, { here: "" }), [])],
+        ...PAGES.map((row) => [`pages/${row.path.slice(1) || "home"}.html`, one(`${row.title} · Sluice`, h(Still, { here: row.path }), [chunk(row)])]),
+    ]);
 }
 
 /** All files of a build, compressed as far as it goes; what is there from the last one and the same stays. */
-function write(result) {
+function write(result, pictures, first) {
     const sign = fs.readFileSync(path.join(source, "icon.svg"));
-    const icon = `assets/icon-${createHash("sha256").update(sign).digest("hex").slice(0, 8)}.svg`;
-    const files = new Map([["index.html", Buffer.from(index(result, icon))], [icon, sign]]);
+    const named = (name, bytes, ending) => `assets/${name}-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}${ending}`;
+    const names = { icon: named("icon", sign, ".svg"), early: named("early", first, ".js") };
+    const files = new Map([...documents(result, names, pictures), [names.icon, sign], [names.early, first]]);
     for (const f of result.outputFiles) files.set(path.relative(dist, f.path), Buffer.from(f.contents));
     const rows = [];
-    fs.mkdirSync(path.join(dist, "assets"), { recursive: true });
+    for (const dir of ["assets", "pages"]) fs.mkdirSync(path.join(dist, dir), { recursive: true });
     for (const [name, bytes] of [...files].sort()) {
         const file = path.join(dist, name);
         if (!(fs.existsSync(file) && fs.existsSync(file + ".br") && fs.readFileSync(file).equals(bytes))) {
@@ -175,9 +227,9 @@ function write(result) {
             fs.writeFileSync(file, bytes);
         }
         const size = (ending) => fs.statSync(file + ending).size;
-        rows.push([name, TYPES[path.extname(name)], name === "index.html" ? "ask" : "forever", bytes.length, size(".gz"), size(".br")]);
+        rows.push([name, TYPES[path.extname(name)], name.endsWith(".html") ? "ask" : "forever", bytes.length, size(".gz"), size(".br")]);
     }
-    for (const dir of ["", "assets"])
+    for (const dir of ["", "assets", "pages"])
         for (const name of fs.readdirSync(path.join(dist, dir))) {
             const file = path.join(dist, dir, name);
             if (fs.statSync(file).isFile() && !files.has(path.join(dir, name).replace(/\.(gz|br)$/, ""))) fs.rmSync(file);
@@ -189,7 +241,7 @@ function write(result) {
 
 async function build(esbuild) {
     const result = await esbuild.build(settings(esbuild));
-    console.log(write(result));
+    console.log(write(result, await stills(esbuild), await early(esbuild)));
 }
 
 libraries();

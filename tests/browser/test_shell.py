@@ -1,5 +1,5 @@
 """The console's frame: logging in and out, finding, keys, colours, a phone, a server that goes away."""
-from browser import Console, axe, everywhere, first_paint, fits, shot, weight
+from browser import Console, axe, everywhere, fits, shot, weight
 from harness import check, project, wait_for
 
 QUIET = "CREATE TOPIC people WITH (partitions = 1);\n"
@@ -169,16 +169,32 @@ def test_a_server_that_goes_away_and_comes_back():
         check(page.locator("form.login").count() == 0, "the session outlives a restart")
 
 
-def test_first_paint_and_weight():
+def test_first_paint_waits_for_little():
+    """What a first paint waits for, counted, not timed (bench/run console times it): the document with its picture and two small files; all that the page
+    needs to go on is named in the document, so that one thing waits for another only once before the data is asked for."""
     with Console("users_records") as c:
         c.filled()
-        times = []
-        for _ in range(5):
-            page = c.open("/", ready=".part")
-            times.append(first_paint(page))
-            heavy = weight(page)
+        still = c.context(java_script_enabled=False)
+        for path, title in (("/", "Overview"), ("/topics/user_records", "Topics"), ("/workflows", "Workflows"), ("/nowhere", None)):
+            page = c.open(path, ready=".nav a", context=still)
+            check(page.locator(".nav a").count() >= 10 and page.locator(".nav a[aria-current]").count() == (title is not None), f"{path}: {page.inner_text('.nav')}")
+            check(title is None or (page.inner_text("h1") == title and page.title().startswith(title)), f"{path}: the document's own picture has no title")
             page.close()
-        times.sort()
-        print(f"overview: first paint {times[2]:.0f} ms (of five, {times[0]:.0f} to {times[-1]:.0f}), {heavy} bytes over the wire")
-        check(heavy < 120_000, f"{heavy} bytes")
-        check(times[0] <= 2000, f"{times}")  # the goal of 300 ms is for a machine that does nothing else: bench
+        page = c.open("/", ready="h1", context=c.context(login=False, java_script_enabled=False))
+        check(page.inner_text("h1") == "Sluice" and page.locator(".nav").count() == 0, "nobody is logged in: no navigation")
+        for path, ready in (("/", ".part"), ("/topics", ".table-row"), ("/streams", ".table-row"), ("/workflows", ".table-row")):
+            context = c.context()
+            page = c.open(path, ready=ready, context=context)
+            got = page.evaluate("performance.getEntriesByType('resource').map(e => ({path: new URL(e.name).pathname, blocks: e.renderBlockingStatus === 'blocking', bytes: e.transferSize}))")
+            document = context.request.get(path).text()
+            blocking = [e for e in got if e["blocks"]]
+            before = sum(e["bytes"] for e in blocking) + page.evaluate("performance.getEntriesByType('navigation')[0].transferSize")
+            check(len(blocking) == 2 and 2000 < before < 12_000, f"{path}: {before} bytes in {blocking} before the first paint")
+            late = [e["path"] for e in got if e["path"].startswith("/assets/") and e["path"] not in document]
+            check(not late, f"{path} needs {late}, and the document does not name them")
+            check([e["path"] for e in got].count("/api/console/session") == 1, f"{path}: the session is asked for once: {got}")
+            heavy = weight(page)
+            print(f"{path}: {before} bytes before the first paint, {heavy} in all, {len(got)} requests")
+            check(heavy < 120_000, f"{path}: {heavy} bytes over the wire")
+            context.close()
+            c.contexts.remove(context)

@@ -1,10 +1,11 @@
-/* The application's files: index.html for every page's path, the rest by name. Compressed by the
+/* The application's files: a document for every page's path, the rest by name. Compressed by the
  * build; what a peer takes is what it gets. */
 #include "door/console/assets.h"
 #include "door/console/console_int.h"
 
 #include "base/say.h"
 
+#include <stdio.h>
 #include <zlib.h>
 
 enum { PLAIN_MAX = 16 << 20 };
@@ -67,7 +68,7 @@ static void send_asset(struct http_request *r, const struct asset *a)
     struct buf plain = buf_make(PLAIN_MAX);
     console_headers(r, true);
     http_reply_header(r, "ETag", a->tag);
-    http_reply_header(r, "Vary", "Accept-Encoding");
+    http_reply_header(r, "Vary", a->forever ? "Accept-Encoding" : "Accept-Encoding, Cookie");
     http_reply_header(r, "Cache-Control",
                       a->forever ? "public, max-age=31536000, immutable" : "no-cache");
     if (has_it(r, a)) {
@@ -86,6 +87,22 @@ static void send_asset(struct http_request *r, const struct asset *a)
     buf_done(&plain);
 }
 
+/* The document of a page's path: for who is logged in the page's own, else the login's. */
+static const struct asset *document_of(struct console *c, struct http_request *r, struct slice path)
+{
+    char name[64];
+    struct user u;
+    const struct asset *other = asset_find(SLICE("/pages/other.html")), *own = NULL;
+    if (console_session_of(c, r, &u)) return asset_find(SLICE("/index.html"));
+    struct slice page = slice_make(path.at + 1, path.len - 1);
+    const uint8_t *end = page.len ? memchr(page.at, '/', page.len) : NULL;
+    if (end) page.len = (uint32_t)(end - page.at);
+    if (!page.len) page = SLICE("home");
+    int n = snprintf(name, sizeof(name), "/pages/%.*s.html", SLICE_ARG(page));
+    if (n > 0 && (size_t)n < sizeof(name)) own = asset_find(slice_of(name));
+    return own ? own : other;
+}
+
 void assets_answer(const struct console_entry *at, struct http_request *r)
 {
     struct slice path = http_path(r);
@@ -97,7 +114,7 @@ void assets_answer(const struct console_entry *at, struct http_request *r)
         http_reply_text(r, 302, "%s\n", at->page);
         return;
     }
-    if (!a && !named) a = asset_find(SLICE("/index.html"));
+    if (!a && !named) a = document_of(at->console, r, path);
     if (a) {
         send_asset(r, a);
         return;

@@ -1,6 +1,6 @@
 /** Asks the server: JSON there and back, the CSRF token with what changes something, a failure as a value. */
 import { signal } from "@preact/signals";
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { href, type Query } from "./router";
 
 /** What went wrong, in the words of the command line. */
@@ -119,12 +119,12 @@ export function useGet<T>(to: string | null, q?: Query): Got<T> {
     const [state, setState] = useState<{ key: string | null; value?: T; problem?: Problem; busy: boolean }>({ key, busy: key !== null });
     const [turn, setTurn] = useState(0);
     const last = useRef(key);
-    useEffect(() => {
+    useLayoutEffect(() => { // before the paint: what it shows is on its way meanwhile
         if (key === null) return setState({ key, busy: false });
         const stop = new AbortController();
         const keep = last.current === key;
         last.current = key;
-        setState((s) => (keep ? { ...s, busy: true } : { key, busy: true }));
+        setState((s) => (keep ? (s.busy ? s : { ...s, busy: true }) : { key, busy: true }));
         void api.get<T>(key, undefined, stop.signal).then((a) => {
             if (stop.signal.aborted) return;
             setState(a.ok ? { key, value: a.value, busy: false } : { key, problem: a.problem, busy: false });

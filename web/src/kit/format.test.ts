@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ago, bytes, count, duration, percent, plural, rate, short, toMs } from "./format";
+import { ago, bytes, count, duration, grouped, percent, plural, rate, short, toMs } from "./format";
 
 test("numbers are grouped, short ones keep three digits, what is not there is a dash", () => {
     const rows: [string, string][] = [
@@ -9,6 +9,16 @@ test("numbers are grouped, short ones keep three digits, what is not there is a 
         [rate(1204.4), "1,204/s"], [rate(null), "–"], [percent(0.1234), "12.3 %"], [plural(1, "topic"), "1 topic"], [plural(1200, "topic"), "1,200 topics"],
     ];
     for (const [got, want] of rows) assert.equal(got, want);
+});
+
+test("numbers are grouped as Intl groups them", () => {
+    for (const digits of [0, 1, 3]) {
+        const intl = new Intl.NumberFormat("en-US", { maximumFractionDigits: digits });
+        for (const n of [0, 1, 12, 999, 1000, 123456, 1234567.891, 2.5, 9.25, 0.0625, 1e15, 0.5, 999.96, 99999.5]) {
+            assert.equal(grouped(n, digits), intl.format(n));
+            if (n >= 1) assert.equal(grouped(-n, digits), intl.format(-n));
+        }
+    }
 });
 
 test("sizes are powers of 1024", () => {

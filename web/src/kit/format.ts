@@ -1,11 +1,18 @@
-/** How numbers, sizes and times are said. Pure. */
-const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const fine = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+/** How numbers, sizes and times are said. Pure. Not by Intl: its first use takes a fresh page
+ * 20 ms of the processor, before its first picture. */
+
+/** 1234.5678 -> "1,234.568": grouped, with so many digits behind the point at most. */
+export function grouped(n: number, digits = 3): string {
+    const [whole, rest = ""] = Math.abs(n).toFixed(digits).split(".") as [string, string?];
+    const few = rest.replace(/0+$/, "");
+    const text = whole.replace(/\B(?=(\d{3})+$)/g, ",") + (few && "." + few);
+    return n < 0 && text !== "0" ? "-" + text : text;
+}
 
 /** 120394 -> "120,394"; what is not there is a dash. */
 export function count(n: number | null | undefined): string {
     if (n === null || n === undefined || !Number.isFinite(n)) return "–";
-    return Math.abs(n) < 10 && !Number.isInteger(n) ? fine.format(n) : grouped.format(n);
+    return Math.abs(n) < 10 && !Number.isInteger(n) ? grouped(n, 1) : grouped(n, 0);
 }
 
 /** 1234567 -> "1.23 M": where room is short, with the whole one on hover. */
@@ -28,7 +35,7 @@ export function bytes(n: number | null | undefined): string {
     let u = 0;
     let v = n;
     while (Math.abs(v) >= 1024 && u < units.length - 1) (v /= 1024), u++;
-    return `${u === 0 || v >= 100 ? grouped.format(v) : fine.format(v)} ${units[u]}`;
+    return `${grouped(v, u === 0 || v >= 100 ? 0 : 1)} ${units[u]}`;
 }
 
 /** 93500 -> "1 m 34 s"; 12 -> "12 ms" */
@@ -38,7 +45,7 @@ export function duration(ms: number | null | undefined): string {
     const sign = ms < 0 ? "−" : "";
     if (a < 1) return a === 0 ? "0 ms" : `${sign}${Number(a.toPrecision(2))} ms`;
     if (a < 1000) return `${sign}${Math.round(a)} ms`;
-    if (a < 60_000) return `${sign}${a < 10_000 ? fine.format(a / 1000) : Math.round(a / 1000)} s`;
+    if (a < 60_000) return `${sign}${a < 10_000 ? grouped(a / 1000, 1) : Math.round(a / 1000)} s`;
     const units = [[60_000, 1000, "m", "s"], [3_600_000, 60_000, "h", "m"], [86_400_000, 3_600_000, "d", "h"]] as const;
     for (const [big, small, b, s] of units) {
         const whole = Math.round(a / small) * small;

@@ -1,7 +1,7 @@
 /** One server-sent stream a tab, shared by all: components name channels, and get their last value as a signal.
  * It is opened anew when the set of channels changes, closed while the tab is not seen, and comes back by itself. */
 import { effect, signal, type Signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { BASE, loadSession, session, type Got, type Problem } from "./api";
 
 export type Link = { state: "idle" | "opening" | "open" | "lost"; since: number; retry: number };
@@ -90,7 +90,7 @@ function lost(): void {
 function soon(): void {
     if (link.peek().state === "lost" && timer) return;
     clearTimeout(timer);
-    timer = setTimeout(connect, 20);
+    timer = setTimeout(connect, stream ? 20 : 0); // of a page's first words none is waited for
 }
 
 /** Hears a channel until the function that is returned is called. */
@@ -114,7 +114,7 @@ export function useLive<T>(channel: string | null): Signal<T | undefined> {
     let value = channel === null ? nothing : values.get(channel);
     if (!value) values.set(channel!, (value = signal<unknown>(undefined)));
     const mine = value;
-    useEffect(() => {
+    useLayoutEffect(() => { // before the paint: what it shows is on its way meanwhile
         if (channel === null) return undefined;
         users.set(channel, (users.get(channel) ?? 0) + 1);
         const stop = listen<unknown>(channel, (data) => (mine.value = data));

@@ -4,6 +4,7 @@ import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count } from "./format";
 import { Icon } from "./icon";
+import { byName } from "./order";
 import { useKeys } from "./keys";
 import { param, setQuery } from "./router";
 import { Empty, Loading } from "./states";
@@ -49,12 +50,7 @@ const ROW = 32;
 const PHONE_ROW = 40;
 const AHEAD = 12;
 
-function compare(a: unknown, b: unknown): number {
-    const none = (v: unknown) => v === null || v === undefined || v === "";
-    if (none(a) || none(b)) return none(a) && none(b) ? 0 : none(a) ? 1 : -1;
-    if (typeof a === "number" && typeof b === "number") return a - b;
-    return String(a).localeCompare(String(b), "en", { numeric: true, sensitivity: "base" });
-}
+const none = (v: unknown) => v === null || v === undefined || v === "";
 
 /** Rows that hold every word of the filter, in the order asked for. */
 function arrange<R>(rows: readonly R[], columns: Column<R>[], filter: string, sort: string): readonly R[] {
@@ -69,9 +65,11 @@ function arrange<R>(rows: readonly R[], columns: Column<R>[], filter: string, so
     const column = columns.find((c) => c.key === sort.replace(/^-/, ""));
     if (!column) return list;
     const keyed = list.map((r) => ({ r, v: column.of(r) }));
+    const order = byName(keyed.map((k) => k.v).filter((v) => typeof v === "string"));
     keyed.sort((a, b) => {
-        const none = (v: unknown) => v === null || v === undefined || v === "";
-        return none(a.v) || none(b.v) || !down ? compare(a.v, b.v) : -compare(a.v, b.v);
+        if (none(a.v) || none(b.v)) return none(a.v) && none(b.v) ? 0 : none(a.v) ? 1 : -1; // at the end, both ways
+        const by = typeof a.v === "number" && typeof b.v === "number" ? a.v - b.v : order(String(a.v), String(b.v));
+        return down ? -by : by;
     });
     return keyed.map((k) => k.r);
 }

@@ -1,19 +1,9 @@
 /** Light, dark, or as the system says; kept in this browser. */
 import { effect, signal } from "@preact/signals";
+import { THEME_KEY, keptTheme, wear, type Theme } from "./kept";
 
-export type Theme = "auto" | "light" | "dark";
-const KEY = "sluice.theme";
-
-function kept(): Theme {
-    try {
-        const t = localStorage.getItem(KEY);
-        return t === "light" || t === "dark" ? t : "auto";
-    } catch {
-        return "auto";
-    }
-}
-
-export const theme = signal<Theme>(kept());
+export type { Theme };
+export const theme = signal<Theme>(keptTheme());
 const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
 /** What is shown just now; charts are drawn anew when it changes. */
 export const dark = signal(false);
@@ -25,12 +15,11 @@ export function startTheme(): void {
     systemDark.addEventListener("change", set);
     effect(() => {
         const t = theme.value;
-        if (t === "auto") delete document.documentElement.dataset["theme"];
-        else document.documentElement.dataset["theme"] = t;
+        wear(t);
         set();
         try {
-            if (t === "auto") localStorage.removeItem(KEY);
-            else localStorage.setItem(KEY, t);
+            if (t === "auto") localStorage.removeItem(THEME_KEY);
+            else localStorage.setItem(THEME_KEY, t);
         } catch {
             return; // a browser that keeps nothing shows it for this visit
         }

@@ -1,6 +1,6 @@
 /** Times that grow old on the screen, and numbers, as components. */
 import { signal } from "@preact/signals";
-import { ago, bytes, clock, count, exact, rate, short, toMs } from "./format";
+import { ago, bytes, clock, count, exact, grouped, rate, short, toMs } from "./format";
 
 /** The present, a step a second, while the tab is seen. */
 export const now = signal(Date.now());
@@ -34,7 +34,7 @@ export function Clock({ at }: { at: string | number | null | undefined }) {
 /** A number; `live` ones grey when the server is not there. */
 export function Num({ of, as = "count", live }: { of: number | null | undefined; as?: "count" | "rate" | "bytes" | "short"; live?: boolean }) {
     const say = { count, rate, bytes, short }[as];
-    const whole = as !== "count" && of !== null && of !== undefined && Number.isFinite(of) ? `${of.toLocaleString("en-US")}${as === "bytes" ? " bytes" : as === "rate" ? " a second" : ""}` : undefined;
+    const whole = as !== "count" && of !== null && of !== undefined && Number.isFinite(of) ? `${grouped(of)}${as === "bytes" ? " bytes" : as === "rate" ? " a second" : ""}` : undefined;
     return (
         <span class={`num${live ? " live" : ""}${of ? "" : " none"}`} title={whole}>
             {say(of)}

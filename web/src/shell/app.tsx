@@ -10,7 +10,8 @@ import { Empty, Failed, Forbidden, Loading } from "../kit/states";
 import { Toasts } from "../kit/toast";
 import { PAGES, type PageRow } from "../pages";
 import { Login } from "./login";
-import { Frame, Mark } from "./frame";
+import { Frame } from "./frame";
+import { Still } from "./still";
 
 /** The page of a path and what is left of the path for it. */
 export function pageAt(of: string): { row: PageRow; rest: string[] } | undefined {
@@ -19,31 +20,9 @@ export function pageAt(of: string): { row: PageRow; rest: string[] } | undefined
     return row && { row, rest: names.slice(1) };
 }
 
-const KEY = "sluice.in";
-
-/** Whether this browser was logged in when it was last here: a guess for the first picture, not a right. */
-function wasIn(): boolean {
-    try {
-        return localStorage.getItem(KEY) === "yes";
-    } catch {
-        return false;
-    }
-}
-
-function noteIn(is: boolean): void {
-    try {
-        localStorage.setItem(KEY, is ? "yes" : "no");
-    } catch {
-        return; // a browser that keeps nothing begins with an empty page
-    }
-}
-
 export function App() {
     const who = session.value;
-    useEffect(() => {
-        if (who !== undefined) noteIn(who !== null);
-    }, [who === undefined, who === null]);
-    if (who === undefined) return <Waiting />;
+    if (who === undefined) return <Still here={pageAt(path.value)?.row.path ?? ""}><Loading what="the server" /></Still>;
     if (who === null) return <><Login /><Toasts /></>;
     return (
         <>
@@ -55,18 +34,6 @@ export function App() {
     );
 }
 
-/** Before the first answer: the frame, where it was there the last time; nothing for a moment elsewhere, then the word. */
-function Waiting() {
-    if (!wasIn()) return <main class="alone"><Loading lines={0} what="the server" /></main>;
-    return (
-        <div class="shell">
-            <header class="top"><a class="brand" href="/"><Mark /><span>Sluice</span></a></header>
-            <div class="nav" />
-            <main class="main"><Loading what="the server" /></main>
-        </div>
-    );
-}
-
 function Body() {
     const found = pageAt(path.value);
     if (!found) return <NotFound />;
@@ -74,13 +41,23 @@ function Body() {
     return <Chunk key={found.row.path} {...found} />;
 }
 
+const here = new Map<PageRow, ComponentType<PageArgs>>(); // the pages whose program has come
+
+/** Brings a page's program; a page that has come is drawn at once. */
+export async function bring(row: PageRow): Promise<ComponentType<PageArgs>> {
+    const part = here.get(row) ?? (await row.load()).default;
+    here.set(row, part);
+    return part;
+}
+
 function Chunk({ row, rest }: { row: PageRow; rest: string[] }) {
-    const [Part, setPart] = useState<ComponentType<PageArgs>>();
+    const [Part, setPart] = useState<ComponentType<PageArgs> | undefined>(() => here.get(row));
     const [failed, setFailed] = useState<string>();
     const [broken, mend] = useErrorBoundary();
     useEffect(() => {
+        if (Part) return undefined;
         let gone = false;
-        row.load().then((m) => !gone && setPart(() => m.default), (e: Error) => !gone && setFailed(e.message));
+        bring(row).then((part) => !gone && setPart(() => part), (e: Error) => !gone && setFailed(e.message));
         return () => void (gone = true);
     }, [row]);
     if (broken) {

@@ -13,6 +13,7 @@ import { now } from "../kit/time";
 import { clock, duration } from "../kit/format";
 import { toastProblem } from "../kit/toast";
 import { PAGES } from "../pages";
+import { Links, Mark } from "./still";
 
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 const THEME_WORD: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
@@ -21,14 +22,6 @@ export async function logout(): Promise<void> {
     const got = await api.post("logout");
     if (got.ok || got.problem.status === 401) session.value = null;
     else toastProblem(got.problem);
-}
-
-export function Mark() {
-    return (
-        <svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
-            <path d="M3 7c3 0 3 2 6 2s3-2 6-2 3 2 6 2M3 12c3 0 3 2 6 2s3-2 6-2 3 2 6 2M3 17c3 0 3 2 6 2s3-2 6-2 3 2 6 2" />
-        </svg>
-    );
 }
 
 export function Frame({ children }: { children: ComponentChildren }) {
@@ -62,10 +55,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
                 <Who />
             </header>
             <nav class={`nav${drawer ? " is-open" : ""}`} aria-label="Pages">
-                {rows.map((r) => {
-                    const current = r.path === "/" ? here === "/" : here === r.path || here.startsWith(r.path + "/");
-                    return <a key={r.path} href={r.path} aria-current={current ? "page" : undefined}><span>{r.title}</span><span class="nav-key" aria-hidden="true">{r.key}</span></a>;
-                })}
+                <Links rows={rows} here={here} />
                 <p class="nav-foot quiet">Sluice {who.version}</p>
             </nav>
             {drawer && <div class="shade" onClick={() => setDrawer(false)} />}

@@ -1,5 +1,5 @@
 /** All sources and streams, a row each; one in brief beside them. */
-import { Ago, Command, Empty, Facts, Failed, Num, State, Table, at, bytes, duration, plural, shell, type Got } from "../../kit";
+import { Ago, Command, Empty, Facts, Failed, Num, State, Table, at, bytes, count, duration, plural, shell, type Got } from "../../kit";
 import { Acts } from "./acts";
 import { LedgerLine } from "./ledger";
 import { wrongWith, type Stage } from "./shape";
@@ -16,7 +16,7 @@ export function List({ of }: { of: Got<Stage[]> }) {
                 { key: "lag", title: "Behind", of: (s) => (s.kind === "stream" ? s.lag : null), cell: (s) => (s.kind === "stream" ? <Num of={s.lag} live /> : <span class="none">–</span>), right: true, first: "down", width: "76px", hint: "Records between what it has committed and the topic's end" },
                 { key: "in", title: "In", of: (s) => s.ledger.in, cell: (s) => <Num of={s.ledger.in} live />, right: true, wide: true, first: "down", width: "92px" },
                 { key: "out", title: "Rows out", of: (s) => s.ledger.rows_out, cell: (s) => <Num of={s.ledger.rows_out} live />, right: true, wide: true, first: "down", width: "92px" },
-                { key: "dead", title: "Dead", of: (s) => s.ledger.dead, cell: (s) => (s.ledger.dead ? <a class="streams-dead num" href={at("streams", s.name) + "?view=dead"}>{s.ledger.dead.toLocaleString("en-US")}</a> : <span class="none num">0</span>), right: true, wide: true, first: "down", width: "60px" },
+                { key: "dead", title: "Dead", of: (s) => s.ledger.dead, cell: (s) => (s.ledger.dead ? <a class="streams-dead num" href={at("streams", s.name) + "?view=dead"}>{count(s.ledger.dead)}</a> : <span class="none num">0</span>), right: true, wide: true, first: "down", width: "60px" },
                 { key: "batch", title: "Batch", of: (s) => batch(s), cell: (s) => <span class="num live">{batch(s) === null ? "–" : duration(batch(s)!)}</span>, right: true, wide: true, first: "down", width: "72px", hint: "Half of the epochs took less, from the first record read until all is on disk" },
                 { key: "into", title: "From → into", of: (s) => `${s.from} → ${s.into}`, wide: true, width: "minmax(140px, 2fr)" },
                 { key: "commit", title: "Last commit", of: (s) => s.last_commit, cell: (s) => <Ago at={s.last_commit} />, wide: true, width: "96px" },

@@ -1,6 +1,6 @@
 /** Tables: what is in them, and why this row. */
 import "./tables.css";
-import { Command, Empty, Failed, Num, Page, Segments, Table, at, go, param, plural, setQuery, useChannel, type PageArgs } from "../../kit";
+import { Command, Empty, Failed, Num, Page, Segments, Table, at, count, go, param, plural, setQuery, useChannel, type PageArgs } from "../../kit";
 import { One } from "./one";
 import { RecordWhy } from "./why";
 import type { Size, Tables as All } from "./shape";
@@ -24,7 +24,7 @@ function List({ keyspace }: { keyspace: string | undefined }) {
             <Table label="Tables" rows={mine} rowKey={(t) => `${t.keyspace}.${t.name}`} href={(t) => at("tables", t.keyspace, t.name)} what="the tables"
                 columns={[
                     { key: "name", title: "Table", of: (t) => `${t.keyspace}.${t.name}`, width: "minmax(200px, 2fr)" },
-                    { key: "rows", title: "Rows", of: (t) => t.rows, cell: (t) => (t.rows === null ? <span class="none">–</span> : <span class="num live" title={t.exact ? "counted" : "as the files tell"}>{t.exact ? "" : "≈ "}{t.rows.toLocaleString("en-US")}</span>), right: true, first: "down", width: "112px" },
+                    { key: "rows", title: "Rows", of: (t) => t.rows, cell: (t) => (t.rows === null ? <span class="none">–</span> : <span class="num live" title={t.exact ? "counted" : "as the files tell"}>{t.exact ? "" : "≈ "}{count(t.rows)}</span>), right: true, first: "down", width: "112px" },
                     { key: "bytes", title: "On disk", of: (t) => t.bytes, cell: (t) => <Num of={t.bytes} as="bytes" live />, right: true, first: "down", width: "96px", hint: "In files; what was written just now is in memory yet" },
                     { key: "columns", title: "Columns", of: (t) => t.columns || null, right: true, wide: true, width: "80px" },
                     { key: "kind", title: "Kind", of: (t) => t.kind, wide: true, width: "80px" },
