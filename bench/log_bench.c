@@ -115,7 +115,7 @@ static void append_bench(const char *dir, int partitions, size_t batch, int in_f
     gate_init(&b.gate);
     b.under_way = count;
     int64_t syncs = metric_of(METRIC_log_syncs_total),
-            sync_ns = metric_of(METRIC_log_sync_ns_total);
+            sync_ns = metric_of(METRIC_log_sync_seconds_total);
     int64_t began = clock_mono_ns(), cpu = clock_cpu_ns();
     b.stop_ns = began + seconds * INT64_C(1000000000);
     for (int i = 0; i < count; i++) {
@@ -135,7 +135,7 @@ static void append_bench(const char *dir, int partitions, size_t batch, int in_f
     size_t n = MIN(b.appends, (uint64_t)LATENCIES);
     qsort(b.latency_us, n, sizeof(*b.latency_us), by_value);
     syncs = metric_of(METRIC_log_syncs_total) - syncs;
-    sync_ns = metric_of(METRIC_log_sync_ns_total) - sync_ns;
+    sync_ns = metric_of(METRIC_log_sync_seconds_total) - sync_ns;
     printf("partitions %2d batch %4zu KiB in flight %2d: %7.1f MB/s %8.0f appends/s p50 %6lld us "
            "p99 %6lld us, %6lld syncs of %5.0f us, cpu %.2f s/GB%s\n",
            partitions, batch >> 10, in_flight, mb / s, (double)b.appends / s,

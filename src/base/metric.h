@@ -9,7 +9,20 @@ enum metric_id {
 #undef METRIC
     METRIC_COUNT
 };
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_kind { /* UNTYPED: of a name that other programs gave, which says another kind */
+                   METRIC_COUNTER,
+                   METRIC_GAUGE,
+                   METRIC_HISTOGRAM,
+                   METRIC_SUMMARY,
+                   METRIC_UNTYPED
+};
+/* What /metrics says under one name: each room that answers with labels has a table of these. */
+struct metric_family {
+    const char *name, *labels; /* "topic,partition"; "": none */
+    enum metric_kind kind;
+    const char *about;
+};
+typedef void metric_each(void *ctx, const struct metric_family *f);
 struct metric_info {
     const char *name, *unit, *room, *about;
     enum metric_kind kind;
@@ -29,4 +42,9 @@ static inline int64_t metric_get(enum metric_id id)
 {
     return atomic_load_explicit(&metric_values[id], memory_order_relaxed);
 }
-void metric_put_all(struct buf *out); /* Prometheus text, with the prefix sluice_ */
+/* Prometheus text, with the prefix sluice_; what is counted in ns is told in seconds. */
+void metric_put_all(struct buf *out);
+void metric_families(metric_each *each, void *ctx); /* the same names, for docs/metrics.md */
+const char *metric_kind_name(enum metric_kind k);
+void metric_put_head(struct buf *out, const struct metric_family *f); /* HELP and TYPE */
+void metric_put_label(struct buf *out, struct slice value);           /* escaped, no quotes */

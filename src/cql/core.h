@@ -23,8 +23,10 @@ enum cql_tally_kind {
     TALLY_WORKER,
     TALLY_KINDS
 };
+enum cql_side { SIDE_READ, SIDE_WRITE, SIDES };
 struct cql_tally {
     _Atomic uint64_t count[TALLY_KINDS];
+    _Atomic uint64_t operations[SIDES], operation_us[SIDES];
     _Atomic uint64_t latency[4][CQL_LATENCIES], latency_sum_us[4];
     uint8_t apart[128]; /* from the next thread's */
 };

@@ -9,6 +9,7 @@
  * CQL_PREPARED_BYTES_MAX. Never knows a frame.
  */
 #pragma once
+#include "base/metric.h"
 #include "log/log.h"
 #include "os/loop.h"
 #include "sql/cql/term.h"
@@ -197,6 +198,7 @@ bool cql_login_wanted(const struct cql *c);
 void cql_listen(struct cql *c, void (*changed)(void *ctx, const struct cql_schema_change *change),
                 void *ctx);
 void cql_metrics(const struct cql *c, struct buf *out); /* Prometheus text */
+void cql_families(metric_each *each, void *ctx);        /* … the names in it */
 /* Who is connected, for system_views.clients: the door calls `met` for each. From any thread. */
 struct cql_client {
     const struct cql_session *session;

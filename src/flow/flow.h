@@ -171,6 +171,7 @@ struct flow_status { /* of one source or stream */
     uint64_t epochs; /* a stream: committed since it was added; a source: its answers so far */
     double rows_per_second; /* over the last seconds */
     int64_t since_ms, last_commit_ms;
+    int64_t every_ms;               /* a source: between its fetches */
     int64_t paused_ms;              /* since when a person has it paused; 0: nobody has */
     const char *form;               /* "live", "catching up" */
     struct flow_span live, catchup; /* a stream's epochs since the start */

@@ -286,6 +286,7 @@ static bool fill(struct stage *s, struct flow_status *out)
         fill_stream(s, out);
     } else {
         out->lanes = 1;
+        out->every_ms = s->source->o.every_ms;
         out->cpu_ns = atomic_load_explicit(&s->source->worker.cpu_ns, memory_order_relaxed);
         out->memory = atomic_load_explicit(&s->source->worker.memory, memory_order_relaxed);
     }

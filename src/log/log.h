@@ -115,6 +115,11 @@ int64_t log_start_offset(const struct log_partition *p);
 int64_t log_end_offset(
     const struct log_partition *p); /* durable end: the next offset a reader will see */
 uint64_t log_partition_bytes(const struct log_partition *p);
+struct log_traffic { /* of a partition, since the log was opened */
+    uint64_t bytes_in, bytes_out;
+};
+struct log_traffic log_traffic(const struct log_partition *p);
+void log_traffic_out(struct log_partition *p, size_t bytes); /* a door has sent so many of it */
 
 /* Whole batches from the one that holds `offset`, up to max_bytes but at least one, into `into`
  * (reset by the caller; padded by RECORD_PADDING). Nothing at the durable end.

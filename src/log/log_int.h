@@ -249,8 +249,8 @@ struct log_partition {
     struct gate gate; /* guards segments, what they hold, hints, waiters, producers' durable view */
     struct vec segments; /* struct segment *, by base; the last one is the tail */
     _Atomic int64_t start_offset, end_offset;
-    _Atomic int64_t stable_offset; /* L10 */
-    _Atomic uint64_t bytes;
+    _Atomic int64_t stable_offset;               /* L10 */
+    _Atomic uint64_t bytes, bytes_in, bytes_out; /* in, out: since it was opened */
     struct producers producers;
     struct map *admitted; /* producer id -> epoch + 1, as a pointer: inside the gate */
     struct log_waiter *waiters;

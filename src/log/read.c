@@ -61,3 +61,14 @@ uint64_t log_partition_bytes(const struct log_partition *p)
 {
     return atomic_load(&p->bytes);
 }
+
+struct log_traffic log_traffic(const struct log_partition *p)
+{
+    return (struct log_traffic){atomic_load_explicit(&p->bytes_in, memory_order_relaxed),
+                                atomic_load_explicit(&p->bytes_out, memory_order_relaxed)};
+}
+
+void log_traffic_out(struct log_partition *p, size_t bytes)
+{
+    atomic_fetch_add_explicit(&p->bytes_out, bytes, memory_order_relaxed);
+}

@@ -258,6 +258,7 @@ static void run_publish(struct run *r, struct log_partition *p)
     producer_publish(&r->space->undo);
     aborted_publish(s, &r->space->ended);
     atomic_fetch_add(&p->bytes, r->bytes);
+    atomic_fetch_add_explicit(&p->bytes_in, r->bytes, memory_order_relaxed);
     atomic_store(&p->stable_offset, txns_stable(p, r->offset)); /* L10: before the end */
     atomic_store(&p->end_offset, r->offset);
     gate_leave(&p->gate);

@@ -8,7 +8,7 @@ static void sync_one(struct run *r)
     int64_t began = clock_mono_ns();
     r->err = file_sync(r->segment->fd, &r->space->diag);
     metric_add(METRIC_log_syncs_total, 1);
-    metric_add(METRIC_log_sync_ns_total, clock_mono_ns() - began);
+    metric_add(METRIC_log_sync_seconds_total, clock_mono_ns() - began);
 }
 
 /* Inside the gate, which is left while a file is synced. */

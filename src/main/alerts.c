@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    METRICS_MAX = 64 << 20,
     SQL_ARENA_MAX = 64 << 20,
     META_ARENA_MAX = 16 << 20,
     DAGS_MAX = 4096,
@@ -65,12 +64,16 @@ static double dead_of(const struct walk *w, const struct flow_status *s)
     return (double)s->ledger.dead;
 }
 
-/* One that has ended, or that waits for a person or a task, owes nothing. */
+/* One that has ended, or that waits for a person or a task, owes nothing; nor does any before its
+ * next fetch is due. */
 static double silent_of(const struct walk *w, const struct flow_status *s)
 {
-    if (strcmp(s->state, "running") != 0 && strcmp(s->state, "retrying") != 0) return -1;
-    int64_t last = MAX(s->last_commit_ms, s->since_ms);
-    return (double)MAX(w->now_ms - last, INT64_C(0)) / 1000;
+    static const char *const owing[] = {"running", "retrying", "waiting"};
+    bool owes = false;
+    for (size_t i = 0; i < COUNT_OF(owing); i++) owes |= strcmp(s->state, owing[i]) == 0;
+    if (!owes) return -1;
+    int64_t due = MAX(s->last_commit_ms, s->since_ms) + s->every_ms;
+    return (double)MAX(w->now_ms - due, INT64_C(0)) / 1000;
 }
 
 /* --- the disk -----------------------------------------------------------------------------------
@@ -156,21 +159,12 @@ static err_t see_line(struct slice line, struct slice of, alert_value each, void
     return slice_to_f64(slice_trim(rest), &value) ? each(to, part, value) : ERR_OK;
 }
 
-static void facts_of(void *ctx, struct report_facts *out)
-{
-    struct server *s = ctx;
-    *out = (struct report_facts){
-        .started_ms = s->started_ms, .memory_bytes = server_memory(), .cpu_ns = clock_cpu_ns()};
-}
-
 static err_t see_metric(struct alerts *a, struct slice of, alert_value each, void *to,
                         struct diag *d)
 {
-    struct metrics_options o = {
-        .world = &a->server->world, .facts = facts_of, .ctx = a->server, .more = server_metrics};
-    struct buf text = buf_make(METRICS_MAX);
+    struct buf text = buf_make(METRICS_BYTES_MAX);
     bool there = false;
-    err_t e = metrics_put(&o, &text);
+    err_t e = metrics_put(a->server->figures, &text);
     for (size_t at = 0; !e && at < text.len;) {
         const uint8_t *end = memchr(text.at + at, '\n', text.len - at);
         size_t len = end ? (size_t)(end - text.at) - at : text.len - at;

@@ -255,7 +255,33 @@ err_t name_setting(err_t e, const char *setting, struct diag *d)
                      setting);
 }
 
-void server_metrics(void *ctx, struct buf *out)
+/* What follows is for the figures: for any thread. */
+static void figures_facts(void *ctx, struct report_facts *out)
+{
+    const struct server *s = ctx;
+    *out = (struct report_facts){
+        .version = SLUICE_VERSION,
+        .project = s->project->name,
+        .started_ms = s->started_ms,
+        .now_ms = clock_wall_ms(),
+        .memory_bytes = server_memory(),
+        .memory_budget = (uint64_t)config_number(&s->project->config, CONFIG_memory_budget),
+        .cpu_ns = clock_cpu_ns()};
+}
+
+static struct coord *figures_coord(void *ctx)
+{
+    return ((struct server *)ctx)->broker.coord;
+}
+
+static err_t figures_meta(void *ctx, struct meta **out, struct diag *d)
+{
+    struct rest *r = &((struct server *)ctx)->rest;
+    return atomic_load(&r->sched) ? rest_meta(r, out, d)
+                                  : diag_fail(d, ERR_NOT_FOUND, "there are no workflows");
+}
+
+static void figures_of_doors(void *ctx, struct buf *out)
 {
     const struct server *s = ctx;
     if (s->broker.kafka) kafka_door_metrics(s->broker.kafka, out);
@@ -263,12 +289,34 @@ void server_metrics(void *ctx, struct buf *out)
     if (s->cassandra.cql) cql_metrics(s->cassandra.cql, out);
 }
 
+/* After the doors that have figures. */
+static err_t open_metrics(struct server *s, struct diag *d)
+{
+    const struct config *c = &s->project->config;
+    int64_t port = config_number(c, CONFIG_metrics_port);
+    struct metrics_options figures = {.world = &s->world,
+                                      .data = s->project->data,
+                                      .ctx = s,
+                                      .facts = figures_facts,
+                                      .coord = figures_coord,
+                                      .meta = figures_meta,
+                                      .more = figures_of_doors};
+    err_t e = metrics_new(&figures, &s->figures, d);
+    if (e || port < 0) return e;
+    struct metrics_door_options o = {.address = config_text(c, CONFIG_listen_address),
+                                     .port = (uint16_t)port,
+                                     .metrics = s->figures,
+                                     .world = &s->world,
+                                     .facts = server_facts,
+                                     .ctx = s};
+    return name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
+}
+
 static err_t open_doors(struct server *s, struct diag *d)
 {
     const struct config *c = &s->project->config;
     const char *address = config_text(c, CONFIG_listen_address);
-    int64_t api = config_number(c, CONFIG_api_port),
-            metrics = config_number(c, CONFIG_metrics_port);
+    int64_t api = config_number(c, CONFIG_api_port);
     err_t e = check_exposure(s, d);
     if (!e && api >= 0) {
         struct randomuser_options o = {.address = address,
@@ -276,19 +324,11 @@ static err_t open_doors(struct server *s, struct diag *d)
                                        .rate_limit = config_number(c, CONFIG_api_rate_limit) != 0};
         e = name_setting(randomuser_open(s->loop, &o, &s->api, d), "api.port", d);
     }
-    if (!e && metrics >= 0) {
-        struct metrics_options o = {.address = address,
-                                    .port = (uint16_t)metrics,
-                                    .world = &s->world,
-                                    .facts = server_facts,
-                                    .ctx = s,
-                                    .more = server_metrics};
-        e = name_setting(metrics_open(s->loop, &o, &s->metrics, d), "metrics.port", d);
-    }
     if (!e) e = broker_open(s->project, &s->world, s->users, s->loop, &s->broker, d);
     if (!e) e = cassandra_open(s->project, &s->world, s->users, &s->cassandra, d);
     s->world.cql = s->cassandra.cql;
     if (!e) e = rest_open(s->project, s->users, s->loop, &s->rest, d);
+    if (!e) e = open_metrics(s, d);
     if (!e) e = name_setting(front_open(s, d), "console.port", d);
     return e;
 }
@@ -438,11 +478,12 @@ void server_close(struct server *s)
 {
     front_close(&s->front);
     alerts_close(&s->alerts);
+    metrics_close(s->metrics);
+    metrics_free(s->figures);
     rest_close(&s->rest);
     working_close(&s->working);
     if (s->world.flow) flow_stop(s->world.flow);
     control_close(s->control);
-    metrics_close(s->metrics);
     randomuser_close(s->api);
     cassandra_close(&s->cassandra);
     stream_groups_stop(s->stream_groups);

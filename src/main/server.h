@@ -24,6 +24,7 @@ struct server {
     struct loop *loop;
     struct loop_timer *retention, *look;
     struct control *control;
+    struct metrics *figures; /* of /metrics, and of alerts */
     struct metrics_door *metrics;
     struct randomuser_door *api;
     struct broker broker;
@@ -66,5 +67,4 @@ void server_run(struct server *s);                  /* until a signal */
 bool server_storage_failed(const struct server *s); /* it must be opened anew */
 void server_close(struct server *s);
 void server_facts(void *ctx, struct report_facts *out);
-uint64_t server_memory(void);                       /* PSS as it is now; any thread */
-void server_metrics(void *server, struct buf *out); /* the other doors' figures; any thread */
+uint64_t server_memory(void); /* PSS as it is now; any thread */

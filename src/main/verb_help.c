@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "main/cli.h"
 #include "main/kafka/tools.h"
+#include "main/metrics_help.h"
 #include "main/plan/planning.h"
 #include "main/version.h"
 #include "sched/kinds.h"
@@ -142,6 +143,7 @@ static const struct {
     {"cql-wire", native_wire_help, native_wire_help},
     {"tools", tools_help, tools_markdown},
     {"topic-configuration", log_config_markdown, log_config_markdown},
+    {"metrics", metrics_help, metrics_help},
     {"system-tables", cql_system_tables_markdown, cql_system_tables_markdown},
 };
 

@@ -1,5 +1,6 @@
 #include "sched/engine_int.h"
 
+#include "base/metric.h"
 #include "base/say.h"
 
 enum { TROUBLE_LEAST_US = 50000, TROUBLE_MOST_US = 5000000, TURN_ROUNDS = 64 };
@@ -264,6 +265,19 @@ static bool has_work(struct engine *e)
            e->mono >= e->next_beat_mono || (first && first->next_run_after <= e->now);
 }
 
+static void count_decided(struct engine *e)
+{
+    static const enum metric_id counts[ENDED_KINDS] = {
+        [ENDED_TASK_WELL] = METRIC_sched_tasks_succeeded_total,
+        [ENDED_TASK_FAILED] = METRIC_sched_tasks_failed_total,
+        [ENDED_RUN_WELL] = METRIC_sched_runs_succeeded_total,
+        [ENDED_RUN_FAILED] = METRIC_sched_runs_failed_total};
+    for (int i = 0; i < ENDED_KINDS; i++) {
+        metric_add(counts[i], e->decided[i]);
+        e->decided[i] = 0;
+    }
+}
+
 /* What the transaction decided is durable: now it may be seen outside. */
 void engine_committed(struct engine *e)
 {
@@ -271,7 +285,9 @@ void engine_committed(struct engine *e)
     e->trouble = 0;
     e->try_claim = false;
     if (e->beaten) e->next_beat_mono = e->mono + e->o.beat_us;
+    metric_add(METRIC_sched_beats_total, e->beaten);
     e->beaten = false;
+    count_decided(e);
     for (size_t i = 0; i < e->touched.count; i++) {
         struct run *r = *(struct run **)vec_at(&e->touched, i);
         r->touched = r->loaded = false;
@@ -305,6 +321,7 @@ void engine_undone(struct engine *e)
 {
     meta_rollback(e->meta);
     e->beaten = false;
+    memset(e->decided, 0, sizeof(e->decided));
     for (size_t i = 0; i < e->fresh.count; i++)
         engine_order_free(e, *(struct order **)vec_at(&e->fresh, i));
     vec_clear(&e->fresh);

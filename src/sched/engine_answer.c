@@ -201,6 +201,9 @@ static err_t write_end(struct engine *e, struct run *r, uint32_t place, const st
     i->stored_scheduled = false;
     graph_set(&r->graph, place, end->state);
     e->figures.tasks_ended++;
+    if (end->state == TASK_SUCCESS) e->decided[ENDED_TASK_WELL]++;
+    if (end->state == TASK_FAILED || end->state == TASK_UP_FOR_RETRY)
+        e->decided[ENDED_TASK_FAILED]++;
     if (err || end->callbacks == CALLBACK_TIMES) return err;
     return engine_call_back(e, r, i, &t->callbacks, end->callbacks, name, d);
 }

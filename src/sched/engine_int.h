@@ -117,6 +117,13 @@ struct call { /* a callback that is handed out when durable */
     struct slice what, context;
 };
 
+enum ended_kind {
+    ENDED_TASK_WELL,
+    ENDED_TASK_FAILED,
+    ENDED_RUN_WELL,
+    ENDED_RUN_FAILED,
+    ENDED_KINDS
+};
 struct engine {
     struct engine_options o;
     struct meta *meta;
@@ -154,6 +161,7 @@ struct engine {
     bool must_look, must_sweep, must_recompute, reput, whole_dags, inside, try_claim, beaten;
     int trouble; /* failures in a row of the database */
     struct engine_figures figures;
+    int64_t decided[ENDED_KINDS]; /* by this transaction: counted when it is committed */
 };
 
 /* A failure of the database or of memory, not of what a person wrote: the transaction goes back. */

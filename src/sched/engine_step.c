@@ -135,6 +135,7 @@ static err_t done_at_once(struct engine *e, struct run *r, uint32_t place, struc
                                  meta_text(slice_of(t->kind->operator_name))};
     if (!err) err = meta_run(e->meta, META_TRY_AT_ONCE, tried, 7, NULL, NULL, NULL, d);
     graph_set(&r->graph, place, TASK_SUCCESS);
+    e->decided[ENDED_TASK_WELL]++;
     return err;
 }
 
@@ -185,6 +186,7 @@ static err_t end_run(struct engine *e, struct run *r, enum run_state state, cons
     r->row.ended_at = e->now;
     r->ended = true;
     e->figures.runs_ended++;
+    e->decided[state == RUN_SUCCESS ? ENDED_RUN_WELL : ENDED_RUN_FAILED]++;
     if (state == RUN_FAILED)
         (void)slice_to_cstr(r->row.dag_id, e->figures.failed_dag, sizeof(e->figures.failed_dag));
     say_info(SAY_SCHED, "run ended", "dag=%.*s run=%.*s state=%s reason=%s",

@@ -295,6 +295,11 @@ struct store_table_sizes {
     uint64_t disk_bytes, rows;
 };
 struct store_table_sizes store_table_sizes(struct store *s, const struct store_table *t);
+/* Which tables' rows the store's files hold, as of one moment; NULL is fine: none. */
+struct store_files;
+struct store_files *store_files_take(struct store *s);
+uint32_t store_files_of(const struct store_files *f, const struct store_table *t);
+void store_files_give(struct store_files *f);
 /* Commits fail one after the other for a reason that only opening anew can mend: RocksDB keeps the
  * first error of its log for good. A full disk is none: it goes on when there is room. */
 bool store_must_reopen(const struct store *s);

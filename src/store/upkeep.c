@@ -60,6 +60,42 @@ struct store_table_sizes store_table_sizes(struct store *s, const struct store_t
     return out;
 }
 
+/* --- files --------------------------------------------------------------------------------------
+ */
+
+/* The struct is RocksDB's own list. */
+struct store_files *store_files_take(struct store *s)
+{
+    return (struct store_files *)(uintptr_t)rocksdb_livefiles(s->db);
+}
+
+void store_files_give(struct store_files *f)
+{
+    if (f) rocksdb_livefiles_destroy((const rocksdb_livefiles_t *)f);
+}
+
+static uint32_t prefix_of(const char *key, size_t size)
+{
+    uint8_t at[KEY_PREFIX_SIZE] = {0};
+    if (size) memcpy(at, key, MIN(size, sizeof(at)));
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+uint32_t store_files_of(const struct store_files *f, const struct store_table *t)
+{
+    const rocksdb_livefiles_t *all = (const rocksdb_livefiles_t *)f;
+    int files = all ? rocksdb_livefiles_count(all) : 0;
+    uint32_t count = 0;
+    for (int i = 0; i < files; i++) {
+        size_t first_size, last_size;
+        const char *first = rocksdb_livefiles_smallestkey(all, i, &first_size);
+        const char *last = rocksdb_livefiles_largestkey(all, i, &last_size);
+        count +=
+            prefix_of(first, first_size) <= t->prefix && t->prefix <= prefix_of(last, last_size);
+    }
+    return count;
+}
+
 /* --- one table ----------------------------------------------------------------------------------
  */
 

@@ -100,6 +100,8 @@ def test_pages_made_from_tables_are_fresh():
     check(messages and (ROOT / "docs/kafka-wire.md").read_text().endswith(messages), "docs/kafka-wire.md: its lists are old: build/sluice help kafka --markdown")
     routes = run("help", "airflow-api", "--markdown").stdout
     check(routes and (ROOT / "docs/airflow-api.md").read_text().endswith(routes), "docs/airflow-api.md: its routes are old: build/sluice help airflow-api --markdown")
+    names = run("help", "metrics", "--markdown").stdout
+    check(names and (ROOT / "docs/metrics.md").read_text().endswith(names), "docs/metrics.md: its names are old: build/sluice help metrics --markdown")
     messages = run("help", "cql-wire", "--markdown").stdout
     check(messages and (ROOT / "docs/cql-wire.md").read_text().endswith(messages), "docs/cql-wire.md: its lists are old: build/sluice help cql-wire --markdown")
     check((ROOT / "docs/sluice.1").read_text() == run("help", "--man").stdout, "docs/sluice.1 is old: build/sluice help --man > docs/sluice.1")

@@ -29,3 +29,4 @@ void cql_door_close(struct cql_door *k);          /* NULL is fine */
 uint16_t cql_door_port(const struct cql_door *k); /* 0: none */
 uint16_t cql_door_tls_port(const struct cql_door *k);
 void cql_door_metrics(const struct cql_door *k, struct buf *out); /* Prometheus text */
+void cql_door_families(metric_each *each, void *ctx);             /* … the names in it */

@@ -1,15 +1,18 @@
 /* What the door has done: for /metrics. Each shard counts for itself. */
+#include "base/metric.h"
 #include "door/cql/link.h"
 
 #include <inttypes.h>
 
+static const struct metric_family requests_family = {"sluice_cql_door_requests_total", "message",
+                                                     METRIC_COUNTER, "Requests of CQL clients"};
 static const struct {
-    const char *name, *about;
+    struct metric_family family;
     size_t offset;
 } rows[] = {
 #define ROW(field, name, about)                                                                    \
     {                                                                                              \
-        name, about, offsetof(struct shard_counts, field)                                          \
+        {"sluice_" name, "", METRIC_COUNTER, about}, offsetof(struct shard_counts, field)          \
     }
     ROW(errors, "cql_door_errors_total", "Requests answered with an error"),
     ROW(bytes_in, "cql_door_bytes_in_total", "Bytes that CQL clients sent"),
@@ -26,6 +29,12 @@ static const struct {
 #undef ROW
 };
 
+void cql_door_families(metric_each *each, void *ctx)
+{
+    each(ctx, &requests_family);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) each(ctx, &rows[i].family);
+}
+
 static uint64_t sum(const struct cql_door *k, size_t offset)
 {
     uint64_t all = 0;
@@ -38,16 +47,16 @@ static uint64_t sum(const struct cql_door *k, size_t offset)
 
 void cql_door_metrics(const struct cql_door *k, struct buf *out)
 {
-    buf_text(out, "# HELP sluice_cql_door_requests_total Requests of CQL clients\n"
-                  "# TYPE sluice_cql_door_requests_total counter\n");
+    metric_put_head(out, &requests_family);
     for (size_t i = 0; i < COUNT_OF(k->shards[0].counts.requests); i++) {
         uint64_t n = sum(k, offsetof(struct shard_counts, requests) + i * sizeof(uint64_t));
         uint8_t op = (uint8_t)i;
         if (native_opcode_is_request(op) && n)
-            buf_printf(out, "sluice_cql_door_requests_total{message=\"%s\"} %" PRIu64 "\n",
+            buf_printf(out, "%s{message=\"%s\"} %" PRIu64 "\n", requests_family.name,
                        native_opcode_name(op), n);
     }
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        buf_printf(out, "# HELP sluice_%s %s\n# TYPE sluice_%s counter\nsluice_%s %" PRIu64 "\n",
-                   rows[i].name, rows[i].about, rows[i].name, rows[i].name, sum(k, rows[i].offset));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        metric_put_head(out, &rows[i].family);
+        buf_printf(out, "%s %" PRIu64 "\n", rows[i].family.name, sum(k, rows[i].offset));
+    }
 }

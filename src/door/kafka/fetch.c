@@ -202,6 +202,7 @@ static bool put_records(struct fetch *f, struct fetch_item *i, size_t *copied,
     r->bytes = SLICE("");
     r->fd = -1;
     if (s->size == 0) return true;
+    log_traffic_out(i->partition, s->size);
     if (s->size > COPY_MAX || *copied + s->size > COPIED_MAX) {
         r->fd = s->fd;
         r->position = s->position;

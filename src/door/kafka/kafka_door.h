@@ -6,6 +6,7 @@
  * before it. Memory: an idle connection keeps its socket's state only. Limits: kafka_int.h.
  */
 #pragma once
+#include "base/metric.h"
 #include "coord/coord.h"
 #include "door/place.h"
 #include "users/users.h"
@@ -34,4 +35,5 @@ void kafka_door_stop(struct kafka_door *k);
 void kafka_door_close(struct kafka_door *k);                          /* NULL is fine */
 uint16_t kafka_door_port(const struct kafka_door *k);                 /* 0: none */
 void kafka_door_metrics(const struct kafka_door *k, struct buf *out); /* Prometheus text, by API */
+void kafka_door_families(metric_each *each, void *ctx);               /* … the names in it */
 uint16_t kafka_door_tls_port(const struct kafka_door *k);
