@@ -73,6 +73,13 @@ bool exec_is_watch(struct slice text)
     return !parse_words(text, &asked) || asked.watch;
 }
 
+struct slice exec_watch_select(struct slice text)
+{
+    struct asked asked;
+    (void)parse_words(text, &asked); /* a wrong LAST stays where it is: the parser says so */
+    return asked.select;
+}
+
 /* --- the picture --------------------------------------------------------------------------------
  */
 

@@ -10,6 +10,8 @@
 #include "exec/render.h"
 
 bool exec_is_watch(struct slice text);
+/* The SELECT itself: without WATCH [LAST n], EMIT CHANGES and the semicolon. */
+struct slice exec_watch_select(struct slice text);
 struct watch_view {
     enum render_format format;
     uint32_t screen; /* lines of the terminal; 0: none */

@@ -112,9 +112,11 @@ err_t stage_joins(struct flow *f, struct stage *s, struct diag *d)
         return e;
     }
     s->paused = s->paused_ms != 0;
+    gate_enter(&f->gate);
     uint32_t count = f->stage_count;
     f->stages[count] = s;
     f->stage_count = count + 1;
+    gate_leave(&f->gate);
     return ERR_OK;
 }
 

@@ -77,7 +77,7 @@ struct flow_source_options {
 MUST_CHECK err_t flow_source_add(struct flow *f, const struct flow_source_options *o,
                                  struct diag *d);
 /* The plan stays the caller's and lives as long as flow. Table and topic exist; the table is held
- * (store_table_hold) until flow_close. */
+ * (store_table_hold) until flow_close. A flow that runs starts it at once. */
 MUST_CHECK err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d);
 
 /* The stream's state or table can not be gone on with: it is built anew from what the log has left,

@@ -101,7 +101,8 @@ static err_t note(struct store *s, struct slice name, const struct editions *all
 /* --- adding -------------------------------------------------------------------------------------
  */
 
-err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d)
+/* Inside the control gate. */
+static err_t add_stream(struct flow *f, const struct plan_stream *plan, struct diag *d)
 {
     struct arena *a = arena_new(UPGRADE_ARENA);
     struct editions all = {0};
@@ -112,7 +113,16 @@ err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct dia
     struct stage_text key = edition_key(plan->name, all.now);
     if (!e) e = stream_stage(f, plan, plan->name, stage_text_slice(&key), &s, d);
     arena_free(a);
-    return e ? e : stage_joins(f, s, d);
+    if (!e) e = stage_joins(f, s, d);
+    return e || !f->running ? e : stage_start(s, d);
+}
+
+err_t flow_stream_add(struct flow *f, const struct plan_stream *plan, struct diag *d)
+{
+    gate_enter(&f->control);
+    err_t e = add_stream(f, plan, d);
+    gate_leave(&f->control);
+    return e;
 }
 
 /* The note says which edition is being built, and where, before there is anything of it. */

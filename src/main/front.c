@@ -1,6 +1,7 @@
 #include "main/front.h"
 
 #include "main/cli.h"
+#include "main/plan/draft.h"
 #include "main/plan/tell.h"
 #include "main/server.h"
 #include "main/version.h"
@@ -33,7 +34,24 @@ static err_t meta(void *ctx, struct meta **out, struct diag *d)
 static err_t plan(void *ctx, struct buf *out, struct diag *d)
 {
     const struct server *s = ((struct front *)ctx)->server;
-    return plan_beside(s->project, &s->world, out, d);
+    struct plan_verdict verdict;
+    return plan_beside(s->project, NULL, &s->world, &verdict, out, d);
+}
+
+static err_t draft(void *ctx, const struct console_draft *ask, struct buf *out, struct diag *d)
+{
+    struct server *s = ((struct front *)ctx)->server;
+    return plan_draft(s->project, growing_text(s), &s->world, ask, out, d);
+}
+
+static err_t check(void *ctx, struct slice text, struct buf *out, struct diag *d)
+{
+    return pipeline_check(((struct front *)ctx)->server, text, out, d);
+}
+
+static err_t grow(void *ctx, const struct console_growth *ask, struct buf *out, struct diag *d)
+{
+    return pipeline_grow(((struct front *)ctx)->server, ask, out, d);
 }
 
 static uint32_t dags(void *ctx, const struct dag **out, uint32_t max)
@@ -101,7 +119,10 @@ err_t front_open(struct server *s, struct diag *d)
                                          .dags = dags,
                                          .word = word,
                                          .alert = alert,
-                                         .plan = plan}};
+                                         .plan = plan,
+                                         .draft = draft,
+                                         .check = check,
+                                         .grow = grow}};
     name_listeners(c, &o);
     err_t e = console_open(s->loop, &o, &f->console, d);
     s->rest.front = f->console;

@@ -53,6 +53,13 @@ static err_t load_config(const struct project_options *o, struct project *p, str
     return e;
 }
 
+err_t project_read(struct project *p, struct slice pipeline, struct diag *d)
+{
+    p->pipeline = arena_slice(p->arena, pipeline);
+    if (!p->pipeline.at) return diag_fail(d, ERR_NO_MEMORY, "pipeline.sql does not fit in memory");
+    return sql_parse(p->pipeline, pipeline_name, DIALECT_SLUICE, p->arena, &p->script, d);
+}
+
 static err_t load_pipeline(struct project *p, struct diag *d)
 {
     char path[PROJECT_PATH_MAX];
@@ -65,11 +72,9 @@ static err_t load_pipeline(struct project *p, struct diag *d)
             d, "a project is a folder with a pipeline.sql; examples/ has five to start from");
     }
     e = file_load(path, SQL_TEXT_MAX, &text, d);
-    if (!e) p->pipeline = arena_slice(p->arena, text);
+    if (!e) e = project_read(p, text, d);
     mem_give((void *)(uintptr_t)text.at);
-    if (!e && !p->pipeline.at)
-        e = diag_fail(d, ERR_NO_MEMORY, "pipeline.sql does not fit in memory");
-    return e ? e : sql_parse(p->pipeline, pipeline_name, DIALECT_SLUICE, p->arena, &p->script, d);
+    return e;
 }
 
 err_t project_open(const struct project_options *o, struct project *out, struct diag *d)
@@ -80,7 +85,7 @@ err_t project_open(const struct project_options *o, struct project *out, struct 
     if (!out->arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the project");
     err_t e = find_folder(o, out, d);
     if (!e) e = load_config(o, out, d);
-    if (!e) e = load_pipeline(out, d);
+    if (!e) e = o->pipeline ? project_read(out, *o->pipeline, d) : load_pipeline(out, d);
     if (e) project_close(out);
     return e;
 }
@@ -171,7 +176,7 @@ static err_t check_source(struct project *p, const struct statement *s, struct c
     return e ? e : check_topic(s, c, d);
 }
 
-static bool is_stream(const struct statement *s)
+bool statement_is_stream(const struct statement *s)
 {
     return s->kind == STATEMENT_CREATE_STREAM || s->kind == STATEMENT_CREATE_VIEW ||
            s->kind == STATEMENT_CREATE_SINK || s->kind == STATEMENT_INSERT;
@@ -183,7 +188,7 @@ static err_t alter_statement(struct project *p, const struct statement *change, 
     struct statement *s = NULL;
     for (uint32_t i = 0; i < p->script.count && &p->script.statements[i] != change; i++) {
         struct statement *one = &p->script.statements[i];
-        bool created = is_stream(one) || one->kind == STATEMENT_CREATE_TOPIC ||
+        bool created = statement_is_stream(one) || one->kind == STATEMENT_CREATE_TOPIC ||
                        one->kind == STATEMENT_CREATE_SOURCE;
         if (created && slice_equal(one->name.name, change->name.name) &&
             slice_equal(one->name.keyspace, change->name.keyspace))
@@ -285,7 +290,7 @@ static err_t check_all(struct project *p, struct catalog *c, struct diag *d)
     }
     for (uint32_t i = 0; i < p->script.count && !e; i++) {
         const struct statement *s = &p->script.statements[i];
-        if (is_stream(s) && (e = check_stream(p, s, c, d))) e = at(s, d);
+        if (statement_is_stream(s) && (e = check_stream(p, s, c, d))) e = at(s, d);
     }
     return e;
 }
@@ -302,7 +307,7 @@ bool project_declares(const struct project *p, struct slice stage)
 {
     for (uint32_t i = 0; i < p->script.count; i++) {
         const struct statement *s = &p->script.statements[i];
-        bool declares = is_stream(s) || s->kind == STATEMENT_CREATE_SOURCE;
+        bool declares = statement_is_stream(s) || s->kind == STATEMENT_CREATE_SOURCE;
         if (declares && slice_equal(s->name.name, stage)) return true;
     }
     return false;
@@ -397,11 +402,17 @@ static err_t make_target(struct project *p, const struct exec_world *w,
     return e ? e : log_topic_create(w->log, name, partitions, &config, &topic, d);
 }
 
-err_t project_make(struct project *p, const struct exec_world *w, struct diag *d)
+bool statement_is_from(const struct statement *s, uint32_t from)
+{
+    return (size_t)(s->text.at - s->script.at) >= from;
+}
+
+err_t project_make(struct project *p, uint32_t from, const struct exec_world *w, struct diag *d)
 {
     err_t e = ERR_OK;
     for (uint32_t i = 0; i < p->script.count && !e; i++) {
         const struct statement *s = &p->script.statements[i];
+        if (!statement_is_from(s, from)) continue;
         if (s->kind == STATEMENT_CREATE_KEYSPACE)
             e = make_keyspace(w, s->name.name, sql_option(&s->options, "replication"), d);
         else if (s->kind == STATEMENT_CREATE_TABLE)
@@ -412,6 +423,7 @@ err_t project_make(struct project *p, const struct exec_world *w, struct diag *d
     }
     for (size_t i = 0; i < p->streams.count && !e; i++) {
         const struct project_stream *stream = vec_at(&p->streams, i);
+        if (!statement_is_from(stream->statement, from)) continue;
         if ((e = make_target(p, w, stream, d))) e = at(stream->statement, d);
     }
     return e;
@@ -436,12 +448,13 @@ static err_t wire_source(struct project *p, const struct exec_world *w, const st
     return flow_source_add(w->flow, &o, d);
 }
 
-err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d)
+err_t project_wire(struct project *p, uint32_t from, const struct exec_world *w, struct diag *d)
 {
     err_t e = ERR_OK;
     for (size_t i = 0; i < p->streams.count && !e; i++) {
         const struct project_stream *stream = vec_at(&p->streams, i);
         struct stream_fate fate;
+        if (!statement_is_from(stream->statement, from)) continue;
         e = stream_fate_of(p, w->store, stream, &fate, d);
         if (!e)
             e = fate.swap ? wire_upgrade(p, w, stream, d)
@@ -450,7 +463,9 @@ err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d
     }
     for (uint32_t i = 0; i < p->script.count && !e; i++) {
         const struct statement *s = &p->script.statements[i];
-        if (s->kind == STATEMENT_CREATE_SOURCE && (e = wire_source(p, w, s, d))) e = at(s, d);
+        if (s->kind == STATEMENT_CREATE_SOURCE && statement_is_from(s, from) &&
+            (e = wire_source(p, w, s, d)))
+            e = at(s, d);
     }
     return e;
 }

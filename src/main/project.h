@@ -16,6 +16,7 @@ struct project_options {
     const char *data; /* NULL: DIR/.sluice */
     const char *const *sets;
     size_t set_count;
+    const struct slice *pipeline; /* instead of what is in pipeline.sql; NULL: that */
 };
 
 /* What becomes of a stream whose records and rows are there already. */
@@ -41,6 +42,7 @@ struct project {
     struct script script;
     struct vec streams; /* of struct project_stream, by project_check */
     struct vec past;    /* struct catalog *: of pipelines that ran before, for plans made of them */
+    int64_t run;        /* which `sluice up` this is, also after a restart of its server; 0: none */
 };
 
 MUST_CHECK err_t project_open(const struct project_options *o, struct project *out, struct diag *d);
@@ -51,8 +53,15 @@ MUST_CHECK err_t project_data_path(const struct project *p, const char *name, ch
 
 /* Declares everything in the catalog, checks options, binds every stream. No data needed. */
 MUST_CHECK err_t project_check(struct project *p, struct catalog *c, struct diag *d);
-/* Makes keyspaces, tables and topics that are missing. */
-MUST_CHECK err_t project_make(struct project *p, const struct exec_world *w, struct diag *d);
+/* Makes keyspaces, tables and topics that are missing; of the statements from this byte of the
+ * pipeline on. */
+MUST_CHECK err_t project_make(struct project *p, uint32_t from, const struct exec_world *w,
+                              struct diag *d);
+/* Another text in the place of the one it was opened with, before it is checked. */
+MUST_CHECK err_t project_read(struct project *p, struct slice pipeline, struct diag *d);
+bool statement_is_stream(const struct statement *s); /* one that flow runs */
+bool statement_is_from(const struct statement *s,
+                       uint32_t from); /* it begins at this byte or later */
 /* What a source's WITH gives, for the kind of source it is; in the project's arena. */
 MUST_CHECK err_t project_source(struct project *p, const struct statement *s,
                                 const struct connect_kind **kind, struct connect_setting **settings,
@@ -68,8 +77,10 @@ MUST_CHECK err_t wire_upgrade(struct project *p, const struct exec_world *w,
 /* A view's table, as its statement asks for it; in the project's arena. */
 MUST_CHECK err_t project_view_table(struct project *p, const struct project_stream *stream,
                                     struct store_table *out, struct diag *d);
-/* Opens the sources' connections and gives sources and streams to flow. After check and make. */
-MUST_CHECK err_t project_wire(struct project *p, const struct exec_world *w, struct diag *d);
+/* Opens the sources' connections and gives sources and streams to flow; of the statements from this
+ * byte on. After check and make. */
+MUST_CHECK err_t project_wire(struct project *p, uint32_t from, const struct exec_world *w,
+                              struct diag *d);
 /* A topic's partition count and options as declared by source or topic statement. */
 MUST_CHECK err_t project_topic_of(const struct statement *s, struct slice *name,
                                   int32_t *partitions, struct log_topic_config *config,

@@ -434,11 +434,11 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = project_data_path(p, "users", path, d);
     if (!e) e = users_open(path, &s->users, d);
     if (!e) e = project_check(p, s->world.catalog, d);
-    if (!e) e = project_make(p, &s->world, d);
+    if (!e) e = project_make(p, 0, &s->world, d);
     if (!e) e = open_doors(s, d); /* before the sources: theirs may be our own API */
     if (!e) e = open_control(s, d);
     if (!e) e = flow_tidy(s->world.store, d);
-    if (!e) e = project_wire(p, &s->world, d);
+    if (!e) e = project_wire(p, 0, &s->world, d);
     if (!e) e = stages_left(s->world.store, say_left, s, d);
     if (!e && s->broker.coord)
         e = stream_groups_start(s->stream_groups, s->loop, s->broker.coord, d);
@@ -462,6 +462,7 @@ err_t server_open(struct project *p, const char *keeper_dir, struct server *s, s
     s->working.server = s;
     s->working.held = vec_make(sizeof(struct held), HELD_MAX);
     gate_init(&s->working.gate);
+    growing_open(&s->growing);
     if (keeper_dir)
         (void)slice_to_cstr(slice_of(keeper_dir), s->working.keeper_dir, PROJECT_PATH_MAX);
     err_t e = start(s, d);
@@ -489,6 +490,7 @@ void server_close(struct server *s)
     stream_groups_stop(s->stream_groups);
     broker_close(&s->broker);
     world_close(&s->world);
+    growing_close(&s->growing);
     stream_groups_free(s->stream_groups);
     users_close(s->users);
     loop_timer_free(s->retention);

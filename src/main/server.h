@@ -11,6 +11,7 @@
 #include "main/broker.h"
 #include "main/cassandra.h"
 #include "main/front.h"
+#include "main/grow.h"
 #include "main/project.h"
 #include "main/rest.h"
 #include "main/stream_groups.h"
@@ -34,7 +35,8 @@ struct server {
     struct rest rest;       /* their API */
     struct front front;     /* the console */
     struct alerts alerts;
-    char workflows[512]; /* how they are, as a line */
+    struct growing growing; /* what pipeline.sql has got since the start */
+    char workflows[512];    /* how they are, as a line */
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */

@@ -49,7 +49,8 @@ static int serve(void *arg)
     for (int i = 0; i < SAY_ROOMS; i++)
         say_level_set((enum say_room)i,
                       (enum say_level)config_number(&u->project->config, CONFIG_logs_level));
-    err_t e = server_open(u->project, u->keeper_dir[0] ? u->keeper_dir : NULL, &u->server, &d);
+    err_t e = growing_recover(u->project, &d);
+    if (!e) e = server_open(u->project, u->keeper_dir[0] ? u->keeper_dir : NULL, &u->server, &d);
     if (e) {
         /* Wrong usage does not get better by trying again; the supervisor is told by the code. */
         cli_fail(&d);
@@ -147,6 +148,7 @@ int verb_up(const struct verb *v, const struct args *a)
     err_t e = cli_project(a, a->word_count ? a->words[0] : NULL, &project, &d);
     if (!e) e = project_data_path(&project, "last-words", last_words, &d);
     if (e) return cli_fail(&d);
+    project.run = u.asked_ns;
     start_keeper(&u);
     struct supervise_beside beside = {keeper_again, end_keeper, &u, u.keeper};
     if (u.keeper_dir[0]) supervise_beside(&beside);

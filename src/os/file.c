@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -215,7 +216,9 @@ static err_t sync_parent(const char *path, struct diag *d)
     return dir_sync(parent, d);
 }
 
-static err_t store(const char *path, struct slice content, mode_t mode, struct diag *d)
+/* `was`: whose mode and owner it takes; NULL: nobody's. */
+static err_t store(const char *path, struct slice content, mode_t mode, const struct stat *was,
+                   struct diag *d)
 {
     char beside[PATH_SIZE]; /* the same name each time: a crash leaves at most one behind */
     if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
@@ -225,6 +228,10 @@ static err_t store(const char *path, struct slice content, mode_t mode, struct d
     err_t e = mode == FILE_MODE || fchmod(fd, mode) == 0
                   ? ERR_OK
                   : diag_errno(d, errno, "%s can not be kept from others", beside);
+    bool ours = !was || (was->st_uid == geteuid() && was->st_gid == getegid());
+    if (!e && ((!ours && fchown(fd, was->st_uid, was->st_gid)) ||
+               (was && fchmod(fd, was->st_mode & 07777))))
+        e = diag_errno(d, errno, "%s can not be kept with its owner and mode", path);
     if (!e) e = file_pwrite(fd, content.at, content.len, 0, d);
     if (!e) e = file_sync(fd, d);
     file_close(fd);
@@ -238,12 +245,25 @@ static err_t store(const char *path, struct slice content, mode_t mode, struct d
 
 err_t file_store(const char *path, struct slice content, struct diag *d)
 {
-    return store(path, content, FILE_MODE, d);
+    return store(path, content, FILE_MODE, NULL, d);
 }
 
 err_t file_store_secret(const char *path, struct slice content, struct diag *d)
 {
-    return store(path, content, 0600, d);
+    return store(path, content, 0600, NULL, d);
+}
+
+err_t file_rewrite(const char *path, struct slice content, struct diag *d)
+{
+    char real[PATH_MAX];
+    struct stat was;
+    if (!realpath(path, real) || stat(real, &was))
+        return diag_errno(d, errno, "%s can not be replaced", path);
+    if (!(was.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)) || access(real, W_OK)) {
+        (void)diag_fail(d, ERR_FORBIDDEN, "%s is write-protected", path);
+        return diag_hint(d, "chmod u+w, when that is what you want");
+    }
+    return store(real, content, FILE_MODE, &was, d);
 }
 
 /* One that is there is never opened: closing it would drop the locks that SQLite, elsewhere in this

@@ -54,6 +54,9 @@ MUST_CHECK err_t dir_list(const char *path, err_t (*each)(void *ctx, const char 
 MUST_CHECK err_t file_load(const char *path, size_t limit, struct slice *out, struct diag *d);
 /* Writes beside, syncs, renames, syncs the directory: after a crash the old or the new, whole. */
 MUST_CHECK err_t file_store(const char *path, struct slice content, struct diag *d);
+/* The same in the place of a file that is there and somebody else's work: its mode and owner stay,
+ * a link to it stays one. ERR_FORBIDDEN: it is write-protected. */
+MUST_CHECK err_t file_rewrite(const char *path, struct slice content, struct diag *d);
 /* The same for the owner's eyes only. */
 MUST_CHECK err_t file_store_secret(const char *path, struct slice content, struct diag *d);
 /* Makes an empty file, or finds it: readable and writable by its owner alone from now on. */

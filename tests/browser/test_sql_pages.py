@@ -58,6 +58,61 @@ def test_a_live_statement_shows_records_as_they_come():
         page.wait_for_selector("button:has-text('Watch')")
 
 
+def test_a_cell_is_promoted_to_a_stream_and_its_rows_come():
+    with Console("users_records").filled(20) as c:
+        cells = [{"cell_type": "code", "id": "c", "metadata": {}, "execution_count": None, "outputs": [],
+                  "source": ["SELECT login.uuid AS id, name.first AS first_name, dob.age AS age, nat FROM user_records EMIT CHANGES"]}]
+        check(c.ask("PUT", "notebooks/look", {"content": {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}})[0] == 200, "made")
+        before = (c.directory / "pipeline.sql").read_text()
+        page = c.open("/notebooks/look", ready=".nb-sql .editor.is-ready")
+        page.get_by_role("button", name="Promote").click()
+        page.get_by_label("Name", exact=True).fill("promoted")
+        page.get_by_label("Table", exact=True).fill("spark_streams.promoted")
+        page.wait_for_selector("dialog .editor.is-ready")
+        page.wait_for_selector("dialog :text('The plan has no error')")
+        editor = page.locator("dialog .cm-content")
+        check("CREATE STREAM promoted INTO spark_streams.promoted AS" in editor.inner_text(), editor.inner_text())
+        key = page.get_by_role("group", name="What tells rows apart (the key)")
+        check(key.get_by_role("checkbox", checked=True).count() == 1, "the id is the key")
+        key.get_by_label("nat", exact=False).check()
+        wait_for("the chosen key", lambda: "PRIMARY KEY (id, nat)" in editor.inner_text())
+        key.get_by_label("nat", exact=False).uncheck()
+        wait_for("the key again", lambda: "PRIMARY KEY (id)" in editor.inner_text())
+        page.wait_for_selector("dialog :text('The plan has no error')")
+        axe(page, "the promotion")
+        shot(page, "promote")
+        go = page.get_by_role("button", name="Write and run the stream")
+        editor.click()
+        page.keyboard.press("Control+Home")
+        page.keyboard.type("CREATE STREAM oops INTO spark_streams.nowhere AS SELECT 1 AS a FROM user_records;\n")
+        page.wait_for_selector("dialog .finding.is-error")
+        check(go.is_disabled(), "with a mistake nothing is written")
+        shot(page, "promote-mistake")
+        page.keyboard.press("Control+z")
+        page.get_by_label("Name", exact=True).fill("promoted_people")
+        wait_for("drafted anew", lambda: "CREATE STREAM promoted_people" in editor.inner_text() and "oops" not in editor.inner_text())
+        page.wait_for_selector("dialog :text('The plan has no error')")
+        check((c.directory / "pipeline.sql").read_text() == before, "until then the file is as it was")
+        go.click()
+        page.wait_for_selector("dialog :text('It runs')")
+        after = (c.directory / "pipeline.sql").read_text()
+        check(after.startswith(before) and "CREATE TABLE spark_streams.promoted (\n    id uuid,\n    first_name text,\n    age bigint,\n    nat text,\n    PRIMARY KEY (id)\n);" in after, after[len(before):])
+        wait_for("its rows", lambda: c.server.query("SELECT count(*) AS n FROM spark_streams.promoted")[0]["n"] >= 20, 60)
+        stage = next(s for s in c.get("streams") if s["name"] == "promoted_people")
+        check(stage["state"] in ("running", "waiting") and stage["balanced"], f"{stage}")
+        axe(page, "it runs")
+        page.get_by_role("link", name="promoted_people").click()
+        page.wait_for_url(c.url("/streams/promoted_people"))
+        everywhere(c, "/streams/promoted_people", "promoted-stream", ready="h1", sizes=(("wide", False),))
+        page = c.open("/notebooks/look", ready=".nb-sql .editor.is-ready", size="phone", dark=True)
+        page.get_by_role("button", name="Promote").click()
+        page.get_by_role("button", name="A materialized view").click()
+        page.get_by_label("Name", exact=True).fill("latest_people")
+        page.wait_for_selector("dialog :text('The plan has')")
+        axe(page, "the promotion on a phone")
+        shot(page, "promote-phone-dark", full=False)
+
+
 def test_somebody_else_s_change_is_not_overwritten():
     with Console("users_records").filled() as c:
         cell = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": ["one"]}

@@ -39,6 +39,17 @@ struct console_word {         /* a command, or a page of `sluice help` */
     const char *name, *about; /* about: NULL for none */
     bool docs;
 };
+struct console_draft { /* a SELECT that is to become a stream or a view */
+    struct slice select, name;
+    bool view;
+    struct slice into; /* a stream's: KEYSPACE.TABLE */
+    const struct slice *key;
+    uint32_t key_count; /* 0: as it is found */
+};
+struct console_growth { /* statements for the end of pipeline.sql */
+    struct slice text, version, user;
+    bool commands; /* who asks may have the server run commands */
+};
 struct console_port { /* what main knows; any thread but where it says */
     void *ctx;
     int64_t (*now_us)(void *ctx);
@@ -52,6 +63,10 @@ struct console_port { /* what main knows; any thread but where it says */
     struct alert *(*alert)(void *ctx); /* NULL, also the answer: not yet */
     /* The project's files as they are on disk against what runs: JSON; a worker's. NULL: none. */
     err_t (*plan)(void *ctx, struct buf *out, struct diag *d);
+    /* The same of pipeline.sql with more statements: a draft of them, the plan, and doing it. */
+    err_t (*draft)(void *ctx, const struct console_draft *ask, struct buf *out, struct diag *d);
+    err_t (*check)(void *ctx, struct slice text, struct buf *out, struct diag *d);
+    err_t (*grow)(void *ctx, const struct console_growth *ask, struct buf *out, struct diag *d);
 };
 struct console_options {
     const char *address;

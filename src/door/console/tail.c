@@ -1,12 +1,21 @@
-/* tail:TOPIC: records as they come, at most TAIL_MAX of them a telling, with a count of those that
- * were left out. The cursor is the channel's: all who look see the same.
+/* tail:TOPIC and tail:TOPIC?CONDITION: records as they come, at most TAIL_MAX of them a telling,
+ * with a count of those that were left out. The cursor is the channel's: all who look see the same.
  *
- * It begins TAIL_FIRST records before the end, so that something is there at once. */
+ * It begins TAIL_FIRST records before the end, so that something is there at once. With a condition
+ * every record is looked at, so it begins TAIL_FIRST_SOUGHT before, and leaves out what is more
+ * than TAIL_BEHIND_MAX behind. */
 #include "door/console/record_js.h"
 #include "door/console/scan.h"
 #include "door/console/topics_kit.h"
 
-enum { TAIL_FIRST = 20, TAIL_MAX = 100, TAIL_SHOWN = 400, TAIL_NS = 300000000 };
+enum {
+    TAIL_FIRST = 20,
+    TAIL_FIRST_SOUGHT = 2000,
+    TAIL_MAX = 100,
+    TAIL_BEHIND_MAX = 200000,
+    TAIL_SHOWN = 400,
+    TAIL_NS = 300000000
+};
 
 struct tail {
     uint8_t topic_id[16]; /* a topic that was made anew is another one */
@@ -14,6 +23,7 @@ struct tail {
     int32_t count; /* partitions that are followed */
     bool begun;
     struct record_js js;
+    struct record_where *where; /* NULL: all */
 };
 struct telling {
     struct tail *tail;
@@ -24,10 +34,20 @@ static void tail_free(void *own)
 {
     struct tail *t = own;
     record_js_done(&t->js);
+    record_where_free(t->where);
     mem_give(t);
 }
 
-static err_t tail_of(struct look *k, struct log_topic *t, struct tail **out)
+static err_t bind_condition(struct look *k, struct log_topic *t, struct slice condition,
+                            struct tail *own)
+{
+    struct catalog_view view = {look_world(k)->catalog, {0}};
+    struct sql_catalog port = catalog_port(&view);
+    if (!condition.len) return ERR_OK;
+    return record_where_new(&port, log_topic_name(t), condition, &own->where, &k->d);
+}
+
+static err_t tail_of(struct look *k, struct log_topic *t, struct slice condition, struct tail **out)
 {
     struct tail *own = k->own;
     if (own && memcmp(own->topic_id, log_topic_id(t), sizeof(own->topic_id)) == 0) {
@@ -43,6 +63,11 @@ static err_t tail_of(struct look *k, struct log_topic *t, struct tail **out)
         mem_give(own);
         return e;
     }
+    e = bind_condition(k, t, condition, own);
+    if (e) {
+        tail_free(own);
+        return e;
+    }
     memcpy(own->topic_id, log_topic_id(t), sizeof(own->topic_id));
     k->own = *out = own;
     k->own_free = tail_free;
@@ -54,7 +79,9 @@ static uint64_t advance(struct tail *w, struct log_topic *t, struct browse_start
                         uint32_t *count, uint64_t *left_out)
 {
     int32_t parts = MIN(log_topic_partitions(t), SCAN_PLACES_MAX);
-    uint64_t fresh = 0, each = (uint64_t)MAX(TAIL_MAX / MAX(parts, 1), 1);
+    int32_t most = w->where ? TAIL_BEHIND_MAX : TAIL_MAX;
+    int32_t least = w->where ? TAIL_FIRST_SOUGHT : TAIL_FIRST;
+    uint64_t fresh = 0, each = (uint64_t)MAX(most / MAX(parts, 1), 1);
     *count = 0;
     *left_out = 0;
     for (int32_t i = 0; i < parts; i++) {
@@ -62,7 +89,7 @@ static uint64_t advance(struct tail *w, struct log_topic *t, struct browse_start
         int64_t end = log_end_offset(p), first = log_start_offset(p);
         bool known = w->begun && i < w->count;
         int64_t from = known ? MAX(w->next[i], first)
-                             : MAX(first, end - (w->begun ? 0 : TAIL_FIRST / MAX(parts, 1)));
+                             : MAX(first, end - (w->begun ? 0 : least / MAX(parts, 1)));
         uint64_t more = (uint64_t)MAX(end - from, INT64_C(0));
         if (more > each) {
             *left_out += more - each;
@@ -82,23 +109,31 @@ static uint64_t advance(struct tail *w, struct log_topic *t, struct browse_start
 static err_t tell(void *ctx, const struct browse_record *r)
 {
     struct telling *w = ctx;
-    if (r->record.offset >= w->tail->next[r->partition]) return ERR_OK; /* next time */
+    bool later = !w->tail->where && r->record.offset >= w->tail->next[r->partition];
+    if (later) return ERR_OK; /* next time */
     record_js_put(&w->tail->js, &w->look->out, r);
     return w->look->out.err;
 }
 
-err_t live_tail(struct look *k)
+/* With a condition: where the scan has come to. What did not fit goes on with the next telling. */
+static void keep_places(struct tail *w, const struct scan_found *f)
 {
-    struct log_topic *t;
-    struct tail *w = NULL;
-    uint64_t left_out;
-    err_t e = topic_named(look_world(k)->log, k->arg, &t, &k->d);
-    if (!e) e = tail_of(k, t, &w);
-    if (e) return e;
+    for (uint32_t i = 0; i < f->count; i++) w->next[f->places[i].partition] = f->places[i].offset;
+}
+
+static err_t tell_fresh(struct look *k, struct log_topic *t, struct tail *w)
+{
     struct scan_found f = {.places = arena_take(k->arena, SCAN_PLACES_MAX * sizeof(*f.places))};
     struct telling telling = {w, k};
-    struct scan_ask q = {
-        .topic = t, .limit = UINT64_MAX, .budget_ns = TAIL_NS, .tell = tell, .ctx = &telling};
+    struct scan_ask q = {.topic = t,
+                         .where = w->where,
+                         .now_ms = look_now_ms(k),
+                         .limit = w->where ? TAIL_MAX : UINT64_MAX,
+                         .budget_ns = TAIL_NS,
+                         .tell = tell,
+                         .ctx = &telling};
+    uint64_t left_out;
+    err_t e = ERR_OK;
     if (!f.places) return diag_fail(&k->d, ERR_NO_MEMORY, "no memory for a live tail");
     bool first = !w->begun;
     uint64_t fresh = advance(w, t, f.places, &f.count, &left_out);
@@ -108,6 +143,23 @@ err_t live_tail(struct look *k)
     if (f.count) e = scan_run(&q, &f, &k->d);
     js_close(&k->out, ']');
     js_put_uint(&k->out, "left_out", left_out);
+    js_put_uint(&k->out, "unsure", f.unsure);
+    js_put_cstr(&k->out, "why", f.unsure ? f.why : NULL);
     js_close(&k->out, '}');
+    if (!e && w->where) keep_places(w, &f);
+    if (!first && !f.told && !left_out && !f.unsure) buf_reset(&k->out); /* nothing fits */
     return e;
+}
+
+err_t live_tail(struct look *k)
+{
+    struct log_topic *t;
+    struct tail *w = NULL;
+    const uint8_t *mark = memchr(k->arg.at, '?', k->arg.len); /* no topic has one in its name */
+    size_t len = mark ? (size_t)(mark - k->arg.at) : k->arg.len;
+    struct slice condition =
+        mark ? slice_trim(slice_make(mark + 1, k->arg.len - len - 1)) : (struct slice){0};
+    err_t e = topic_named(look_world(k)->log, slice_make(k->arg.at, len), &t, &k->d);
+    if (!e) e = tail_of(k, t, condition, &w);
+    return e ? e : tell_fresh(k, t, w);
 }

@@ -94,7 +94,7 @@ static void put_code(struct buf *out, enum finding_code code)
     for (const char *c = finding_kinds[code].code; *c; c++) buf_char(out, *c == '_' ? '-' : *c);
 }
 
-static void put_where(struct buf *out, const struct finding *f)
+void finding_where(const struct finding *f, struct buf *out)
 {
     if (f->where)
         buf_text(out, f->where);
@@ -112,7 +112,7 @@ void findings_print(struct planning *p, struct buf *out)
         buf_printf(out, "\n%s ", severity_names[f->severity]);
         put_code(out, f->code);
         buf_text(out, "  ");
-        put_where(out, f);
+        finding_where(f, out);
         buf_printf(out, "\n    %s\n", f->text);
         if (f->fix[0]) buf_printf(out, "    fix: %s\n", f->fix);
     }
@@ -134,7 +134,7 @@ void findings_json(struct planning *p, struct buf *out)
     for (size_t i = 0; i < p->findings.count; i++) {
         const struct finding *f = vec_at(&p->findings, i);
         buf_reset(&where);
-        put_where(&where, f);
+        finding_where(f, &where);
         buf_printf(out, "%s{\"code\":\"", i ? "," : "");
         put_code(out, f->code);
         buf_char(out, '"');

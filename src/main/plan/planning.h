@@ -65,6 +65,7 @@ void finding_of_diag(struct planning *p, const struct diag *d);
 uint32_t findings_count(const struct planning *p, enum severity severity);
 void findings_print(struct planning *p, struct buf *out);
 void findings_json(struct planning *p, struct buf *out);
+void finding_where(const struct finding *f, struct buf *out); /* pipeline.sql:12:8 */
 void findings_help(struct buf *out, bool markdown);
 
 /* A sample of every topic that a source or a topic statement declares. */

@@ -303,23 +303,47 @@ struct planning planning_make(struct project *p, const struct exec_world *w, uin
 /* --- beside a server that runs ------------------------------------------------------------------
  */
 
-err_t plan_beside(const struct project *running, const struct exec_world *w, struct buf *out,
+static void judge_verdict(struct planning *l, struct plan_verdict *out)
+{
+    *out = (struct plan_verdict){.errors = findings_count(l, SEVERITY_ERROR)};
+    for (size_t i = 0; i < l->findings.count; i++) {
+        const struct finding *f = vec_at(&l->findings, i);
+        if (finding_kinds[f->code].severity != SEVERITY_ERROR) continue;
+        struct buf where = buf_over(out->where, sizeof(out->where) - 1);
+        finding_where(f, &where);
+        out->where[where.len] = 0;
+        snprintf(out->what, sizeof(out->what), "%.500s", f->text);
+        snprintf(out->fix, sizeof(out->fix), "%.250s", f->fix);
+        return;
+    }
+}
+
+/* What is on disk can not even be read: that is the plan. */
+static void tell_unreadable(const struct diag *why, struct plan_verdict *verdict, struct buf *out)
+{
+    struct planning none = planning_make(NULL, NULL, 0);
+    none.texts = arena_new(MIB(1));
+    if (none.texts) finding_of_diag(&none, why);
+    buf_text(out, "{\"statements\":0,\"running\":true,\"errors\":1,\"warnings\":0,\"notes\":0,"
+                  "\"findings\":");
+    findings_json(&none, out);
+    buf_text(out, ",\"streams\":[],\"plan\":\"\"}");
+    judge_verdict(&none, verdict);
+    verdict->errors = 1;
+    planning_done(&none);
+}
+
+err_t plan_beside(const struct project *running, const struct slice *pipeline,
+                  const struct exec_world *w, struct plan_verdict *verdict, struct buf *out,
                   struct diag *d)
 {
     struct project p;
     struct exec_world beside = {.log = w->log, .store = w->store};
     struct buf text = buf_make(PLAN_TEXT_MAX), facts = buf_make(PLAN_TEXT_MAX);
-    err_t e =
-        project_open(&(struct project_options){.dir = running->dir, .data = running->data}, &p, d);
-    if (e) { /* what is on disk can not even be read: that is the plan */
-        struct planning none = planning_make(NULL, NULL, 0);
-        none.texts = arena_new(MIB(1));
-        if (none.texts) finding_of_diag(&none, d);
-        buf_text(out, "{\"statements\":0,\"running\":true,\"errors\":1,\"warnings\":0,\"notes\":0,"
-                      "\"findings\":");
-        findings_json(&none, out);
-        buf_text(out, ",\"streams\":[],\"plan\":\"\"}");
-        planning_done(&none);
+    struct project_options o = {.dir = running->dir, .data = running->data, .pipeline = pipeline};
+    err_t e = project_open(&o, &p, d);
+    if (e) {
+        tell_unreadable(d, verdict, out);
         e = ERR_OK;
     } else {
         struct planning l = planning_make(&p, &beside, PLAN_SAMPLE_USUAL);
@@ -329,6 +353,7 @@ err_t plan_beside(const struct project *running, const struct exec_world *w, str
         if (e) e = diag_fail(d, e, "no memory to plan");
         if (!e) e = plan_tell(&l, &text, d);
         if (!e) plan_json(&l, &text, true, out);
+        if (!e) judge_verdict(&l, verdict);
         planning_done(&l);
         catalog_free(beside.catalog);
         project_close(&p);

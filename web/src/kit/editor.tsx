@@ -17,10 +17,13 @@ interface EditorProps {
     complete?: (text: string, at: number) => Promise<{ from: number; options: Completion[] } | null>;
 }
 
+const TOLD_MAX = 200;
+
 export function Editor(p: EditorProps) {
     const host = useRef<HTMLDivElement>(null);
     const core = useRef<Core>();
     const live = useRef(p);
+    const told = useRef<string[]>([]); // what was typed and has not come back as the value: who types fast is ahead of it
     live.current = p;
     const [ready, setReady] = useState(false);
     const short = { "--editor-short": `${(p.rows ?? 3) * 20 + 12}px` };
@@ -33,7 +36,7 @@ export function Editor(p: EditorProps) {
             const typed = document.activeElement === el.previousElementSibling;
             const made = makeEditor({
                 parent: el.shadowRoot ?? el.attachShadow({ mode: "open", delegatesFocus: true }), label: now.label, value: now.value, language: now.language ?? "sql",
-                lines: now.lines ?? false, readOnly: now.readOnly ?? false, placeholder: now.placeholder ?? "", changed: (v) => live.current.set(v),
+                lines: now.lines ?? false, readOnly: now.readOnly ?? false, placeholder: now.placeholder ?? "", changed: (v) => (told.current.push(v), told.current.splice(0, told.current.length - TOLD_MAX), live.current.set(v)),
                 run: now.run && (() => live.current.run?.()), complete: now.complete && ((text, at) => live.current.complete!(text, at)),
             });
             core.current = made;
@@ -46,7 +49,11 @@ export function Editor(p: EditorProps) {
             core.current = undefined;
         };
     }, []);
-    useEffect(() => core.current?.set(p.value), [p.value]);
+    useEffect(() => {
+        const echo = told.current.indexOf(p.value);
+        told.current.splice(0, echo < 0 ? told.current.length : echo + 1);
+        if (echo < 0) core.current?.set(p.value);
+    }, [p.value]);
     useEffect(() => core.current?.lock(p.readOnly ?? false), [p.readOnly]);
     return (
         <div class={`editor${ready ? " is-ready" : ""}`} style={short}>

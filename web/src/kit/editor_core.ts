@@ -85,6 +85,7 @@ function completing(ask: NonNullable<CoreOptions["complete"]>) {
 
 export function makeEditor(o: CoreOptions) {
     const locked = new Compartment();
+    let setting = false; // what the page sets is no news to it
     const language: Extension[] = o.language === "sql" ? [sql({ dialect: DIALECT, upperCaseKeywords: true })] : o.language === "markdown" ? [markdownLanguage] : [];
     const view = new EditorView({
         parent: o.parent,
@@ -105,14 +106,16 @@ export function makeEditor(o: CoreOptions) {
                 syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
                 EditorView.contentAttributes.of({ "aria-label": o.label }),
                 locked.of(EditorState.readOnly.of(o.readOnly)),
-                EditorView.updateListener.of((u) => u.docChanged && o.changed(u.state.doc.toString())),
+                EditorView.updateListener.of((u) => u.docChanged && !setting && o.changed(u.state.doc.toString())),
             ],
         }),
     });
     return {
         set(value: string) {
             const now = view.state.doc.toString();
+            setting = true;
             if (now !== value) view.dispatch({ changes: { from: 0, to: now.length, insert: value } });
+            setting = false;
         },
         lock: (readOnly: boolean) => view.dispatch({ effects: locked.reconfigure(EditorState.readOnly.of(readOnly)) }),
         focus: () => view.focus(),

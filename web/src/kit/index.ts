@@ -4,6 +4,7 @@ export * from "./chart";
 export * from "./command";
 export * from "./dialog";
 export { Editor, type Completion } from "./editor";
+export { Finding, type PlanFinding } from "./findings";
 export * from "./form";
 export * from "./format";
 export { useHistory, type Past } from "./history";

@@ -1,7 +1,8 @@
 /** A cell: words, or statements with what they gave: rows, lines, bars, a number, a map; once or live. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Button, DRAWINGS, Editor, Failed, Icon, Markdown, Result, Save, Select, completeSql, isLive, suits, useAgain, useSql, watchSql, type Drawing, type DrawingKind, type Problem, type SqlResult } from "../../kit";
-import { statement, type Cell } from "./shape";
+import { Button, DRAWINGS, Editor, Failed, Icon, Markdown, Result, Save, Select, completeSql, isLive, may, suits, useAgain, useSql, watchSql, type Drawing, type DrawingKind, type Problem, type SqlResult } from "../../kit";
+import { Promote } from "./promote";
+import { printed, promotable, statement, type Cell } from "./shape";
 
 interface CellProps {
     of: Cell;
@@ -48,7 +49,8 @@ function Words(p: CellProps) {
 function Other(p: CellProps) {
     return (
         <>
-            <pre class="json-raw">{p.of.text}</pre>
+            <pre class="json-raw" tabIndex={0}>{p.of.text}</pre>
+            {printed(p.of.raw) && <pre class="json-raw nb-printed" tabIndex={0} aria-label={`What cell ${p.number} gave there`}>{printed(p.of.raw)}</pre>}
             <Tools p={p}><span class="quiet">Of another kernel: shown and kept, and not run here. A first line %%sql makes it SQL.</span></Tools>
         </>
     );
@@ -92,6 +94,7 @@ function Sql(p: CellProps) {
     const [watching, setWatching] = useState<string>();
     const [problem, setProblem] = useState<Problem>();
     const watched = useWatch(watching ?? "", watching !== undefined, (why) => (setWatching(undefined), setProblem(why)));
+    const [promotes, setPromotes] = useState(false);
     const first = useRef(true);
     const run = async () => {
         setProblem(undefined);
@@ -117,6 +120,7 @@ function Sql(p: CellProps) {
             <Tools p={p}>
                 {watching !== undefined || ran.busy ? <Button onClick={() => (setWatching(undefined), ran.stop())}>Stop</Button> : <Button onClick={() => void run()}><Icon name="play" /> {streams ? "Watch" : "Run"}</Button>}
                 {!streams && <Button kind="bare" pressed={Boolean(p.of.live)} title="Runs again whenever the pipeline has moved" onClick={() => p.patch({ live: !p.of.live })}>Live</Button>}
+                {promotable(text) && <Button kind="bare" disabled={!may("Op")} title={may("Op") ? "Makes it a stream or a view of the project" : "This needs the role Op"} onClick={() => setPromotes(true)}>Promote</Button>}
                 {last && last.columns.length > 0 && (
                     <span class="nb-draw">
                         <Select label="Drawn as" value={drawing.kind} set={(kind) => draw({ kind: kind as DrawingKind })} of={[...DRAWINGS]} />
@@ -130,6 +134,7 @@ function Sql(p: CellProps) {
                     </span>
                 )}
             </Tools>
+            {promotes && <Promote select={text} close={() => setPromotes(false)} />}
             {wrong && <Failed problem={wrong} />}
             {!wrong && results.map((r, i) => r.columns.length > 0 && <Result key={i} of={r} id={`r${p.of.id}${i}`} title={`Cell ${p.number}`} drawing={i === results.length - 1 ? p.of.drawing : undefined} />)}
             {watching !== undefined && !watched?.rows.length && <p class="quiet" role="status">Waiting for records.</p>}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { emptyNotebook, read, statement, write } from "./shape";
+import { emptyNotebook, printed, promotable, read, statement, write } from "./shape";
 
 const FILE = {
     nbformat: 4, nbformat_minor: 4, metadata: { kernelspec: { name: "python3", language: "python", display_name: "Python 3" }, kept: 1 },
@@ -32,4 +32,19 @@ test("results are kept, at most a hundred rows, with a text for other programs",
     const again = read(JSON.parse(JSON.stringify(write(n))));
     assert.equal(again.cells[1]!.result!.rows.length, 100);
     assert.equal(again.cells[1]!.result!.more, true);
+});
+
+test("what another program's run has left of an SQL cell stays until it runs here", () => {
+    const left = [{ output_type: "execute_result", execution_count: 4, metadata: {}, data: { "text/plain": ["   n\n", "0  7"] } }];
+    const n = read({ ...FILE, cells: [{ ...FILE.cells[2]!, execution_count: 4, outputs: left }] });
+    assert.deepEqual((write(n).cells as { outputs: unknown }[])[0]!.outputs, left);
+    assert.equal(printed(n.cells[0]!.raw), "   n\n0  7");
+    n.cells[0]!.text = "%%sql\nSELECT 2";
+    assert.deepEqual((write(n).cells as { outputs: unknown }[])[0]!.outputs, []);
+});
+
+test("one SELECT can be promoted", () => {
+    assert.ok(promotable("-- people\nSELECT a FROM t"));
+    assert.ok(promotable("WATCH LAST 5 SELECT a FROM t"));
+    assert.ok(!promotable("SHOW TABLES"));
 });

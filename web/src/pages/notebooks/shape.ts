@@ -34,6 +34,12 @@ function resultOf(cell: Rec): SqlResult | undefined {
     return undefined;
 }
 
+/** What another kernel's run has left in the file, as plain text. */
+export function printed(cell: Rec): string {
+    const outputs = Array.isArray(cell.outputs) ? (cell.outputs as Rec[]) : [];
+    return outputs.map((o) => joined(o.text) || joined(rec(o.data)["text/plain"]) || joined(o.traceback)).filter(Boolean).join("\n");
+}
+
 /** SQL cells are those of a notebook whose kernel speaks it, and those that begin with %%sql (or %%cql). */
 export function read(content: unknown): Notebook {
     const raw = rec(content);
@@ -54,6 +60,9 @@ export function read(content: unknown): Notebook {
 
 /** What runs of an SQL cell: not the magic word of its first line. */
 export const statement = (text: string): string => text.replace(/^%%(sql|cql)[^\n]*\n?/, "");
+
+/** One SELECT, live or not: what can become a stream or a view. */
+export const promotable = (text: string): boolean => /^\s*(--[^\n]*\n\s*)*(select|with|watch)\b/i.test(text);
 
 function outputsOf(r: SqlResult | undefined): unknown[] {
     if (!r) return [];
@@ -76,7 +85,8 @@ export function write(n: Notebook): Rec {
             const base = { ...c.raw, id: c.id, metadata: { ...others, ...(Object.keys(own).length && { sluice: own }) }, source: lines(c.text) };
             if (c.kind === "markdown") return { ...base, cell_type: "markdown" };
             if (c.kind === "other") return base;
-            return { ...base, cell_type: "code", execution_count: null, outputs: outputsOf(c.result) };
+            const untouched = !c.result && c.text === joined(c.raw.source); // what another program's run has left stays
+            return { ...base, cell_type: "code", execution_count: untouched ? (c.raw.execution_count ?? null) : null, outputs: untouched ? (c.raw.outputs ?? []) : outputsOf(c.result) };
         }),
     };
 }

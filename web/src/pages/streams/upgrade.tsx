@@ -1,5 +1,5 @@
 /** What starting the files as they are on disk would change, stream by stream, before anything does. */
-import { Await, Button, Command, Empty, Section, State, plural, useGet, type Tone } from "../../kit";
+import { Await, Button, Command, Empty, Finding, Section, State, plural, useGet, type Tone } from "../../kit";
 import type { Upgrade } from "./shape";
 
 const WORDS: Record<string, { word: string; tone: Tone | null }> = {
@@ -48,16 +48,6 @@ function Whole({ of: u }: { of: Upgrade }) {
                 <Section title="To look at">{u.findings.filter((f) => f.severity !== "error").map((f, i) => <Finding key={i} of={f} />)}</Section>
             )}
             {u.plan && <Section title="The whole plan"><pre class="streams-code" tabIndex={0}>{u.plan}</pre></Section>}
-        </div>
-    );
-}
-
-function Finding({ of: f }: { of: Upgrade["findings"][number] }) {
-    return (
-        <div class={`streams-finding${f.severity === "error" ? " is-error" : ""}`}>
-            <p>{f.severity === "error" ? <State of="error" /> : <span class="badge">{f.severity}</span>} <code>{f.code}</code> {f.where && <span class="quiet">{f.where}</span>}</p>
-            <p class="streams-text">{f.text}</p>
-            {f.fix && <p class="quiet">{f.fix}</p>}
         </div>
     );
 }

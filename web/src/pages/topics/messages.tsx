@@ -106,15 +106,18 @@ function usePages(topic: string, a: Asked, off: boolean) {
 }
 
 /** What comes, newest first, and how much was left out because it came too fast. */
-function useTail(topic: string, on: boolean) {
-    const [state, set] = useState<{ rows: Message[]; leftOut: number; problem?: Problem }>({ rows: [], leftOut: 0 });
+function useTail(topic: string, where: string, on: boolean) {
+    const none = { rows: [], leftOut: 0, unsure: 0, why: "" };
+    const [state, set] = useState<{ rows: Message[]; leftOut: number; unsure: number; why: string; problem?: Problem }>(none);
     useEffect(() => {
-        if (!on) return set({ rows: [], leftOut: 0 });
-        return listen<{ records?: Message[]; left_out?: number; error?: Problem }>(`tail:${topic}`, (data) => {
+        set(none);
+        if (!on) return undefined;
+        const condition = where.replace(/\s+/g, " ").trim();
+        return listen<{ records?: Message[]; left_out?: number; unsure?: number; why?: string | null; error?: Problem }>(`tail:${topic}${condition && `?${condition}`}`, (data) => {
             if (data.error) return set((s) => ({ ...s, problem: { ...data.error!, status: 500 } }));
-            set((s) => ({ rows: [...[...(data.records ?? [])].reverse(), ...s.rows].slice(0, LIVE_MAX), leftOut: s.leftOut + (data.left_out ?? 0) }));
+            set((s) => ({ rows: [...[...(data.records ?? [])].reverse(), ...s.rows].slice(0, LIVE_MAX), leftOut: s.leftOut + (data.left_out ?? 0), unsure: s.unsure + (data.unsure ?? 0), why: data.why ?? s.why }));
         });
-    }, [topic, on]);
+    }, [topic, where, on]);
     return state;
 }
 
@@ -155,14 +158,14 @@ export function Messages({ topic, partitions, internal, produce }: { topic: stri
     const a = asked();
     const live = param("live") === "1";
     const { found, more, halt, reload } = usePages(topic, a, live);
-    const tail = useTail(topic, live);
+    const tail = useTail(topic, a.where, live);
     const opened = param("row");
     const searching = a.q !== "" || a.where !== "";
     const tailed = useMemo(() => tail.rows.filter((m) => (a.partition === "" || String(m.partition) === a.partition) && (a.q === "" || holds(m, a.q))), [tail.rows, a.partition, a.q]);
     const rows = live ? tailed : found.rows;
     const problem = live ? tail.problem : found.problem;
     const [p, o] = opened.split(":");
-    const state = live ? <LiveNote shown={tailed.length} leftOut={tail.leftOut} where={a.where} /> : <Note of={found} searching={searching} halt={halt} />;
+    const state = live ? <LiveNote shown={tailed.length} leftOut={tail.leftOut} unsure={tail.unsure} why={tail.why} /> : <Note of={found} searching={searching} halt={halt} />;
     const empty = live ? <Empty title="Waiting for the next record.">Records stand here as they come{internal ? "" : ", newest first"}.</Empty> : searching ? (
         <Empty title={found.busy ? "Nothing found yet." : "No message matches."} action={<Button onClick={() => setQuery({ q: null, where: null })}>Show all messages</Button>}>{found.unsure > 0 && `The condition could not be computed for ${plural(found.unsure, "message")}: ${found.why}`}</Empty>
     ) : <Empty title={a.start === "newest" || a.start === "oldest" ? "There is nothing in this topic." : "There is nothing from there on."} action={!internal && <><Button kind="main" onClick={produce}>Produce a message</Button><Command text={`echo 'a value' | sluice produce ${shell(topic)}`} /></>}>Sources, Kafka clients and this page can write into it.</Empty>;
@@ -190,11 +193,11 @@ function holds(m: Message, q: string): boolean {
     return [m.key.text, m.value.text, ...m.headers.flatMap((h) => [h.name, h.value.text])].some((t) => t?.toLowerCase().includes(text));
 }
 
-function LiveNote({ shown, leftOut, where }: { shown: number; leftOut: number; where: string }) {
+function LiveNote({ shown, leftOut, unsure, why }: { shown: number; leftOut: number; unsure: number; why: string }) {
     return (
         <span role="status">
             {plural(shown, "message")} since you look{leftOut > 0 && <>; <b>{count(leftOut)}</b> more came too fast to be shown</>}.
-            {where && " The condition does not hold back what is live."}
+            {unsure > 0 && ` The condition could not be computed for ${plural(unsure, "message")}: ${why}`}
         </span>
     );
 }
