@@ -106,7 +106,7 @@ def test_a_cell_is_promoted_to_a_stream_and_its_rows_come():
         everywhere(c, "/streams/promoted_people", "promoted-stream", ready="h1", sizes=(("wide", False),))
         page = c.open("/notebooks/look", ready=".nb-sql .editor.is-ready", size="phone", dark=True)
         page.get_by_role("button", name="Promote").click()
-        page.get_by_role("button", name="A materialized view").click()
+        page.get_by_role("button", name="Materialized view").click()
         page.get_by_label("Name", exact=True).fill("latest_people")
         page.wait_for_selector("dialog :text('The plan has')")
         axe(page, "the promotion on a phone")

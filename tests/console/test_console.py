@@ -428,3 +428,27 @@ def test_console_session_is_airflows_too():
         check(viewer.ask("PATCH", "/api/v2/dags/daily", {"is_paused": False})[0] == 403, "a viewer changes a dag")
         c.ask("POST", "logout")
         check(c.ask("GET", "/api/v2/dags")[0] == 401, "a session that has ended goes on in Airflow's API")
+
+
+def test_console_a_tables_rate_is_of_the_rows_that_come_into_it():
+    with folder() as f:
+        p = project(f / "p", """CREATE SOURCE people FROM GENERATOR '' WITH (seed = 'look', results = 40, every = '100ms') INTO TOPIC people;
+CREATE TABLE k.women (id TEXT PRIMARY KEY, nat TEXT);
+CREATE STREAM women INTO k.women AS SELECT login.uuid AS id, nat FROM people WHERE gender = 'female';
+""")
+        with Server(p) as s:
+            s.ready()
+            c = Console(s.field("console_port"))
+            c.login()
+
+            def sums():
+                """Rows by the rates, two seconds each, of the steps that both series have."""
+                series = {x["part"]: x["values"] for x in c.ask("GET", "history?metric=rate")[2]["series"]}
+                both = [(a, b) for a, b in zip(series.get("topic:people", []), series.get("table:k.women", [])) if a is not None and b is not None]
+                return len(both) >= 5 and (sum(a for a, _ in both) * 2, sum(b for _, b in both) * 2)
+            came, written = wait_for("five samples", sums, 60)
+            ledger = c.get("overview")["ledger"]
+            check(0 < written <= ledger["rows_out"] and 0.3 * came < written < 0.7 * came, f"{came} came, {written} were written, {ledger}")
+            parts = {x["id"]: x for x in c.ask("GET", "overview")[2]["parts"]}
+            check(parts["table:k.women"]["rate"] < 0.8 * parts["stream:women"]["rate"], f"{parts}")
+            check(s.stop() == 0, s.output()[-2000:])

@@ -203,6 +203,9 @@ void sampling_close(struct sampling *s); /* after the lookers' crew */
 /* For an area's own numbers: GET /history tells them. Any thread, every two seconds. */
 void console_note(struct console *c, const char *part, const char *metric, double value);
 
+/* What was noted last; NaN: nothing, lately. */
+double console_last(struct console *c, const char *part, const char *metric);
+
 /* live.c */
 MUST_CHECK err_t live_open(struct console *c, struct diag *d);
 void live_stop(struct live *v); /* ends the streams; before the lookers' crew */

@@ -219,6 +219,9 @@ TEST(numbers_are_remembered_with_their_gaps)
     CHECK(strstr(buf_cstr(&out), "null,2.6666667461395264,10]") != NULL);
     told(h, "none", t, t, &out);
     CHECK_INT(out.len, 0);
+    CHECK(history_last(h, "a", "rate", t + 61000) == 10);
+    CHECK(isnan(history_last(h, "a", "rate", t + 80000))); /* too old to be now */
+    CHECK(isnan(history_last(h, "none", "rate", t)));
     history_free(h);
     buf_done(&out);
 }

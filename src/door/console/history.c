@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { LAST_MS = 10000 };
+
 struct ring {
     int64_t last; /* the newest step that has a value, counted from 1970; 0: none yet */
     float *values;
@@ -151,6 +153,18 @@ void history_note(struct history *h, const char *part, const char *metric, doubl
         s->noted_ms = now_ms;
     }
     gate_leave(&h->gate);
+}
+
+double history_last(struct history *h, const char *part, const char *metric, int64_t now_ms)
+{
+    char key[HISTORY_NAME_MAX + 40];
+    key_of(key, part, metric);
+    gate_enter(&h->gate);
+    const struct series *s = map_get(h->by_name, slice_of(key));
+    bool fresh = s && s->fine.last && now_ms - s->noted_ms <= LAST_MS;
+    double value = fresh ? (double)s->fine.values[s->fine.last % s->fine.count] : (double)NAN;
+    gate_leave(&h->gate);
+    return value;
 }
 
 void history_put(struct history *h, const struct history_ask *ask, struct buf *out)

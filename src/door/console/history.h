@@ -22,6 +22,8 @@ void history_free(struct history *h);
 /* What it is now; NaN: not known. */
 void history_note(struct history *h, const char *part, const char *metric, double value,
                   int64_t now_ms);
+/* The last sample, when it is one of the last ten seconds; NaN: there is none. */
+double history_last(struct history *h, const char *part, const char *metric, int64_t now_ms);
 struct history_ask {
     struct slice part, metric; /* at NULL: all */
     int64_t from_ms;           /* older than the fine steps reach: in minutes */

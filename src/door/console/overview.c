@@ -3,13 +3,14 @@
 
 #include "base/vec.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { PARTS_MAX = 2000, EDGES_MAX = 8000, DAGS_MAX = 1000, NAME_TEXT = 400 };
 
 struct part {
     char id[NAME_TEXT]; /* "stream:load_users" */
-    double rate; /* what it makes; of a topic and a table: what streams and sources put there */
+    double rate;        /* what it makes; of a topic and a table: what came into it */
     bool has_rate;
     int64_t lag, dead; /* -1: has none */
     char state[16], trouble[200];
@@ -104,8 +105,6 @@ static err_t on_stage(void *ctx, const struct flow_status *s)
     bool table = !s->is_source && inputs_of(p, s, id);
     struct part *into = part_get(p, table ? "table" : "topic", s->into);
     if (!into) return p->err;
-    into->rate += s->rows_per_second;
-    into->has_rate = true;
     edge_add(p, id, into->id);
     if (!s->is_source) add_ledger(&p->sum, &s->ledger);
     p->balanced &= s->balanced;
@@ -219,6 +218,18 @@ static void put_picture(struct buf *out, const struct picture *p)
     js_close(out, '}');
 }
 
+/* Topics and tables do what came into them, whoever brought it: as it was sampled last. */
+static void find_rates(struct console *c, struct picture *p)
+{
+    for (size_t i = 0; i < p->parts.count; i++) {
+        struct part *part = vec_at(&p->parts, i);
+        if (part->has_rate) continue;
+        double rate = console_last(c, part->id, "rate");
+        part->has_rate = !isnan(rate);
+        if (part->has_rate) part->rate = rate;
+    }
+}
+
 static err_t draw(struct console *c, struct arena *a, struct buf *out, struct diag *d)
 {
     struct picture p = {.world = c->o.world,
@@ -230,6 +241,7 @@ static err_t draw(struct console *c, struct arena *a, struct buf *out, struct di
     err_t e = p.by_id ? ERR_OK : ERR_NO_MEMORY;
     if (!e && p.world->flow) e = flow_each(p.world->flow, on_stage, &p);
     if (!e) e = log_topics(p.world->log, on_topic, &p);
+    find_rates(c, &p);
     if (!e) e = add_dags(&p, &c->o.port, a);
     if (!e)
         put_picture(out, &p);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { COUNTERS_MAX = 4000 };
+enum { COUNTERS_MAX = 4000, TABLES_MAX = 1000 };
 
 struct counter { /* a count that grows: its rate is what people look at */
     double value;
@@ -23,6 +23,11 @@ struct sampling {
     bool at_work;         /* the loop's */
     int64_t now_ms;       /* the worker's, as all below */
     struct map *counters; /* "part metric" -> struct counter */
+    struct vec written;   /* struct written: of this sample */
+};
+struct written { /* a table, and the rows that streams have put into it since they are there */
+    char part[HISTORY_NAME_MAX];
+    double rows;
 };
 
 static void note(struct sampling *s, const char *part, const char *metric, double value)
@@ -51,6 +56,20 @@ static void note_growth(struct sampling *s, const char *part, const char *metric
     note(s, part, metric, rate);
 }
 
+static void add_written(struct sampling *s, const struct flow_status *f)
+{
+    char part[HISTORY_NAME_MAX];
+    if (!memchr(f->into.at, '.', f->into.len)) return; /* a topic counts its own */
+    snprintf(part, sizeof(part), "table:%.*s", SLICE_ARG(f->into));
+    struct written *w = NULL;
+    for (size_t i = 0; i < s->written.count && !w; i++) {
+        struct written *one = vec_at(&s->written, i);
+        if (strcmp(one->part, part) == 0) w = one;
+    }
+    if (!w && (w = vec_add(&s->written))) memcpy(w->part, part, sizeof(part));
+    if (w) w->rows += (double)f->ledger.rows_out; /* NULL: thousands of tables; without a history */
+}
+
 static err_t sample_stage(void *ctx, const struct flow_status *f)
 {
     struct sampling *s = ctx;
@@ -62,6 +81,7 @@ static err_t sample_stage(void *ctx, const struct flow_status *f)
     note_growth(s, part, "cpu", (double)f->cpu_ns / 1e9);
     note(s, part, "memory", (double)f->memory);
     if (f->is_source) return ERR_OK;
+    add_written(s, f);
     note(s, part, "lag", (double)f->lag);
     note(s, part, "batch_ms", (double)f->live.p50_us / 1000);
     note(s, part, "state_rows", (double)f->state_rows);
@@ -98,7 +118,12 @@ static void sample_all(struct crew_job *j, void **own)
     (void)own;
     s->now_ms = c->o.port.now_us(c->o.port.ctx) / 1000;
     /* What can not be told leaves a gap, and is told where it is looked at. */
+    s->written.count = 0;
     err_t e = c->o.world->flow ? flow_each(c->o.world->flow, sample_stage, s) : ERR_OK;
+    for (size_t i = 0; i < s->written.count; i++) {
+        const struct written *w = vec_at(&s->written, i);
+        note_growth(s, w->part, "rate", w->rows);
+    }
     if (!e) e = log_topics(c->o.world->log, sample_topic, s);
     groups_note(c);
     gate_enter(&c->facts_gate);
@@ -131,6 +156,7 @@ err_t sampling_open(struct console *c, struct diag *d)
     s->console = c;
     s->history = history_new();
     s->counters = map_new(COUNTERS_MAX);
+    s->written = vec_make(sizeof(struct written), TABLES_MAX);
     if (s->history && s->counters &&
         !loop_timer_new(c->loop, HISTORY_STEP_MS, HISTORY_STEP_MS, on_sample, s, &s->timer))
         return ERR_OK;
@@ -145,6 +171,7 @@ void sampling_close(struct sampling *s)
     loop_timer_free(s->timer);
     for (size_t i = 0; s->counters && map_next(s->counters, &i, &key, &value);) mem_give(value);
     map_free(s->counters);
+    vec_done(&s->written);
     history_free(s->history);
     mem_give(s);
 }
@@ -152,6 +179,11 @@ void sampling_close(struct sampling *s)
 void console_note(struct console *c, const char *part, const char *metric, double value)
 {
     history_note(c->sampling->history, part, metric, value, c->o.port.now_us(c->o.port.ctx) / 1000);
+}
+
+double console_last(struct console *c, const char *part, const char *metric)
+{
+    return history_last(c->sampling->history, part, metric, c->o.port.now_us(c->o.port.ctx) / 1000);
 }
 
 err_t console_history(struct ask *a)

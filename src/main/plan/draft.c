@@ -325,18 +325,20 @@ static bool is_named(struct slice rest)
     return rest.len && rest.at[0] != ',' && !from;
 }
 
-/* The SELECT; what a text column can not take as it is, as its text. */
+/* The SELECT; what a text column can not take as it is, as its text. A view's columns have the
+ * query's types, so there each guess is written, but where it groups: its key is the query's. */
 static void put_select(const struct draft *f, struct buf *out)
 {
     const uint8_t *end = f->bound.at + f->bound.len, *done = f->bound.at;
     struct origins *o = arena_take(f->arena, sizeof(*o));
     for (uint32_t i = 0; o && i < f->plan.root->column_count; i++) {
-        if (!f->casts[i] || f->into) continue;
+        bool wanted = f->ask->view ? f->guessed[i] && !f->plan.root->key_count : f->casts[i];
+        if (f->into || !wanted) continue;
         origins_of(f->plan.root, i, o);
         struct slice text = o->text;
         if (!text.at || text.at < done || text.at + text.len > end) continue;
         buf_slice(out, slice_make(done, (size_t)(text.at - done)));
-        buf_printf(out, "CAST(%.*s AS text)", SLICE_ARG(text));
+        buf_printf(out, "CAST(%.*s AS %s)", SLICE_ARG(text), f->types[i]);
         done = text.at + text.len;
         if (is_named(slice_make(done, (size_t)(end - done)))) continue;
         buf_text(out, " AS ");

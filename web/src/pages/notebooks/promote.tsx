@@ -83,7 +83,7 @@ export function Promote({ select, close }: { select: string; close: () => void }
             </div>
         }>
             <div class="stack">
-                <Segments label="It becomes" value={as} set={(v) => (setAs(v), setKey([]))} of={[{ value: "stream", label: "A stream into a table" }, { value: "view", label: "A materialized view" }]} />
+                <Segments label="It becomes" value={as} set={(v) => (setAs(v), setKey([]))} of={[{ value: "stream", label: "Stream into a table" }, { value: "view", label: "Materialized view" }]} />
                 <div class="nb-promote-names">
                     <Input label="Name" value={name} set={setName} required focus mono hint={as === "view" ? "The view's, and its table's" : "The stream's"} />
                     {as === "stream" && <Input label="Table" value={into} set={setInto} required mono placeholder="keyspace.table" hint="Made, when it is not there" />}
