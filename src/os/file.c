@@ -116,6 +116,17 @@ void file_sync_begin(int fd, uint64_t at, size_t size)
     (void)sync_file_range(fd, (off64_t)at, (off64_t)size, SYNC_FILE_RANGE_WRITE);
 }
 
+void file_zero_ahead(int fd, uint64_t least, uint64_t most)
+{
+    static uint8_t zeros[64 << 10]; /* never written: no memory of its own */
+    struct stat st;
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    if (at <= 0 || fstat(fd, &st) != 0 || st.st_size > at || fcntl(fd, F_GETFL) & O_APPEND) return;
+    uint64_t end = (uint64_t)at + MIN(MAX((uint64_t)at, least), most);
+    for (uint64_t next = (uint64_t)at; next < end; next += sizeof(zeros))
+        if (file_pwrite(fd, zeros, (size_t)MIN(sizeof(zeros), end - next), next, NULL)) return;
+}
+
 err_t file_truncate(int fd, uint64_t size, struct diag *d)
 {
     int rc;

@@ -26,6 +26,11 @@ MUST_CHECK err_t file_sync(int fd, struct diag *d); /* fdatasync */
 /* Lets the disk begin with these bytes, so that the sync which follows has less to wait for. A
  * hint: it says nothing about what is durable, and what goes wrong is that sync's to tell. */
 void file_sync_begin(int fd, uint64_t at, size_t size);
+/* For who writes at a file's end and syncs each time: where the next write goes to the end, zeros
+ * are written behind it, as many as the file has bytes, within these bounds. The sync that follows
+ * takes them along, and those after it find nothing to change but the bytes. A hint, as above; not
+ * for descriptors that append. */
+void file_zero_ahead(int fd, uint64_t least, uint64_t most);
 MUST_CHECK err_t file_truncate(int fd, uint64_t size, struct diag *d);
 /* Reserves the space; the size stays as it is. Fine where the file system can not. */
 MUST_CHECK err_t file_preallocate(int fd, uint64_t size, struct diag *d);

@@ -87,7 +87,7 @@ err_t change_end(struct catalog_change *c, err_t e, struct diag *d)
     change_put_number(c, 'n', c->next_prefix, 4);
     change_put_number(c, 'v', c->version, 8);
     if (!e && c->err) e = diag_fail(d, c->err, "the catalog's change can not be made");
-    if (!e) rocksdb_write(c->s->db, c->s->write_synced, c->batch, &message);
+    if (!e) message = rocks_write(c->s, c->s->write_synced, c->batch);
     if (message) e = rocks_failed(c->s, message, d, "the catalog was not changed");
     for (size_t i = 0; i < c->shown.count && !e; i++) {
         struct shown *x = vec_at(&c->shown, i);

@@ -247,7 +247,6 @@ static void entries_give(struct group *g)
 static err_t group_write(struct group *g, struct diag *d)
 {
     struct store *s = g->store;
-    char *message = NULL;
     err_t e = g->deciding ? group_unindex(g, d) : ERR_OK;
     if (!e && g->deciding) e = group_whole(g, d);
     if (e) {
@@ -257,8 +256,8 @@ static err_t group_write(struct group *g, struct diag *d)
     entries_give(g);
     if (rocksdb_writebatch_count(g->batch) == 0) return ERR_OK;
     int64_t ceiling = clock_reserve(s, g->batch), begun = clock_mono_ns();
-    rocksdb_write(s->db, s->mutant_answer_before_sync ? s->write_unsynced : s->write_synced,
-                  g->batch, &message);
+    char *message = rocks_write(
+        s, s->mutant_answer_before_sync ? s->write_unsynced : s->write_synced, g->batch);
     struct committer *k = s->committer;
     k->write_us += ((clock_mono_ns() - begun) / 1000 - k->write_us) / 8;
     if (message) e = rocks_failed(s, message, d, "the commit failed");

@@ -88,10 +88,36 @@ TEST(a_newer_format_is_refused)
     arena_free(k.arena);
 }
 
-/* Where the log ends early, at any byte, whole epochs come back and nothing else. */
+/* Without the zeros that stand ahead of its end. */
+static uint64_t end_of_log(struct slice bytes)
+{
+    uint64_t end = bytes.len;
+    while (end && bytes.at[end - 1] == 0) end--;
+    return end;
+}
+
+/* The file ends there; nothing behind it was written over the zeros; a page is not, and those
+ * behind it are. */
+enum tear { TEAR_CUT, TEAR_ZEROS, TEAR_PAGE, TEARS };
+
+static void tear_log(const char *path, uint64_t at, uint64_t end, enum tear how)
+{
+    enum { PAGE = 4096 };
+    static const uint8_t zeros[PAGE];
+    int fd;
+    uint64_t page = at / PAGE * PAGE;
+    CHECK_OK(file_open(path, FILE_WRITE, &fd, NULL), NULL);
+    if (how == TEAR_CUT) CHECK_OK(file_truncate(fd, at, NULL), NULL);
+    if (how == TEAR_PAGE) CHECK_OK(file_pwrite(fd, zeros, PAGE, page, NULL), NULL);
+    for (; how == TEAR_ZEROS && at < end; at += PAGE)
+        CHECK_OK(file_pwrite(fd, zeros, MIN((size_t)(end - at), (size_t)PAGE), at, NULL), NULL);
+    file_close(fd);
+}
+
+/* Wherever the log is torn, at any byte, whole epochs come back and nothing else. */
 TEST(a_torn_log_gives_back_whole_epochs)
 {
-    enum { EPOCHS = 10, CUTS = 40 };
+    enum { EPOCHS = 10, CUTS = 60 };
     struct kit k;
     struct kit_row rows[ROWS];
     char log[512], copy[400], command[1200];
@@ -104,6 +130,8 @@ TEST(a_torn_log_gives_back_whole_epochs)
     db_file(&k, ".log", log);
     struct slice bytes;
     CHECK_OK(file_load(log, MIB(64), &bytes, NULL), NULL);
+    uint64_t end = end_of_log(bytes);
+    CHECK(end < bytes.len);
     snprintf(copy, sizeof copy, "%s/copy", test_dir());
     int64_t seen[EPOCHS + 1] = {0};
     for (int i = 0; i < CUTS; i++) {
@@ -111,11 +139,7 @@ TEST(a_torn_log_gives_back_whole_epochs)
         CHECK_INT(system(command), 0);
         char torn[512];
         snprintf(torn, sizeof torn, "%s/db/%s", copy, strrchr(log, '/') + 1);
-        int fd;
-        CHECK_OK(file_open(torn, FILE_WRITE, &fd, NULL), NULL);
-        CHECK_OK(file_truncate(fd, bytes.len - test_random(&seed) % (bytes.len * 9 / 10), NULL),
-                 NULL);
-        file_close(fd);
+        tear_log(torn, end - test_random(&seed) % (end * 9 / 10), end, (enum tear)(i % TEARS));
         struct store *s;
         struct diag d = {0};
         CHECK_OK(store_open(&(struct store_options){.dir = copy}, &s, &d), &d);
@@ -252,22 +276,15 @@ TEST(changes_that_could_not_be_written_fail_and_the_store_says_to_reopen)
     struct kit k;
     struct diag d = {0};
     struct rlimit was, small;
-    char log[512];
-    uint64_t size;
     uint8_t *large = mem_take(KIB(20)); /* the log is larger than RocksDB's own log of words */
     kit_open(&k, (struct store_options){0});
     for (int32_t i = 0; i < GOOD; i++)
         CHECK_OK(put_change(&k, i, slice_make(large, KIB(20)), &d), &d);
-    db_file(&k, ".log", log);
-    int fd;
-    CHECK_OK(file_open(log, FILE_READ, &fd, &d), &d);
-    CHECK_OK(file_size(fd, &size, &d), &d);
-    file_close(fd);
     CHECK(!store_must_reopen(k.s));
     signal(SIGXFSZ, SIG_IGN);
     CHECK_INT(getrlimit(RLIMIT_FSIZE, &was), 0);
     small = was;
-    small.rlim_cur = size + 100;
+    small.rlim_cur = GOOD * KIB(20); /* the log is beyond that already */
     CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
     for (int32_t i = 0; i < BAD; i++)
         CHECK_ERR(put_change(&k, 100 + i, slice_make(large, KIB(20)), &d), ERR_IO);

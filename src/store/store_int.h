@@ -367,6 +367,8 @@ int64_t clock_reserve(struct store *s, rocksdb_writebatch_t *b);
 void clock_reserved(struct store *s, int64_t ceiling);
 
 /* rocks.c. Takes RocksDB's message (freed here) and tells it in our words. */
+/* A write of RocksDB's: NULL, or its message. */
+char *rocks_write(const struct store *s, const rocksdb_writeoptions_t *o, rocksdb_writebatch_t *b);
 MUST_CHECK err_t rocks_failed(const struct store *s, char *message, struct diag *d,
                               const char *what);
 /* One of its numbers; 0 where it does not tell. */

@@ -236,8 +236,7 @@ static err_t batch_entries(struct store *s, const struct entries *groups, size_t
             }
         }
     }
-    char *message = NULL;
-    rocksdb_write(s->db, s->write_synced, b, &message);
+    char *message = rocks_write(s, s->write_synced, b);
     batch_give(s, b, bytes);
     return message ? rocks_failed(s, message, d, "the commit failed") : ERR_OK;
 }
