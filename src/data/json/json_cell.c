@@ -76,27 +76,39 @@ static bool whole(struct slice s, int64_t *out)
     return s.len > 0;
 }
 
-static bool take_integer(struct json_cell *c)
+static bool take_tinyint(struct json_cell *c)
 {
     int64_t v;
-    struct column *to = c->column;
+    if (!whole(c->text, &v) || v != (int8_t)v) return false;
+    c->column->i8[c->row] = (int8_t)v;
+    c->column->state[c->row] = VALID_VALUE;
+    return true;
+}
+
+static bool take_smallint(struct json_cell *c)
+{
+    int64_t v;
+    if (!whole(c->text, &v) || v != (int16_t)v) return false;
+    c->column->i16[c->row] = (int16_t)v;
+    c->column->state[c->row] = VALID_VALUE;
+    return true;
+}
+
+static bool take_int(struct json_cell *c)
+{
+    int64_t v;
+    if (!whole(c->text, &v) || v != (int32_t)v) return false;
+    c->column->i32[c->row] = (int32_t)v;
+    c->column->state[c->row] = VALID_VALUE;
+    return true;
+}
+
+static bool take_bigint(struct json_cell *c)
+{
+    int64_t v;
     if (!whole(c->text, &v)) return false;
-    switch (type_phys(to->type)) {
-    case PHYS_B1:
-        if (v != (int8_t)v) return false;
-        to->i8[c->row] = (int8_t)v;
-        break;
-    case PHYS_B2:
-        if (v != (int16_t)v) return false;
-        to->i16[c->row] = (int16_t)v;
-        break;
-    case PHYS_B4:
-        if (v != (int32_t)v) return false;
-        to->i32[c->row] = (int32_t)v;
-        break;
-    default: to->i64[c->row] = v;
-    }
-    to->state[c->row] = VALID_VALUE;
+    c->column->i64[c->row] = v;
+    c->column->state[c->row] = VALID_VALUE;
     return true;
 }
 
@@ -185,11 +197,11 @@ json_put_fn json_put_for(const struct type *t, bool cast)
     case TYPE_ASCII: return take_ascii;
     case TYPE_JSON: return take_json;
     case TYPE_BOOLEAN: return take_boolean;
-    case TYPE_TINYINT:
-    case TYPE_SMALLINT:
-    case TYPE_INT:
+    case TYPE_TINYINT: return take_tinyint;
+    case TYPE_SMALLINT: return take_smallint;
+    case TYPE_INT: return take_int;
     case TYPE_BIGINT:
-    case TYPE_COUNTER: return take_integer;
+    case TYPE_COUNTER: return take_bigint;
     case TYPE_DOUBLE: return take_double;
     case TYPE_UUID:
     case TYPE_TIMEUUID: return take_uuid;

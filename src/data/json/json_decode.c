@@ -57,13 +57,23 @@ static err_t put_wants(struct json_decoder *j, const struct json_plan *p, uint32
     return ERR_OK;
 }
 
+/* A piece of a known size is cleared without a call. */
+enum { SPOTS_AT_ONCE = 8 };
+
+static inline void forget_spots(struct json_decoder *j, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += SPOTS_AT_ONCE)
+        memset(j->spots + i, 0, SPOTS_AT_ONCE * sizeof(*j->spots));
+}
+
 static err_t ready(struct json_decoder *j, const struct json_plan *p)
 {
-    if (j->spot_cap < p->node_count) {
-        struct json_spot *spots = mem_resize(j->spots, p->node_count * sizeof(*spots));
+    uint32_t count = (p->node_count + SPOTS_AT_ONCE - 1) / SPOTS_AT_ONCE * SPOTS_AT_ONCE;
+    if (j->spot_cap < count) {
+        struct json_spot *spots = mem_resize(j->spots, count * sizeof(*spots));
         if (!spots) return ERR_NO_MEMORY;
         j->spots = spots;
-        j->spot_cap = p->node_count;
+        j->spot_cap = count;
     }
     j->walk.nodes = p->nodes;
     j->walk.spots = j->spots;
@@ -94,7 +104,7 @@ err_t json_decode(struct json_decoder *j, const struct json_plan *p, const struc
             continue;
         }
         j->biggest = MAX(j->biggest, documents[row].len);
-        memset(j->spots, 0, p->node_count * sizeof(*j->spots));
+        forget_spots(j, p->node_count);
         e = json_walk_begin(&j->walk, j->indexer, documents[row]);
         if (!e) e = json_walk_all(&j->walk);
         if (!e) {

@@ -32,6 +32,7 @@ void json_indexer_shrink(struct json_indexer *x); /* gives back what a large doc
 
 struct json_node { /* of the trie of wanted paths; children follow their parent, preorder */
     struct slice name;
+    uint64_t head, head_mask;         /* the name's first eight bytes, as they stand in memory */
     int64_t index;                    /* when name.at is NULL */
     uint32_t size;                    /* nodes of this subtree, itself included */
     uint32_t first, next;             /* child and sibling; 0: none */
@@ -80,7 +81,12 @@ static inline struct slice json_scalar(const struct json_walk *w, uint32_t i)
     while (to > from + 1 && json_is_space(w->doc[to - 1])) to--;
     return (struct slice){w->doc + from, to - from};
 }
-struct slice json_spot_text(const struct json_walk *w, struct json_spot s);
+static inline struct slice json_spot_text(const struct json_walk *w, struct json_spot s)
+{
+    uint32_t first = s.at - 1;
+    if (s.end - first == 1) return json_scalar(w, first);
+    return (struct slice){w->doc + w->at[first], w->at[s.end - 1] + 1 - w->at[first]};
+}
 bool json_key_is(const struct json_walk *w, struct slice quoted, struct slice name);
 err_t json_walk_diag(const struct json_walk *w, struct diag *d);
 

@@ -183,7 +183,13 @@ static uint32_t child_for(struct vec *nodes, uint32_t parent, const struct json_
     }
     struct json_node fresh = {.index = s->index};
     if (s->name.at) fresh.name = arena_slice(a, s->name);
-    if ((s->name.at && !fresh.name.at) || vec_push(nodes, &fresh)) return 0;
+    if (s->name.at && !fresh.name.at) return 0;
+    if (s->name.at) {
+        size_t head = MIN((size_t)fresh.name.len, sizeof(fresh.head));
+        memset(&fresh.head_mask, 0xff, head);
+        memcpy(&fresh.head, fresh.name.at, head);
+    }
+    if (vec_push(nodes, &fresh)) return 0;
     uint32_t at = (uint32_t)nodes->count - 1;
     p = vec_at(nodes, parent); /* the push may have moved it */
     if (last)

@@ -224,17 +224,30 @@ bool json_key_is(const struct json_walk *w, struct slice quoted, struct slice na
     return len != SIZE_MAX && slice_equal(slice_make(plain, len), name);
 }
 
-/* The usual key has no escapes: told apart by length and first byte nearly always. */
-static const struct json_node *child_plain(const struct json_walk *w, const struct json_node *n,
-                                           struct slice name)
+/* Eight bytes from here on; behind the document's end none. */
+static inline uint64_t head_at(const struct json_walk *w, const uint8_t *at)
+{
+    uint64_t head = 0;
+    size_t left = (size_t)(w->doc + w->len - at);
+    if (left >= sizeof(head))
+        memcpy(&head, at, sizeof(head));
+    else
+        memcpy(&head, at, left);
+    return head;
+}
+
+/* The usual key has no escapes: told apart by its length and first eight bytes nearly always. */
+static inline const struct json_node *child_plain(const struct json_walk *w,
+                                                  const struct json_node *n, struct slice name)
 {
     if (!(n->name_lengths >> (name.len & 63) & 1)) return NULL;
+    uint64_t head = head_at(w, name.at);
     for (uint32_t c = n->first; c; c = w->nodes[c].next) {
-        const struct slice want = w->nodes[c].name;
-        if (want.at && want.len == name.len &&
-            (name.len == 0 ||
-             (want.at[0] == name.at[0] && memcmp(want.at, name.at, name.len) == 0)))
-            return &w->nodes[c];
+        const struct json_node *child = &w->nodes[c];
+        if ((head & child->head_mask) != child->head || child->name.len != name.len) continue;
+        if (!child->name.at) continue;
+        if (name.len <= sizeof(head) || memcmp(child->name.at, name.at, name.len) == 0)
+            return child;
     }
     return NULL;
 }
@@ -249,6 +262,27 @@ static const struct json_node *child_named(const struct json_walk *w, const stru
     return NULL;
 }
 
+/* A field as nearly all are: no escapes in the document, no white space before ':' and behind the
+ * value, which is a string or a number. The place behind it; 0: the general way is to look. */
+static inline uint32_t take_usual_field(struct json_walk *w, uint32_t i, const struct json_node *n)
+{
+    if (w->escapes || w->count - i < 4) return 0;
+    const uint8_t *doc = w->doc;
+    uint32_t key = w->at[i], colon = w->at[i + 1], value = w->at[i + 2], end = w->at[i + 3];
+    if (doc[key] != '"' || doc[colon] != ':' || doc[colon - 1] != '"' || colon - key < 2) return 0;
+    bool fits = doc[value] == '"' ? doc[end - 1] == '"' && end - value >= 2
+                                  : is_number((struct slice){doc + value, end - value});
+    if (!fits) return 0;
+    struct slice name = {doc + key + 1, colon - key - 2};
+    const struct json_node *child = n ? child_plain(w, n, name) : NULL;
+    if (child) {
+        struct json_spot *spot = &w->spots[child - w->nodes];
+        if (spot->at) memset(spot, 0, child->size * sizeof(*spot)); /* as in take_wanted */
+        *spot = (struct json_spot){i + 3, i + 3};
+    }
+    return i + 3;
+}
+
 static uint32_t take_object(struct json_walk *w, uint32_t i, const struct json_node *n)
 {
     if (!open_level(w, i)) return 0;
@@ -258,10 +292,13 @@ static uint32_t take_object(struct json_walk *w, uint32_t i, const struct json_n
     }
     for (;; i++) {
         uint32_t key = i;
-        i = take_key(w, i);
-        if (!i) return 0;
-        const struct json_node *child = n ? child_named(w, n, key) : NULL;
-        i = child ? take_wanted(w, i, child) : take_value(w, i, NULL);
+        i = take_usual_field(w, key, n);
+        if (!i) {
+            i = take_key(w, key);
+            if (!i) return 0;
+            const struct json_node *child = n ? child_named(w, n, key) : NULL;
+            i = child ? take_wanted(w, i, child) : take_value(w, i, NULL);
+        }
         if (!i) return 0;
         uint8_t c = json_at(w, i);
         if (c == ',') continue;
@@ -336,13 +373,6 @@ err_t json_walk_all(struct json_walk *w)
     uint32_t end = w->nodes ? take_wanted(w, 0, w->nodes) : take_value(w, 0, NULL);
     if (end && end < w->count) (void)wrong_here(w, end, "something after the document's end");
     return w->err;
-}
-
-struct slice json_spot_text(const struct json_walk *w, struct json_spot s)
-{
-    uint32_t first = s.at - 1;
-    if (s.end - first == 1) return json_scalar(w, first);
-    return slice_make(w->doc + w->at[first], w->at[s.end - 1] + 1 - w->at[first]);
 }
 
 /* --- escapes -------------------------------------------------------------------------------------
