@@ -1,5 +1,6 @@
 #include "main/client.h"
 
+#include "connect/http/late.h"
 #include "os/file.h"
 
 #include <curl/curl.h>
@@ -98,6 +99,7 @@ err_t client_run(const struct project *p, struct client_call *c, struct diag *d)
     c->failure = buf_make(FAILURE_MAX);
     snprintf(url, sizeof(url), "http://sluice%s", c->path);
     CURL *curl = curl_easy_init();
+    if (!curl && curl_trouble()) return curl_missing(d);
     if (!curl) return diag_fail(d, ERR_NO_MEMORY, "no memory for the call");
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path);
     curl_easy_setopt(curl, CURLOPT_URL, url);

@@ -1,6 +1,7 @@
 #include "connect/http/http_int.h"
 
 #include "base/unit.h"
+#include "connect/http/late.h"
 #include "data/json.h"
 #include "os/net.h"
 
@@ -124,6 +125,7 @@ err_t transfer_new(const struct transfer_rules *rules, struct transfer **out, st
     t->curl = curl_easy_init();
     if (!t->curl || !set_options(t) || !set_headers(t)) {
         transfer_free(t);
+        if (curl_trouble()) return curl_missing(d);
         return diag_fail(d, ERR_INTERNAL, "libcurl refuses the source's options");
     }
     *out = t;

@@ -1,6 +1,7 @@
 /* HTTP and mail for tasks and callbacks, by libcurl. */
 #include "main/work/work.h"
 
+#include "connect/http/late.h"
 #include "os/clock.h"
 
 #include <curl/curl.h>
@@ -61,6 +62,7 @@ static err_t begin(struct asking *q, int64_t timeout_ms, struct diag *d)
                 curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
                 curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
                 curl_easy_setopt(c, CURLOPT_XFERINFODATA, q) == CURLE_OK;
+    if (!fine && curl_trouble()) return curl_missing(d);
     return fine ? ERR_OK : diag_fail(d, ERR_INTERNAL, "libcurl does not start");
 }
 
