@@ -66,7 +66,9 @@ static struct warden *warden_new(struct keeping *k)
 struct warden *crew_take(struct keeping *k)
 {
     if (k->idle.count == 0) return warden_new(k);
-    return *(struct warden **)vec_at(&k->idle, --k->idle.count);
+    struct warden *newest = *(struct warden **)vec_at(&k->idle, k->idle.count - 1);
+    k->idle.count--;
+    return newest;
 }
 
 void crew_part(struct keeping *k, struct warden *w)
