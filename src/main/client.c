@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -36,6 +37,31 @@ bool client_server_runs(const struct project *p)
     if (fd >= 0) close(fd);
     if (fd >= 0 && dir_fd >= 0) close(dir_fd);
     return runs;
+}
+
+int client_wake(const struct project *p)
+{
+    static const char request[] = "POST /wake HTTP/1.1\r\nHost: sluice\r\nContent-Length: 0\r\n"
+                                  "Connection: close\r\n\r\n";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int dir_fd = -1, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool sent = fd >= 0 && socket_path(p, address.sun_path, &dir_fd, NULL) == ERR_OK &&
+                connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == sizeof(request) - 1;
+    if (dir_fd >= 0) close(dir_fd);
+    if (sent) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+void client_woken(int fd)
+{
+    enum { ANSWER_MS = 5000 }; /* it looks by itself too */
+    char answer[512];
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (fd < 0) return;
+    if (poll(&p, 1, ANSWER_MS) == 1) (void)!read(fd, answer, sizeof(answer));
+    close(fd);
 }
 
 void client_put_param(struct buf *path, const char *name, struct slice value)

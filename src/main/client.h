@@ -19,5 +19,9 @@ int client_print(const struct project *p, const char *method, const char *path, 
 /* The same until Ctrl-C, which is its usual end. */
 int client_watch(const struct project *p, const char *path, struct slice body);
 bool client_server_runs(const struct project *p);
+/* Tells a server that runs to look at its workflows now: a request that is sent, and not waited
+ * for. What client_woken takes, which waits until it is heard; -1: no server runs. */
+int client_wake(const struct project *p);
+void client_woken(int fd);
 /* Puts name=value of a query, escaped. */
 void client_put_param(struct buf *path, const char *name, struct slice value);

@@ -40,10 +40,11 @@ struct server {
     int lock_fd;
     int64_t started_ms, started_ns;
     uint64_t memory_bytes; /* as last measured */
-    int64_t memory_at_ns;
-    bool broken;       /* storage must be opened anew: the supervisor does it */
-    int signals;       /* how many asked it to end */
-    char command[512]; /* how a person calls this program: "sluice", or its path */
+    int64_t memory_at_ns, memory_looked_ns;
+    uint64_t memory_pages; /* in use when it was measured */
+    bool broken;           /* storage must be opened anew: the supervisor does it */
+    int signals;           /* how many asked it to end */
+    char command[512];     /* how a person calls this program: "sluice", or its path */
 };
 
 /* What holds data without a server: for the commands that work offline. The lock says who else is

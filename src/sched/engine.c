@@ -297,14 +297,14 @@ void engine_committed(struct engine *e)
     vec_clear(&e->undo);
     vec_clear(&e->scheduled);
     e->orders_ending = 0;
+    for (size_t i = 0; i < e->fresh.count; i++) /* first: somebody waits for these */
+        engine_order_start(e, *(struct order **)vec_at(&e->fresh, i));
+    vec_clear(&e->fresh);
     while (e->applying) {
         struct order *o = e->applying;
         e->applying = o->next_answered;
         engine_order_free(e, o);
     }
-    for (size_t i = 0; i < e->fresh.count; i++)
-        engine_order_start(e, *(struct order **)vec_at(&e->fresh, i));
-    vec_clear(&e->fresh);
     for (size_t i = 0; i < e->calls.count && e->o.workshop.call_back; i++) {
         struct call *c = vec_at(&e->calls, i);
         struct doc what, context;

@@ -1,6 +1,8 @@
 /* sluice dags: what is declared, when it runs next; trigger, pause, backfill. */
 #include "main/workflows/desk.h"
 
+#include "os/clock.h"
+
 #include "os/dial.h"
 #include "sched/moment.h"
 #include "sched/timetable.h"
@@ -305,7 +307,9 @@ static err_t start_run(struct desk *k, bool wait, struct diag *d)
     if (!when && k->word_count > 1) when = k->words[1];
     if (when) e = desk_time(when, &t.logical, d);
     t.dag_id = g->id;
+    k->ops.now_us = clock_wall_us(); /* files have been read since the command began */
     if (!e) e = ops_trigger(&k->ops, &t, k->arena, &r, d);
+    if (!e) desk_wake(k);
     if (!e && wait) e = wait_for(k, &r, d);
     if (!e) say_run(k, &r);
     return !e && wait && r.state == RUN_FAILED ? ERR_STOPPED : e;

@@ -72,12 +72,10 @@ err_t desk_ignore(void *ctx, struct slice text)
     return ERR_OK;
 }
 
-/* A server that runs looks by itself within a second; woken, at once. */
-static void wake(struct desk *k)
+void desk_wake(struct desk *k)
 {
-    struct client_call call = {.method = "POST", .path = "/wake", .text = desk_ignore};
-    if (client_server_runs(&k->project)) (void)!client_run(&k->project, &call, NULL);
-    buf_done(&call.failure);
+    if (!k->told) k->waking = client_wake(&k->project);
+    k->told = true;
 }
 
 /* --- commands -----------------------------------------------------------------------------------
@@ -122,7 +120,8 @@ int desk_run(const struct desk_command *c, const struct args *a, const char *con
                       .airflow = airflow};
     err_t e = open_desk(&k, &d);
     if (!e) e = c->run(&k, &d);
-    if (!e || e == ERR_STOPPED) wake(&k);
+    if (!e || e == ERR_STOPPED) desk_wake(&k);
+    if (k.told) client_woken(k.waking);
     close_desk(&k);
     return !e ? 0 : e == ERR_STOPPED ? 1 : cli_fail(&d); /* stopped: it has said why itself */
 }

@@ -24,6 +24,8 @@ struct desk {
     struct vec dags; /* of const struct dag *, once they are asked for */
     bool dags_read;
     uint32_t import_errors;
+    bool told; /* the server, by desk_wake */
+    int waking;
     struct ops ops;
 };
 struct desk_command {
@@ -36,6 +38,9 @@ struct desk_command {
  */
 int desk_run(const struct desk_command *c, const struct args *a, const char *const *words,
              int count, bool airflow);
+/* A server that runs looks by itself within a second; woken, at once. For commands that go on after
+ * their change stands. */
+void desk_wake(struct desk *k);
 /* The command of a list by its first word; the first one when there is none. NULL: no such. */
 const struct desk_command *desk_command(const struct desk_command *list, size_t count,
                                         const char *name);
