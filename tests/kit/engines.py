@@ -40,6 +40,7 @@ VENVS = {
     "aiokafka": ["aiokafka==0.14.0", "cramjam==2.11.0", *CODECS],
     "spark": ["pyspark==3.5.3"],
     "duckdb": ["duckdb==2.0.0"],
+    "grafana": ["grafana-foundation-sdk==1769699998!10.1.0"],  # its models, made from Grafana's own schemas
     "playwright": ["playwright==1.65.2"],
     "croniter": ["croniter==6.0.0", "cron-descriptor==1.4.5", "python-dateutil==2.9.0.post0"],
     "airflow": ["apache-airflow==2.10.5", "croniter==6.0.0", "cron-descriptor==1.4.5", "pendulum==3.0.0"],
