@@ -80,6 +80,32 @@ size_t say_ring_read(uint64_t *seq, int room, enum say_level least, struct buf *
     return count;
 }
 
+bool say_ring_next(uint64_t seq, struct say_kept *out)
+{
+    pthread_mutex_lock(&ring.lock);
+    uint64_t at = MAX(seq + 1, ring.first);
+    bool is = at < ring.next;
+    if (is) {
+        const struct ring_line *l = &ring.lines[at % SAY_RING];
+        out->seq = at;
+        out->room = (enum say_room)l->room;
+        out->level = (enum say_level)l->level;
+        out->len = l->len - 1u; /* each line ends with a newline */
+        memcpy(out->line, ring.bytes + l->at, out->len);
+        out->line[out->len] = 0;
+    }
+    pthread_mutex_unlock(&ring.lock);
+    return is;
+}
+
+uint64_t say_ring_last(void)
+{
+    pthread_mutex_lock(&ring.lock);
+    uint64_t last = ring.next - 1;
+    pthread_mutex_unlock(&ring.lock);
+    return last;
+}
+
 /* A line goes out with one write, so that lines of several threads never mix. What a full pipe does
  * not take is lost here and still in the ring: the log may never stop the program. */
 static void write_line(const char *line, size_t len)
@@ -176,6 +202,16 @@ void say_diag(enum say_room room, enum say_level level, const char *msg, const s
 void say_level_set(enum say_room room, enum say_level level)
 {
     __atomic_store_n(&say_levels[room], (uint8_t)level, __ATOMIC_RELAXED);
+}
+
+enum say_level say_level_of(enum say_room room)
+{
+    return (enum say_level)__atomic_load_n(&say_levels[room], __ATOMIC_RELAXED);
+}
+
+const char *say_level_name(enum say_level level)
+{
+    return level_names[level];
 }
 
 static bool find_name(struct slice name, const char *const *names, size_t count, size_t *out)

@@ -49,4 +49,16 @@ void say_to(int fd);
 void say_clock(int64_t (*wall_ms)(void)); /* base reads no clock: os gives it */
 /* Lines after `*seq` (0: from the oldest kept), oldest first; *seq moves on. Copies into out. */
 size_t say_ring_read(uint64_t *seq, int room /* -1: all */, enum say_level least, struct buf *out);
+struct say_kept { /* a line of the ring, without its newline */
+    uint64_t seq;
+    enum say_room room;
+    enum say_level level;
+    size_t len;
+    char line[SAY_LINE_MAX];
+};
+/* The first line after `seq` (0: the oldest kept); false: there is none yet. */
+bool say_ring_next(uint64_t seq, struct say_kept *out);
+uint64_t say_ring_last(void); /* the newest line's; 0: none yet */
+enum say_level say_level_of(enum say_room room);
+const char *say_level_name(enum say_level level);
 void say_quote(struct slice value, struct buf *out); /* as logfmt wants it */

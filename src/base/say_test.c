@@ -210,6 +210,26 @@ TEST(threads_do_not_mix_their_lines)
     fclose(f);
 }
 
+TEST(kept_lines_are_read_one_by_one)
+{
+    struct say_kept l;
+    uint64_t before = say_ring_last();
+    say_to(-1);
+    CHECK(!say_ring_next(before, &l));
+    say_warn(SAY_STORE, "first", "n=%d", 1);
+    say_info(SAY_FLOW, "second", "n=%d", 2);
+    CHECK(say_ring_next(before, &l) && l.seq == before + 1);
+    CHECK(l.room == SAY_STORE && l.level == SAY_WARN && strlen(l.line) == l.len);
+    CHECK(strstr(l.line, "level=warn room=store msg=\"first\" n=1") && !strchr(l.line, '\n'));
+    CHECK(say_ring_next(l.seq, &l) && l.seq == before + 2 && l.room == SAY_FLOW);
+    CHECK_INT(say_ring_last(), before + 2);
+    CHECK(!say_ring_next(l.seq, &l));
+    for (int i = 0; i < SAY_RING + 10; i++) say_info(SAY_FLOW, "many", "n=%d", i);
+    CHECK(say_ring_next(0, &l) && l.seq > before + 2); /* the oldest that is kept */
+    CHECK(say_ring_next(before + 1, &l) && strstr(l.line, "msg=\"many\""));
+    say_to(STDERR_FILENO);
+}
+
 TEST(rooms_and_levels_are_known_by_name)
 {
     enum say_room room;

@@ -142,7 +142,9 @@ static void flush(struct conn *c)
     int64_t now = now_ms(); /* before the peer can answer to what it gets */
     for (int turn = 0; turn < TURNS && n > 0 && evbuffer_get_length(c->out); turn++) {
         n = conn_send(c);
-        if (n > 0) c->active_ms = now;
+        if (n <= 0) continue;
+        c->active_ms = now;
+        listener_count(&c->listener->bytes_out, (uint64_t)n);
     }
     if (n == MOVED_ERROR) {
         die(c);
@@ -345,6 +347,7 @@ static bool take_input(struct conn *c)
         conn_close(c);
         return false;
     }
+    listener_count(&c->listener->bytes_in, (uint64_t)n);
     c->active_ms = now_ms();
     size_t taken = fresh ? hand_over(c, slice_make(to, (size_t)n)) : 0;
     buf_put(&c->in, to + taken, (size_t)n - taken);
@@ -571,6 +574,7 @@ void conn_accept(struct listener *l, int fd, const struct sockaddr_storage *from
     if (c->next) c->next->link = &c->next;
     l->conns = c;
     l->count++;
+    listener_count(&l->accepted, 1);
     metric_add(METRIC_net_conns, 1);
     struct event_base *base = loop_base(l->loop);
     event_assign(&c->read, base, fd, EV_READ | EV_PERSIST, on_readable, c);

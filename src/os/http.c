@@ -148,6 +148,7 @@ static void request_arrived(struct http_link *k)
     k->timed = false;
     k->phase = HTTP_ANSWERING;
     metric_add(METRIC_http_requests_total, 1);
+    http_count(&k->server->asked);
     k->server->options.handler(k->server->options.door, k->now);
     if (k->now && k->phase == HTTP_ANSWERING) { /* kept: its connection waits with it */
         k->held = true;
@@ -380,6 +381,13 @@ void http_close(struct http_server *s)
     }
     if (s->links) pool_free(s->links);
     mem_give(s);
+}
+
+struct http_counts http_counts(const struct http_server *s)
+{
+    return (struct http_counts){.at = listener_counts(s->listener),
+                                .requests = atomic_load_explicit(&s->asked, memory_order_relaxed),
+                                .errors = atomic_load_explicit(&s->errors, memory_order_relaxed)};
 }
 
 uint16_t http_port(const struct http_server *s)

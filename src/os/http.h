@@ -32,6 +32,11 @@ MUST_CHECK err_t http_open(struct loop *l, const struct http_options *o, struct 
                            struct diag *d);
 void http_close(struct http_server *s); /* requests that were kept are dead after it */
 uint16_t http_port(const struct http_server *s);
+struct http_counts {
+    struct listener_counts at;
+    uint64_t requests, errors; /* errors: answers with a status of 400 and more */
+};
+struct http_counts http_counts(const struct http_server *s); /* any thread, while it is open */
 
 struct slice http_method(const struct http_request *r);
 struct slice http_path(const struct http_request *r); /* decoded, without the query; "/" at least */

@@ -3,6 +3,8 @@
 #include "base/bytes.h"
 #include "os/http.h"
 
+#include <stdatomic.h>
+
 enum { HTTP_HEADERS_MAX = 100, HTTP_TARGET_MAX = 8192, HTTP_METHOD_MAX = 32 };
 
 struct http_field {
@@ -77,7 +79,14 @@ struct http_server {
     int spare_count;
     int64_t date_s;
     char date[32];
+    _Atomic uint64_t asked, errors; /* written by its loop alone, read by anybody */
 };
+
+static inline void http_count(_Atomic uint64_t *n)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
 
 /* The answer is complete: the connection goes on with its next request, or closes. */
 void http_request_done(struct http_request *r);

@@ -116,6 +116,7 @@ static void put_answer(struct http_request *r, int status, const char *content_t
 {
     char text[ANSWER_ONCE], digits[4];
     struct conn *c = r->link->conn;
+    if (status >= 400) http_count(&r->server->errors);
     struct buf b = buf_over(text, sizeof(text));
     buf_put(&b, "HTTP/1.1 ", 9);
     buf_put(&b, status_digits(status, digits), 4);

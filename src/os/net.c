@@ -303,3 +303,26 @@ uint32_t listener_conns(const struct listener *l)
 {
     return l->count;
 }
+
+static uint64_t count_of(const _Atomic uint64_t *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+struct listener_counts listener_counts(const struct listener *l)
+{
+    struct listener_counts all = {.open = l->count,
+                                  .accepted = count_of(&l->accepted),
+                                  .refused = l->refused,
+                                  .bytes_in = count_of(&l->bytes_in),
+                                  .bytes_out = count_of(&l->bytes_out)};
+    for (uint32_t i = 0; i < l->crew_count; i++) {
+        struct listener_counts its = listener_counts(l->crew[i]);
+        all.open += its.open;
+        all.accepted += its.accepted;
+        all.refused += its.refused;
+        all.bytes_in += its.bytes_in;
+        all.bytes_out += its.bytes_out;
+    }
+    return all;
+}

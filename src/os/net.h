@@ -58,6 +58,12 @@ MUST_CHECK err_t listener_join(struct listener *l, struct loop *loop, void *door
 void listener_close(struct listener *l);
 uint16_t listener_port(const struct listener *l);
 uint32_t listener_conns(const struct listener *l);
+struct listener_counts { /* since it was opened */
+    uint32_t open;       /* connections there are now */
+    uint64_t accepted, refused /* beyond the limits */, bytes_in, bytes_out;
+};
+/* With those of the loops that share its connections. Any thread, while all of them are open. */
+struct listener_counts listener_counts(const struct listener *l);
 
 struct loop *conn_loop(const struct conn *c);
 void conn_write(struct conn *c, struct slice bytes); /* copied */

@@ -8,6 +8,7 @@
 #include <event2/event_struct.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 struct evbuffer;
@@ -20,7 +21,9 @@ struct listener {
     int fd;
     struct event accept;
     struct conn *conns; /* all of them, newest first */
-    uint32_t count, refused;
+    /* Written by its loop alone, read by anybody. */
+    _Atomic uint32_t count, refused;
+    _Atomic uint64_t accepted, bytes_in, bytes_out;
     struct loop_timer *sweep, *rest;
     int64_t sweep_at_ms;
     bool accepting, closing;
@@ -28,6 +31,12 @@ struct listener {
     struct listener *crew[LISTENER_CREW_MAX]; /* who else takes connections, and whose turn it is */
     uint32_t crew_count, turn;
 };
+
+static inline void listener_count(_Atomic uint64_t *n, uint64_t by)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
 
 enum conn_stage {
     CONN_HANDSHAKE, /* TLS; the door has not seen it yet */
