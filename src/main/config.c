@@ -5,6 +5,7 @@
 #include "main/yaml.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     CONFIG_FILE_MAX = 1 << 20,
@@ -168,6 +169,26 @@ err_t config_set(struct config *c, const char *assignment, struct diag *d)
     return id == CONFIG_ROWS ? ERR_CONFIG : assign(c, id, slice_of(equals + 1), "--set", d);
 }
 
+/* kafka.tls_port -> SLUICE_KAFKA_TLS_PORT */
+static void variable_of(const char *key, char out[CONFIG_KEY_MAX])
+{
+    size_t n = (size_t)snprintf(out, CONFIG_KEY_MAX, "SLUICE_%s", key);
+    for (size_t i = 0; i < n; i++)
+        out[i] = out[i] == '.' ? '_' : (char)(out[i] - (out[i] >= 'a' && out[i] <= 'z' ? 32 : 0));
+}
+
+err_t config_environment(struct config *c, struct diag *d)
+{
+    char name[CONFIG_KEY_MAX];
+    for (size_t i = 0; i < CONFIG_ROWS; i++) {
+        variable_of(config_rows[i].key, name);
+        const char *value = getenv(name);
+        if (value && assign(c, i, slice_of(value), name, d))
+            return diag_where(d, "the environment, %s", name);
+    }
+    return ERR_OK;
+}
+
 /* --- sluice.yaml: nested maps become dotted keys ---------------------------------------------- */
 
 struct loading {
@@ -232,11 +253,49 @@ err_t config_load(struct config *c, const char *path, struct diag *d)
     return e;
 }
 
+/* --- shown to others -------------------------------------------------------------------------- */
+
+static struct slice from_to(const char *from, const char *to)
+{
+    return slice_make(from, (size_t)(to - from));
+}
+
+/* "scheme://user:password@host/…?password=…&more" */
+void config_put_shown(const struct config *c, size_t id, struct buf *out)
+{
+    const char *at = c->values[id].text, *host = strstr(at, "://");
+    if (host) {
+        const char *end = host + 3 + strcspn(host + 3, "/?"), *sign = NULL;
+        for (const char *s = host + 3; s < end; s++)
+            if (*s == '@') sign = s;
+        const char *colon = sign ? memchr(host + 3, ':', (size_t)(sign - host - 3)) : NULL;
+        if (colon) {
+            buf_slice(out, from_to(at, colon + 1));
+            buf_text(out, "***");
+            at = sign;
+        }
+    }
+    for (const char *word; (word = strstr(at, "password=")) != NULL;) {
+        word += strlen("password=");
+        buf_slice(out, from_to(at, word));
+        buf_text(out, "***");
+        at = word + strcspn(word, "&; ");
+    }
+    buf_text(out, at);
+}
+
+const char *config_kind_wants(enum config_kind kind)
+{
+    return kind_wants[kind];
+}
+
 /* --- the rows as text ------------------------------------------------------------------------- */
 
 void config_help(struct buf *out)
 {
-    buf_text(out, "Settings, in sluice.yaml or with --set key=value:\n\n");
+    buf_text(out,
+             "Settings, in sluice.yaml, in the environment (kafka.port is SLUICE_KAFKA_PORT) or "
+             "with --set key=value:\n\n");
     for (size_t i = 0; i < config_row_count; i++)
         buf_printf(out, "  %-24s %s\n  %-24s default %s\n", config_rows[i].key,
                    config_rows[i].about, "", fallback_text(&config_rows[i]));
@@ -249,8 +308,8 @@ void config_markdown(struct buf *out)
         "# Settings\n\n"
         "Made from `src/main/config.def` by `sluice help settings --markdown`. They stand in a "
         "project's `sluice.yaml` "
-        "(nested, or with dots) or after `--set`; later ones win: default, `sluice.yaml`, "
-        "`--set`.\n\n"
+        "(nested, or with dots), in the environment (`kafka.port` is `SLUICE_KAFKA_PORT`) or after "
+        "`--set`; later ones win: default, `sluice.yaml`, environment, `--set`.\n\n"
         "| setting | takes | default | takes effect | what it does |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *r = &config_rows[i];

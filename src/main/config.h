@@ -1,7 +1,8 @@
 /* config: the settings of a project, declared in config.def.
  *
- * Where a value comes from, later ones win: the default, sluice.yaml, --set. An error names file,
- * line and column, and the nearest key. Memory: text values live in the config's arena.
+ * Where a value comes from, later ones win: the default, sluice.yaml, the environment (kafka.port
+ * is SLUICE_KAFKA_PORT), --set. An error names file, line and column, and the nearest key. Memory:
+ * text values live in the config's arena.
  */
 #pragma once
 #include "base/bytes.h"
@@ -31,7 +32,7 @@ extern const size_t config_row_count;
 struct config_value {
     const char *text; /* as given */
     int64_t number;   /* every kind but TEXT, ADDRESS and PATH */
-    char source[64];  /* "default", "sluice.yaml:3", "--set" */
+    char source[64];  /* "default", "sluice.yaml:3", "SLUICE_API_PORT", "--set" */
 };
 
 enum config_id {
@@ -50,6 +51,8 @@ MUST_CHECK err_t config_init(struct config *c, struct diag *d); /* the defaults 
 void config_done(struct config *c);
 /* sluice.yaml; a missing file is fine. */
 MUST_CHECK err_t config_load(struct config *c, const char *path, struct diag *d);
+/* SLUICE_API_PORT and its like; others that begin so mean nothing here. */
+MUST_CHECK err_t config_environment(struct config *c, struct diag *d);
 /* "key=value" of --set. */
 MUST_CHECK err_t config_set(struct config *c, const char *assignment, struct diag *d);
 static inline int64_t config_number(const struct config *c, enum config_id id)
@@ -60,5 +63,8 @@ static inline const char *config_text(const struct config *c, enum config_id id)
 {
     return c->values[id].text;
 }
-void config_help(struct buf *out);     /* for `sluice help settings` */
-void config_markdown(struct buf *out); /* docs/configuration.md */
+/* As it may be shown to people who may not see secrets: a password in an address is "***". */
+void config_put_shown(const struct config *c, size_t id, struct buf *out);
+const char *config_kind_wants(enum config_kind kind); /* "a port from 0 to 65535, or -1 for off" */
+void config_help(struct buf *out);                    /* for `sluice help settings` */
+void config_markdown(struct buf *out);                /* docs/configuration.md */

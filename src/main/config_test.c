@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static err_t load(struct config *c, const char *text, struct diag *d)
 {
@@ -37,6 +38,53 @@ TEST(config_reads_nested_and_dotted_keys_and_says_where_from)
     CHECK_INT(config_number(&c, CONFIG_api_port), -1);
     CHECK_TEXT(c.values[CONFIG_api_port].source, "--set");
     config_done(&c);
+}
+
+TEST(config_takes_the_environment_between_the_file_and_set)
+{
+    struct config c;
+    struct diag d;
+    CHECK_INT(setenv("SLUICE_API_PORT", "8002", 1), 0);
+    CHECK_INT(setenv("SLUICE_KAFKA_TLS_PORT", "9443", 1), 0);
+    CHECK_OK(load(&c, "api.port: 8001\nkafka.tls_port: 9093\n", &d), &d);
+    CHECK_OK(config_environment(&c, &d), &d);
+    CHECK_OK(config_set(&c, "kafka.tls_port=9444", &d), &d);
+    CHECK_INT(config_number(&c, CONFIG_api_port), 8002);
+    CHECK_TEXT(c.values[CONFIG_api_port].source, "SLUICE_API_PORT");
+    CHECK_INT(config_number(&c, CONFIG_kafka_tls_port), 9444);
+    CHECK_TEXT(c.values[CONFIG_kafka_tls_port].source, "--set");
+    CHECK_INT(setenv("SLUICE_API_PORT", "many", 1), 0);
+    CHECK_ERR(config_environment(&c, &d), ERR_CONFIG);
+    CHECK(strstr(d.where, "SLUICE_API_PORT"));
+    unsetenv("SLUICE_API_PORT");
+    unsetenv("SLUICE_KAFKA_TLS_PORT");
+    config_done(&c);
+}
+
+TEST(config_shows_no_password)
+{
+    static const char *const rows[][2] = {
+        {"sqlite", "sqlite"},
+        {"postgresql://airflow:s3cr@t:x@db:5432/meta", "postgresql://airflow:***@db:5432/meta"},
+        {"postgresql://airflow@db/meta", "postgresql://airflow@db/meta"},
+        {"postgresql:///meta?user=a&password=b&host=c",
+         "postgresql:///meta?user=a&password=***&host=c"},
+        {"postgresql://u:p@h/x?password=q", "postgresql://u:***@h/x?password=***"},
+        {"host=db password=b user=a", "host=db password=*** user=a"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct config c;
+        struct diag d;
+        char set[128];
+        struct buf out = buf_make(KIB(1));
+        snprintf(set, sizeof(set), "workflows.database=%s", rows[i][0]);
+        CHECK_OK(config_init(&c, &d), &d);
+        CHECK_OK(config_set(&c, set, &d), &d);
+        config_put_shown(&c, CONFIG_workflows_database, &out);
+        CHECK_TEXT(buf_cstr(&out), rows[i][1]);
+        buf_done(&out);
+        config_done(&c);
+    }
 }
 
 TEST(config_mistakes_name_place_and_fix)

@@ -49,6 +49,7 @@ static err_t load_config(const struct project_options *o, struct project *p, str
     err_t e = config_init(&p->config, d);
     if (!e) e = join(p->dir, "sluice.yaml", path, d);
     if (!e) e = config_load(&p->config, path, d);
+    if (!e) e = config_environment(&p->config, d);
     for (size_t i = 0; i < o->set_count && !e; i++) e = config_set(&p->config, o->sets[i], d);
     return e;
 }

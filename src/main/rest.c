@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SETTING_SHOWN_MAX = 4096 };
+
 err_t rest_meta(const struct rest *r, struct meta **out, struct diag *d)
 {
     const char *where = config_text(&r->project->config, CONFIG_workflows_database);
@@ -61,15 +63,18 @@ static err_t session_of(void *ctx, struct http_request *req, struct user *out)
     return r->front ? console_session_of(r->front, req, out) : ERR_NOT_FOUND;
 }
 
-/* The settings of sluice.yaml, section by section: no secret is among them. */
+/* The settings of sluice.yaml, section by section; good until this thread's next call. */
 static bool setting_at(void *ctx, uint32_t n, struct airflow_setting *out)
 {
-    static _Thread_local char section[64];
+    static _Thread_local char section[64], shown[SETTING_SHOWN_MAX];
     const struct rest *r = ctx;
     if (n >= config_row_count) return false;
     const char *key = config_rows[n].key, *dot = strchr(key, '.');
     snprintf(section, sizeof(section), "%.*s", (int)(dot - key), key);
-    *out = (struct airflow_setting){section, dot + 1, config_text(&r->project->config, n)};
+    struct buf value = buf_over(shown, sizeof(shown) - 1);
+    config_put_shown(&r->project->config, n, &value);
+    shown[value.len] = 0;
+    *out = (struct airflow_setting){section, dot + 1, shown};
     return true;
 }
 
