@@ -16,8 +16,10 @@ enum {
 struct corner {
     struct login_guest *first, **last; /* to be hashed */
     struct corner *next;               /* in the turn */
+    /* the room's `gate`: read by others */
     int64_t failed_ms;
     uint32_t failures;
+    char address[48]; /* of the last one */
 };
 
 struct login_room {
@@ -27,6 +29,7 @@ struct login_room {
     struct login_guest *delayed;
     struct loop_message more;
     bool closing, going;
+    struct gate gate;
     struct corner corners[ADDRESSES];
 };
 
@@ -41,10 +44,12 @@ err_t login_room_open(const char *name, struct login_room **out, struct diag *d)
     struct login_room *r = mem_take(sizeof(*r));
     if (!r) return diag_fail(d, ERR_NO_MEMORY, "no memory for logins");
     r->turn_last = &r->turn;
+    gate_init(&r->gate);
     err_t e = loop_new(name, 1, &r->loop, d);
     if (!e) e = thread_start(&r->thread, name, room_main, r, d);
     if (e) {
         if (r->loop) loop_free(r->loop);
+        gate_done(&r->gate);
         mem_give(r);
         return e;
     }
@@ -52,11 +57,15 @@ err_t login_room_open(const char *name, struct login_room **out, struct diag *d)
     return ERR_OK;
 }
 
-static struct corner *corner_of(struct login_room *r, const struct login_guest *g)
+static struct slice address_of(const struct login_guest *g)
 {
     const char *colon = strrchr(g->peer, ':');
-    size_t len = colon ? (size_t)(colon - g->peer) : strlen(g->peer);
-    return &r->corners[hash64(slice_make(g->peer, len), 0) % ADDRESSES];
+    return slice_make(g->peer, colon ? (size_t)(colon - g->peer) : strlen(g->peer));
+}
+
+static struct corner *corner_of(struct login_room *r, const struct login_guest *g)
+{
+    return &r->corners[hash64(address_of(g), 0) % ADDRESSES];
 }
 
 static struct login_guest *guest_of(struct loop_message *m)
@@ -93,14 +102,45 @@ static void on_waited(void *arg)
     leave(arg);
 }
 
+static int64_t wait_after(uint32_t failures)
+{
+    return (int64_t)DELAY_MS << MIN(failures, (uint32_t)DOUBLINGS);
+}
+
+uint32_t login_room_failures(struct login_room *r, struct login_failure out[LOGIN_FAILURES_MAX])
+{
+    int64_t now = clock_mono_ns() / 1000000;
+    uint32_t count = 0;
+    gate_enter(&r->gate);
+    for (size_t i = 0; i < ADDRESSES; i++) {
+        const struct corner *c = &r->corners[i];
+        if (!c->failures || now - c->failed_ms > FORGET_MS) continue;
+        struct login_failure f = {.failures = c->failures,
+                                  .wait_ms = wait_after(c->failures),
+                                  .ago_ms = now - c->failed_ms};
+        memcpy(f.address, c->address, sizeof(f.address));
+        uint32_t at = MIN(count, (uint32_t)LOGIN_FAILURES_MAX - 1);
+        if (at < count && out[at].ago_ms < f.ago_ms) continue;
+        for (; at > 0 && out[at - 1].ago_ms > f.ago_ms; at--) out[at] = out[at - 1];
+        out[at] = f;
+        count = MIN(count + 1, (uint32_t)LOGIN_FAILURES_MAX);
+    }
+    gate_leave(&r->gate);
+    return count;
+}
+
 static void hold_back(struct login_room *r, struct login_guest *g)
 {
     struct corner *corner = corner_of(r, g);
     int64_t now = clock_mono_ns() / 1000000;
+    gate_enter(&r->gate);
     if (now - corner->failed_ms > FORGET_MS) corner->failures = 0;
-    int64_t wait = (int64_t)DELAY_MS << MIN(corner->failures, (uint32_t)DOUBLINGS);
+    int64_t wait = wait_after(corner->failures);
     corner->failed_ms = now;
     corner->failures++;
+    if (!slice_to_cstr(address_of(g), corner->address, sizeof(corner->address)))
+        corner->address[0] = 0; /* no peer's is as long */
+    gate_leave(&r->gate);
     if ((corner->failures & (corner->failures - 1)) == 0) /* 1, 2, 4, 8 …: no flood of lines */
         say_warn(SAY_DOOR, "login failed", "peer=%s failures=%u", g->peer, corner->failures);
     if (r->closing || loop_timer_new(r->loop, wait, 0, on_waited, g, &g->timer)) {
@@ -197,5 +237,6 @@ void login_room_close(struct login_room *r)
     loop_send(r->loop, &c.message, on_close);
     thread_join(&r->thread);
     loop_free(r->loop);
+    gate_done(&r->gate);
     mem_give(r);
 }

@@ -27,4 +27,12 @@ MUST_CHECK err_t login_room_open(const char *name /* of the thread */, struct lo
 /* What it holds is done at once. Before the loops of the guests end, after they have stopped
  * entering. NULL is fine. */
 void login_room_close(struct login_room *r);
+struct login_failure { /* an address whose logins failed within the last minute */
+    char address[48];
+    uint32_t failures;       /* in a row */
+    int64_t wait_ms, ago_ms; /* what its next failure waits; since the last one */
+};
+enum { LOGIN_FAILURES_MAX = 64 };
+/* The newest; answers how many. Any thread. */
+uint32_t login_room_failures(struct login_room *r, struct login_failure out[LOGIN_FAILURES_MAX]);
 void login_room_enter(struct login_room *r, struct login_guest *g);

@@ -4,6 +4,9 @@
 #include "base/base.h"
 
 struct tls;
+struct door_counts { /* what a door's clients have asked for, of all of its ports */
+    uint64_t requests, errors;
+};
 struct door_place {
     const char *address;
     int32_t port, tls_port; /* -1: none; 0: any free one */

@@ -89,10 +89,15 @@ err_t door_shards_open(struct door_shards *a, const struct door_shards_options *
     return e;
 }
 
-uint16_t door_shards_port(const struct door_shards *a, bool secure)
+const struct listener *door_shards_listener(const struct door_shards *a, bool secure)
 {
     const struct door_shard *s = shard_at(a, 0);
-    const struct listener *l = secure ? s->secure : s->plain;
+    return secure ? s->secure : s->plain;
+}
+
+uint16_t door_shards_port(const struct door_shards *a, bool secure)
+{
+    const struct listener *l = door_shards_listener(a, secure);
     return l ? listener_port(l) : 0;
 }
 

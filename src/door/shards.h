@@ -81,6 +81,8 @@ bool door_shards_stop(struct door_shards *a);
 void door_shards_end(struct door_shards *a);
 void door_shards_free(struct door_shards *a); /* the loops: nobody sends to them any more */
 uint16_t door_shards_port(const struct door_shards *a, bool secure); /* 0: none */
+/* Its listener, for its counts; NULL: none. */
+const struct listener *door_shards_listener(const struct door_shards *a, bool secure);
 
 /* --- connections ------------------------------------------------------------------------------ */
 

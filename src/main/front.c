@@ -1,6 +1,8 @@
 #include "main/front.h"
 
 #include "main/cli.h"
+#include "main/doctor.h"
+#include "main/doors.h"
 #include "main/plan/draft.h"
 #include "main/plan/tell.h"
 #include "main/server.h"
@@ -8,6 +10,8 @@
 #include "os/clock.h"
 
 #include <stdio.h>
+
+enum { SETTING_SHOWN_MAX = 4096 };
 
 static int64_t now_us(void *ctx)
 {
@@ -72,6 +76,57 @@ static bool word(void *ctx, uint32_t n, struct console_word *out)
     return out->name != NULL;
 }
 
+static uint32_t doors(void *ctx, struct console_door *out, uint32_t max)
+{
+    return doors_list(((struct front *)ctx)->server, out, max);
+}
+
+static bool setting(void *ctx, uint32_t n, struct console_setting *out)
+{
+    static _Thread_local char shown[SETTING_SHOWN_MAX];
+    const struct config *c = &((struct front *)ctx)->server->project->config;
+    if (n >= config_row_count) return false;
+    const struct config_row *r = &config_rows[n];
+    struct buf value = buf_over(shown, sizeof(shown) - 1);
+    config_put_shown(c, n, &value);
+    shown[value.len] = 0;
+    *out = (struct console_setting){.key = r->key,
+                                    .value = shown,
+                                    .fallback = r->fallback,
+                                    .source = c->values[n].source,
+                                    .takes = config_kind_wants(r->kind),
+                                    .about = r->about,
+                                    .live = r->when == CONFIG_LIVE};
+    return true;
+}
+
+struct telling {
+    void (*tell)(void *to, const struct console_finding *f);
+    void *to;
+};
+
+static void tell_finding(void *ctx, const struct doctor_finding *f)
+{
+    const struct telling *t = ctx;
+    const struct diag *d = f->d;
+    struct console_finding out = {
+        .word = doctor_word_name(f->word),
+        .area = f->area,
+        .what = d->what,
+        .where = d->where,
+        .why = d->why,
+        .hint = d->hint[0] || f->word != DOCTOR_PROBLEM ? d->hint : err_hint(d->err),
+        .text = f->text};
+    t->tell(t->to, &out);
+}
+
+static void doctor(void *ctx, void (*tell)(void *to, const struct console_finding *f), void *to)
+{
+    struct telling t = {tell, to};
+    struct doctor x = {.tell = tell_finding, .ctx = &t};
+    doctor_look_within(&x, ((struct front *)ctx)->server);
+}
+
 static struct alert *alert(void *ctx)
 {
     return atomic_load(&((struct front *)ctx)->server->alerts.alert);
@@ -122,7 +177,10 @@ err_t front_open(struct server *s, struct diag *d)
                                          .plan = plan,
                                          .draft = draft,
                                          .check = check,
-                                         .grow = grow}};
+                                         .grow = grow,
+                                         .doors = doors,
+                                         .setting = setting,
+                                         .doctor = doctor}};
     name_listeners(c, &o);
     err_t e = console_open(s->loop, &o, &f->console, d);
     s->rest.front = f->console;

@@ -24,7 +24,8 @@ enum {
     CONSOLE_WATCHES_MAX = 12,   /* live statements at once; one more is answered 503 */
     CONSOLE_STREAMS_MAX = 1024, /* open live streams */
     CONSOLE_CHANNELS_MAX = 512, /* distinct channels that somebody looks at */
-    CONSOLE_LISTENERS_MAX = 4
+    CONSOLE_LISTENERS_MAX = 4,
+    CONSOLE_DOORS_MAX = 12
 };
 struct alert;
 struct coord;
@@ -50,6 +51,29 @@ struct console_growth { /* statements for the end of pipeline.sql */
     struct slice text, version, user;
     bool commands; /* who asks may have the server run commands */
 };
+struct console_spot {  /* where a door listens */
+    char address[128]; /* an IP address, or a socket's path */
+    uint16_t port;     /* 0: it is a path */
+    bool tls;
+    const char *setting, *page; /* of its port; where "/" leads there, or NULL */
+    struct listener_counts counts;
+};
+struct console_door {
+    const char *name, *about;
+    const char *login;         /* "asked for", "not asked for", … */
+    bool counts;               /* requests and errors are known */
+    uint64_t requests, errors; /* of all its spots */
+    uint32_t spot_count;       /* 0: switched off */
+    struct console_spot spots[CONSOLE_LISTENERS_MAX];
+};
+struct console_setting { /* texts: until the next one is asked for, on the same thread */
+    const char *key, *value /* secrets masked */, *fallback, *source, *takes, *about;
+    bool live; /* takes effect at once */
+};
+struct console_finding { /* texts: during the call */
+    const char *word /* ok, note, problem */, *area, *what, *where, *why, *hint;
+    struct slice text;
+};
 struct console_port { /* what main knows; any thread but where it says */
     void *ctx;
     int64_t (*now_us)(void *ctx);
@@ -67,6 +91,10 @@ struct console_port { /* what main knows; any thread but where it says */
     err_t (*draft)(void *ctx, const struct console_draft *ask, struct buf *out, struct diag *d);
     err_t (*check)(void *ctx, struct slice text, struct buf *out, struct diag *d);
     err_t (*grow)(void *ctx, const struct console_growth *ask, struct buf *out, struct diag *d);
+    uint32_t (*doors)(void *ctx, struct console_door *out, uint32_t max); /* a worker's */
+    bool (*setting)(void *ctx, uint32_t n, struct console_setting *out);  /* false past the last */
+    /* What is wrong, of machine, files and server; a worker's, takes seconds at most. */
+    void (*doctor)(void *ctx, void (*tell)(void *to, const struct console_finding *f), void *to);
 };
 struct console_options {
     const char *address;
@@ -89,3 +117,4 @@ MUST_CHECK err_t console_session_of(struct console *c, struct http_request *r, s
 /* Before the doors that are mounted. NULL is fine. */
 void console_close(struct console *c);
 uint16_t console_listens(const struct console *c, uint32_t listener); /* its port; 0: none */
+struct http_counts console_counts(const struct console *c, uint32_t listener); /* of one it has */

@@ -187,9 +187,15 @@ void console_headers(struct http_request *r, bool page); /* that every answer ha
 MUST_CHECK err_t sessions_open(struct console *c, struct diag *d);
 void sessions_close(struct sessions *s);
 void session_enter(struct ask *a); /* on the loop: who is it? goes on with ask_go or a refusal */
-/* Is the session of this number, user and password's proof still good? */
-bool session_holds(struct console *c, uint64_t number, const char *name, const char *proof,
-                   int64_t until_us);
+struct session_held {              /* what a live stream was opened with */
+    char name[USERS_NAME_MAX + 1], proof[17]; /* of the password */
+    enum user_role role;
+    uint64_t number; /* 0: the login came with the request */
+    int64_t until_us;
+};
+/* Is it still good? Not past its time, a logout, another password, or another role: what the stream
+ * may show was decided with that one. */
+bool session_holds(struct console *c, const struct session_held *s);
 
 /* ask.c: refusals and streams, for door.c */
 void ask_put_refusal(struct ask *a, err_t e); /* into a->out */

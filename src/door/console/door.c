@@ -404,6 +404,11 @@ void console_close(struct console *c)
     mem_give(c);
 }
 
+struct http_counts console_counts(const struct console *c, uint32_t listener)
+{
+    return http_counts(c->http[listener]);
+}
+
 uint16_t console_listens(const struct console *c, uint32_t listener)
 {
     return c && c->http[listener] ? http_port(c->http[listener]) : 0;

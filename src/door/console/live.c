@@ -43,9 +43,7 @@ struct stream {
     struct http_request *http;
     struct view views[LIVE_CHANNELS_MAX];
     uint32_t view_count;
-    char name[USERS_NAME_MAX + 1], proof[17];
-    uint64_t session;
-    int64_t until_us;
+    struct session_held session;
     uint32_t quiet; /* ticks without an event */
 };
 struct live {
@@ -267,7 +265,7 @@ static void on_tick(void *arg)
     struct stream *next;
     for (struct stream *s = v->streams; s; s = next) {
         next = s->next;
-        bool holds = session_holds(c, s->session, s->name, s->proof, s->until_us);
+        bool holds = session_holds(c, &s->session);
         if (!holds || http_stream_queued(s->http) > BEHIND_MAX) {
             stream_end(s);
             continue;
@@ -347,10 +345,10 @@ err_t console_live(struct ask *a)
     if (e) return e;
     s->live = v;
     s->http = a->http;
-    s->session = a->session;
-    s->until_us = a->session_until_us;
-    memcpy(s->name, a->user.name, sizeof(s->name));
-    token_proof(&a->user, s->proof);
+    s->session = (struct session_held){
+        .number = a->session, .until_us = a->session_until_us, .role = a->user.role};
+    memcpy(s->session.name, a->user.name, sizeof(s->session.name));
+    token_proof(&a->user, s->session.proof);
     s->next = v->streams;
     v->streams = s;
     v->stream_count++;

@@ -1,6 +1,7 @@
 /* Every two seconds: what each part does, noted for its history. */
 #include "door/console/console_int.h"
 #include "door/console/history.h"
+#include "door/console/resources.h"
 #include "door/console/topics_kit.h"
 
 #include "base/vec.h"
@@ -24,6 +25,7 @@ struct sampling {
     int64_t now_ms;       /* the worker's, as all below */
     struct map *counters; /* "part metric" -> struct counter */
     struct vec written;   /* struct written: of this sample */
+    struct thread_groups threads;
 };
 struct written { /* a table, and the rows that streams have put into it since they are there */
     char part[HISTORY_NAME_MAX];
@@ -131,6 +133,17 @@ static void sample_all(struct crew_job *j, void **own)
     gate_leave(&c->facts_gate);
     note(s, "server", "memory", (double)f.memory_bytes);
     note_growth(s, "server", "cpu", (double)f.cpu_ns / 1e9);
+    resources_note(c, &s->threads);
+}
+
+void sampling_growth(struct console *c, const char *part, const char *metric, double value)
+{
+    note_growth(c->sampling, part, metric, value);
+}
+
+double sampling_last(struct console *c, const char *part, const char *metric)
+{
+    return history_last(c->sampling->history, part, metric, c->o.port.now_us(c->o.port.ctx) / 1000);
 }
 
 static void sampled(struct crew_job *j)

@@ -346,6 +346,8 @@ void schema_put_openapi(struct buf *out, const char *version)
         js_open(out, '{');
         js_put_cstr(out, "name", c->name);
         js_put_bool(out, "argument", c->has_arg);
+        js_put_cstr(out, "kind", c->kind == CHANNEL_TAIL ? "tail" : "state");
+        js_put_cstr(out, "x-role", role_name(c->role));
         js_put_cstr(out, "summary", c->about);
         js_name(out, "schema");
         put_type(out, slice_of(c->answer));

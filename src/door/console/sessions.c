@@ -239,16 +239,17 @@ err_t console_session_of(struct console *c, struct http_request *r, struct user 
     return proves_page(c, r, t.number) ? ERR_OK : ERR_FORBIDDEN;
 }
 
-bool session_holds(struct console *c, uint64_t number, const char *name, const char *proof,
-                   int64_t until_us)
+bool session_holds(struct console *c, const struct session_held *s)
 {
     struct user u;
     char now[17];
-    if (number && (is_ended(c->sessions, number) || until_us <= c->o.port.now_us(c->o.port.ctx)))
+    if (s->number &&
+        (is_ended(c->sessions, s->number) || s->until_us <= c->o.port.now_us(c->o.port.ctx)))
         return false;
-    if (users_find(c->o.users, slice_of(name), &u) || u.no_login) return false;
+    if (users_find(c->o.users, slice_of(s->name), &u) || u.no_login || u.role != s->role)
+        return false;
     token_proof(&u, now);
-    return strcmp(now, proof) == 0;
+    return strcmp(now, s->proof) == 0;
 }
 
 static void set_cookie(struct ask *a, uint64_t number)
@@ -299,6 +300,23 @@ static void refuse_login(struct ask *a, const char *why)
 
 static void put_session(struct ask *a);
 
+/* A session of its own for who is a->user, told with its cookie. */
+static void begin_session(struct ask *a)
+{
+    uint64_t number = 0;
+    while (!number)
+        if (RAND_bytes((unsigned char *)&number, sizeof(number)) != 1) {
+            ask_refuse(a, diag_fail(&a->d, ERR_INTERNAL, "no random numbers"));
+            return;
+        }
+    set_cookie(a, number);
+    put_session(a);
+    if (a->cookie)
+        ask_answer(a);
+    else
+        ask_refuse(a, diag_fail(&a->d, ERR_NO_MEMORY, "no memory for a session"));
+}
+
 static void hashed(struct login_guest *g)
 {
     struct ask *a = ask_of_guest(g);
@@ -316,25 +334,14 @@ static void hashed(struct login_guest *g)
         ask_refuse(a, diag_fail(&a->d, ERR_FORBIDDEN, "%s has no role here", a->user.name));
         return;
     }
-    uint64_t number = 0;
-    while (!number)
-        if (RAND_bytes((unsigned char *)&number, sizeof(number)) != 1) {
-            ask_refuse(a, diag_fail(&a->d, ERR_INTERNAL, "no random numbers"));
-            return;
-        }
-    set_cookie(a, number);
-    put_session(a);
-    if (a->cookie)
-        ask_answer(a);
-    else
-        ask_refuse(a, diag_fail(&a->d, ERR_NO_MEMORY, "no memory for a session"));
+    begin_session(a);
 }
 
-static void enter_room(struct ask *a)
+static void enter_room(struct ask *a, void (*done)(struct login_guest *g))
 {
     snprintf(a->peer, sizeof(a->peer), "%s", http_peer(a->http));
     a->guest = (struct login_guest){
-        .peer = a->peer, .loop = a->console->loop, .hash = hash_password, .done = hashed};
+        .peer = a->peer, .loop = a->console->loop, .hash = hash_password, .done = done};
     login_room_enter(a->console->room, &a->guest);
 }
 
@@ -357,7 +364,7 @@ static void enter_basic(struct ask *a, struct slice coded)
              !users_find(c->o.users, slice_of(a->name), &a->user))
         ask_go(a);
     else
-        enter_room(a);
+        enter_room(a, hashed);
 }
 
 void session_enter(struct ask *a)
@@ -415,7 +422,66 @@ err_t console_login(struct ask *a)
     if (!slice_to_cstr(name, a->name, sizeof(a->name)) || !a->name[0])
         return diag_fail(&a->d, ERR_LOGIN, "name or password is wrong");
     a->answers_itself = true;
-    enter_room(a);
+    enter_room(a, hashed);
+    return ERR_OK;
+}
+
+/* --- one's own password ---
+ * The old one is asked for in the login room, so that guessing it is held back as a login's is. */
+
+static void change_password(struct crew_job *j, void **own)
+{
+    struct ask *a = (struct ask *)(void *)((char *)j - offsetof(struct ask, job));
+    struct role_change c = {.password = ask_body_text(a, "new"), .login = -1, .superuser = -1};
+    (void)own;
+    a->login = users_role_alter(a->console->o.users, slice_of(a->name), &c, &a->d);
+    if (!a->login) a->login = users_find(a->console->o.users, slice_of(a->name), &a->user);
+}
+
+/* The sessions of before have ended with it; whoever changed it goes on in a new one. */
+static void password_changed(struct crew_job *j)
+{
+    struct ask *a = (struct ask *)(void *)((char *)j - offsetof(struct ask, job));
+    if (a->login) {
+        ask_refuse(a, a->login);
+        return;
+    }
+    say_info(SAY_DOOR, "a password was changed by its user", "user=%s", a->name);
+    if (a->session) {
+        begin_session(a);
+    } else { /* the login came with the request: there is no session */
+        put_session(a);
+        ask_answer(a);
+    }
+}
+
+static void old_password_checked(struct login_guest *g)
+{
+    struct ask *a = ask_of_guest(g);
+    if (a->login) { /* not ERR_LOGIN: the session that asks is good */
+        (void)diag_fail(&a->d, ERR_USAGE, "the old password is wrong");
+        (void)diag_where(&a->d, "old");
+        ask_refuse(a, ERR_USAGE);
+        return;
+    }
+    a->job.run = change_password;
+    a->job.done = password_changed;
+    if (crew_give(a->console->quick, &a->job)) return;
+    (void)diag_fail(&a->d, ERR_BUSY, "too many requests wait already");
+    ask_refuse(a, ERR_BUSY);
+}
+
+err_t console_own_password(struct ask *a)
+{
+    struct slice new = ask_body_text(a, "new");
+    if (!new.len || new.len > USERS_PASSWORD_MAX) {
+        (void)diag_fail(&a->d, ERR_USAGE, "a password has 1 to %d bytes", USERS_PASSWORD_MAX);
+        return diag_where(&a->d, "new");
+    }
+    a->password = ask_body_text(a, "old");
+    (void)slice_to_cstr(slice_of(a->user.name), a->name, sizeof(a->name));
+    a->answers_itself = true;
+    enter_room(a, old_password_checked);
     return ERR_OK;
 }
 

@@ -147,6 +147,11 @@ err_t control_open(struct loop *l, const struct control_options *o, struct contr
     return e;
 }
 
+struct http_counts control_counts(const struct control *c)
+{
+    return http_counts(c->http);
+}
+
 void control_close(struct control *c)
 {
     if (!c) return;

@@ -30,4 +30,5 @@ struct control_options {
 };
 MUST_CHECK err_t control_open(struct loop *l, const struct control_options *o, struct control **out,
                               struct diag *d);
-void control_close(struct control *c); /* waits for running queries to stop */
+struct http_counts control_counts(const struct control *c); /* any thread */
+void control_close(struct control *c);                      /* waits for running queries to stop */

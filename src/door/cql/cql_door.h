@@ -28,5 +28,7 @@ void cql_door_stop(struct cql_door *k);           /* NULL is fine */
 void cql_door_close(struct cql_door *k);          /* NULL is fine */
 uint16_t cql_door_port(const struct cql_door *k); /* 0: none */
 uint16_t cql_door_tls_port(const struct cql_door *k);
+const struct listener *cql_door_listener(const struct cql_door *k, bool secure); /* or NULL */
+struct door_counts cql_door_counts(const struct cql_door *k);                    /* any thread */
 void cql_door_metrics(const struct cql_door *k, struct buf *out); /* Prometheus text */
 void cql_door_families(metric_each *each, void *ctx);             /* … the names in it */

@@ -105,3 +105,8 @@ uint16_t cql_door_tls_port(const struct cql_door *k)
 {
     return door_shards_port(&k->its, true);
 }
+
+const struct listener *cql_door_listener(const struct cql_door *k, bool secure)
+{
+    return door_shards_listener(&k->its, secure);
+}

@@ -45,6 +45,15 @@ static uint64_t sum(const struct cql_door *k, size_t offset)
     return all;
 }
 
+struct door_counts cql_door_counts(const struct cql_door *k)
+{
+    struct door_counts all = {.errors = sum(k, offsetof(struct shard_counts, errors))};
+    for (size_t i = 0; i < COUNT_OF(k->shards[0].counts.requests); i++)
+        if (native_opcode_is_request((uint8_t)i))
+            all.requests += sum(k, offsetof(struct shard_counts, requests) + i * sizeof(uint64_t));
+    return all;
+}
+
 void cql_door_metrics(const struct cql_door *k, struct buf *out)
 {
     metric_put_head(out, &requests_family);

@@ -111,6 +111,11 @@ uint16_t kafka_door_tls_port(const struct kafka_door *k)
     return door_shards_port(&k->its, true);
 }
 
+const struct listener *kafka_door_listener(const struct kafka_door *k, bool secure)
+{
+    return door_shards_listener(&k->its, secure);
+}
+
 const struct kafka_door_options *door_options(const struct kafka_door *k)
 {
     return &k->options;

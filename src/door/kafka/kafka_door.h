@@ -37,3 +37,5 @@ uint16_t kafka_door_port(const struct kafka_door *k);                 /* 0: none
 void kafka_door_metrics(const struct kafka_door *k, struct buf *out); /* Prometheus text, by API */
 void kafka_door_families(metric_each *each, void *ctx);               /* … the names in it */
 uint16_t kafka_door_tls_port(const struct kafka_door *k);
+const struct listener *kafka_door_listener(const struct kafka_door *k, bool secure); /* or NULL */
+struct door_counts kafka_door_counts(const struct kafka_door *k); /* any thread */

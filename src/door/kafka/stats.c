@@ -65,6 +65,16 @@ void kafka_door_families(metric_each *each, void *ctx)
     for (size_t i = 0; i < COUNT_OF(rows); i++) each(ctx, &rows[i].family);
 }
 
+struct door_counts kafka_door_counts(const struct kafka_door *k)
+{
+    struct door_counts all = {0};
+    for (size_t i = 0; i < API_COUNTS; i++) {
+        all.requests += requests_of(&k->counts[i]);
+        all.errors += broken_of(&k->counts[i]);
+    }
+    return all;
+}
+
 void kafka_door_metrics(const struct kafka_door *k, struct buf *out)
 {
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -143,6 +143,11 @@ void metrics_close(struct metrics_door *m)
     mem_give(m);
 }
 
+struct http_counts metrics_counts(const struct metrics_door *m)
+{
+    return http_counts(m->http);
+}
+
 uint16_t metrics_port(const struct metrics_door *m)
 {
     return http_port(m->http);

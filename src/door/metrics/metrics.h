@@ -21,3 +21,4 @@ MUST_CHECK err_t metrics_open(struct loop *l, const struct metrics_door_options 
                               struct metrics_door **out, struct diag *d);
 void metrics_close(struct metrics_door *m);
 uint16_t metrics_port(const struct metrics_door *m);
+struct http_counts metrics_counts(const struct metrics_door *m); /* any thread */

@@ -271,6 +271,11 @@ void randomuser_close(struct randomuser_door *door)
     mem_give(door);
 }
 
+struct http_counts randomuser_counts(const struct randomuser_door *door)
+{
+    return http_counts(door->http);
+}
+
 uint16_t randomuser_port(const struct randomuser_door *door)
 {
     return http_port(door->http);

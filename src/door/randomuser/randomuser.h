@@ -25,5 +25,6 @@ MUST_CHECK err_t randomuser_open(struct loop *l, const struct randomuser_options
                                  struct randomuser_door **out, struct diag *d);
 void randomuser_close(struct randomuser_door *r); /* NULL is fine */
 uint16_t randomuser_port(const struct randomuser_door *r);
+struct http_counts randomuser_counts(const struct randomuser_door *r); /* any thread */
 /* The faults by name, each with a sentence: for `sluice help faults`. */
 void randomuser_faults_help(struct buf *out);

@@ -152,6 +152,11 @@ void zookeeper_close(struct zookeeper_door *z)
     mem_give(z);
 }
 
+struct listener_counts zookeeper_counts(const struct zookeeper_door *z)
+{
+    return listener_counts(z->listener);
+}
+
 uint16_t zookeeper_port(const struct zookeeper_door *z)
 {
     return listener_port(z->listener);

@@ -12,3 +12,4 @@ MUST_CHECK err_t zookeeper_open(struct loop *l, const char *address, uint16_t po
                                 const char *version, struct zookeeper_door **out, struct diag *d);
 void zookeeper_close(struct zookeeper_door *z); /* NULL is fine */
 uint16_t zookeeper_port(const struct zookeeper_door *z);
+struct listener_counts zookeeper_counts(const struct zookeeper_door *z); /* any thread */
