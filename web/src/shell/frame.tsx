@@ -83,6 +83,7 @@ function Who() {
             {open && (
                 <div class="who-box">
                     <p><bdi>{who.name}</bdi><span class="quiet"> {who.role}</span></p>
+                    <a class="button" href="/system?view=users" onClick={() => setOpen(false)}>Your password</a>
                     <button type="button" class="button" onClick={() => void logout()}>Log out</button>
                 </div>
             )}
@@ -118,8 +119,8 @@ function Nudge() {
     return (
         <div class="note">
             <Sign tone="warn" />
-            <span>You came in with the password that every tutorial knows. It is good on this machine alone; choose your own: <code>sluice users passwd {session.value!.name}</code></span>
-            {PAGES.some((p) => p.path === "/system") && <a class="button" href="/system?view=users">Change it</a>}
+            <span>You came in with the password that every tutorial knows. It is good on this machine alone; choose your own.</span>
+            <a class="button" href="/system?view=users">Change it</a>
             <button type="button" class="button" onClick={later}>Later</button>
         </div>
     );
