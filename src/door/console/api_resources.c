@@ -120,7 +120,7 @@ struct telling {
 /* The rate of the last two seconds; null: not known yet. */
 static void put_rate(const struct telling *t, const char *part)
 {
-    js_put_real(t->out, "cpu", sampling_last(t->console, part, "cpu"));
+    js_put_real(t->out, "cpu", console_last(t->console, part, "cpu"));
 }
 
 static err_t add_stage_memory(void *ctx, const struct flow_status *f)

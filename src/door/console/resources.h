@@ -28,7 +28,5 @@ MUST_CHECK err_t memory_parts_read(const struct exec_world *w, struct memory_par
 /* Into the history; every two seconds, on the sampling's worker. */
 void resources_note(struct console *c, struct thread_groups *threads);
 
-/* sampling.c: the same worker's … */
+/* sampling.c: the rate of what only grows; the same worker's. */
 void sampling_growth(struct console *c, const char *part, const char *metric, double value);
-/* … and for any thread: what was noted within the last few seconds; NaN: nothing. */
-double sampling_last(struct console *c, const char *part, const char *metric);

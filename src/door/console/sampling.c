@@ -141,11 +141,6 @@ void sampling_growth(struct console *c, const char *part, const char *metric, do
     note_growth(c->sampling, part, metric, value);
 }
 
-double sampling_last(struct console *c, const char *part, const char *metric)
-{
-    return history_last(c->sampling->history, part, metric, c->o.port.now_us(c->o.port.ctx) / 1000);
-}
-
 static void sampled(struct crew_job *j)
 {
     struct sampling *s = (struct sampling *)(void *)((char *)j - offsetof(struct sampling, job));
