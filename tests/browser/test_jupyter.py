@@ -17,7 +17,7 @@ from harness import check, wait_for
 
 TOKEN = "only-of-this-test"
 engines.VENVS["jupyter"] = ["jupyterlab==4.6.6", "nbconvert==7.17.2", "ipykernel==7.4.0", "pandas==3.1.1", "matplotlib==3.11.2",
-                            "cassandra-driver==3.29.2", "kafka-python==3.0.12"]
+                            "cassandra-driver==3.29.2", "kafka-python==3.0.12", "lz4==4.4.5"]
 CODE = {"count", "some", "frame", "ages", "kafka"}  # the cells that show something
 
 

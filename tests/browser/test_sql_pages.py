@@ -13,6 +13,7 @@ def rows(c):
 
 def test_a_notebook_is_written_run_drawn_kept_and_saved():
     with Console("users_records").filled(20) as c:
+        (c.directory / "notebooks" / "users.ipynb").unlink()
         page = c.open("/notebooks", ready=".state-title")
         everywhere(c, "/notebooks", "notebooks-none", ready=".state-title", sizes=(("phone", True),))
         page.get_by_role("button", name="New notebook").first.click()

@@ -83,6 +83,17 @@ function completing(ask: NonNullable<CoreOptions["complete"]>) {
     };
 }
 
+/** What is typed over a selection is put there by the editor: a browser that does it keeps the old text's look by a style
+ * attribute, which the page's policy forbids. */
+function typedOver(e: InputEvent, view: EditorView): boolean {
+    const text = e.data;
+    const { from, to, empty } = view.state.selection.main;
+    if (e.inputType !== "insertText" || !text || empty || view.composing || view.state.readOnly) return false;
+    const insert = () => view.state.update({ ...view.state.replaceSelection(text), userEvent: "input.type", scrollIntoView: true });
+    if (!view.state.facet(EditorView.inputHandler).some((h) => h(view, from, to, text, insert))) view.dispatch(insert());
+    return true; // and not by the browser
+}
+
 export function makeEditor(o: CoreOptions) {
     const locked = new Compartment();
     let setting = false; // what the page sets is no news to it
@@ -106,6 +117,7 @@ export function makeEditor(o: CoreOptions) {
                 syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
                 EditorView.contentAttributes.of({ "aria-label": o.label }),
                 locked.of(EditorState.readOnly.of(o.readOnly)),
+                EditorView.domEventHandlers({ beforeinput: typedOver }),
                 EditorView.updateListener.of((u) => u.docChanged && !setting && o.changed(u.state.doc.toString())),
             ],
         }),
