@@ -63,6 +63,19 @@ MUST_CHECK err_t connect_settings(const struct connect_kind *k, const struct con
                                   struct connect_setting **out, struct connect_common *common,
                                   struct diag *d);
 
+/* --- quotas: rate limits that sources share by a name -------------------------------------------
+ * Where what was taken of them is kept; not called, or "": nowhere, as when a plan looks at an
+ * answer. Before any source is opened. */
+MUST_CHECK err_t connect_quotas_in(const char *folder, struct diag *d);
+struct connect_quota { /* as its file has it; live and by_tasks: taken in the last span */
+    const char *name;
+    int64_t number, per_ms, live, by_tasks;
+};
+/* Also beside a server that runs. */
+MUST_CHECK err_t connect_quotas_look(const char *folder, int64_t now_ms,
+                                     void (*each)(void *ctx, const struct connect_quota *q),
+                                     void *ctx, struct diag *d);
+
 /* The kinds and all options, made from the tables: for `sluice help sources` and docs/sources.md.
  */
 void connect_help(struct buf *out, bool markdown);

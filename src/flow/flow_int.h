@@ -353,6 +353,7 @@ struct source {
     bool is_pending, journalled;
     bool recovered, ended;
     _Atomic uint64_t budget, brought; /* flow_source_let; UINT64_MAX: no bound */
+    atomic_bool by_task;              /* it was let run, rather than freed */
     int parts_max;       /* tests: as if a crash came after so many parts of an answer; -1: none */
     struct gate settled; /* guards appends_left */
     uint32_t appends_left;

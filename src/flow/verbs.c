@@ -130,12 +130,13 @@ err_t flow_source_hold(struct flow *f, struct slice name, struct diag *d)
 }
 
 /* It starts and brings `count` records, inside the control gate. */
-static err_t let(struct stage *s, uint64_t count, struct diag *d)
+static err_t let(struct stage *s, uint64_t count, bool by_task, struct diag *d)
 {
     if (stage_runs(s))
         return diag_fail(d, ERR_IN_USE, "source '%.*s' runs already", SLICE_ARG(s->name));
     atomic_store(&s->source->budget, count ? count : UINT64_MAX);
     atomic_store(&s->source->brought, 0);
+    atomic_store(&s->source->by_task, by_task);
     return act(s, VERB_RESUME, d);
 }
 
@@ -144,7 +145,7 @@ err_t flow_source_free(struct flow *f, struct slice name, struct diag *d)
     struct stage *s = NULL;
     gate_enter(&f->control);
     err_t e = find_source(f, name, &s, d);
-    if (!e && !s->paused_ms) e = let(s, 0, d);
+    if (!e && !s->paused_ms) e = let(s, 0, false, d);
     gate_leave(&f->control);
     return e;
 }
@@ -154,7 +155,7 @@ err_t flow_source_let(struct flow *f, struct slice name, uint64_t count, struct 
     struct stage *s = NULL;
     gate_enter(&f->control);
     err_t e = find_source(f, name, &s, d);
-    if (!e) e = let(s, count, d);
+    if (!e) e = let(s, count, true, d);
     gate_leave(&f->control);
     return e;
 }

@@ -304,6 +304,18 @@ err_t project_check(struct project *p, struct catalog *c, struct diag *d)
     return e;
 }
 
+struct slice project_source_option(const struct project *p, struct slice source, const char *name)
+{
+    for (uint32_t i = 0; i < p->script.count; i++) {
+        const struct statement *s = &p->script.statements[i];
+        if (s->kind != STATEMENT_CREATE_SOURCE || !slice_equal(s->name.name, source)) continue;
+        for (uint32_t n = 0; n < s->source.options.count; n++)
+            if (slice_is(s->source.options.items[n].name, name))
+                return s->source.options.items[n].value;
+    }
+    return (struct slice){0};
+}
+
 bool project_declares(const struct project *p, struct slice stage)
 {
     for (uint32_t i = 0; i < p->script.count; i++) {

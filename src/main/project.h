@@ -66,6 +66,8 @@ bool statement_is_from(const struct statement *s,
 MUST_CHECK err_t project_source(struct project *p, const struct statement *s,
                                 const struct connect_kind **kind, struct connect_setting **settings,
                                 struct connect_common *common, struct diag *d);
+/* As it is written; {0}: there is no such source, or it has no such option. */
+struct slice project_source_option(const struct project *p, struct slice source, const char *name);
 bool project_declares(const struct project *p, struct slice stage); /* a source or stream */
 /* upgrade.c */
 MUST_CHECK err_t stream_fate_of(struct project *p, struct store *s,

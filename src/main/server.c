@@ -461,6 +461,8 @@ static err_t start(struct server *s, struct diag *d)
     if (!e) e = open_doors(s, d); /* before the sources: theirs may be our own API */
     if (!e) e = open_control(s, d);
     if (!e) e = flow_tidy(s->world.store, d);
+    if (!e) e = project_data_path(p, "quotas", path, d);
+    if (!e) e = connect_quotas_in(path, d);
     if (!e) e = project_wire(p, 0, &s->world, d);
     if (!e) e = stages_left(s->world.store, say_left, s, d);
     if (!e && s->broker.coord)

@@ -31,13 +31,16 @@ err_t kind_run(struct work *k, struct worker *t, struct work_answer *out, struct
     if (!e) e = work_int(k, "count", &count, d);
     if (!e) e = work_int(k, "at_least", &least, d);
     if (e) return e;
-    if (quota.len && !slice_equal(quota, k->order->task->pool))
-        return diag_fail(d, ERR_UNSUPPORTED,
-                         "quota: fetches of a source do not take slots of a pool; give the task "
-                         "`pool: %.*s`, so that its runs share it",
-                         SLICE_ARG(quota));
     if (!port->run_source)
         return diag_fail(d, ERR_UNSUPPORTED, "there are no sources without a server");
+    if (quota.len && !port->shares_quota)
+        return diag_fail(d, ERR_UNSUPPORTED, "there are no quotas without a server");
+    if (quota.len && !port->shares_quota(port->ctx, source, quota)) {
+        (void)diag_fail(d, ERR_CONFIG, "source '%.*s' does not share a quota '%.*s'",
+                        SLICE_ARG(source), SLICE_ARG(quota));
+        return diag_hint(d, "CREATE SOURCE %.*s … WITH (quota = '%.*s')", SLICE_ARG(source),
+                         SLICE_ARG(quota));
+    }
     work_say(k, "INFO", "Running source %.*s", SLICE_ARG(source));
     e = port->run_source(port->ctx, source, span, count, work_stopped, k, &records, d);
     if (e && !records) return e;

@@ -79,6 +79,7 @@ struct work_port {
      * `said`. */
     err_t (*run_source)(void *ctx, struct slice source, int64_t for_us, int64_t count,
                         bool (*stop)(void *), void *stop_ctx, uint64_t *records, struct diag *d);
+    bool (*shares_quota)(void *ctx, struct slice source, struct slice quota);
     /* service, submit: is the stream there and running (starts or resumes it), its lag and state
      * now. */
     err_t (*stream_ensure)(void *ctx, struct slice stream, struct diag *d);

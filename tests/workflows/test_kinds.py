@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 
-from harness import Server, check, folder, project, wait_for
+from harness import Server, check, folder, project, run, wait_for
 
 ONCE = "  schedule: '@once'\n  start_date: 2024-01-01\n  is_paused_upon_creation: false\n"
 
@@ -269,3 +269,37 @@ def test_old_runs_go():
                 check(s.stop() == 0, s.output())
         check(not rows(s, "SELECT run FROM task_instance") and not rows(s, "SELECT run FROM task_try"), "its tries are there yet")
         check(not list((s.data / "workflows" / "logs").rglob("attempt=1.log")), "its logs are there yet")
+
+
+def test_an_apis_quota_is_shared_by_live_polling_and_tasks_also_over_a_restart():
+    """Goal: never more than the quota in any span, whoever asks; live polling has its part beside a task that takes all it gets. Method: an API that notes when
+    it was asked, the server killed in the middle; the time between the source's take and our note is given a tenth of a span."""
+    number, span = 12, 3.0
+    times = {"/live": [], "/back": []}
+
+    def answer(_method, path, _body, _headers):
+        times[path.split("?")[0]].append(time.monotonic())
+        return 200, json.dumps({"id": sum(map(len, times.values()))})
+    web = Web(answer)
+    with serving(web.server) as port, folder() as f:
+        source = f"every = '500ms', items = '$', allow_private = true, quota = 'api'"
+        p = project(f / "p", f"CREATE SOURCE live FROM HTTP 'http://127.0.0.1:{port}/live' WITH ({source}, rate_limit = '{number}/3s') INTO TOPIC live;\n"
+                             f"CREATE SOURCE back FROM HTTP 'http://127.0.0.1:{port}/back' WITH ({source.replace('500ms', '1ms')}) INTO TOPIC back;\n")
+        (p / "dags.yaml").write_text("fill:\n" + ONCE + "  tasks:\n    back: {run: back, for: 60s, quota: api}\n    wrong: {run: back, count: 1, quota: another}\n")
+        plan = run("plan", p, "--offline")
+        check("is shared by 2 sources" in plan.stdout, plan.stdout + plan.stderr)
+        with Server(p, restart=True) as s:
+            s.ready()
+            wait_for("both to have asked for some spans", lambda: len(times["/live"]) > 12 and len(times["/back"]) > 12, 60)
+            said = s.command("pools", "quotas").stdout
+            check("api" in said and str(number) in said, said)
+            check("api" in s.command("pools", "list").stdout, "not beside the pools")
+            before = sum(map(len, times.values()))
+            os.kill(s.status()["pid"], 9)
+            wait_for("it to ask again", lambda: sum(map(len, times.values())) > before + number + 3, 60)
+        log = next((s.data / "workflows" / "logs").glob("**/task_id=wrong/attempt=1.log")).read_text()
+        check("does not share a quota 'another'" in log, log)
+    every = sorted(t for some in times.values() for t in some)
+    for i, t in enumerate(every):
+        inside = sum(1 for other in every[i:] if other < t + span * 0.9)
+        check(inside <= number, f"{inside} requests in {span * 0.9} s, {i}th of {len(every)}")

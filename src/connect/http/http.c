@@ -1,6 +1,7 @@
 /* The source kind 'http': an API's answers, polled. What an answer is not whole is not there:
  * a failed fetch delivers nothing and moves no cursor. */
 #include "connect/http/http_int.h"
+#include "connect/http/quota.h"
 
 #include "base/hash.h"
 #include "base/metric.h"
@@ -46,6 +47,7 @@ struct http_source {
     const char *page_param;
     int64_t page_start, page_end, results, retries, backoff_ms;
     struct rate rate;
+    struct quota *quota; /* instead of rate; NULL: none */
     struct rng jitter;
     /* the answer at hand */
     struct vec items, rejects;
@@ -124,13 +126,24 @@ static err_t build_url(struct http_source *h, int64_t page, uint32_t items_max, 
     return ERR_OK;
 }
 
+/* *wait_ms 0: it may be asked, and that is counted. */
+static err_t take_rate(struct http_source *h, const struct source_ask *ask, int64_t now_ms,
+                       int64_t *wait_ms, struct diag *d)
+{
+    int64_t count = MAX(h->results, (int64_t)1);
+    struct quota_ask of = {h, ask->by_task, count, now_ms};
+    if (h->quota) return quota_take(h->quota, &of, wait_ms, d);
+    *wait_ms = rate_wait_ms(&h->rate, count, now_ms);
+    if (!*wait_ms) rate_mark(&h->rate, count, now_ms);
+    return ERR_OK;
+}
+
 static err_t try_once(struct http_source *h, const struct source_ask *ask, int64_t now_ms,
                       struct diag *d)
 {
     struct transfer_ask get = {h->url, ask->stopping, ask->ctx};
     struct transfer_answer a;
     metric_add(METRIC_connect_requests_total, 1);
-    rate_mark(&h->rate, MAX(h->results, (int64_t)1), now_ms);
     err_t e = transfer_get(h->transfer, &get, &a, d);
     if (!e) e = answer_check(&a, h->shown, d);
     if (!e) e = read_items(h, &a, d);
@@ -170,8 +183,10 @@ static err_t try_with_retries(struct http_source *h, const struct source_ask *as
         if (!e || !answer_may_pass(e) || n >= retries) return e;
         int64_t asked = h->not_before_ms ? h->not_before_ms - now_ms : 0;
         int64_t wait_ms = MAX(asked, backoff_of(h, n));
-        bool over_rate = rate_wait_ms(&h->rate, MAX(h->results, (int64_t)1), now_ms + wait_ms) > 0;
-        if (asked > blocking_wait_max_ms || over_rate) return e;
+        if (asked > blocking_wait_max_ms) return e;
+        int64_t over_rate = 0;
+        struct diag unheard = {0};
+        if (take_rate(h, ask, now_ms + wait_ms, &over_rate, &unheard) || over_rate) return e;
         say_debug(SAY_CONNECT, "request failed, retrying", "url=%s err=%s try=%lld", h->shown,
                   err_name(e), (long long)n + 1);
         if (!sleep_ms(ask, wait_ms)) return ERR_STOPPED;
@@ -274,10 +289,12 @@ static err_t paused(struct http_source *h, const struct source_ask *ask, struct 
 static err_t fetch_live(struct http_source *h, const struct source_ask *ask, int64_t page,
                         struct source_answer *out, struct diag *d)
 {
-    int64_t asked = MAX(h->results, (int64_t)1);
-    out->wait_ms = rate_wait_ms(&h->rate, asked, ask->now_ms);
-    if (out->wait_ms) return ERR_OK;
     err_t e = build_url(h, page, ask->items_max, d);
+    if (!e) e = take_rate(h, ask, ask->now_ms, &out->wait_ms, d);
+    if (out->wait_ms && !e) {
+        if (h->quota) out->note = SLICE("waits for its quota, which others have taken");
+        return ERR_OK;
+    }
     if (!e) e = try_with_retries(h, ask, h->fallen ? 0 : h->retries, d);
     if (e) return e;
     h->not_before_ms = 0;
@@ -312,6 +329,7 @@ static void http_close(void *self)
 {
     struct http_source *h = (struct http_source *)self;
     if (h->fallback.self) h->fallback.close(h->fallback.self);
+    quota_leave(h->quota);
     transfer_free(h->transfer);
     json_decoder_free(h->json);
     vec_done(&h->items);
@@ -418,7 +436,10 @@ static err_t set_rate(struct http_source *h, const struct connect_setting *s, st
 {
     h->rate.number = s[HTTP_rate_limit].number;
     h->rate.per_ms = s[HTTP_rate_limit].per;
-    if (h->rate.number == 0 || h->results <= h->rate.number) return ERR_OK;
+    if (h->rate.number == 0 || h->results <= h->rate.number)
+        return s[HTTP_quota].given
+                   ? quota_join(s[HTTP_quota].text, h->rate.number, h->rate.per_ms, &h->quota, d)
+                   : ERR_OK;
     (void)diag_fail(d, ERR_CONFIG,
                     "rate_limit allows %" PRId64 " records, but each request asks for "
                     "results = %" PRId64,

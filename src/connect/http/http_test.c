@@ -1,6 +1,7 @@
 /* Goal: a bad answer delivers nothing, loses nothing, and is told in words; a good one arrives
  * whole. Method: a real server on loopback, in its own thread, that answers by path. */
 #include "connect/http/http_int.h"
+#include "connect/http/quota.h"
 #include "connect/http/test_server.h"
 #include "data/json.h"
 #include "test.h"
@@ -328,6 +329,55 @@ TEST(the_rate_limit_counts_what_was_asked_for)
     CHECK_ERR(fetch(&o, "", 1000, &a), ERR_PEER);
     CHECK_INT(s->requests, 2); /* retries keep it too */
     shut(&o);
+    test_server_stop(s);
+}
+
+static bool fetched(struct source *o, bool by_task, int64_t now)
+{
+    struct source_answer a;
+    struct source_ask ask = {.now_ms = now, .items_max = 1000, .by_task = by_task};
+    CHECK_OK(o->port.fetch(o->port.self, &ask, &a, &o->d), &o->d);
+    CHECK(a.item_count > 0 || a.wait_ms > 0);
+    return a.item_count > 0;
+}
+
+/* Goal: no more than the quota in any span, over restarts, each side its share. Method: two sources
+ * of one quota of 12, one polls, one runs for tasks and takes what it gets. */
+TEST(a_quota_is_shared_kept_and_fair)
+{
+    struct test_server *s = test_server_start();
+    struct diag d = {0};
+    char folder[300];
+    snprintf(folder, sizeof(folder), "%s/quotas", test_dir());
+    CHECK_OK(connect_quotas_in(folder, &d), &d);
+    struct source live = open_with(s, "/ok", "results=1;quota=api;rate_limit=12/100s");
+    struct source back = open_with(s, "/ok", "results=1;quota=api");
+    int taken[2] = {0}, due = 0, late = 0;
+    for (int second = 0; second < 500; second++) {
+        if (second % 25 == 0) due = 1; /* it asks again while it is refused, as sources do */
+        if (due && fetched(&live, false, 1000 * second)) taken[0]++, due--;
+        late += second >= 200 && due > 0;
+        taken[1] += fetched(&back, true, 1000 * second);
+        CHECK(taken[0] + taken[1] <= 12 * (second / 100 + 1));
+    }
+    CHECK_INT(late, 0); /* what it wants is less than half: known, it never waits */
+    CHECK_INT(taken[0], 17);
+    CHECK(taken[1] >= 30); /* and tasks have the rest */
+    CHECK_INT(s->requests, taken[0] + taken[1]);
+    int before = s->requests;
+    shut(&live);
+    shut(&back); /* as a restart: nothing of it is in memory */
+    back = open_with(s, "/ok", "results=1;quota=api;rate_limit=12/100s");
+    for (int n = 0; n < 20; n++) (void)fetched(&back, true, 500000);
+    CHECK(s->requests - before <= 2);
+    CHECK_ERR(quota_join(SLICE("api"), 13, 100000, &(struct quota *){NULL}, &d), ERR_CONFIG);
+    CHECK_ERR(quota_join(SLICE("../api"), 13, 100000, &(struct quota *){NULL}, &d), ERR_CONFIG);
+    shut(&back);
+    back = open_with(s, "/ok", "results=1;quota=other");
+    struct source_answer a;
+    CHECK_ERR(fetch(&back, "", 1, &a), ERR_CONFIG);
+    shut(&back);
+    CHECK_OK(connect_quotas_in("", &d), &d);
     test_server_stop(s);
 }
 

@@ -427,6 +427,65 @@ static struct slice option_place(const struct statement *s, const char *name)
     return (struct slice){0};
 }
 
+struct shared { /* what all sources of one quota say */
+    int64_t number, per_ms;
+    double per_second; /* records that live polling asks for; sources without `every`: none */
+    uint32_t sources, hungry;
+};
+
+static err_t add_shared(struct planning *p, const struct statement *s, struct slice name,
+                        struct shared *all, struct diag *d)
+{
+    const struct connect_kind *kind;
+    struct connect_setting *settings;
+    struct connect_common common;
+    err_t e = project_source(p->project, s, &kind, &settings, &common, d);
+    if (e) return e;
+    const struct connect_setting *quota = setting(kind, settings, "quota"),
+                                 *rate = setting(kind, settings, "rate_limit"),
+                                 *results = setting(kind, settings, "results");
+    if (!quota || !quota->given || !slice_equal(quota->text, name)) return ERR_OK;
+    all->sources++;
+    if (rate && rate->given) all->number = rate->number, all->per_ms = rate->per;
+    if (!common.every_ms) all->hungry++;
+    if (common.every_ms)
+        all->per_second += 1000.0 * (double)(results && results->number ? results->number : 1) /
+                           (double)common.every_ms;
+    return ERR_OK;
+}
+
+/* The quota's use by all its sources, said at each. */
+static err_t judge_shared(struct planning *p, const struct statement *s, struct slice name,
+                          struct diag *d)
+{
+    struct shared all = {0};
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < p->project->script.count && !e; i++) {
+        const struct statement *other = &p->project->script.statements[i];
+        if (other->kind == STATEMENT_CREATE_SOURCE) e = add_shared(p, other, name, &all, d);
+    }
+    if (e) return e;
+    struct finding *f = finding_add(p, FINDING_quota, s, option_place(s, "quota"));
+    if (!all.number) {
+        if (f) f->severity = SEVERITY_WARNING;
+        finding_say(p, f, "no source says how much quota '%.*s' is: it fails when it fetches",
+                    SLICE_ARG(name));
+        finding_fix(p, f, "rate_limit = '100/1m', say, at one of its sources");
+        return ERR_OK;
+    }
+    double wanted = all.per_second * (double)all.per_ms / 1000;
+    finding_say(p, f,
+                "quota '%.*s', %lld records in %.10g s, is shared by %u source%s; by their every "
+                "they ask for %.0f (%.3g%%)%s",
+                SLICE_ARG(name), (long long)all.number, (double)all.per_ms / 1000, all.sources,
+                all.sources == 1 ? "" : "s", wanted, 100 * wanted / (double)all.number,
+                all.hungry ? ", and those without every for what is left" : "");
+    if (wanted <= (double)all.number) return ERR_OK;
+    if (f) f->severity = SEVERITY_WARNING;
+    finding_fix(p, f, "they will fall behind: a longer every, or fewer results");
+    return ERR_OK;
+}
+
 static err_t judge_quota(struct planning *p, const struct statement *s, struct diag *d)
 {
     const struct connect_kind *kind;
@@ -435,6 +494,8 @@ static err_t judge_quota(struct planning *p, const struct statement *s, struct d
     err_t e = project_source(p->project, s, &kind, &settings, &common, d);
     if (e) return e;
     const struct connect_setting *rate = setting(kind, settings, "rate_limit");
+    const struct connect_setting *quota = setting(kind, settings, "quota");
+    if (quota && quota->given) return judge_shared(p, s, quota->text, d);
     const struct connect_setting *results = setting(kind, settings, "results");
     if (!rate || !rate->given || !rate->number) return ERR_OK;
     int64_t asks = results && results->number > 0 ? results->number : 1;

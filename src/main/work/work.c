@@ -215,6 +215,13 @@ static err_t run_source(void *ctx, struct slice source, int64_t for_us, int64_t 
     return e;
 }
 
+/* As its WITH says it; both are read at the start. */
+static bool shares_quota(void *ctx, struct slice source, struct slice quota)
+{
+    struct working *w = ctx;
+    return slice_equal(project_source_option(w->server->project, source, "quota"), quota);
+}
+
 /* --- streams ----------------------------------------------------------------------------------
  */
 
@@ -278,6 +285,7 @@ struct work_port working_port(struct working *w)
 {
     return (struct work_port){.ctx = w,
                               .run_source = run_source,
+                              .shares_quota = shares_quota,
                               .stream_ensure = stream_ensure,
                               .stream_look = stream_look,
                               .sql = work_statements,

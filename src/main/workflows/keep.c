@@ -1,8 +1,11 @@
 /* sluice pools, connections, variables: what people keep beside their workflows. */
 #include "main/workflows/desk.h"
 
+#include "base/unit.h"
+#include "connect/connect.h"
 #include "data/json.h"
 #include "main/yaml.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "sched/connection.h"
 #include "sched/things.h"
@@ -87,13 +90,51 @@ static err_t export_all(struct desk *k, enum list_kind kind, const char *what,
 /* --- pools --------------------------------------------------------------------------------------
  */
 
+struct quota_sheet {
+    struct sheet sheet;
+    uint32_t count;
+};
+
+static void put_quota(void *ctx, const struct connect_quota *q)
+{
+    struct quota_sheet *s = ctx;
+    char text[64];
+    struct buf span = buf_over(text, sizeof(text));
+    unit_put_ms(&span, q->per_ms);
+    s->count++;
+    sheet_text(&s->sheet, slice_of(q->name));
+    sheet_number(&s->sheet, q->number);
+    sheet_text(&s->sheet, buf_view(&span));
+    sheet_number(&s->sheet, q->live + q->by_tasks);
+    sheet_number(&s->sheet, q->live);
+    sheet_number(&s->sheet, q->by_tasks);
+}
+
+/* Quotas of APIs, which sources share: what was taken of them in the last span. */
+static err_t put_quotas(struct desk *k, bool if_any, struct diag *d)
+{
+    char path[PROJECT_PATH_MAX];
+    struct quota_sheet s = {sheet_make("quota records# in taken# live# tasks#"), 0};
+    err_t e = project_data_path(&k->project, "quotas", path, d);
+    if (!e) e = connect_quotas_look(path, clock_wall_ms(), put_quota, &s, d);
+    if (!e && (s.count || !if_any)) e = desk_print(k, &s.sheet);
+    sheet_done(&s.sheet);
+    return e;
+}
+
+static err_t pools_quotas(struct desk *k, struct diag *d)
+{
+    return put_quotas(k, false, d);
+}
+
 static err_t pools_list(struct desk *k, struct diag *d)
 {
-    return desk_list(k, LIST_POOLS,
-                     k->airflow
-                         ? "name slots# description include_deferred"
-                         : "name slots# running_slots# queued_slots# scheduled_slots# description",
-                     NULL, 0, "", d);
+    err_t e = desk_list(
+        k, LIST_POOLS,
+        k->airflow ? "name slots# description include_deferred"
+                   : "name slots# running_slots# queued_slots# scheduled_slots# description",
+        NULL, 0, "", d);
+    return e || k->airflow || k->json ? e : put_quotas(k, true, d);
 }
 
 static err_t put_pool(struct desk *k, const struct pool_row *p)
@@ -171,6 +212,8 @@ static err_t pools_export(struct desk *k, struct diag *d)
 
 const struct desk_command pool_commands[] = {
     {"list", "", "the pools and what is taken of them", pools_list},
+    {"quotas", "", "the quotas of APIs that sources share, and what is taken of them",
+     pools_quotas},
     {"get", "POOL", "one of them", pool_get},
     {"set", "POOL SLOTS [DESCRIPTION]", "make or change one; -1: without end", pool_set},
     {"delete", "POOL", "never default_pool", pool_remove},
