@@ -121,7 +121,7 @@ def test_names_are_text():
         told = c.get("overview")
         names = [*XSS, "پروفایل کاربران", "🚀 launch", "x" * 300, "‮evil"]
         told["parts"] = [{"id": f"{k}:{n}", "kind": k, "name": n, "rate": 1e12, "lag": 10 ** 15, "dead": 7, "state": n, "trouble": n}
-                         for i, n in enumerate(names) for k in (("source", "topic", "stream", "table", "dag")[i % 5],)]
+                         for i, n in enumerate(names) for k in {("source", "topic", "stream", "table")[i % 4], "dag"}]
         ids = [p["id"] for p in told["parts"]]
         told["edges"] = [[a, b] for a, b in zip(ids, ids[1:])]
         for size in ("wide", "phone"):

@@ -233,6 +233,11 @@ def test_airflow_api_what_pages_ask():
             same([(n["id"], n["label"]) for n in load["children"]], [("load.inner", "inner"), ("load.each", "each")], "within")
             same(load["children"][1]["is_mapped"], True, "a mapped task")
             same(sorted((e["source_id"], e["target_id"]) for e in tree["edges"]), [("first", "load.each"), ("load.each", "load.inner.last")], "edges")
+            api.ask("POST", "/api/v2/variables", {"key": "grouped", "value": "told to nobody"}, admin)
+            _, seen = api.ask("GET", "/ui/events/grouped?limit=100", login=admin)
+            check(seen["total_entries"] >= 3 and all(e["dag_id"] == "grouped" and "extra" not in e for e in seen["event_logs"]), f"a dag's events: {seen}")
+            check({e["run_id"] for e in seen["event_logs"]} >= {"r0", "r1", "r2"} and "told to nobody" not in json.dumps(seen), f"a dag's events: {seen}")
+            same(api.ask("GET", "/ui/events/~", login=admin)[0] == 200 and api.ask("GET", "/ui/events/~", login=admin)[1]["total_entries"], 0, "the events of all dags at once")
             status, lines = api.ask("GET", "/ui/grid/ti_summaries/grouped?run_ids=r0&run_ids=gone&run_ids=r2", login=admin)
             runs = [json.loads(line) for line in lines.splitlines()]
             same((status, [r["run_id"] for r in runs]), (200, ["r0", "r2"]), "a line a run")

@@ -30,6 +30,7 @@ static const struct {
              {BODY_TRY, LIST_TRIES},
              {BODY_XCOM, LIST_XCOMS},
              {BODY_EVENT, LIST_EVENTS},
+             {BODY_EVENT_SEEN, LIST_EVENTS_SEEN},
              {BODY_CONNECTION, LIST_CONNECTIONS},
              {BODY_VARIABLE, LIST_VARIABLES},
              {BODY_POOL, LIST_POOLS},

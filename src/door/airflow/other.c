@@ -29,6 +29,16 @@ err_t api_get_events(struct call *c)
     return answer_list(c, &l);
 }
 
+/* A dag's own, for who may see it. What a change said in words stays the admins': it may hold what
+ * a conf or a variable holds. */
+err_t api_ui_events(struct call *c)
+{
+    struct listing l = {
+        .kind = LIST_EVENTS_SEEN, .body = BODY_EVENT_SEEN, .name = "event_logs"};
+    listing_fix(c, &l, "dag_id", rest_part(c, "dag_id"));
+    return answer_list(c, &l);
+}
+
 err_t api_get_event(struct call *c)
 {
     struct listing l = {.kind = LIST_EVENTS, .body = BODY_EVENT};

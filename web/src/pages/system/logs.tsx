@@ -86,9 +86,9 @@ function Log() {
 /** Only the lines in sight are in the document; it follows the end until one scrolls away from it. */
 function Lines({ of, filtered }: { of: LogLine[]; filtered: boolean }) {
     const box = useRef<HTMLDivElement>(null);
-    const [follow, setFollow] = useState(true);
-    const [span, setSpan] = useState({ from: 0, to: 60 });
     const opened = Number(param("line")) || 0;
+    const [follow, setFollow] = useState(!opened); // a link to a line shows that line
+    const [span, setSpan] = useState({ from: 0, to: 60 });
     const line = useMemo(() => (opened ? of.find((l) => l.seq === opened) : undefined), [of, opened]);
     const look = () => {
         const b = box.current;
@@ -102,6 +102,10 @@ function Lines({ of, filtered }: { of: LogLine[]; filtered: boolean }) {
         if (b && follow) b.scrollTop = b.scrollHeight;
         look();
     }, [of, follow]);
+    useLayoutEffect(() => {
+        const b = box.current;
+        if (b && line) b.scrollTop = Math.max(0, of.indexOf(line) * ROW - b.clientHeight / 2);
+    }, []);
     const move = (step: number) => {
         const n = of.findIndex((l) => l.seq === opened);
         const next = of[Math.max(0, Math.min(of.length - 1, (n < 0 ? of.length : n) + step))];

@@ -52,7 +52,7 @@ export function ResourcesView() {
                     columns={[
                         { key: "name", title: "Thread", of: (t) => t.name, mono: true, width: "minmax(112px, 1fr)" },
                         { key: "room", title: "Does", of: (t) => t.room, wide: true, width: "minmax(160px, 2fr)" },
-                        { key: "count", title: "How many", of: (t) => t.count, right: true, width: "76px" },
+                        { key: "count", title: "How many", of: (t) => t.count, right: true, wide: true, width: "76px" },
                         { key: "cpu", title: "Processor", of: (t) => t.cpu, cell: (t) => <span class="num live">{share(t.cpu)}</span>, right: true, first: "down", width: "84px" },
                         { key: "spark", title: "5 min", of: () => "", cell: (t) => <Spark of={cpu(`thread:${t.name}`)} />, wide: true, sort: false, width: "84px" },
                         { key: "spent", title: "So far", of: (t) => t.cpu_ns, cell: (t) => <span class="num live">{duration(t.cpu_ns / 1e6)}</span>, right: true, first: "down", width: "80px" },
@@ -78,16 +78,16 @@ function Now({ of: r }: { of: Resources }) {
             <div class="charts">
                 <Section title="Memory by part" note="What the process takes now.">
                     <Bars title="Memory by part" say={bytes} of={[
-                        { label: "Buffers, of stages", value: m.stages },
-                        { label: "Buffers, all others", value: Math.max(0, m.buffers - m.stages) },
-                        { label: "Tables: fresh rows", value: m.rows_fresh },
-                        { label: "Tables: cached blocks", value: m.rows_cached },
-                        { label: "Libraries, stacks, allocator", value: m.rest },
+                        { label: "of stages", value: m.stages },
+                        { label: "other buffers", value: Math.max(0, m.buffers - m.stages) },
+                        { label: "fresh rows", value: m.rows_fresh },
+                        { label: "cached rows", value: m.rows_cached },
+                        { label: "the rest", value: m.rest },
                     ]} />
-                    <p class="quiet">Resident {bytes(m.resident)}, at most {bytes(m.resident_peak)}{m.swapped > 0 && `, ${bytes(m.swapped)} on the swap`}; the machine has {bytes(m.machine)}.</p>
+                    <p class="quiet">Resident {bytes(m.resident)}, at most {bytes(m.resident_peak)}{m.swapped > 0 && `, ${bytes(m.swapped)} on the swap`}; the machine has {bytes(m.machine)}. The rest is libraries, stacks, the allocator's own.</p>
                 </Section>
                 <Section title="Disk by part" note={r.disk.compactions ? `${plural(r.disk.compactions, "compaction")} running` : undefined}>
-                    <Bars title="Disk by part" say={bytes} of={[{ label: "Tables", value: r.disk.tables }, { label: "Topics", value: r.disk.topics }, { label: "To be compacted", value: r.disk.to_compact }]} />
+                    <Bars title="Disk by part" say={bytes} of={[{ label: "tables", value: r.disk.tables }, { label: "topics", value: r.disk.topics }, { label: "to compact", value: r.disk.to_compact }]} />
                 </Section>
             </div>
         </>

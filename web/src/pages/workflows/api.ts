@@ -171,7 +171,7 @@ export interface EventLog {
     try_number: number | null;
     event: string;
     owner: string | null;
-    extra: string | null;
+    extra?: string | null; // an admin sees it
 }
 export interface Backfill {
     id: number;
