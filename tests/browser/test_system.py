@@ -176,7 +176,7 @@ def test_system_the_log_is_live_and_its_levels_change():
         lines(page, "request refused").first.wait_for()  # came by itself
         check(lines(page, "request refused").count() == len(c.get("system/logs", q="request refused")["lines"]) == 1, "the one before debug was asked for is told")
         page.get_by_label("Room", exact=True).select_option("main")
-        page.wait_for_function("![...document.querySelectorAll('.system-line')].some(l => l.textContent.includes('request refused'))")
+        wait_for("the others to go", lambda: lines(page, "request refused").count() == 0)
         check("room=main" in page.url and lines(page, "console_port").count() == 1, page.url)
         page.locator(".system-line").first.click()
         side = page.wait_for_selector(".side").inner_text()
