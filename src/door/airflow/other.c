@@ -33,8 +33,7 @@ err_t api_get_events(struct call *c)
  * a conf or a variable holds. */
 err_t api_ui_events(struct call *c)
 {
-    struct listing l = {
-        .kind = LIST_EVENTS_SEEN, .body = BODY_EVENT_SEEN, .name = "event_logs"};
+    struct listing l = {.kind = LIST_EVENTS_SEEN, .body = BODY_EVENT_SEEN, .name = "event_logs"};
     listing_fix(c, &l, "dag_id", rest_part(c, "dag_id"));
     return answer_list(c, &l);
 }
