@@ -77,10 +77,10 @@ def test_the_users_notebook_runs_in_jupyterlab_by_a_browser():
             try:
                 page.goto(f"http://127.0.0.1:{port}/lab/tree/notebooks/users.ipynb?token={TOKEN}")
                 page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
-                page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", state="attached")
+                page.wait_for_selector("#jp-main-statusbar :text('Python 3 (ipykernel) | Idle')")
                 page.locator(".lm-MenuBar-item", has_text=re.compile(r"^Run$")).click()
                 page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
-                page.wait_for_selector(".jp-CodeCell:has-text('cluster.shutdown()') .jp-InputPrompt:has-text('[8]')", state="attached")
+                page.wait_for_selector(".jp-CodeCell:has-text('cluster.shutdown()') .jp-InputPrompt:has-text('[7]')", state="attached")
                 shown = page.locator(".jp-CodeCell", has_text="SELECT count(*) AS people").locator(".jp-OutputArea-output td").inner_text()
                 check(page.locator(".jp-OutputArea-output img[src^='data:image/png']").count() == 1, "the chart is seen")
                 page.keyboard.press("Escape")
