@@ -48,7 +48,8 @@ interface TableProps<R> {
 
 const ROW = 32;
 const PHONE_ROW = 40;
-const AHEAD = 12;
+const AHEAD = 4; // rows beyond what is in sight, at least …
+const STEP = 8; // … and as many as make whole steps: most frames of a scroll change no row
 
 const none = (v: unknown) => v === null || v === undefined || v === "";
 
@@ -84,8 +85,8 @@ function useWindow(total: number, height: number) {
         let frame = 0;
         const look = () => {
             frame = 0;
-            const from = Math.max(0, Math.floor(b.scrollTop / height) - AHEAD);
-            const to = Math.ceil((b.scrollTop + b.clientHeight) / height) + AHEAD;
+            const from = Math.max(0, Math.floor((b.scrollTop / height - AHEAD) / STEP) * STEP);
+            const to = Math.ceil(((b.scrollTop + b.clientHeight) / height + AHEAD) / STEP) * STEP;
             setSpan((s) => (s.from === from && s.to === to ? s : { from, to }));
         };
         const later = () => (frame ||= requestAnimationFrame(look));

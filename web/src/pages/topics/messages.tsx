@@ -8,6 +8,7 @@ import { placeOf, type Message, type Page } from "./shape";
 const FIRST = 100;
 const NEXT = 500;
 const LIVE_MAX = 2000;
+const CELL = 300; // characters of a key or value in the list
 
 interface Asked {
     partition: string;
@@ -125,8 +126,8 @@ const COLUMNS: Column<Message>[] = [
     { key: "time", title: "Time", of: (m) => m.time_ms, cell: (m) => <time dateTime={m.time ?? undefined} title={exact(m.time_ms)} class="num">{stamp(m.time_ms)}</time>, width: "168px", wide: true },
     { key: "partition", title: "Part.", of: (m) => m.partition, right: true, width: "48px", hint: "partition" },
     { key: "offset", title: "Offset", of: (m) => m.offset, right: true, width: "88px", cell: (m) => <span class="num">{m.offset}</span> },
-    { key: "key", title: "Key", of: (m) => m.key.text, cell: (m) => <Preview of={m.key} />, width: "minmax(72px, 1.4fr)", mono: true },
-    { key: "value", title: "Value", of: (m) => m.value.text, cell: (m) => (kindWord(m.kind) ? <><span class="badge">{kindWord(m.kind)}</span> <Preview of={m.value} /></> : <Preview of={m.value} />), width: "minmax(120px, 4fr)", mono: true },
+    { key: "key", title: "Key", of: (m) => m.key.text, cell: (m) => <Preview of={m.key} most={CELL} />, width: "minmax(72px, 1.4fr)", mono: true },
+    { key: "value", title: "Value", of: (m) => m.value.text, cell: (m) => (kindWord(m.kind) ? <><span class="badge">{kindWord(m.kind)}</span> <Preview of={m.value} most={CELL} /></> : <Preview of={m.value} most={CELL} />), width: "minmax(120px, 4fr)", mono: true },
     { key: "size", title: "Size", of: (m) => m.value.size, cell: (m) => <span class="num">{bytes(m.value.size)}</span>, right: true, width: "72px", wide: true },
 ];
 

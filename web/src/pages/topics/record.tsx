@@ -9,11 +9,14 @@ export function kindWord(kind: string): string {
 }
 
 /** A line of a key or value. */
-export function Preview({ of: b }: { of: Bytes }) {
+export function Preview({ of: b, most }: { of: Bytes; most?: number }) {
     if (b.type === "null") return <span class="none">null</span>;
-    if (b.type === "binary") return <span><span class="badge">hex</span> {b.text}{b.cut && "…"}</span>;
-    if (b.text === "") return <span class="none">(empty)</span>;
-    return <bdi>{b.text}{b.cut && "…"}</bdi>;
+    const whole = b.text ?? "";
+    const text = most !== undefined && whole.length > most ? whole.slice(0, most) : whole; // what no screen is wide enough for need not be set in type
+    const more = (b.cut || text.length < whole.length) && "…";
+    if (b.type === "binary") return <span><span class="badge">hex</span> {text}{more}</span>;
+    if (text === "") return <span class="none">(empty)</span>;
+    return <bdi>{text}{more}</bdi>;
 }
 
 const HEX_ROW = 8; // as many fit the panel

@@ -61,11 +61,11 @@ export function cellState(row: GridRow, run: ReadonlyMap<string, Cell> | undefin
     return together(states);
 }
 
-/** Which of `total` columns of `width` stand in sight, with some beside them; by steps of so many, so that a little
+/** Which of `total` columns of `width` stand in sight, with some `beside` them; by steps of so many, so that a little
  * scrolling changes nothing. */
-export function inSight(total: number, width: number, scroll: number, room: number, step = 8): [number, number] {
-    const from = Math.max(0, Math.floor(scroll / width / step) * step - step);
-    return [Math.min(from, total), Math.min(total, Math.ceil((scroll + room) / width / step) * step + step)];
+export function inSight(total: number, width: number, scroll: number, room: number, step = 8, beside = 4): [number, number] {
+    const from = Math.max(0, Math.floor(scroll / width / step) * step - beside);
+    return [Math.min(from, total), Math.min(total, Math.ceil((scroll + room) / width / step) * step + beside)];
 }
 
 /** How tall a run's bar is, by its duration: 3 to `most` pixels, by the longest of them. */

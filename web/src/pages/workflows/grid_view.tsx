@@ -22,6 +22,8 @@ const COL = 22;
 const ROW = 24;
 const BARS = 56;
 const BATCH = 100; // runs asked for at once
+const COLS_AT_ONCE = 8; // columns and rows come and go by so many: most frames of a scroll change nothing
+const ROWS_AT_ONCE = 8;
 
 /** States of runs, asked for as they come into sight, and again when the channel tells that a run has changed. */
 export function useStates(dag: string, wanted: readonly string[]): { of: Map<string, Map<string, Cell>>; problem: Problem | undefined } {
@@ -61,6 +63,12 @@ export function useStates(dag: string, wanted: readonly string[]): { of: Map<str
     return { of: have, problem };
 }
 
+/** What is in sight, from and how much, in whole steps. */
+function steps(from: number, room: number, step: number): [number, number] {
+    const first = Math.floor(from / step) * step;
+    return [first, Math.ceil((from + room) / step) * step - first];
+}
+
 function useRoom(deps: unknown[]) {
     const box = useRef<HTMLDivElement>(null);
     const [room, setRoom] = useState({ left: 0, top: 0, width: 1200, height: 800 });
@@ -70,7 +78,9 @@ function useRoom(deps: unknown[]) {
         let frame = 0;
         const look = () => {
             frame = 0;
-            setRoom((r) => (r.left === b.scrollLeft && r.top === b.scrollTop && r.width === b.clientWidth && r.height === b.clientHeight ? r : { left: b.scrollLeft, top: b.scrollTop, width: b.clientWidth, height: b.clientHeight }));
+            const [left, width] = steps(b.scrollLeft, b.clientWidth, COL * COLS_AT_ONCE);
+            const [top, height] = steps(b.scrollTop, b.clientHeight, ROW * ROWS_AT_ONCE);
+            setRoom((r) => (r.left === left && r.top === top && r.width === width && r.height === height ? r : { left, top, width, height }));
         };
         const later = () => (frame ||= requestAnimationFrame(look));
         const size = new ResizeObserver(later);
@@ -89,8 +99,8 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
     const columns = useMemo(() => [...(runs.value?.rows ?? [])].reverse(), [runs.value]);
     const { box, room } = useRoom([columns.length === 0]);
     const names = box.current?.querySelector<HTMLElement>(".wf-names")?.offsetWidth ?? 200;
-    const [from, to] = inSight(columns.length, COL, room.left, Math.max(0, room.width - names));
-    const [top, bottom] = inSight(rows.length, ROW, Math.max(0, room.top - BARS), room.height);
+    const [from, to] = inSight(columns.length, COL, room.left, Math.max(0, room.width - names), COLS_AT_ONCE);
+    const [top, bottom] = inSight(rows.length, ROW, Math.max(0, room.top - BARS), room.height, ROWS_AT_ONCE);
     const shown = useMemo(() => columns.slice(from, to), [columns, from, to]);
     const wanted = useMemo(() => shown.map((r) => r.dag_run_id), [shown]);
     const states = useStates(dag, wanted);
@@ -144,7 +154,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
     };
     const place = (e: Event): { row: number; col: number } | null => {
         const c = (e.target as Element).closest<HTMLElement>("[data-c]");
-        return c ? { row: Number(c.dataset["r"]), col: Number(c.dataset["c"]) } : null;
+        return c ? { row: Number(c.closest<HTMLElement>("[data-r]")!.dataset["r"]), col: Number(c.dataset["c"]) } : null;
     };
     const move = (row: number, col: number) => {
         const next = { row: Math.max(-1, Math.min(rows.length - 1, row)), col: Math.max(0, Math.min(columns.length - 1, col)) };
@@ -157,7 +167,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
         const y = next.row * ROW;
         if (next.row >= 0 && y < b.scrollTop) b.scrollTop = y;
         else if (y + ROW + BARS > b.scrollTop + b.clientHeight) b.scrollTop = y + ROW + BARS - b.clientHeight;
-        requestAnimationFrame(() => requestAnimationFrame(() => b.querySelector<HTMLElement>(`[data-r="${next.row}"][data-c="${next.col}"]`)?.focus({ preventScroll: true })));
+        requestAnimationFrame(() => requestAnimationFrame(() => b.querySelector<HTMLElement>(`[data-r="${next.row}"] > [data-c="${next.col}"]`)?.focus({ preventScroll: true })));
     };
     const onKey = (e: KeyboardEvent) => {
         const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -1e6], End: [0, 1e6], PageUp: [-10, 0], PageDown: [10, 0] }[e.key];
@@ -181,11 +191,11 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
                 onKeyDown={onKey} onClick={(e) => { const p = place(e); if (p) (setAt(p), open(p.row, p.col)); }}
                 onMouseOver={(e) => { const p = place(e); if (p) setTip(describe(p.row, p.col)); }} onMouseLeave={() => setTip("")}
                 onScroll={(e) => { const b = e.currentTarget; stuck.current = b.scrollLeft + b.clientWidth >= b.scrollWidth - 2; }}>
-                <div class="wf-grid-row wf-grid-head" role="row" aria-rowindex={1}>
+                <div class="wf-grid-row wf-grid-head" role="row" aria-rowindex={1} data-r={-1}>
                     <span class="wf-names" role="columnheader"><span class="hidden">Task</span><span class="quiet num">{longest > 0 ? duration(longest) : ""}</span></span>
                     <span class="wf-space" style={{ width: `${space.before}px` }} role="presentation" />
                     {shown.map((r, i) => (
-                        <span key={r.dag_run_id} role="columnheader" data-r={-1} data-c={from + i} tabIndex={focusable(-1, from + i)} aria-label={`${r.dag_run_id}: ${word(r.state)}`} class={`wf-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
+                        <span key={r.dag_run_id} role="columnheader" data-c={from + i} tabIndex={focusable(-1, from + i)} aria-label={`${r.dag_run_id}: ${word(r.state)}`} class={`wf-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
                             <span class="hidden">{r.dag_run_id}</span><span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
                         </span>
                     ))}
@@ -220,7 +230,7 @@ interface LineProps {
 /** A task's row; made anew only when something of it is another, so that scrolling costs little. */
 function GridLine({ of: g, n, shown, from, to, total, states, run, task, focus, fold }: LineProps) {
     return useMemo(() => (
-        <div class={`wf-grid-row${g.group ? " is-group" : ""}`} role="row" aria-rowindex={n + 2}>
+        <div class={`wf-grid-row${g.group ? " is-group" : ""}`} role="row" aria-rowindex={n + 2} data-r={n}>
             <span class="wf-names" role="rowheader" title={g.id} style={{ "--depth": g.depth }}>
                 {g.group ? (
                     <button type="button" class="wf-fold" aria-expanded={g.open} onClick={() => fold(g.id)}><Icon name={g.open ? "down" : "right"} /><bdi>{g.label}</bdi> <span class="quiet">{g.tasks.length}</span></button>
@@ -232,7 +242,7 @@ function GridLine({ of: g, n, shown, from, to, total, states, run, task, focus, 
                 const s = cellState(g, states.get(id));
                 const chosen = id === run && task !== "";
                 return (
-                    <span key={id} role="gridcell" data-r={n} data-c={from + i} tabIndex={focus === from + i ? 0 : -1} aria-label={`${g.id}, ${id}: ${s === undefined ? "not there" : word(s)}`} aria-selected={chosen}
+                    <span key={id} role="gridcell" data-c={from + i} tabIndex={focus === from + i ? 0 : -1} aria-label={`${g.id}, ${id}: ${s === undefined ? "not there" : word(s)}`} aria-selected={chosen || undefined}
                         class={`wf-at${id === run ? " in-run" : ""}${chosen ? " is-chosen" : ""}`}>
                         <span class={`wf-cell is-${s === undefined ? (states.has(id) ? "absent" : "waiting") : (s ?? "none")}`} />
                     </span>

@@ -37,9 +37,9 @@ test("rows stand in the order in which they run", () => {
 });
 
 test("only columns in sight", () => {
-    assert.deepEqual(inSight(365, 20, 0, 400), [0, 32]);
-    assert.deepEqual(inSight(365, 20, 20, 400), [0, 32]);
-    assert.deepEqual(inSight(365, 20, 6900, 400), [336, 365]);
+    assert.deepEqual(inSight(365, 20, 0, 400), [0, 28]);
+    assert.deepEqual(inSight(365, 20, 20, 400), [0, 28]);
+    assert.deepEqual(inSight(365, 20, 6900, 400), [340, 365]);
     assert.deepEqual(inSight(3, 20, 0, 400), [0, 3]);
     assert.equal(barHeight(null, 100, 40), 3);
     assert.equal(barHeight(50, 100, 40), 20);
