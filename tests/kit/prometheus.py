@@ -1,12 +1,15 @@
-"""The real promtool, built once from its Go module, outside the checkout."""
+"""The real promtool and Prometheus, built once from their Go module, outside the checkout."""
 import json
+import os
+import pathlib
 import re
 import shutil
 import subprocess
+import urllib.parse
 import urllib.request
 
-from engines import once, shell
-from harness import ROOT, check
+from engines import free_port, once, shell
+from harness import ROOT, check, wait_for
 
 VERSION = "v0.313.5"  # of the module: Prometheus 3.13.5
 MODULE = "github.com/prometheus/prometheus"
@@ -16,7 +19,7 @@ BOARD = ROOT / "deploy" / "grafana" / "sluice.json"
 
 
 def program(name):
-    """promtool: the path of the program."""
+    """promtool, or prometheus itself: the path of the program."""
     def make(folder):
         go = shutil.which("go")
         check(go, f"there is no program 'go' here: {name} is built from its Go module with Go 1.26 or newer")
@@ -56,3 +59,43 @@ def rule_expressions():
 def names_in(expression):
     """The metrics that an expression reads."""
     return set(re.findall(r"\b(?:sluice|kafka|cassandra|airflow|spark|process)_[a-z0-9_]+\b", re.sub(r'"[^"]*"', "", expression)))
+
+
+class Prometheus:
+    """One that scrapes `targets` every second, with our rules."""
+
+    def __init__(self, folder, targets):
+        self.port = free_port()
+        folder = pathlib.Path(folder)
+        (folder / "prometheus.yml").write_text(json.dumps({
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "rule_files": [str(RULES)],
+            "scrape_configs": [{"job_name": "sluice", "static_configs": [{"targets": targets}]}]}))
+        self.log = open(folder / "prometheus.log", "w+")
+        self.process = subprocess.Popen([program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{self.port}"],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, "GOMAXPROCS": "2"})
+
+    def get(self, path, **query):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}?{urllib.parse.urlencode(query)}", timeout=60) as r:
+            return json.loads(r.read())["data"]
+
+    def ready(self):
+        def up():
+            check(self.process.poll() is None, f"Prometheus ended:\n{self.words()}")
+            try:
+                return self.get("/api/v1/query", query="up == 1")["result"]
+            except OSError:
+                return None
+        wait_for("Prometheus to have scraped", up, 120)
+        return self
+
+    def words(self):
+        self.log.seek(0)
+        return self.log.read()[-3000:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()

@@ -1,4 +1,4 @@
-"""The real promtool judges /metrics and the rules in deploy/; Grafana's own model reads the dashboard."""
+"""The real promtool and Prometheus judge /metrics and what deploy/ has for them; Grafana's own model reads the dashboard."""
 import contextlib
 import json
 import re
@@ -77,6 +77,26 @@ def test_every_name_of_the_dashboard_and_the_rules_is_there():
         check(not missing, f"{where}: /metrics has no {sorted(missing)}")
         r = prometheus.promtool("--experimental", "promql", "format", expression)
         check(r.returncode == 0, f"{where}: {r.stdout}")
+
+
+def test_a_real_prometheus_scrapes_and_answers_every_expression():
+    with busy() as s, folder() as f, prometheus.Prometheus(f, [f"127.0.0.1:{s.field('metrics_port')}"]) as p:
+        p.ready()
+        wait_for("some scrapes", lambda: p.get("/api/v1/query", query="count_over_time(up[1m]) >= 5")["result"], 120)
+        empty = [f"{where}: {text}" for where, text in prometheus.board_expressions() if not p.get("/api/v1/query", query=text)["result"]]
+        check(not empty, "the dashboard has nothing to show:\n" + "\n".join(empty))
+
+        def judged():
+            rules = [r for g in p.get("/api/v1/rules")["groups"] for r in g["rules"]]
+            return rules if all(r["health"] != "unknown" for r in rules) and any(r["state"] == "firing" for r in rules) else None
+        rules = wait_for("the rules to be judged", judged, 120)
+        check(len(rules) == len([*prometheus.rule_expressions()]) and all(r["health"] == "ok" for r in rules), [(r["name"], r["health"], r.get("lastError")) for r in rules])
+        failed = next(r for r in rules if r["name"] == "SluiceDagFailed")
+        check([a["labels"]["dag_id"] for a in failed["alerts"]] == ["badly"], failed)
+        target = p.get("/api/v1/targets")["activeTargets"][0]
+        check(target["health"] == "up" and not target["lastError"], target)
+        known = p.get("/api/v1/metadata")
+        check(known["kafka_consumergroup_lag"][0]["type"] == "gauge" and known["sluice_cql_seconds"][0]["type"] == "histogram", known["kafka_consumergroup_lag"])
 
 
 READ = """import json, sys
