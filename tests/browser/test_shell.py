@@ -39,7 +39,7 @@ def test_login_and_logout():
         check(len(cookies) == 1 and cookies[0]["httpOnly"] and cookies[0]["sameSite"] == "Strict", f"{cookies}")
         check(page.evaluate("document.cookie") == "", "the session's cookie is not the page's to read")
         note = page.locator(".note")
-        check("sluice users passwd admin" in note.inner_text(), note.inner_text())
+        check("every tutorial knows" in note.inner_text() and note.get_by_role("link", name="Change it").get_attribute("href") == "/system?view=users", note.inner_text())
         page.get_by_role("button", name="Later").click()
         check(note.count() == 0, "the nudge can be put off")
         page.get_by_role("button", name="Logged in as admin").click()
