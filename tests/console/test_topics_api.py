@@ -268,3 +268,25 @@ def test_live_numbers_and_the_tail():
             many.append((len(data["records"]), data["left_out"]))
             return sum(a + b for a, b in many[1:]) >= 5000
         check(events(api, ["tail:t"], flood) and all(a <= 200 for a, b in many) and any(b for a, b in many), f"{many}")
+
+
+def test_a_live_tail_with_a_condition_tells_what_it_is_true_of():
+    with served("CREATE TOPIC t WITH (partitions = 2);") as (server, api):
+        produce(server, "t", [{"value": json.dumps({"n": n})} for n in range(50)])
+        seen, told = [], []
+
+        def follow(name, data):
+            check(name == "tail:t?n >= 45 AND n % 5 = 0", name)
+            seen.extend(json.loads(r["value"]["text"])["n"] for r in data["records"])
+            told.append((data["left_out"], data["unsure"], data["why"]))
+            if len(told) == 1:
+                check(seen == [45], f"of what was there: {seen}")
+                produce(server, "t", [{"value": json.dumps({"n": n})} for n in range(50, 5050)] + [{"value": "no JSON"}, {"value": json.dumps({"n": 5050})}])
+            return len(seen) >= 1002 and sum(u for _, u, _ in told) >= 1 and told
+        check(events(api, ["tail:t?n >= 45 AND n % 5 = 0"], follow, timeout=120), "all of them, a hundred a telling")
+        check(sorted(seen) == list(range(45, 5055, 5)) and all(l == 0 for l, _, _ in told) and sum(u for _, u, _ in told) == 1, f"each once: {len(seen)}, {told}")
+        check(any(why for _, _, why in told), f"why one could not be asked: {told}")
+
+        def wrong(name, data):
+            return data.get("error")
+        check("condition" in events(api, ["tail:t?n >="], wrong)["where"], "a mistake has its place")

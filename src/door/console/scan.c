@@ -144,7 +144,6 @@ static err_t flush(struct scan *s)
     err_t e = s->seen_count ? record_where_run(s->q->where, s->seen, s->seen_count, s->q->now_ms,
                                                s->fits, &unsure, s->f->why, s->d)
                             : ERR_OK;
-    s->f->unsure += unsure;
     for (uint32_t i = 0; !e && !s->over && i < s->held_count; i++) {
         const struct held *h = &s->held[i];
         s->f->scanned++;
@@ -153,6 +152,10 @@ static err_t flush(struct scan *s)
         else
             pass(s, &h->r);
     }
+    if (!e && unsure && n < s->seen_count) /* those behind the limit come again */
+        e = record_where_run(s->q->where, s->seen, n, s->q->now_ms, s->fits, &unsure, s->f->why,
+                             s->d);
+    s->f->unsure += unsure;
     s->held_count = s->seen_count = 0;
     arena_reset(s->copies);
     return e;
