@@ -10,6 +10,7 @@ static bool is_view(struct slice text)
 {
     static const char *const words[] = {"create", "materialized"};
     uint32_t at = 0;
+    if (!text.len) return false; /* not known */
     for (size_t i = 0; i < COUNT_OF(words);) {
         while (at < text.len && isspace(text.at[at])) at++;
         uint32_t end = at;

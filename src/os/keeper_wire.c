@@ -20,6 +20,8 @@ void keeper_finish(struct buf *out, size_t at)
 bool keeper_take(struct slice read, size_t *used, enum keeper_says *what, struct cursor *body,
                  bool *bad)
 {
+    *bad = false;
+    if (read.len == *used) return false; /* nothing has come yet: there may be no bytes at all */
     struct cursor c = cursor_of(slice_make(read.at + *used, read.len - *used));
     uint64_t size = cursor_be(&c, 4);
     *bad = !c.err && (size == 0 || size > KEEPER_MESSAGE_MAX);

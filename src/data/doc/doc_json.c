@@ -263,6 +263,7 @@ static err_t read_value(struct json_reader *r, int depth, struct doc *out)
 
 err_t doc_of_json(struct slice text, struct arena *a, struct doc *out, struct diag *d)
 {
+    if (!text.at) text = SLICE(""); /* of a request without a body */
     struct json_reader r = {{a, 0, d}, text, 0, 1, 0};
     uint32_t bad;
     if (!utf8_valid(text, &bad)) {

@@ -82,6 +82,7 @@ TEST(what_is_not_json_is_refused_at_its_place)
     struct arena *a = arena_new(MIB(1));
     struct doc v;
     CHECK_ERR(doc_of_json(slice_of(deep), a, &v, NULL), ERR_TOO_DEEP);
+    CHECK_ERR(doc_of_json((struct slice){0}, a, &v, NULL), ERR_SYNTAX); /* no bytes at all */
     arena_free(a);
 }
 

@@ -38,7 +38,7 @@ void json_put_text(struct buf *out, struct slice s)
             buf_text(out, "\xef\xbf\xbd"); /* U+FFFD, for a byte that is no UTF-8 */
         from = ++i;
     }
-    buf_put(out, s.at + from, i - from);
+    if (i > from) buf_put(out, s.at + from, i - from);
     buf_char(out, '"');
 }
 

@@ -48,7 +48,7 @@ static uint32_t find_control(struct slice doc)
 
 err_t json_walk_begin(struct json_walk *w, struct json_indexer *x, struct slice doc)
 {
-    if (doc.len >= 3 && memcmp(doc.at, "\xef\xbb\xbf", 3) == 0)
+    if (doc.len >= 3 && doc.len <= JSON_SIZE_MAX && memcmp(doc.at, "\xef\xbb\xbf", 3) == 0)
         doc = (struct slice){doc.at + 3, doc.len - 3}; /* RFC 8259 lets a reader pass over it */
     w->doc = doc.at;
     w->len = doc.len;
