@@ -120,7 +120,7 @@ static err_t load(struct quota *q, struct diag *d)
     if (!q->path[0]) return ERR_OK;
     err_t e = file_exists(q->path) ? file_load(q->path, FILE_MAX, &text, d) : ERR_OK;
     if (e) return e;
-    const char *at = (const char *)text.at, *end = at + text.len;
+    const char *at = (const char *)text.at, *end = at ? at + text.len : at; /* no file: none */
     for (const char *line = at; line && line < end;) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         int64_t when, count;
