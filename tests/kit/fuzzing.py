@@ -129,6 +129,27 @@ def keeper_seeds():
         yield who + message(8, text(b"boot")) + message(7, end) + message(7, end) + message(6, end) + message(2, text(b"a") + bytes(8))
 
 
+def console_seeds():
+    """Every route as a Viewer would ask it, its body as its row says, a head of a browser's, a token."""
+    text = "".join((SRC / "door/console" / f).read_text() for f in ["routes.def"])
+    for part in re.findall(r'#include "(door/console/\w+\.def)"', text):
+        text += (SRC / part).read_text()
+    schemas = "".join(p.read_text() for p in sorted((SRC / "door/console").glob("schemas*.def")))
+    values = {"text": '"a"', "time": '"2024-01-01T00:00:00Z"', "int": "1", "number": "1.5", "bool": "true", "any": "null"}
+    for i, (method, params, body) in enumerate(re.findall(r'^ROUTE\("(\w+)", "[^"]*", \w+, \w+, \w+, "([^"]*)", "([^"]*)"', text, re.M)):
+        query = "&".join(p.split("=")[0] + "=1" for p in params.split())
+        fields = re.search(rf"^SCHEMA\({body},.*?^END", schemas, re.M | re.S) if body else None
+        said = "{" + ", ".join(f'"{n}": {values.get(t.strip("?"), "[]")}' for n, t in re.findall(r'^(?:FIELD|MAYBE)\((\w+), "([^"]*)"', fields.group(0), re.M)) + "}" if fields else ""
+        yield b"\1" + bytes([i, 0]) + b"t\0" + query.encode() + b"\0" + said.encode()
+        yield b"\1" + bytes([i, 1]) + b"t\0" + b"\0" + said.encode()
+        yield b"\2" + bytes([i]) + query.encode() + b"\0" + said.encode()
+    for channel in rows("door/console/channels.def", "CHANNEL") + ["topic:t", "tail:t", "stream:s", "group:g"]:
+        yield b"\0GET /api/console/live?c=" + channel.encode() + b" HTTP/1.1\r\nHost: localhost\r\nCookie: sluice_a=b.c.d\r\n\r\n"
+    for path in ("/", "/healthz", "/topics/t", "/api/console/openapi.json", "/assets/app.js"):
+        yield b"\0GET " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: br, gzip\r\nConnection: close\r\n\r\n"
+    yield b"\3" + b'{"alg":"HS256","typ":"JWT"}\0{"sub":"viewer","iss":"sluice","aud":"fuzz","iat":1699999999,"nbf":1699999999,"exp":1900000000,"jti":"0000000000000007","pwd":"0123456789abcdef"}'
+
+
 VALUES = (b"1", b"-2.5e3", b"true", b"'a'", b'"a"', b"2020-02-29T12:34:56.789Z", b"12:34:56.7", b"P1Y2M3DT4H5M6S", b"1mo2d3ns", b"::1", b"0xff",
           b"550e8400-e29b-41d4-a716-446655440000", b"NaN", bytes(4), bytes(8), bytes(16))
 SEEDS = {
@@ -136,6 +157,7 @@ SEEDS = {
     "python": python_seeds,
     "airflow": airflow_seeds,
     "keeper": keeper_seeds,
+    "console": console_seeds,
     "sql": sql_seeds,
     "cql_term": cql_term_seeds,
     "kafka_wire": kafka_seeds,
@@ -165,6 +187,9 @@ WORDS = {
                        "f'{", "}'", "rb'", ">>", "<<", "**", ":=", "->", "DAG(", "dag_id=", "schedule=", "PythonOperator(", "async ", "await ", "match ", "\\\\\\x0a"],
     "airflow": lambda: rows("door/airflow/inputs.def", "INPUT") + ["{", "}", "[", "]", ":", ",", "true", "null", "\\x22", "2024-01-01T00:00:00Z", "-1"],
     "json": lambda: ["{", "}", "[", "]", ":", ",", "true", "false", "null", "\\x22a\\x22:", "\\\\ud83d\\\\ude00", "\\\\u0000", "1e308", "-0", "\\xef\\xbb\\xbf"],
+    "console": lambda: ["GET ", "POST ", "PATCH ", "DELETE ", "/api/console/", " HTTP/1.1\\x0d\\x0a", "Host: localhost\\x0d\\x0a", "Cookie: ", "X-CSRF-Token: ", "Authorization: Basic dmlld2VyOnY=\\x0d\\x0a",
+                        "Content-Type: application/json\\x0d\\x0a", "Content-Length: ", "Accept-Encoding: ", "Last-Event-ID: ", "?c=", "&c=", "&limit=", "%2f", "\\x0d\\x0a\\x0d\\x0a",
+                        "{", "}", "[", "]", ":", ",", "true", "null", "\\x22"],
     "http": lambda: ["GET ", "POST ", " HTTP/1.1\\x0d\\x0a", "Content-Length: ", "Transfer-Encoding: chunked", "Connection: close", "Expect: 100-continue",
                      "Host: ", "\\x0d\\x0a\\x0d\\x0a", "%2e%2e", "/../", "http://"],
     "people": lambda: ["results=", "gender=female", "nat=", "seed=", "page=", "format=", "inc=", "exc=", "password=", "callback=", "noinfo", "dl", "lego", "xml", "yaml",
@@ -175,7 +200,7 @@ WORDS = {
 def build():
     env = {**os.environ, "CC": "clang-14", "CXX": "clang++-14"}
     if not (BUILD / "build.ninja").exists():
-        r = subprocess.run(["meson", "setup", BUILD, ROOT, "-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+        r = subprocess.run(["meson", "setup", BUILD, ROOT, "-Dfuzz=true", "-Dconsole=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
                            capture_output=True, text=True, env=env)
         check(r.returncode == 0, r.stdout[-3000:] + r.stderr[-3000:])
     r = subprocess.run(["ninja", "-C", BUILD, "tests/kafka_tables", *[f"tests/fuzz_{t}" for t in TARGETS]], capture_output=True, text=True, env=env)
