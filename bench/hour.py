@@ -96,7 +96,7 @@ def audit(s, what):
     for x in stages.values():
         check(x["balanced"] and not x["trouble"], f"{what}: {x}")
     to = ends(s)
-    got = s.query("SELECT count(*) AS keys, sum(n) AS n, sum(offsets) AS offsets FROM hour.groups")[0]
+    got = s.query("SELECT count(*) AS keys, sum(n) AS n, sum(offsets) AS offsets FROM hour.groups", timeout=1800)[0]  # millions of rows
     check(stages["fill"]["ledger"]["applied"] == sum(to) == stages["load"]["ledger"]["in"] == stages["load"]["ledger"]["applied"] == got["n"],
           f"{what}: source {stages['fill']['ledger']}, topic {to}, stream {stages['load']['ledger']}, table {got}")
     check(got["offsets"] == sum(n * (n - 1) // 2 for n in to), f"{what}: topic {to}, table {got}: some records are in it twice and others not")
@@ -132,7 +132,7 @@ def bench(add, cpu, pss, place, seconds, limit_mib, state_mib, digits, sets=()):
                 limit.watch(s.process.pid)
                 s.command("pause", "fill")
                 got = audit(s, "after the kill")
-                texts = s.query("SELECT avg(" + " + ".join(f"octet_length(CAST({t} AS TEXT))" for t in TEXTS) + ") AS n FROM events")[0]["n"]
+                texts = s.query("SELECT avg(" + " + ".join(f"octet_length(CAST({t} AS TEXT))" for t in TEXTS) + ") AS n FROM events", timeout=1800)[0]["n"]
                 disk = size(base / ".sluice" / "store")
                 check(s.stop(120) == 0, s.output()[-3000:])
             killed = limit.killed()

@@ -110,8 +110,8 @@ class Server:
     def command(self, verb, *args, **kw):
         return run(verb, *args, "--project", self.directory, "--data", self.data, **kw)
 
-    def query(self, sql):
-        r = self.command("query", sql, "--json")
+    def query(self, sql, timeout=60):
+        r = self.command("query", sql, "--json", timeout=timeout)
         check(r.returncode == 0, f"{sql}: {r.stderr}")
         return [json.loads(line) for line in r.stdout.splitlines()]
 
