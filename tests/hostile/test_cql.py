@@ -183,7 +183,7 @@ def test_clients_that_never_read_their_answers_are_bounded():
         time.sleep(3)
         grown = pss(s) - before
         check(grown < 160 * MIB, f"30 clients that do not read take {grown >> 20} MiB")
-        good.judge(p99=1.5)  # the processors read some 300 rows of half a megabyte for the others
+        good.judge()
         [c.close() for c in crowd]
 
 
@@ -209,7 +209,7 @@ def test_floods_of_requests_wait_their_turn():
         [t.start() for t in threads]
         [t.join(150) for t in threads]
         check(answered == [5000] * 6, f"{answered}")
-        good.judge(p99=2.0)  # the processors are shared with six floods
+        good.judge()
 
 
 # --- before a login ---------------------------------------------------------------------------------------

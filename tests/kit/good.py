@@ -3,7 +3,7 @@ import statistics
 import threading
 import time
 
-from harness import check
+from harness import check, wait_for
 
 
 class GoodClient:
@@ -35,9 +35,9 @@ class GoodClient:
         self.thread.join(15)
         self.raw.close()
 
-    def judge(self, p99=2.0):
-        """What a bad one could cost is its own time limit, 5 s and more; a busy machine costs some 100 ms."""
+    def judge(self):
+        """It goes on beside the bad ones, which are still there. What one of them could cost it is that one's own time limit, 5 s and more; what a busy machine costs is less."""
+        wait_for("the good client's rounds", lambda: self.failure or len(self.times) > 20, 120)
         check(self.failure is None, f"the good client failed: {self.failure!r}")
-        check(len(self.times) > 20, f"the good client had only {len(self.times)} rounds")
         worst = statistics.quantiles(self.times, n=100)[98]
-        check(worst < p99, f"the good client's p99 was {worst * 1000:.0f} ms of {len(self.times)} rounds")
+        check(worst < 4.5, f"the good client's p99 was {worst * 1000:.0f} ms of {len(self.times)} rounds")
