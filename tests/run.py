@@ -33,7 +33,7 @@ def say(text):
 
 def run_unit(word):
     """Every room's unit tests, with address and undefined-behaviour sanitizers."""
-    build = ROOT / "build-checked"
+    build = ROOT / "build-debug"
     names = sorted(p.stem for p in (ROOT / "src").glob("*") if (p / "meson.build").exists())
     programs = [f"unit_{n}" for n in names]
     listed = subprocess.run(["ninja", "-C", build, "-t", "targets", "all"], capture_output=True, text=True).stdout
