@@ -168,8 +168,10 @@ err_t epoch_record_take(struct slice value, struct arena *a, struct epoch_record
     out->range_count = (uint32_t)count;
     if (version <= VERSION_TWO) return c.err;
     out->closing = cursor_i64(&c);
-    out->cut = bytes_take(&c);
-    return c.err;
+    struct slice cut = bytes_take(&c); /* the value is the store's, the record outlives it */
+    if (c.err || !cut.len) return c.err;
+    out->cut = arena_slice(a, cut);
+    return out->cut.at ? ERR_OK : ERR_NO_MEMORY;
 }
 
 void lane_ledger_put(struct buf *out, const struct lane_ledger *l)
