@@ -3,7 +3,6 @@
 A group is a folder of tests/ with test_*.py files, whose functions test_* are the tests; or the unit
 programs. Without a group the quick ones run. WORD picks the tests whose name holds it.
 """
-import concurrent.futures
 import importlib.util
 import inspect
 import os
@@ -18,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
 from harness import in_memory
 
-QUICK = ["unit", "fuzz_short", "walk", "workflows", "console", "crash_short", "queries", "kafka_quick", "hostile", "bad", "plan", "tools", "imports", "examples", "house"]  # the longest first
+QUICK = ["house", "unit", "examples", "plan", "imports", "walk", "workflows", "console", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
 LONG = ["crash", "fuzz", "fresh", "peers", "browser", "nexmark", "tidy", "bank", "rows", "long"]
 
 
@@ -94,35 +93,6 @@ def run_folder(group, word):
         say(f"FAILED {group}: there is no test in it")
 
 
-def run_group(group, word):
-    say(f"-- {group}")
-    begun = time.time()
-    run_unit(word) if group == "unit" else run_folder(group, word)
-    say(f"-- {group}: {time.time() - begun:.0f} s")
-
-
-def run_beside_each_other(groups):
-    """Two groups at a time, each in a process of its own, those that take longest first; what each said is told whole when it ends."""
-    def one(group):
-        p = subprocess.Popen([sys.executable, __file__, group], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lines = p.communicate()[0].rstrip().splitlines()
-        counted = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
-        return group, lines[:-1] if counted else lines, *(map(int, counted.groups()) if counted else (0, 0)), p.returncode
-    lanes = concurrent.futures.ThreadPoolExecutor(2)
-    running = [lanes.submit(one, g) for g in groups]
-    try:
-        for done in concurrent.futures.as_completed(running):
-            group, lines, passed, failed, code = done.result()
-            say("\n".join(lines))
-            Count.passed += passed
-            Count.failed += failed
-            if code and not failed or not passed + failed:
-                say(f"FAILED {group}: ended with {code}")
-                Count.failed += 1
-    finally:
-        lanes.shutdown(wait=False, cancel_futures=True)
-
-
 def main():
     group = sys.argv[1] if len(sys.argv) > 1 else None
     word = sys.argv[2] if len(sys.argv) > 2 else None
@@ -130,14 +100,18 @@ def main():
         say(f"there is no group '{group}'; there are {' '.join(QUICK + LONG)}")
         return closing(wrong=1)
     start = time.time()
-    try:
-        if group:
-            run_group(group, word)
-        else:
-            run_beside_each_other(QUICK)
-    except KeyboardInterrupt:
-        say("FAILED: interrupted")
-        return closing(wrong=1)
+    for g in [group] if group else QUICK:
+        say(f"-- {g}")
+        begun = time.time()
+        try:
+            if g == "unit":
+                run_unit(word)
+            else:
+                run_folder(g, word)
+        except KeyboardInterrupt:
+            say(f"FAILED {g}: interrupted")
+            return closing(wrong=1)
+        say(f"-- {g}: {time.time() - begun:.0f} s")
     say(f"in {time.time() - start:.0f} s")
     if not Count.passed + Count.failed:
         say("FAILED: no test was run")
