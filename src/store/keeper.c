@@ -6,9 +6,11 @@
 #include "store/store_int.h"
 #include <stdlib.h>
 
+/* RocksDB tells a buffer's size in blocks of a MiB, and the first one is there for the first row:
+ * below two there is nothing to speak of. */
 enum {
     LOOK_MS = 500,
-    FRESH_BYTES = 1 << 20, /* less is read again in a few milliseconds */
+    FRESH_BYTES = 2 << 20, /* less is read again in a few milliseconds */
     RUNS_ENOUGH = 24       /* so many files wait to be merged: no more small ones */
 };
 static const int64_t FRESH_NS = 2000000000;

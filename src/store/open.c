@@ -79,8 +79,10 @@ static void options_compaction(rocksdb_options_t *o)
  * from where the last one of them went, not from its top. Five and not four: RocksDB 7.8 would use
  * one hint for a table's rows and for its DeleteRange, whose key is the four bytes, although these
  * are two lists. Every other key is longer than four. RocksDB starts all threads that may open
- * files, 16 where nothing is said, however few files there are. */
+ * files, 16 where nothing is said, however few files there are. And it would reserve a log's whole
+ * room with the log's first record: who waited for that commit waited for that too. */
 static const char more_options[] =
+    "allow_fallocate=false;"
     "avoid_flush_during_recovery=true;"
     "max_file_opening_threads=2;"
     "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.5";
