@@ -368,7 +368,7 @@ static err_t open_control(struct server *s, struct diag *d)
     err_t e = project_data_path(s->project, "control.sock", path, d);
     if (!e) e = file_remove(path, d); /* of a server that was killed: we hold the lock */
     if (e) return e;
-    struct control_options o = {path, &s->world, server_facts, s, wake_workflows};
+    struct control_options o = {path, &s->world, server_facts, s, wake_workflows, s->users};
     return control_open(s->loop, &o, &s->control, d);
 }
 

@@ -1,8 +1,7 @@
 /* users: people, roles, passwords. */
 #include "main/cli.h"
 
-#include "main/server.h"
-#include "os/file.h"
+#include "main/people.h"
 
 #include <stdio.h>
 #include <termios.h>
@@ -47,74 +46,75 @@ static err_t print_json(void *ctx, const struct user *u)
     return ERR_OK;
 }
 
-static const char *const role_names =
-    "admin, op, user or viewer; none: only what CQL's GRANT gives";
-
-static err_t set_password(struct users *u, const char *name, const char *role_text, bool must_exist,
-                          struct diag *d)
+static int list(struct project *p, bool json)
 {
-    char password[USERS_PASSWORD_MAX + 2];
+    struct people o;
+    struct diag d;
+    err_t e = people_open(p, &o, &d);
+    if (!e && users_each(o.users, json ? print_json : print_text, NULL))
+        e = diag_fail(&d, ERR_IO, "the users can not be told");
+    people_close(&o);
+    return e ? cli_fail(&d) : 0;
+}
+
+/* Is it clear already that it will be refused? Then nobody is asked for a password. */
+static err_t foresee(struct project *p, const struct users_act *act, bool *refused, struct diag *d)
+{
+    struct people o;
     struct user there;
-    enum user_role role = ROLE_VIEWER;
-    bool known = users_find(u, slice_of(name), &there) == ERR_OK;
-    if (known != must_exist) {
-        (void)diag_fail(d, known ? ERR_EXISTS : ERR_NOT_FOUND,
-                        known ? "there is a user '%s' already" : "there is no user '%s'", name);
-        return diag_hint(
-            d, known ? "sluice users passwd %s changes the password" : "sluice users add %s", name);
-    }
-    if (role_text && !role_parse(slice_of(role_text), &role)) {
-        (void)diag_fail(d, ERR_USAGE, "there is no role '%s'", role_text);
-        return diag_hint(d, "%s", role_names);
-    }
-    if (!read_password(name, password)) return diag_fail(d, ERR_USAGE, "no password was given");
-    return users_set(u, slice_of(name), slice_of(password), known ? there.role : role, d);
-}
-
-static err_t set_role(struct users *u, const char *name, const char *role_text, struct diag *d)
-{
     enum user_role role;
-    if (role_parse(slice_of(role_text), &role)) return users_set_role(u, slice_of(name), role, d);
-    (void)diag_fail(d, ERR_USAGE, "there is no role '%s'", role_text);
-    return diag_hint(d, "%s", role_names);
+    err_t e = people_open(p, &o, d);
+    if (!e) {
+        bool known = users_find(o.users, act->name, &there) == ERR_OK;
+        *refused =
+            known == slice_is(act->what, "add") || (act->role.at && !role_parse(act->role, &role));
+    }
+    people_close(&o);
+    return e;
 }
 
-static int act(struct users *u, const struct verb *v, const struct args *a, struct diag *d)
+static int change(struct project *p, struct users_act *act, bool password)
 {
-    const char *what = a->word_count ? a->words[0] : "list",
-               *name = a->word_count > 1 ? a->words[1] : NULL;
-    err_t e;
-    if (strcmp(what, "list") == 0 && a->word_count <= 1)
-        e = users_each(u, args_has(a, "--json") ? print_json : print_text, NULL);
-    else if (strcmp(what, "add") == 0 && a->word_count == 2)
-        e = set_password(u, name, args_value(a, "--role"), false, d);
-    else if (strcmp(what, "passwd") == 0 && a->word_count == 2)
-        e = set_password(u, name, NULL, true, d);
-    else if (strcmp(what, "role") == 0 && a->word_count == 3)
-        e = set_role(u, name, a->words[2], d);
-    else if (strcmp(what, "remove") == 0 && a->word_count == 2)
-        e = users_remove(u, slice_of(name), d);
-    else
-        return cli_usage(v, "list, add NAME, passwd NAME, role NAME ROLE, or remove NAME");
-    return e ? cli_fail(d) : 0;
+    char typed[USERS_PASSWORD_MAX + 2];
+    struct diag d;
+    bool refused = false;
+    err_t e = password ? foresee(p, act, &refused, &d) : ERR_OK;
+    if (!e && password && !refused) {
+        if (read_password((const char *)act->name.at, typed))
+            act->password = slice_of(typed);
+        else
+            e = diag_fail(&d, ERR_USAGE, "no password was given");
+    }
+    if (!e) e = people_act(p, act, &d);
+    return e ? cli_fail(&d) : 0;
 }
 
-/* A running server reads the table at its start: it must not be changed under it. */
+static const struct {
+    const char *what;
+    int words;
+    bool password;
+} acts[] = {{"add", 2, true}, {"passwd", 2, true}, {"role", 3, false}, {"remove", 2, false}};
+
+static int run(struct project *p, const struct verb *v, const struct args *a)
+{
+    const char *what = a->word_count ? a->words[0] : "list";
+    if (strcmp(what, "list") == 0 && a->word_count <= 1) return list(p, args_has(a, "--json"));
+    for (size_t i = 0; i < COUNT_OF(acts); i++) {
+        if (strcmp(what, acts[i].what) != 0 || a->word_count != acts[i].words) continue;
+        const char *role = a->word_count > 2 ? a->words[2] : args_value(a, "--role");
+        struct users_act wanted = {.what = slice_of(what), .name = slice_of(a->words[1])};
+        if (role) wanted.role = slice_of(role);
+        return change(p, &wanted, acts[i].password);
+    }
+    return cli_usage(v, "list, add NAME, passwd NAME, role NAME ROLE, or remove NAME");
+}
+
 int verb_users(const struct verb *v, const struct args *a)
 {
     struct project p;
-    struct users *u = NULL;
     struct diag d;
-    char path[PROJECT_PATH_MAX];
-    int fd = -1, code = 1;
-    bool looks = a->word_count == 0 || strcmp(a->words[0], "list") == 0;
     if (cli_project(a, NULL, &p, &d)) return cli_fail(&d);
-    err_t e = looks && client_server_runs(&p) ? ERR_OK : data_lock(&p, &fd, &d);
-    if (!e) e = project_data_path(&p, "users", path, &d);
-    if (!e) e = users_open(path, &u, &d);
-    if (!e) code = act(u, v, a, &d);
-    users_close(u);
-    if (fd >= 0) file_close(fd);
+    int code = run(&p, v, a);
     project_close(&p);
-    return e ? cli_fail(&d) : code;
+    return code;
 }

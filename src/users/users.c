@@ -396,8 +396,8 @@ err_t users_put(struct users *u, const struct user *user, struct diag *d)
     return e;
 }
 
-err_t users_set(struct users *u, struct slice name, struct slice password, enum user_role role,
-                struct diag *d)
+static err_t set_user(struct users *u, struct slice name, struct slice password,
+                      enum user_role role, bool only_new, struct diag *d)
 {
     struct user user = {.role = role};
     if (!users_name_is_fine(name))
@@ -412,10 +412,29 @@ err_t users_set(struct users *u, struct slice name, struct slice password, enum 
     gate_enter(&u->gate);
     const struct user *there = users_named(u, name);
     bool last = there && there->role == ROLE_ADMIN && role != ROLE_ADMIN && users_admins(u) == 1;
-    err_t e = last ? diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", user.name)
-                   : users_put(u, &user, d);
+    err_t e;
+    if (there && only_new)
+        e = diag_fail(d, ERR_EXISTS, "there is a user '%s' already", user.name);
+    else
+        e = last ? diag_fail(d, ERR_FORBIDDEN, "%s is the last admin", user.name)
+                 : users_put(u, &user, d);
     gate_leave(&u->gate);
     return e;
+}
+
+err_t users_set(struct users *u, struct slice name, struct slice password, enum user_role role,
+                struct diag *d)
+{
+    return set_user(u, name, password, role, false, d);
+}
+
+err_t users_add(struct users *u, struct slice name, struct slice password, enum user_role role,
+                struct diag *d)
+{
+    struct user there;
+    if (!users_find(u, name, &there)) /* told before the password is looked at, and hashed */
+        return diag_fail(d, ERR_EXISTS, "there is a user '%s' already", there.name);
+    return set_user(u, name, password, role, true, d);
 }
 
 err_t users_set_role(struct users *u, struct slice name, enum user_role role, struct diag *d)

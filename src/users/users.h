@@ -50,12 +50,25 @@ MUST_CHECK err_t users_check(struct users *u, struct slice name, struct slice pa
 /* Adds, or changes what is there; durable when it answers OK. */
 MUST_CHECK err_t users_set(struct users *u, struct slice name, struct slice password,
                            enum user_role role, struct diag *d);
+/* A name that nobody has yet: ERR_EXISTS. */
+MUST_CHECK err_t users_add(struct users *u, struct slice name, struct slice password,
+                           enum user_role role, struct diag *d);
+/* Another password of who is there, and nothing else of his: ERR_NOT_FOUND. */
+MUST_CHECK err_t users_password(struct users *u, struct slice name, struct slice password,
+                                struct diag *d);
 MUST_CHECK err_t users_set_role(struct users *u, struct slice name, enum user_role role,
                                 struct diag *d);
 MUST_CHECK err_t users_remove(struct users *u, struct slice name,
                               struct diag *d); /* never the last admin */
 MUST_CHECK err_t users_each(struct users *u, err_t (*each)(void *ctx, const struct user *user),
                             void *ctx);
+/* A change as a person words it, the same whoever carries it out: the command line, or the server
+ * it asks. */
+struct users_act {
+    struct slice what; /* add, passwd, role, remove */
+    struct slice name, password /* add, passwd */, role /* role; of add: at NULL for viewer */;
+};
+MUST_CHECK err_t users_act(struct users *u, const struct users_act *a, struct diag *d);
 /* One mechanism's credential alone, as Kafka's clients give it: the salted password, which becomes
  * a verifier. Adds the user (ROLE_USER) when there is none. The password of the tutorials does not
  * live on in the other mechanism. ERR_CREDENTIAL: what can not be one. */

@@ -37,6 +37,44 @@ TEST(users_of_the_tutorials_come_in_and_are_marked)
     users_close(u);
 }
 
+TEST(users_acts_refuse_alike_whoever_carries_them_out)
+{
+    static const struct {
+        const char *what, *name, *password, *role;
+        err_t answer;
+        const char *word; /* of the story */
+    } acts[] = {
+        {"add", "zoe", "open sesame", "op", ERR_OK, ""},
+        {"add", "zoe", "", NULL, ERR_EXISTS, "zoe"},
+        {"add", "amy", "x", "king", ERR_USAGE, "king"},
+        {"add", "amy", "", NULL, ERR_USAGE, "password"},
+        {"add", "two words", "x", NULL, ERR_USAGE, "name"},
+        {"passwd", "amy", "x", NULL, ERR_NOT_FOUND, "amy"},
+        {"passwd", "zoe", "", NULL, ERR_USAGE, "password"},
+        {"passwd", "zoe", "another", NULL, ERR_OK, ""},
+        {"role", "zoe", NULL, "viewer", ERR_OK, ""},
+        {"role", "zoe", NULL, NULL, ERR_USAGE, "role"},
+        {"remove", "cassandra", NULL, NULL, ERR_OK, ""},
+        {"remove", "admin", NULL, NULL, ERR_FORBIDDEN, "last admin"},
+        {"rename", "zoe", NULL, NULL, ERR_USAGE, "passwd"},
+    };
+    struct diag d;
+    struct users *u = NULL;
+    struct user user;
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    for (size_t i = 0; u && i < COUNT_OF(acts); i++) {
+        const struct users_act a = {slice_of(acts[i].what), slice_of(acts[i].name),
+                                    slice_of(acts[i].password), slice_of(acts[i].role)};
+        d = (struct diag){.err = ERR_OK};
+        CHECK_ERR(users_act(u, &a, &d), acts[i].answer);
+        CHECK(strstr(d.what, acts[i].word));
+    }
+    if (!u) return;
+    CHECK_OK(users_check(u, SLICE("zoe"), SLICE("another"), &user), NULL);
+    CHECK(user.role == ROLE_VIEWER);
+    users_close(u);
+}
+
 TEST(users_survive_a_restart_and_no_password_is_in_the_file)
 {
     struct diag d;

@@ -127,6 +127,33 @@ def test_system_users_are_added_changed_and_removed():
         check(len(failing) == 1 and failing[0]["address"] == "127.0.0.1" and failing[0]["failures"] >= 3 and failing[0]["wait_ms"] >= 400, failing)
 
 
+def test_system_users_are_changed_by_the_command_line_while_the_server_runs():
+    def users(s, *words, password=None):
+        r = s.command("users", *words, stdin=None if password is None else password + "\n")
+        return r.returncode, r.stdout + r.stderr
+
+    with opened() as (s, admin):
+        named = lambda: {json.loads(line)["name"]: json.loads(line)["role"] for line in users(s, "list", "--json")[1].splitlines()}
+        check(users(s, "add", "eve", "--role", "op", password="first one")[0] == 0 and named()["eve"] == "op", "add")
+        check({u["name"] for u in admin.get("system/users")["users"]} == set(named()) == {"admin", "cassandra", "eve"}, "the server knows them")
+        eve = Console(admin.port)
+        check(eve.login("eve", "first one")[2]["role"] == "op", "eve comes in")
+        for words, password, story in ((("add", "eve"), "x", "there is a user 'eve' already\n  hint: sluice users passwd eve"), (("add", "bob", "--role", "king"), "x", "there is no role 'king'"),
+                                       (("add", "bob"), "", "1 to 512 bytes"), (("passwd", "bob"), "x", "there is no user 'bob'\n  hint: sluice users add bob"),
+                                       (("add", "two words"), "x", "no spaces"), (("remove", "bob"), None, "there is no user 'bob'")):
+            code, text = users(s, *words, password=password)
+            check(code == 1 and story in text and text.count("error:") == 1, f"{words}: {code} {text}")
+        check(users(s, "passwd", "eve", password="second one") == (0, ""), "passwd")
+        check(eve.ask("GET", "session")[0] == 401 and eve.login("eve", "first one")[0] == 401 and eve.login("eve", "second one")[0] == 200, "another password ends what the old one opened")
+        check(users(s, "role", "eve", "viewer") == (0, "") and eve.get("session")["role"] == "viewer", "a role counts at once")
+        check(users(s, "remove", "cassandra") == (0, "") and "last admin" in users(s, "remove", "admin")[1], "the last admin stays")
+        check(users(s, "remove", "eve") == (0, "") and eve.ask("GET", "session")[0] == 401, "who is removed is out")
+        told(admin, "POST", "system/users", {"name": "amy", "password": "a long one", "role": "user"}, 204)
+        check(named() == {"admin": "admin", "amy": "user"}, "what one way writes does not undo the other's")
+        log = s.output()
+        check("users were changed at the command line" in log and "second one" not in log and "first one" not in log, "the log says who, never a password")
+
+
 def test_system_the_nudge_goes_with_the_password_and_stays_so():
     with folder() as f:
         p = project(f / "shop", PIPELINE)

@@ -100,6 +100,22 @@ def test_secrets_are_kept_and_not_shown():
         check("secret@" in ok(run("connections", "get", "api", "--show-values", "--project", p)), "and with a new key")
 
 
+def test_airflow_s_users_are_those_of_the_server_that_runs():
+    with folder() as path:
+        p = make(path)
+        with Server(p) as s:
+            s.ready()
+            at = ("--project", p)
+            made = ok(tool(path, "airflow", "users", "create", "--username", "ann", "--password", "wonderland", "--role", "Op", *at))
+            check(made == 'User "ann" created with role "Op"\n', made)
+            check("already exist" in ok(tool(path, "airflow", "users", "create", "--username", "ann", "--password", "x", "--role", "Op", *at)), "twice")
+            ok(tool(path, "airflow", "users", "create", "--username", "admin", "--password", "my own", "--role", "Admin", *at))
+            ok(s.command("users", "add", "bob", stdin="builder\n"))  # the server writes the table: ann is in it
+            check({json.loads(line)["name"] for line in ok(s.command("users", "list", "--json")).splitlines()} == {"admin", "cassandra", "ann", "bob"}, "all of them")
+            ok(tool(path, "airflow", "users", "delete", "--username", "ann", *at))
+            check("ann" not in ok(tool(path, "airflow", "users", "list", *at)), "deleted")
+
+
 def test_wrong_dags_are_told_with_their_place():
     with folder() as path:
         p = make(path)

@@ -168,58 +168,44 @@ err_t console_people(struct ask *a)
 /* --- changes ------------------------------------------------------------------------------------
  */
 
-static err_t told(const struct ask *a, err_t e, const char *what, struct slice name)
+static err_t change(struct ask *a, const struct users_act *act, const char *what)
 {
-    if (!e) say_info(SAY_DOOR, what, "user=%.*s by=%s", SLICE_ARG(name), a->user.name);
+    err_t e = users_act(a->console->o.users, act, &a->d);
+    if (e == ERR_EXISTS) (void)diag_where(&a->d, "name");
+    if (!e) say_info(SAY_DOOR, what, "user=%.*s by=%s", SLICE_ARG(act->name), a->user.name);
     return e;
-}
-
-static err_t role_of(struct ask *a, enum user_role *out)
-{
-    struct slice word = ask_body_text(a, "role");
-    if (role_parse(word, out)) return ERR_OK;
-    (void)diag_fail(&a->d, ERR_USAGE, "there is no role '%.*s'", SLICE_ARG(word));
-    (void)diag_where(&a->d, "role");
-    return diag_hint(&a->d, "admin, op, user or viewer; none: only what CQL's GRANT gives");
 }
 
 err_t console_person_add(struct ask *a)
 {
-    struct users *u = a->console->o.users;
-    struct slice name = ask_body_text(a, "name");
-    struct user there;
-    enum user_role role;
-    err_t e = role_of(a, &role);
-    if (e) return e;
-    if (!users_find(u, name, &there)) {
-        (void)diag_fail(&a->d, ERR_EXISTS, "there is a user '%.*s' already", SLICE_ARG(name));
-        return diag_where(&a->d, "name");
-    }
-    e = users_set(u, name, ask_body_text(a, "password"), role, &a->d);
-    return told(a, e, "a user was added in the console", name);
+    return change(a,
+                  &(struct users_act){.what = SLICE("add"),
+                                      .name = ask_body_text(a, "name"),
+                                      .password = ask_body_text(a, "password"),
+                                      .role = ask_body_text(a, "role")},
+                  "a user was added in the console");
 }
 
 err_t console_person_remove(struct ask *a)
 {
-    struct slice name = ask_part(a, "name");
-    err_t e = users_remove(a->console->o.users, name, &a->d);
-    return told(a, e, "a user was removed in the console", name);
+    return change(a, &(struct users_act){.what = SLICE("remove"), .name = ask_part(a, "name")},
+                  "a user was removed in the console");
 }
 
 err_t console_person_password(struct ask *a)
 {
-    struct slice name = ask_part(a, "name");
-    struct role_change c = {.password = ask_body_text(a, "password"), .login = -1, .superuser = -1};
-    if (!c.password.len) return diag_fail(&a->d, ERR_USAGE, "the password is empty");
-    err_t e = users_role_alter(a->console->o.users, name, &c, &a->d);
-    return told(a, e, "a user's password was changed in the console", name);
+    return change(a,
+                  &(struct users_act){.what = SLICE("passwd"),
+                                      .name = ask_part(a, "name"),
+                                      .password = ask_body_text(a, "password")},
+                  "a user's password was changed in the console");
 }
 
 err_t console_person_role(struct ask *a)
 {
-    struct slice name = ask_part(a, "name");
-    enum user_role role;
-    err_t e = role_of(a, &role);
-    if (!e) e = users_set_role(a->console->o.users, name, role, &a->d);
-    return told(a, e, "a user's role was changed in the console", name);
+    return change(a,
+                  &(struct users_act){.what = SLICE("role"),
+                                      .name = ask_part(a, "name"),
+                                      .role = ask_body_text(a, "role")},
+                  "a user's role was changed in the console");
 }

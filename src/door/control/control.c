@@ -103,6 +103,7 @@ static const struct {
     {"GET", "/logs", control_logs},      {"POST", "/act", control_act},
     {"POST", "/level", on_level},        {"POST", "/sql", control_query},
     {"POST", "/upkeep", control_upkeep}, {"POST", "/wake", on_wake},
+    {"POST", "/users", control_users},
 };
 
 static void on_request(void *door, struct http_request *r)

@@ -10,6 +10,7 @@
  *   GET  /dead?stage=&json=1&limit=     GET /top
  *   GET  /streams?name=&color=1&json=1&recent=1   503 when a ledger does not balance or one failed
  *   POST /upkeep?what=&table=&name=&format=   of tables and snapshots: upkeep.h
+ *   POST /users?what=&name=&role=        users_act; the body is the password
  * A failure answers its story as text, with the HTTP status of err.def.
  *
  * Loop: the one it is opened on; a query runs on a thread of its own, at most QUERIES_MAX at once.
@@ -18,6 +19,7 @@
 #include "exec/exec.h"
 #include "exec/report.h"
 #include "os/http.h"
+#include "users/users.h"
 
 enum { CONTROL_QUERIES_MAX = 8 };
 struct control;
@@ -27,6 +29,7 @@ struct control_options {
     void (*facts)(void *ctx, struct report_facts *out); /* filled anew for each answer */
     void *ctx;
     void (*wake)(void *ctx); /* POST /wake: the workflows' database has changed; NULL is fine */
+    struct users *users;
 };
 MUST_CHECK err_t control_open(struct loop *l, const struct control_options *o, struct control **out,
                               struct diag *d);

@@ -28,5 +28,6 @@ void control_streams(struct control *c, struct http_request *r);
 void control_act(struct control *c, struct http_request *r);
 void control_query(struct control *c, struct http_request *r);
 void control_upkeep(struct control *c, struct http_request *r);
+void control_users(struct control *c, struct http_request *r);
 void control_queries_stop(struct control *c);
 void control_logs(struct control *c, struct http_request *r);

@@ -1,7 +1,8 @@
-/* A person's statements, and the upkeep of tables: run on a thread of their own and streamed back.
- */
+/* A person's statements, the upkeep of tables, changes of the users: run on a thread of their own
+ * and streamed back. */
 #include "door/control/control_int.h"
 
+#include "base/say.h"
 #include "exec/upkeep.h"
 
 #include "exec/watch.h"
@@ -25,7 +26,7 @@ struct query {
     enum render_format format;
     uint32_t screen; /* lines of the peer's terminal; 0: none */
     err_t (*run)(struct query *q, struct diag *d);
-    struct upkeep *upkeep; /* NULL: statements */
+    void *own; /* what `run` needs, mem_take'n; NULL: nothing */
     struct gate gate;
     size_t
         inflight; /* bytes handed to the loop and not taken by the peer's queue; under the gate */
@@ -49,7 +50,7 @@ static void query_free(struct query *q)
     loop_timer_free(q->ack);
     gate_done(&q->gate);
     mem_give((void *)(uintptr_t)q->text.at);
-    mem_give(q->upkeep);
+    mem_give(q->own);
     mem_give(q->last);
     mem_give(q);
 }
@@ -174,7 +175,26 @@ static err_t run_text(struct query *q, struct diag *d)
 
 static err_t run_upkeep(struct query *q, struct diag *d)
 {
-    return upkeep_run(q->upkeep, d);
+    return upkeep_run(q->own, d);
+}
+
+struct people_act {                                    /* its password is the body's text */
+    char what[16], name[USERS_NAME_MAX + 2], role[16]; /* role "": not given */
+};
+
+static err_t run_people(struct query *q, struct diag *d)
+{
+    const struct people_act *p = q->own;
+    struct slice none = {0};
+    const struct users_act act = {.what = slice_of(p->what),
+                                  .name = slice_of(p->name),
+                                  .password = q->text,
+                                  .role = p->role[0] ? slice_of(p->role) : none};
+    err_t e = users_act(q->control->o.users, &act, d);
+    if (!e)
+        say_info(SAY_DOOR, "users were changed at the command line", "what=%s user=%s", p->what,
+                 p->name);
+    return e;
 }
 
 /* The stream's status was sent before the outcome was known: a failure is told behind a mark. */
@@ -264,46 +284,77 @@ void control_query(struct control *c, struct http_request *r)
     query_start(c, r, q);
 }
 
+struct param {
+    const char *name;
+    char *to;
+    size_t size;
+};
+static bool take_params(struct http_request *r, const struct param *params, size_t count)
+{
+    struct slice value;
+    bool fits = true;
+    for (size_t i = 0; i < count; i++)
+        if (http_param(r, params[i].name, &value))
+            fits = fits && slice_to_cstr(value, params[i].to, params[i].size);
+    return fits;
+}
+
 static bool upkeep_of(struct control *c, struct http_request *r, struct query *q)
 {
     struct upkeep *u = mem_take(sizeof(*u));
-    struct slice value;
-    bool fits = true;
     if (!u) return false;
     *u = (struct upkeep){.world = c->o.world,
                          .body = q->text,
                          .put = put_text,
                          .stopping = query_stopping,
                          .ctx = q};
-    const struct {
-        const char *name;
-        char *to;
-        size_t size;
-    } params[] = {{"what", u->what, sizeof(u->what)},
-                  {"table", u->table, sizeof(u->table)},
-                  {"name", u->name, sizeof(u->name)},
-                  {"format", u->format, sizeof(u->format)}};
-    for (size_t i = 0; i < COUNT_OF(params); i++)
-        if (http_param(r, params[i].name, &value))
-            fits = fits && slice_to_cstr(value, params[i].to, params[i].size);
+    q->own = u;
+    q->run = run_upkeep;
+    const struct param params[] = {{"what", u->what, sizeof(u->what)},
+                                   {"table", u->table, sizeof(u->table)},
+                                   {"name", u->name, sizeof(u->name)},
+                                   {"format", u->format, sizeof(u->format)}};
     memcpy(u->data, c->data, sizeof(u->data));
     c->o.facts(c->o.ctx, &u->facts);
-    q->upkeep = u;
-    q->run = run_upkeep;
-    return fits;
+    return take_params(r, params, COUNT_OF(params));
 }
 
-void control_upkeep(struct control *c, struct http_request *r)
+static bool people_of(struct control *c, struct http_request *r, struct query *q)
+{
+    struct people_act *p = mem_take(sizeof(*p));
+    if (!p) return false;
+    q->own = p;
+    q->run = run_people;
+    const struct param params[] = {{"what", p->what, sizeof(p->what)},
+                                   {"name", p->name, sizeof(p->name)},
+                                   {"role", p->role, sizeof(p->role)}};
+    (void)c;
+    return take_params(r, params, COUNT_OF(params));
+}
+
+/* What has parameters: `takes` reads them. */
+static void start_with(struct control *c, struct http_request *r,
+                       bool (*takes)(struct control *c, struct http_request *r, struct query *q))
 {
     struct query *q = query_new(c, r);
     if (!q) return;
-    if (upkeep_of(c, r, q)) {
+    if (takes(c, r, q)) {
         query_start(c, r, q);
         return;
     }
     q->request = NULL;
     query_free(q);
     http_reply_text(r, 400, "error: a name is too long\n");
+}
+
+void control_upkeep(struct control *c, struct http_request *r)
+{
+    start_with(c, r, upkeep_of);
+}
+
+void control_users(struct control *c, struct http_request *r)
+{
+    start_with(c, r, people_of);
 }
 
 /* The peer is told that there would have been more: what its query still posts, no loop hears. */

@@ -3,6 +3,7 @@
  * front. */
 #include "main/workflows/desk.h"
 
+#include "main/people.h"
 #include "main/server.h"
 #include "main/version.h"
 #include "os/clock.h"
@@ -220,11 +221,14 @@ static err_t rotate(struct desk *k, struct diag *d)
 static const char *const role_words[][2] = {
     {"Admin", "admin"}, {"Op", "op"}, {"User", "user"}, {"Viewer", "viewer"}};
 
-static err_t open_users(struct desk *k, struct users **u, struct diag *d)
+/* Somebody new; or one of the tutorials' people, who gets this password and role. */
+static err_t user_put(struct desk *k, struct users_act *act, bool there, struct diag *d)
 {
-    char path[PROJECT_PATH_MAX];
-    err_t e = project_data_path(&k->project, "users", path, d);
-    return e ? e : users_open(path, u, d);
+    act->what = there ? SLICE("passwd") : SLICE("add");
+    err_t e = people_act(&k->project, act, d);
+    if (e || !there) return e;
+    act->what = SLICE("role");
+    return people_act(&k->project, act, d);
 }
 
 static err_t user_create(struct desk *k, struct diag *d)
@@ -232,7 +236,7 @@ static err_t user_create(struct desk *k, struct diag *d)
     const char *name = desk_value(k, "--username"), *password = desk_value(k, "--password"),
                *role = desk_value(k, "--role");
     enum user_role as = ROLE_NONE;
-    struct users *u;
+    struct people o;
     struct user there;
     if (!name || !role) return diag_fail(d, ERR_USAGE, "users create needs --username and --role");
     for (size_t i = 0; i < COUNT_OF(role_words); i++)
@@ -245,13 +249,19 @@ static err_t user_create(struct desk *k, struct diag *d)
     if (!password && (!fgets(typed, sizeof typed, stdin) || !*typed))
         return diag_fail(d, ERR_USAGE, "users create needs --password, or one on standard input");
     typed[strcspn(typed, "\r\n")] = 0;
-    err_t e = open_users(k, &u, d);
+    err_t e = people_open(&k->project, &o, d);
+    bool known = !e && users_find(o.users, slice_of(name), &there) == ERR_OK;
+    people_close(&o);
     if (e) return e;
-    if (users_find(u, slice_of(name), &there) == ERR_OK && !there.well_known)
+    if (known && !there.well_known) {
         printf("%s already exist in the db\n", name);
-    else if (!(e = users_set(u, slice_of(name), slice_of(password ? password : typed), as, d)))
-        printf("User \"%s\" created with role \"%s\"\n", name, role);
-    users_close(u);
+        return ERR_OK;
+    }
+    struct users_act act = {.name = slice_of(name),
+                            .password = slice_of(password ? password : typed),
+                            .role = slice_of(role_name(as))};
+    e = user_put(k, &act, known, d);
+    if (!e) printf("User \"%s\" created with role \"%s\"\n", name, role);
     return e;
 }
 
@@ -268,27 +278,23 @@ static err_t print_user(void *ctx, const struct user *u)
 
 static err_t users_list(struct desk *k, struct diag *d)
 {
-    struct users *u;
+    struct people o;
     struct sheet s = sheet_make("username roles");
-    err_t e = open_users(k, &u, d);
-    if (e) return e;
-    e = users_each(u, print_user, &s);
+    err_t e = people_open(&k->project, &o, d);
+    if (!e) e = users_each(o.users, print_user, &s);
     if (!e) e = desk_print(k, &s);
     sheet_done(&s);
-    users_close(u);
+    people_close(&o);
     return e;
 }
 
 static err_t user_delete(struct desk *k, struct diag *d)
 {
     const char *name = desk_value(k, "--username");
-    struct users *u;
     if (!name) return diag_fail(d, ERR_USAGE, "users delete needs --username");
-    err_t e = open_users(k, &u, d);
-    if (e) return e;
-    e = users_remove(u, slice_of(name), d);
+    const struct users_act act = {.what = SLICE("remove"), .name = slice_of(name)};
+    err_t e = people_act(&k->project, &act, d);
     if (!e) printf("User \"%s\" deleted\n", name);
-    users_close(u);
     return e;
 }
 
