@@ -137,6 +137,7 @@ struct ledger {
     uint64_t rows_out; /* fan-out, apart */
 };
 bool ledger_balanced(const struct ledger *l);
+void ledger_add(struct ledger *sum, const struct ledger *more);
 
 /* How long a stream's epochs of one form took: from the moment before the first record is read
  * until the commit is on disk and visible. p50 and p99 are at most a quarter too high, max is

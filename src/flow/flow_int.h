@@ -47,7 +47,6 @@ struct counter {
 };
 uint64_t *ledger_term(struct ledger *l, enum ledger_term t);
 void count_term(struct counter *c, enum ledger_term t, uint64_t n);
-void ledger_add(struct ledger *sum, const struct ledger *more);
 void ledger_put(struct buf *out, const struct ledger *l);
 void ledger_take(struct cursor *c, struct ledger *out);
 

@@ -18,7 +18,7 @@ static void put_span(struct buf *out, const char *name, const struct flow_span *
     js_close(out, '}');
 }
 
-static void put_ledger(struct buf *out, const struct ledger *l)
+void console_put_ledger(struct buf *out, const struct ledger *l)
 {
     js_put_open(out, "ledger", '{');
     js_put_uint(out, "in", l->in);
@@ -80,7 +80,7 @@ static void put_stage(struct buf *out, struct exec_world *w, const struct flow_s
     js_put_uint(out, "feeders", s->feeders);
     js_put_uint(out, "cpu_ms", s->cpu_ns / 1000000);
     js_put_uint(out, "memory_bytes", s->memory);
-    put_ledger(out, &s->ledger);
+    console_put_ledger(out, &s->ledger);
     js_put_bool(out, "balanced", s->balanced);
     put_span(out, "live", &s->live);
     put_span(out, "catchup", &s->catchup);
@@ -309,7 +309,7 @@ err_t console_stage_cost(struct ask *a)
         js_put_bool(out, "forgets", c.forgets);
         js_put_bool(out, "takes_table", c.takes_table);
         js_put_cstr(out, "into", c.into);
-        put_ledger(out, &c.ledger);
+        console_put_ledger(out, &c.ledger);
         js_put_uint(out, "epochs", c.epochs);
         js_put_uint(out, "state_rows", c.state_rows);
         js_put_uint(out, "letters", c.letters);

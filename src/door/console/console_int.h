@@ -212,6 +212,9 @@ void console_note(struct console *c, const char *part, const char *metric, doubl
 /* What was noted last; NaN: nothing, lately. */
 double console_last(struct console *c, const char *part, const char *metric);
 
+/* api_streams.c: "ledger": {…} of an open object */
+void console_put_ledger(struct buf *out, const struct ledger *l);
+
 /* live.c */
 MUST_CHECK err_t live_open(struct console *c, struct diag *d);
 void live_stop(struct live *v); /* ends the streams; before the lookers' crew */

@@ -54,19 +54,6 @@ static void edge_add(struct picture *p, const char *from, const char *to)
     snprintf(e->to, sizeof(e->to), "%s", to);
 }
 
-static void add_ledger(struct ledger *sum, const struct ledger *l)
-{
-    sum->in += l->in;
-    sum->applied += l->applied;
-    sum->filtered += l->filtered;
-    sum->deduplicated += l->deduplicated;
-    sum->late += l->late;
-    sum->dead += l->dead;
-    sum->expired += l->expired;
-    sum->held += l->held;
-    sum->rows_out += l->rows_out;
-}
-
 static void state_of(struct part *part, const struct flow_status *s)
 {
     part->rate = s->rows_per_second;
@@ -106,7 +93,7 @@ static err_t on_stage(void *ctx, const struct flow_status *s)
     struct part *into = part_get(p, table ? "table" : "topic", s->into);
     if (!into) return p->err;
     edge_add(p, id, into->id);
-    if (!s->is_source) add_ledger(&p->sum, &s->ledger);
+    if (!s->is_source) ledger_add(&p->sum, &s->ledger);
     p->balanced &= s->balanced;
     p->healthy &= s->balanced && strcmp(s->state, "failed") != 0;
     return p->err;
@@ -153,21 +140,6 @@ static err_t add_dags(struct picture *p, const struct console_port *port, struct
 /* --- told ----------------------------------------------------------------------------------------
  */
 
-static void put_ledger(struct buf *out, const struct ledger *l)
-{
-    js_open(out, '{');
-    js_put_uint(out, "in", l->in);
-    js_put_uint(out, "applied", l->applied);
-    js_put_uint(out, "filtered", l->filtered);
-    js_put_uint(out, "deduplicated", l->deduplicated);
-    js_put_uint(out, "late", l->late);
-    js_put_uint(out, "dead", l->dead);
-    js_put_uint(out, "expired", l->expired);
-    js_put_uint(out, "held", l->held);
-    js_put_uint(out, "rows_out", l->rows_out);
-    js_close(out, '}');
-}
-
 static void put_count(struct buf *out, const char *name, int64_t n)
 {
     js_name(out, name);
@@ -211,8 +183,7 @@ static void put_picture(struct buf *out, const struct picture *p)
         js_close(out, ']');
     }
     js_close(out, ']');
-    js_name(out, "ledger");
-    put_ledger(out, &p->sum);
+    console_put_ledger(out, &p->sum);
     js_put_bool(out, "balanced", p->balanced);
     js_put_bool(out, "healthy", p->healthy);
     js_close(out, '}');
