@@ -65,7 +65,11 @@ void http_reply_text(struct http_request *r, int status, const char *fmt, ...) P
  * `gone` is called when the peer leaves before http_stream_end; after it the request is dead. */
 void http_stream_start(struct http_request *r, int status, const char *content_type,
                        void (*gone)(void *arg), void *arg);
-void http_stream_send(struct http_request *r, struct slice bytes);
+void http_stream_send(struct http_request *r, struct slice bytes); /* copied */
+/* Not copied: `done(arg)` is called exactly once, on the loop, when the bytes are no longer needed;
+ * perhaps from inside. */
+void http_stream_send_borrowed(struct http_request *r, struct slice bytes, void (*done)(void *arg),
+                               void *arg);
 /* Calls drained(arg of http_stream_start) whenever all that was sent has left this process. */
 void http_stream_drained(struct http_request *r, void (*drained)(void *arg));
 size_t http_stream_queued(const struct http_request *r);

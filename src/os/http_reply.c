@@ -204,18 +204,43 @@ void http_stream_start(struct http_request *r, int status, const char *content_t
                (struct slice){0});
 }
 
-void http_stream_send(struct http_request *r, struct slice bytes)
+static bool takes(const struct http_request *r, struct slice bytes)
+{
+    INVARIANT(r->streaming);
+    return r->link && bytes.len && !r->head_only;
+}
+
+static void begin_chunk(struct http_request *r, uint32_t size)
 {
     char line[24];
-    INVARIANT(r->streaming);
-    if (!r->link || bytes.len == 0 || r->head_only) return;
-    struct conn *c = r->link->conn;
-    if (r->chunks) {
-        int n = snprintf(line, sizeof(line), "%x\r\n", bytes.len);
-        conn_write(c, slice_make(line, (size_t)n));
+    if (!r->chunks) return;
+    int n = snprintf(line, sizeof(line), "%x\r\n", size);
+    conn_write(r->link->conn, slice_make(line, (size_t)n));
+}
+
+static void end_chunk(struct http_request *r)
+{
+    if (r->chunks) conn_write(r->link->conn, SLICE("\r\n"));
+}
+
+void http_stream_send(struct http_request *r, struct slice bytes)
+{
+    if (!takes(r, bytes)) return;
+    begin_chunk(r, bytes.len);
+    conn_write(r->link->conn, bytes);
+    end_chunk(r);
+}
+
+void http_stream_send_borrowed(struct http_request *r, struct slice bytes, void (*done)(void *arg),
+                               void *arg)
+{
+    if (!takes(r, bytes)) {
+        done(arg);
+        return;
     }
-    conn_write(c, bytes);
-    if (r->chunks) conn_write(c, SLICE("\r\n"));
+    begin_chunk(r, bytes.len);
+    conn_write_borrowed(r->link->conn, bytes, done, arg);
+    end_chunk(r);
 }
 
 void http_stream_drained(struct http_request *r, void (*drained)(void *arg))

@@ -19,7 +19,7 @@ struct web {
     struct http_server *server;
     struct http_options options;
     struct http_request *held;
-    atomic_int handled, gone, held_count;
+    atomic_int handled, gone, held_count, given_back;
     int fd;
 };
 
@@ -28,6 +28,11 @@ static void stream_gone(void *arg)
     struct web *w = arg;
     w->held = NULL;
     atomic_fetch_add(&w->gone, 1); /* the test waits for this one, then reads the other */
+}
+
+static void given_back(void *arg)
+{
+    atomic_fetch_add(&((struct web *)arg)->given_back, 1);
 }
 
 static void echo(struct http_request *r)
@@ -66,6 +71,11 @@ static void handle(void *door, struct http_request *r)
         http_stream_send(r, SLICE("hello "));
         http_stream_send(r, (struct slice){0});
         http_stream_send(r, SLICE("world, this is chunk two"));
+        http_stream_end(r);
+    } else if (slice_is(path, "/lent")) {
+        http_stream_start(r, 200, "text/plain", NULL, NULL);
+        http_stream_send_borrowed(r, SLICE("lent words"), given_back, w);
+        http_stream_send_borrowed(r, (struct slice){0}, given_back, w);
         http_stream_end(r);
     } else {
         echo(r);
@@ -414,6 +424,26 @@ TEST(a_kept_request_may_be_answered_after_its_peer_has_left)
     struct buf got = buf_make(1000);
     CHECK(strstr(exchange(&w, SLICE("GET /after HTTP/1.1\r\nHost: a\r\n\r\n"), &got), "/after"));
     web_close(&w);
+    buf_done(&got);
+}
+
+static bool all_given_back(void *arg)
+{
+    return atomic_load(&((struct web *)arg)->given_back) == 6;
+}
+
+TEST(bytes_that_are_lent_to_a_stream_come_back_once_each)
+{
+    struct web w = {0};
+    struct buf got = buf_make(MIB(1));
+    web_open(&w);
+    CHECK(strstr(exchange(&w, SLICE("GET /lent HTTP/1.1\r\nHost: a\r\n\r\n"), &got),
+                 "\r\n\r\na\r\nlent words\r\n0\r\n\r\n"));
+    CHECK(strstr(exchange(&w, SLICE("GET /lent HTTP/1.0\r\n\r\n"), &got), "\r\n\r\nlent words"));
+    CHECK(!strstr(exchange(&w, SLICE("HEAD /lent HTTP/1.1\r\nHost: a\r\n\r\n"), &got), "lent"));
+    CHECK(side_wait(all_given_back, &w));
+    web_close(&w);
+    CHECK_INT(w.given_back, 6);
     buf_done(&got);
 }
 

@@ -19,6 +19,12 @@ enum {
     NAME_MAX_BYTES = 1200 /* a dag, a run and a task of 250 letters, some of them escaped */
 };
 
+/* An event, as it is sent: one for all the streams it is on its way to. The loop's. */
+struct event {
+    uint32_t holders;
+    size_t len;
+    uint8_t bytes[];
+};
 struct channel {
     struct channel *next;
     struct live *live;
@@ -28,9 +34,9 @@ struct channel {
     struct look look; /* while `at_work`: the worker's */
     err_t err;
     bool at_work;
-    struct buf event; /* a STATE's last one, whole; a TAIL's last ones */
-    uint64_t version; /* of the event; 0: none yet */
-    struct buf news;  /* a TAIL's, of this tick */
+    struct event *last; /* NULL: none yet */
+    struct buf kept;    /* a TAIL's last ones, for who comes later */
+    uint64_t version;   /* of `last`; 0: none yet */
     uint32_t viewers;
 };
 struct view { /* a stream's, of one channel */
@@ -67,13 +73,19 @@ int64_t look_now_ms(const struct look *k)
 /* --- channels ------------------------------------------------------------------------------------
  */
 
+static void event_give(void *arg)
+{
+    struct event *e = arg;
+    if (e && --e->holders == 0) mem_give(e);
+}
+
 static void channel_free(struct channel *c)
 {
     if (c->look.own_free) c->look.own_free(c->look.own);
     arena_free(c->look.arena);
     buf_done(&c->look.out);
-    buf_done(&c->event);
-    buf_done(&c->news);
+    buf_done(&c->kept);
+    event_give(c->last);
     mem_give(c);
 }
 
@@ -117,8 +129,7 @@ static err_t channel_get(struct live *v, struct slice name, struct channel **out
     c->look.console = v->console;
     c->look.arg = slice_of(c->name + (name.len - arg.len));
     c->look.out = buf_make(VALUE_MAX);
-    c->event = buf_make(VALUE_MAX + KIB(4));
-    c->news = buf_make(VALUE_MAX + KIB(4));
+    c->kept = buf_make(VALUE_MAX + KIB(4));
     c->next = v->channels;
     v->channels = c;
     v->channel_count++;
@@ -166,11 +177,26 @@ static void do_look(struct crew_job *j, void **own)
     ask_put_error(&c->look.out, c->err, &c->look.d);
 }
 
-static void put_event(struct channel *c, struct buf *out)
+static struct event *event_of(const struct channel *c)
 {
-    buf_printf(out, "event: %s\ndata: ", c->name);
-    buf_slice(out, buf_view(&c->look.out));
-    buf_text(out, "\n\n");
+    static const char head[] = "event: ", data[] = "\ndata: ", end[] = "\n\n";
+    const struct slice parts[] = {slice_of(head), slice_of(c->name), slice_of(data),
+                                  buf_view(&c->look.out), slice_of(end)};
+    size_t len = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) len += parts[i].len;
+    struct event *e = mem_take_raw(sizeof(*e) + len);
+    if (!e) return NULL;
+    *e = (struct event){.holders = 1};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i].len) memcpy(e->bytes + e->len, parts[i].at, parts[i].len);
+        e->len += parts[i].len;
+    }
+    return e;
+}
+
+static struct slice event_bytes(const struct event *e)
+{
+    return e ? slice_make(e->bytes, e->len) : (struct slice){0};
 }
 
 static void send_news(struct live *v);
@@ -179,15 +205,21 @@ static void send_news(struct live *v);
 static void looked(struct crew_job *j)
 {
     struct channel *c = channel_of(j);
+    bool state = c->kind->kind == CHANNEL_STATE;
     c->at_work = false;
-    buf_reset(&c->news);
-    if (c->look.out.len) put_event(c, &c->news);
-    bool same = !c->news.len || (c->kind->kind == CHANNEL_STATE &&
-                                 slice_equal(buf_view(&c->news), buf_view(&c->event)));
-    if (same || c->news.err) return;
+    struct event *e = c->look.out.len ? event_of(c) : NULL;
+    if (!e) return; /* nothing came; or no memory: the next tick tells it */
+    if (state && slice_equal(event_bytes(e), event_bytes(c->last))) {
+        event_give(e);
+        return;
+    }
+    event_give(c->last);
+    c->last = e;
     c->version++;
-    if (c->kind->kind == CHANNEL_STATE || c->event.len > TAIL_KEPT) buf_reset(&c->event);
-    buf_slice(&c->event, buf_view(&c->news));
+    if (!state) {
+        if (c->kept.len > TAIL_KEPT) buf_reset(&c->kept);
+        buf_slice(&c->kept, event_bytes(e));
+    }
     send_news(c->live);
 }
 
@@ -218,9 +250,17 @@ static void stream_end(struct stream *s)
     stream_free(s);
 }
 
-static void send_event(struct stream *s, struct slice event)
+static void send_text(struct stream *s, struct slice text)
 {
-    http_stream_send(s->http, event);
+    http_stream_send(s->http, text);
+    s->quiet = 0;
+}
+
+/* Not copied: two hundred that look would hold two hundred copies until each has taken its own. */
+static void share_event(struct stream *s, struct event *e)
+{
+    e->holders++;
+    http_stream_send_borrowed(s->http, event_bytes(e), event_give, e);
     s->quiet = 0;
 }
 
@@ -232,8 +272,11 @@ static void catch_up(struct stream *s)
         struct view *w = &s->views[i];
         struct channel *c = w->channel;
         if (w->seen == c->version || http_stream_queued(s->http) > QUEUED_MAX) continue;
-        bool next = c->kind->kind == CHANNEL_TAIL && w->seen + 1 == c->version && w->seen;
-        send_event(s, buf_view(next ? &c->news : &c->event));
+        bool next = c->kind->kind == CHANNEL_STATE || (w->seen && w->seen + 1 == c->version);
+        if (next)
+            share_event(s, c->last);
+        else
+            send_text(s, buf_view(&c->kept));
         metric_add(METRIC_console_events_total, 1);
         w->seen = c->version;
     }
@@ -271,7 +314,7 @@ static void on_tick(void *arg)
             continue;
         }
         catch_up(s);
-        if (++s->quiet >= HEARTBEAT_TICKS) send_event(s, SLICE(": still here\n\n"));
+        if (++s->quiet >= HEARTBEAT_TICKS) send_text(s, SLICE(": still here\n\n"));
     }
     channels_tidy(v);
     start_looks(v, false);
@@ -358,7 +401,7 @@ err_t console_live(struct ask *a)
     a->over = true;
     console_headers(a->http, false);
     http_stream_start(a->http, 200, "text/event-stream", stream_gone, s);
-    send_event(s, buf_view(&a->out));
+    send_text(s, buf_view(&a->out));
     catch_up(s);
     start_looks(v, true);
     return ERR_OK;
