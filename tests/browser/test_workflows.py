@@ -139,7 +139,7 @@ def test_workflows_toggle_trigger_follow_clear_and_mark():
         check(c.v2.over("etl", "by_form")["state"] == "success", "the run")
         page.locator(".side .wf-up button").click()
         page.wait_for_selector(".side .wf-state >> text=success")
-        page.wait_for_selector(".wf-grid .in-run .is-success")
+        page.wait_for_selector(".wf-at.in-run.is-success")
 
         # a task that is mapped: its instances, one of them, its result
         page.locator(".side .wf-tasks button", has_text="clean.each [1]").click()
@@ -175,7 +175,7 @@ def test_workflows_toggle_trigger_follow_clear_and_mark():
         page.locator("dialog button[type=submit]").click()
         wait_for("the mark", lambda: c.v2("GET", "/api/v2/dags/etl/dagRuns/by_form/taskInstances/load")["state"] == "failed", 30)
         page.wait_for_selector(".side .wf-state >> text=failed")
-        page.wait_for_selector(".wf-grid .is-chosen .is-failed")
+        page.wait_for_selector(".wf-at.is-chosen.is-failed")
 
         # the way a run is found out about: what failed, and the link that shows it to another
         page.goto("/workflows/etl?view=runs")

@@ -68,6 +68,13 @@ export function inSight(total: number, width: number, scroll: number, room: numb
     return [Math.min(from, total), Math.min(total, Math.ceil((scroll + room) / width / step) * step + beside)];
 }
 
+/** The numbers from..to in the order of their places in a ring of so many: what comes into sight takes the place, and the
+ * elements, of what has left it, and the others stay where they are. */
+export function inRing(from: number, to: number, places: number): number[] {
+    const all = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+    return all.sort((a, b) => (a % places) - (b % places));
+}
+
 /** How tall a run's bar is, by its duration: 3 to `most` pixels, by the longest of them. */
 export function barHeight(seconds: number | null, longest: number, most: number): number {
     if (seconds === null || longest <= 0) return 3;

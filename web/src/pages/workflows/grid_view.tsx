@@ -1,9 +1,10 @@
 /** The grid: tasks down, runs across, the newest at the right. Only cells in sight are in the document, and only the
  * states of runs in sight are asked for. */
+import { Component } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button, Empty, Failed, Icon, Loading, clock, duration, exact, listen, toMs, type Got, type Problem } from "../../kit";
 import { channel, summaries, type Cell, type Change, type Run, type Structure } from "./api";
-import { barHeight, cellState, gridRows, inOrder, inSight, type GridRow } from "./grid";
+import { barHeight, cellState, gridRows, inOrder, inRing, inSight, type GridRow } from "./grid";
 import { lasted } from "./parts";
 import { over, tally, word } from "./states";
 
@@ -22,8 +23,8 @@ const COL = 22;
 const ROW = 24;
 const BARS = 56;
 const BATCH = 100; // runs asked for at once
-const COLS_AT_ONCE = 8; // columns and rows come and go by so many: most frames of a scroll change nothing
-const ROWS_AT_ONCE = 8;
+const COLS_AT_ONCE = 4; // columns come and go by so many, a block; and rows
+const ROWS_AT_ONCE = 4;
 
 /** States of runs, asked for as they come into sight, and again when the channel tells that a run has changed. */
 export function useStates(dag: string, wanted: readonly string[]): { of: Map<string, Map<string, Cell>>; problem: Problem | undefined } {
@@ -92,6 +93,33 @@ function useRoom(deps: unknown[]) {
     return { box, room };
 }
 
+/** Runs whose columns come and go together. */
+interface Block {
+    n: number; // its first column / COLS_AT_ONCE
+    runs: readonly Run[];
+}
+
+function useBlocks(columns: readonly Run[]): readonly Block[] {
+    return useMemo(() => Array.from({ length: Math.ceil(columns.length / COLS_AT_ONCE) }, (_, n) => ({ n, runs: columns.slice(n * COLS_AT_ONCE, (n + 1) * COLS_AT_ONCE) })), [columns]);
+}
+
+/** Places for all that has been in sight together so far. */
+function usePlaces(count: number): number {
+    const most = useRef(1);
+    return (most.current = Math.max(most.current, count));
+}
+
+/** A cell that has the focus must not become another one below it. */
+function useSteadyFocus(box: { current: HTMLElement | null }) {
+    const focused = useRef("");
+    const name = (c: Element | null) => `${c?.closest<HTMLElement>("[data-r]")?.dataset["r"]} ${(c as HTMLElement | null)?.dataset?.["c"]}`;
+    useLayoutEffect(() => {
+        const c = document.activeElement;
+        if (c && box.current?.contains(c) && c.matches("[data-c]") && name(c) !== focused.current) (c as HTMLElement).blur();
+    });
+    return (e: Event) => void (focused.current = name(e.target as Element));
+}
+
 export function Grid({ dag, structure, runs, run, task, choose }: Props) {
     const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
     const tree = useMemo(() => inOrder(structure), [structure]);
@@ -101,6 +129,12 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
     const names = box.current?.querySelector<HTMLElement>(".wf-names")?.offsetWidth ?? 200;
     const [from, to] = inSight(columns.length, COL, room.left, Math.max(0, room.width - names), COLS_AT_ONCE);
     const [top, bottom] = inSight(rows.length, ROW, Math.max(0, room.top - BARS), room.height, ROWS_AT_ONCE);
+    const all = useBlocks(columns);
+    const [first, last] = [from / COLS_AT_ONCE, Math.ceil(to / COLS_AT_ONCE)];
+    const places = usePlaces(last - first);
+    const linePlaces = usePlaces(bottom - top);
+    const blocks = useMemo(() => inRing(first, last, places).map((n) => all[n]!), [all, first, last, places]);
+    const onFocus = useSteadyFocus(box);
     const shown = useMemo(() => columns.slice(from, to), [columns, from, to]);
     const wanted = useMemo(() => shown.map((r) => r.dag_run_id), [shown]);
     const states = useStates(dag, wanted);
@@ -167,7 +201,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
         const y = next.row * ROW;
         if (next.row >= 0 && y < b.scrollTop) b.scrollTop = y;
         else if (y + ROW + BARS > b.scrollTop + b.clientHeight) b.scrollTop = y + ROW + BARS - b.clientHeight;
-        requestAnimationFrame(() => requestAnimationFrame(() => b.querySelector<HTMLElement>(`[data-r="${next.row}"] > [data-c="${next.col}"]`)?.focus({ preventScroll: true })));
+        requestAnimationFrame(() => requestAnimationFrame(() => b.querySelector<HTMLElement>(`[data-r="${next.row}"] [data-c="${next.col}"]`)?.focus({ preventScroll: true })));
     };
     const onKey = (e: KeyboardEvent) => {
         const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -1e6], End: [0, 1e6], PageUp: [-10, 0], PageDown: [10, 0] }[e.key];
@@ -177,7 +211,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
         else if (e.key === "Enter" || e.key === " ") (e.preventDefault(), open(p.row, p.col));
     };
     const focusable = (row: number, col: number) => (cursor.row === row && Math.min(Math.max(cursor.col, from), to - 1) === col ? 0 : -1);
-    const space = { before: from * COL, after: (columns.length - to) * COL };
+    const shared = { blocks, places, states: states.of, run, fold };
     return (
         <div class="wf-grid-frame">
             <div class="wf-grid-tools">
@@ -187,26 +221,32 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
             {states.problem && <Failed problem={states.problem} />}
             {!columns.length && <Empty title="It has not run yet.">Trigger it, or turn it on and wait for its schedule.</Empty>}
             <div class="wf-grid" ref={box} role="grid" aria-label={`Tasks and runs of ${dag}`} aria-rowcount={rows.length + 1} aria-colcount={columns.length + 1}
-                style={{ "--col": `${COL}px`, "--row": `${ROW}px`, "--bars": `${BARS}px` }}
-                onKeyDown={onKey} onClick={(e) => { const p = place(e); if (p) (setAt(p), open(p.row, p.col)); }}
+                style={{ "--col": `${COL}px`, "--row": `${ROW}px`, "--bars": `${BARS}px`, "--line": `${columns.length * COL}px`, "--tall": `${rows.length * ROW}px` }}
+                onKeyDown={onKey} onFocusCapture={onFocus} onClick={(e) => { const p = place(e); if (p) (setAt(p), open(p.row, p.col)); }}
                 onMouseOver={(e) => { const p = place(e); if (p) setTip(describe(p.row, p.col)); }} onMouseLeave={() => setTip("")}
                 onScroll={(e) => { const b = e.currentTarget; stuck.current = b.scrollLeft + b.clientWidth >= b.scrollWidth - 2; }}>
                 <div class="wf-grid-row wf-grid-head" role="row" aria-rowindex={1} data-r={-1}>
                     <span class="wf-names" role="columnheader"><span class="hidden">Task</span><span class="quiet num">{longest > 0 ? duration(longest) : ""}</span></span>
-                    <span class="wf-space" style={{ width: `${space.before}px` }} role="presentation" />
-                    {shown.map((r, i) => (
-                        <span key={r.dag_run_id} role="columnheader" data-c={from + i} tabIndex={focusable(-1, from + i)} aria-label={`${r.dag_run_id}: ${word(r.state)}`} class={`wf-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
-                            <span class="hidden">{r.dag_run_id}</span><span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
-                        </span>
-                    ))}
-                    <span class="wf-space" style={{ width: `${space.after}px` }} role="presentation" />
+                    <span class="wf-line" role="presentation">
+                        {blocks.map((block) => (
+                            <span key={block.n % places} class="wf-block" role="presentation" style={{ left: `${block.n * COLS_AT_ONCE * COL}px` }}>
+                                {block.runs.map((r, i) => {
+                                    const c = block.n * COLS_AT_ONCE + i;
+                                    return (
+                                        <span key={i} role="columnheader" aria-colindex={c + 2} data-c={c} tabIndex={focusable(-1, c)} aria-label={`${r.dag_run_id}: ${word(r.state)}`} class={`wf-head-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
+                                            <span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
+                                        </span>
+                                    );
+                                })}
+                            </span>
+                        ))}
+                    </span>
                 </div>
-                <div class="wf-tall" style={{ height: `${top * ROW}px` }} role="presentation" />
-                {rows.slice(top, bottom).map((g, i) => (
-                    <GridLine key={g.id} of={g} n={top + i} shown={shown} from={from} to={to} total={columns.length} states={states.of} run={run} task={g.id === task ? task : ""} fold={fold}
-                        focus={cursor.row === top + i ? Math.min(Math.max(cursor.col, from), to - 1) : -1} />
-                ))}
-                <div class="wf-tall" style={{ height: `${Math.max(0, rows.length - bottom) * ROW}px` }} role="presentation" />
+                <div class="wf-rows" role="presentation">
+                    {inRing(top, bottom, linePlaces).map((n) => (
+                        <GridLine key={n % linePlaces} {...shared} of={rows[n]!} n={n} task={rows[n]!.id === task ? task : ""} focus={cursor.row === n ? Math.min(Math.max(cursor.col, from), to - 1) : -1} />
+                    ))}
+                </div>
             </div>
             <Legend />
         </div>
@@ -216,41 +256,57 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
 interface LineProps {
     of: GridRow;
     n: number;
-    shown: readonly Run[];
-    from: number;
-    to: number;
-    total: number;
+    blocks: readonly Block[];
+    places: number;
     states: ReadonlyMap<string, Map<string, Cell>>;
     run: string;
-    task: string;
+    task: string; // the chosen one, when it is this row's
     focus: number; // the column that Tab leads to; -1: none of this row
     fold: (id: string) => void;
 }
 
-/** A task's row; made anew only when something of it is another, so that scrolling costs little. */
-function GridLine({ of: g, n, shown, from, to, total, states, run, task, focus, fold }: LineProps) {
-    return useMemo(() => (
-        <div class={`wf-grid-row${g.group ? " is-group" : ""}`} role="row" aria-rowindex={n + 2} data-r={n}>
+/** A task's row, at its place: its element was another row's before. */
+function GridLine(p: LineProps) {
+    const { of: g, n, blocks, places, fold } = p;
+    return (
+        <div class={`wf-grid-row${g.group ? " is-group" : ""}`} role="row" aria-rowindex={n + 2} data-r={n} style={{ top: `${n * ROW}px` }}>
             <span class="wf-names" role="rowheader" title={g.id} style={{ "--depth": g.depth }}>
                 {g.group ? (
                     <button type="button" class="wf-fold" aria-expanded={g.open} onClick={() => fold(g.id)}><Icon name={g.open ? "down" : "right"} /><bdi>{g.label}</bdi> <span class="quiet">{g.tasks.length}</span></button>
                 ) : <bdi>{g.label}{g.mapped ? " [ ]" : ""}</bdi>}
             </span>
-            <span class="wf-space" style={{ width: `${from * COL}px` }} role="presentation" />
-            {shown.map((r, i) => {
-                const id = r.dag_run_id;
-                const s = cellState(g, states.get(id));
-                const chosen = id === run && task !== "";
-                return (
-                    <span key={id} role="gridcell" data-c={from + i} tabIndex={focus === from + i ? 0 : -1} aria-label={`${g.id}, ${id}: ${s === undefined ? "not there" : word(s)}`} aria-selected={chosen || undefined}
-                        class={`wf-at${id === run ? " in-run" : ""}${chosen ? " is-chosen" : ""}`}>
-                        <span class={`wf-cell is-${s === undefined ? (states.has(id) ? "absent" : "waiting") : (s ?? "none")}`} />
-                    </span>
-                );
-            })}
-            <span class="wf-space" style={{ width: `${(total - to) * COL}px` }} role="presentation" />
+            <span class="wf-line" role="presentation">
+                {blocks.map((block) => <Cells key={block.n % places} of={g} n={n} block={block} states={p.states} run={p.run} task={p.task} focus={Math.floor(p.focus / COLS_AT_ONCE) === block.n ? p.focus : -1} />)}
+            </span>
         </div>
-    ), [g, n, shown, from, to, total, states, run, task, focus]);
+    );
+}
+
+type CellsProps = Pick<LineProps, "of" | "n" | "states" | "run" | "task" | "focus"> & { block: Block };
+
+/** A block of a row's cells; drawn anew only when something of it is another, so that scrolling costs little. */
+class Cells extends Component<CellsProps> {
+    override shouldComponentUpdate(next: CellsProps): boolean {
+        const p = this.props;
+        return p.of !== next.of || p.n !== next.n || p.block !== next.block || p.states !== next.states || p.run !== next.run || p.task !== next.task || p.focus !== next.focus;
+    }
+    override render({ of: g, block, states, run, task, focus }: CellsProps) {
+        const first = block.n * COLS_AT_ONCE;
+        return (
+            <span class="wf-block" role="presentation" style={{ left: `${first * COL}px` }}>
+                {block.runs.map((r, i) => {
+                    const id = r.dag_run_id;
+                    const known = states.get(id);
+                    const s = cellState(g, known);
+                    const chosen = id === run && task !== "";
+                    return (
+                        <span key={i} role="gridcell" aria-colindex={first + i + 2} data-c={first + i} tabIndex={focus === first + i ? 0 : -1} aria-label={`${g.id}, ${id}: ${s === undefined ? "not there" : word(s)}`} aria-selected={chosen || undefined}
+                            class={`wf-at is-${s === undefined ? (known ? "absent" : "waiting") : (s ?? "none")}${id === run ? " in-run" : ""}${chosen ? " is-chosen" : ""}`} />
+                    );
+                })}
+            </span>
+        );
+    }
 }
 
 const SHOWN = ["success", "running", "failed", "upstream_failed", "up_for_retry", "queued", "skipped", "none"];

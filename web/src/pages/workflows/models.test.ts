@@ -5,7 +5,7 @@ import type { Cell, Instance, Node } from "./api";
 import { storyOf } from "./errors";
 import { confOf, fieldsOf } from "./forms";
 import { gantt, ticks } from "./gantt";
-import { barHeight, cellState, gridRows, inOrder, inSight } from "./grid";
+import { barHeight, cellState, gridRows, inOrder, inRing, inSight } from "./grid";
 import { tally, together } from "./states";
 
 const node = (id: string, children: Node[] | null = null): Node => ({ id, label: id.split(".").pop()!, operator: null, tooltip: null, is_mapped: null, setup_teardown_type: null, children });
@@ -41,6 +41,9 @@ test("only columns in sight", () => {
     assert.deepEqual(inSight(365, 20, 20, 400), [0, 28]);
     assert.deepEqual(inSight(365, 20, 6900, 400), [340, 365]);
     assert.deepEqual(inSight(3, 20, 0, 400), [0, 3]);
+    assert.deepEqual(inRing(8, 12, 6), [8, 9, 10, 11]);
+    assert.deepEqual(inRing(9, 14, 6), [12, 13, 9, 10, 11]); // 12 takes the place of 6, 13 that of 7; 9 to 11 stay
+    assert.deepEqual(inRing(3, 3, 1), []);
     assert.equal(barHeight(null, 100, 40), 3);
     assert.equal(barHeight(50, 100, 40), 20);
 });
