@@ -1,6 +1,7 @@
 #include "main/front.h"
 
 #include "main/cli.h"
+#include "main/docs_pages.h"
 #include "main/doctor.h"
 #include "main/doors.h"
 #include "main/plan/draft.h"
@@ -74,6 +75,14 @@ static bool word(void *ctx, uint32_t n, struct console_word *out)
     out->about = NULL;
     out->docs = true;
     return out->name != NULL;
+}
+
+static bool page(void *ctx, uint32_t n, struct console_page *out)
+{
+    (void)ctx;
+    if (n >= docs_page_count) return false;
+    *out = (struct console_page){docs_pages[n].name, docs_pages[n].text};
+    return true;
 }
 
 static uint32_t doors(void *ctx, struct console_door *out, uint32_t max)
@@ -173,6 +182,7 @@ err_t front_open(struct server *s, struct diag *d)
                                          .meta = meta,
                                          .dags = dags,
                                          .word = word,
+                                         .page = page,
                                          .alert = alert,
                                          .plan = plan,
                                          .draft = draft,

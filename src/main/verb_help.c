@@ -5,6 +5,7 @@
 #include "door/randomuser/randomuser.h"
 #include "log/log.h"
 #include "main/cli.h"
+#include "main/docs_pages.h"
 #include "main/kafka/tools.h"
 #include "main/metrics_help.h"
 #include "main/plan/planning.h"
@@ -54,7 +55,8 @@ static void put_list(struct buf *out)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
     buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
                   "`functions`, `sources`, `findings`, `faults`, `kafka`, `cql-wire` and `tools` "
-                  "list what there is.\n");
+                  "list what there is;\n`sluice help docs/flow` reads a page of the documentation, "
+                  "`sluice help docs` lists them.\n");
 }
 
 static void put_man(struct buf *out)
@@ -127,6 +129,16 @@ static void tools_markdown(struct buf *out)
     }
 }
 
+static void docs_list(struct buf *out)
+{
+    for (uint32_t i = 0; i < docs_page_count; i++) {
+        const struct slice *t = &docs_pages[i].text;
+        const uint8_t *end = memchr(t->at, '\n', t->len);
+        struct slice title = slice_make(t->at + 2, end ? (size_t)(end - t->at) - 2 : 0); /* "# " */
+        buf_printf(out, "  %-22s %.*s\n", docs_pages[i].name, SLICE_ARG(title));
+    }
+}
+
 static const struct {
     const char *name;
     void (*help)(struct buf *out);
@@ -144,12 +156,26 @@ static const struct {
     {"tools", tools_help, tools_markdown},
     {"topic-configuration", log_config_markdown, log_config_markdown},
     {"metrics", metrics_help, metrics_help},
+    {"docs", docs_list, docs_list},
     {"system-tables", cql_system_tables_markdown, cql_system_tables_markdown},
 };
 
 const char *help_topic(size_t n)
 {
     return n < COUNT_OF(topics) ? topics[n].name : NULL;
+}
+
+/* A page of docs/, by "docs/NAME" also where a command has its name. */
+static bool put_page(struct buf *out, const char *name)
+{
+    static const char folder[] = "docs/";
+    if (strncmp(name, folder, strlen(folder)) == 0) name += strlen(folder);
+    for (uint32_t i = 0; i < docs_page_count; i++) {
+        if (strcmp(name, docs_pages[i].name) != 0) continue;
+        buf_slice(out, docs_pages[i].text);
+        return true;
+    }
+    return false;
 }
 
 static bool put_topic(struct buf *out, const char *name, bool markdown)
@@ -166,7 +192,7 @@ static bool put_topic(struct buf *out, const char *name, bool markdown)
     }
     const struct verb *tool = tool_named(name);
     if (tool) put_verb(out, tool);
-    return tool != NULL;
+    return tool || put_page(out, name);
 }
 
 static int print(struct buf *text)

@@ -8,7 +8,7 @@ import socket
 import time
 
 from console import Console, Live
-from harness import Failed, Server, check, folder, project, run, wait_for
+from harness import ROOT, Failed, Server, check, folder, project, run, wait_for
 from openapi import faults
 
 PIPELINE = """
@@ -168,7 +168,7 @@ def test_console_holds_back_who_guesses():
 
 # What stands in the paths; a route with another name in its path needs a row here.
 PARTS = {"keyspace": "shop", "table": "people", "stream": "load", "topic": "people", "dag": "daily", "partition": "0", "offset": "0"}
-NAMES = {"/topics": "people", "/streams": "load", "/dead": "load", "/tables": "shop.people", "/groups": "sluice-load"}
+NAMES = {"/docs": "flow", "/topics": "people", "/streams": "load", "/dead": "load", "/tables": "shop.people", "/groups": "sluice-load"}
 
 
 def filled(path):
@@ -279,6 +279,17 @@ def test_console_draws_the_pipeline():
         names = {(r["kind"], r["name"]) for r in c.get("search?q=peop")["results"]}
         check({("topic", "people"), ("table", "shop.people")} <= names, names)
         check(c.get("search?q=ag")["results"][0] == {"kind": "column", "name": "age", "of": "shop.people"}, "a column's start")
+        late = c.get("search?q=late%20rows&kind=docs&limit=200")["results"]
+        check(late and all(r["kind"] == "docs" for r in late) and len(late) <= 20, late)
+        text = {p["name"]: c.get(f"docs/{p['name']}")["text"] for p in c.get("docs")}
+        check(text == {p.stem: p.read_text() for p in (ROOT / "docs").glob("*.md")}, "the pages are those of docs/")
+        for r in late:
+            words = f"{text[r['of']].splitlines()[0]} {r['name']} {r['note']}".lower()
+            check("note" in r and ("late" in words or "row" in words), r)
+        top = c.get("search?q=exactly%20once")["results"]
+        check(any(r["kind"] == "docs" and "once" in r["note"].lower() for r in top), top)
+        check(not any(r.get("of") and r["kind"] == "docs" for r in c.get("search?q=la")["results"]), "two letters: names alone")
+        check(c.get("search?q=late%20elephants%20dance")["results"] == [] and c.ask("GET", "docs/nothing")[0] == 404, "what is not there")
         check(c.get("search?q=")["results"] == [] and len(c.get("search?q=e&limit=3")["results"]) == 3, "search")
 
 

@@ -21,5 +21,6 @@ export const PAGES: PageRow[] = [
     { path: "/notebooks", title: "Notebooks", key: "n", load: () => import("./pages/notebooks") },
     { path: "/dashboards", title: "Dashboards", key: "d", load: () => import("./pages/dashboards") },
     { path: "/alerts", title: "Alerts", key: "a", load: () => import("./pages/alerts") },
+    { path: "/docs", title: "Docs", key: "h", load: () => import("./pages/docs") },
     { path: "/system", title: "System", key: "y", load: () => import("./pages/system") },
 ];

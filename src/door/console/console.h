@@ -38,7 +38,11 @@ struct console_listener {
 };
 struct console_word {         /* a command, or a page of `sluice help` */
     const char *name, *about; /* about: NULL for none */
-    bool docs;
+    bool docs;                /* a page of the help */
+};
+struct console_page { /* of the documentation: docs/NAME.md */
+    const char *name;
+    struct slice text; /* Markdown; lives as long as the program */
 };
 struct console_draft { /* a SELECT that is to become a stream or a view */
     struct slice select, name;
@@ -84,6 +88,7 @@ struct console_port { /* what main knows; any thread but where it says */
     err_t (*meta)(void *ctx, struct meta **out, struct diag *d);
     uint32_t (*dags)(void *ctx, const struct dag **out, uint32_t max); /* held */
     bool (*word)(void *ctx, uint32_t n, struct console_word *out);     /* false past the last */
+    bool (*page)(void *ctx, uint32_t n, struct console_page *out);     /* false past the last */
     struct alert *(*alert)(void *ctx); /* NULL, also the answer: not yet */
     /* The project's files as they are on disk against what runs: JSON; a worker's. NULL: none. */
     err_t (*plan)(void *ctx, struct buf *out, struct diag *d);

@@ -22,6 +22,7 @@ test("what Markdown can say", () => {
         ["- a\n- b\n  1. c", "<ul><li>a</li><li><p>b</p><ol><li>c</li></ol></li></ul>"],
         ["> q", "<blockquote><p>q</p></blockquote>"],
         ["```sql\nSELECT *\n```", "<pre><code>SELECT *</code></pre>"],
+        ["a\n\n    b\n\n    - c\n\nd", "<p>a</p><pre><code>b\n\n- c</code></pre><p>d</p>"],
         ["[a](/topics?q=1)", "<p><a /topics?q=1>a</a></p>"],
         ["see https://a.example/b.", "<p>see <a https://a.example/b>https://a.example/b</a>.</p>"],
         ["| a | b |\n|---|--:|\n| 1 | 2 |", "<div><table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1</td><td>2</td></tr></tbody></table></div>"],

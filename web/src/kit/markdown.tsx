@@ -69,7 +69,10 @@ function blocks(lines: string[], depth: number): VNode[] {
         const fence = FENCE.exec(line);
         const head = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/.exec(line);
         if (!line.trim()) i++;
-        else if (fence) {
+        else if (depth === 0 && /^ {4}/.test(line)) {
+            const body = take((l) => /^ {4}/.test(l) || !l.trim());
+            out.push(<pre tabIndex={0}><code>{body.map((l) => l.slice(4)).join("\n").trimEnd()}</code></pre>);
+        } else if (fence) {
             i++;
             const body = take((l) => !l.trim().startsWith(fence[1]!));
             i++;

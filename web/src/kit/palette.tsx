@@ -7,7 +7,7 @@ import { copy } from "./command";
 import { Icon } from "./icon";
 import { Kbd } from "./keys";
 import { linkTo } from "./links";
-import { go } from "./router";
+import { at as pathOf, go, href } from "./router";
 import { toast } from "./toast";
 
 export interface Act {
@@ -22,8 +22,7 @@ export interface Act {
 export interface Found {
     kind: string;
     name: string;
-    of?: string; // a column's table
-    href?: string;
+    of?: string; // a column's table, a section's page
     note?: string;
     command?: string;
 }
@@ -55,6 +54,12 @@ export function fits(name: string, asked: string): number {
     let at = 0;
     for (const c of a) if ((at = n.indexOf(c, at) + 1) === 0) return 0;
     return a.length > 2 ? 10 : 0;
+}
+
+/** Where what was found has its page; a section of the documentation, its paragraph. */
+function leadsTo(f: Found, asked: string): string {
+    if (f.kind === "docs" && f.of) return href(pathOf("docs", f.of), { at: f.name, find: asked.trim() });
+    return f.of ? linkTo("table", f.of) : linkTo(f.kind, f.name);
 }
 
 function useFound(asked: string): { found: Found[]; busy: boolean } {
@@ -93,7 +98,7 @@ function Box() {
     }, []);
     const rows = useMemo(() => {
         const own = sources.flatMap((s) => s.acts()).map((act) => ({ act, fit: fits(act.title, asked) + (act.kind === "page" ? 2 : 1) }));
-        const theirs = found.map((f) => ({ act: { title: f.name, kind: f.kind, ...((f.note || f.of) && { note: f.note ?? f.of }), ...(f.command ? { command: f.command } : { href: f.href ?? linkTo(f.of ? "table" : f.kind, f.of ?? f.name) }) } as Act, fit: fits(f.name, asked) || 5 }));
+        const theirs = found.map((f) => ({ act: { title: f.name, kind: f.kind, ...((f.note || f.of) && { note: f.note && f.of ? `${f.of}: ${f.note}` : (f.note ?? f.of) }), ...(f.command ? { command: f.command } : { href: leadsTo(f, asked) }) } as Act, fit: fits(f.name, asked) || 5 }));
         return [...own.filter((r) => r.fit > 2), ...theirs].sort((a, b) => b.fit - a.fit).slice(0, 60).map((r) => r.act);
     }, [asked, found]);
     const now = Math.min(at, Math.max(0, rows.length - 1));
