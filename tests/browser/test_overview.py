@@ -1,4 +1,6 @@
 """The overview: the pipeline as the API tells it, drawn."""
+import json
+
 from browser import XSS, Console, axe, everywhere, fits, harmless, number, shot
 from harness import check, project, wait_for
 
@@ -47,6 +49,39 @@ def test_parts_are_links_and_keys_walk_them():
         page.keyboard.press("k")
         page.keyboard.press("Enter")
         page.wait_for_url(c.url(first))
+
+
+def test_a_record_is_traced_through_the_picture():
+    with Console("users_records") as c:
+        c.filled()
+        page = c.open("/topics/user_records?start=oldest", ready=".table-row")
+        page.locator("[aria-label=Messages] .table-row").first.click()
+        page.get_by_role("link", name="Trace it through the pipeline").click()
+        page.wait_for_selector(".stack[aria-busy=false] .why-steps li")
+        check("/?trace=user_records" in page.url, page.url)
+        topic, partition, offset = page.url.split("trace=")[1].replace("%2F", "/").split("&")[0].split("/")
+        r = c.server.command("why", topic, partition, offset, "--json")
+        told = [json.loads(line) for line in r.stdout.splitlines()]
+        check([s["text"] for s in told] == page.locator(".why-text").all_inner_texts(), "the steps are those of sluice why")
+        edges = c.get("overview")["edges"]
+        streams = {s["stream"] for s in told if s.get("stream")}
+        through = {s["stream"] for s in told if s["step"] in ("in the table", "overwritten", "not in the table", "into", "effect")}
+        wanted = {f for f, t in edges if t == f"topic:{topic}" and f.startswith("source:")} | {f"topic:{topic}"} | {f"stream:{s}" for s in streams} | {t for f, t in edges if f[7:] in through and f.startswith("stream:")}
+        names = {i.split(":", 1)[1].split(".")[-1] for i in wanted}
+        drawn = set(page.locator(".part.is-way .part-name").all_inner_texts())
+        check(drawn == names and streams and through, f"{drawn} {names} {told}")
+        check(page.locator(".line-way").count() == page.locator(".way-dot").count() >= 2, "a line each step of the way, and the record on it")
+        check(page.locator(".way-dot").first.evaluate("e => getComputedStyle(e).opacity") == "0", "still under reduced motion")
+        page.reload()
+        page.wait_for_selector(".stack[aria-busy=false] .why-steps li")
+        check(set(page.locator(".part.is-way .part-name").all_inner_texts()) == names, "the address bar holds it")
+        page.get_by_role("button", name="Show all").click()
+        page.wait_for_selector(".is-traced", state="detached")
+        check(page.url == c.url("/"), page.url)
+        moving = c.open(f"/?trace={topic}/{partition}/{offset}", ready=".stack[aria-busy=false] .why-steps li", context=c.context(motion=True))
+        moving.wait_for_selector(".way-dot", state="attached")
+        check(moving.locator(".way-dot").first.evaluate("e => getComputedStyle(e).animationName") == "way", "it moves where motion is wanted")
+        everywhere(c, f"/?trace={topic}/{partition}/{offset}", "overview-trace", ready=".stack[aria-busy=false] .why-steps li")
 
 
 def test_as_a_list():

@@ -42,9 +42,9 @@ def test_why_a_row_is_there():
         wait_for("the condition to hold", lambda: page.locator("[aria-label=Rows] .table-row").count() == 1)
         page.locator("[aria-label=Rows] .table-row").click()
         page.get_by_role("button", name="Why this row?").click()
-        page.wait_for_selector(".tables-steps [data-step=record], .tables-steps li:nth-child(3)")
-        wait_for("the lineage", lambda: page.locator(".stack[aria-busy=false] .tables-steps").count() == 1)
-        shown = page.locator(".tables-text").all_inner_texts()
+        page.wait_for_selector(".why-steps [data-step=record], .why-steps li:nth-child(3)")
+        wait_for("the lineage", lambda: page.locator(".stack[aria-busy=false] .why-steps").count() == 1)
+        shown = page.locator(".why-text").all_inner_texts()
         import base64
         import urllib.request
         r = urllib.request.Request(c.url("/api/console/why?keyspace=shop&table=orders&key=5"), headers={"Authorization": "Basic " + base64.b64encode(b"admin:admin").decode()})
@@ -57,8 +57,8 @@ def test_why_a_row_is_there():
         again = c.open(link.replace(c.url("/").rstrip("/"), ""), ready=".tables-cells")
         check("name 5" in again.inner_text(".tables-cells"), "the link leads to the row")
         page.goto("/tables/why?topic=orders&partition=0&offset=4")
-        page.wait_for_selector(".tables-steps li")
-        check("load" in page.inner_text(".tables-steps"), page.inner_text(".tables-steps"))
+        page.wait_for_selector(".why-steps li")
+        check("load" in page.inner_text(".why-steps"), page.inner_text(".why-steps"))
 
 
 def test_a_hundred_thousand_rows():
@@ -128,7 +128,7 @@ def test_tables_look():
         everywhere(c, "/tables", "tables", ready=".table-row")
         everywhere(c, "/tables/shop/orders", "tables-rows", ready=".table-row")
         everywhere(c, "/tables/shop/orders?view=schema", "tables-schema", ready=".tables-columns")
-        everywhere(c, "/tables/shop/orders?row=%5B%225%22%5D&why=1", "tables-row", ready=".tables-steps li")
+        everywhere(c, "/tables/shop/orders?row=%5B%225%22%5D&why=1", "tables-row", ready=".why-steps li")
         everywhere(c, "/tables?show=system", "tables-system", ready=".table-row")
         everywhere(c, "/tables/system/local", "tables-virtual", ready=".table-row")
         axe(c.open("/tables/shop/nothing", ready=".state-failed"), "an unknown table")

@@ -134,8 +134,8 @@ class Console:
     def url(self, path="/"):
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def context(self, size="wide", dark=False, login=True, user=None, **more):
-        context = Chromium.get().new_context(viewport=SIZES[size], color_scheme="dark" if dark else "light", reduced_motion="reduce",
+    def context(self, size="wide", dark=False, login=True, user=None, motion=False, **more):
+        context = Chromium.get().new_context(viewport=SIZES[size], color_scheme="dark" if dark else "light", reduced_motion="no-preference" if motion else "reduce",
                                              base_url=self.url().rstrip("/"), timezone_id="UTC", locale="en-US", **more)
         context.set_default_timeout(30_000)
         self.contexts.append(context)

@@ -24,5 +24,6 @@ export * from "./table";
 export { colour, dark, phone } from "./theme";
 export * from "./time";
 export { toast, toastProblem } from "./toast";
+export { Steps, tracePath, useWhy, type Step, type Told } from "./why";
 export * from "./sql";
 export { DRAWINGS, Result, ResultTable, Save, suits, type Drawing, type DrawingKind } from "./result";

@@ -2,11 +2,12 @@
  * went in one line below. Only what is wrong is in colour. */
 import "./overview.css";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, linkTo, param, phone, plural, setQuery, short, toneOf, useChannel, useKeys, type PageArgs, type Tone } from "../../kit";
+import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, Section, Steps, href, linkTo, param, phone, plural, setQuery, shell, short, toneOf, useChannel, useKeys, useWhy, type PageArgs, type Told, type Tone } from "../../kit";
 import { useDags, withDags } from "./dags";
 import { beat, rates, sample, startPast } from "./past";
 import { draw, type Drawing } from "./place";
 import type { Ledger, Part, Picture } from "./shape";
+import { traced, wayOf, type Traced, type Way } from "./trace";
 
 /** What is wrong with a part, in a word; null: nothing. */
 function wrong(p: Part): { tone: Tone; word: string } | null {
@@ -29,13 +30,14 @@ export default function Overview(_: PageArgs) {
     const list = phone.value || param("as") === "list";
     const bad = (got.value?.parts ?? []).filter((p) => wrong(p));
     const has = got.value && got.value.parts.length > 0;
+    const trace = traced(param("trace"));
     return (
         <Page title="Overview" answer={has ? <Answer picture={got.value!} bad={bad} /> : undefined}
             acts={has && !phone.value ? <Segments label="Show as" value={list ? "list" : "picture"} set={(v) => setQuery({ as: v === "list" ? "list" : null })} of={[{ value: "picture", label: "Picture" }, { value: "list", label: "List" }]} /> : undefined}>
             <Await of={got} what="the pipeline" lines={8}>
                 {(picture) => picture.parts.length === 0 ? <None /> : (
                     <>
-                        {list ? <List picture={picture} /> : <Drawn picture={picture} />}
+                        {trace ? <Trace key={param("trace")} of={trace} picture={picture} list={list} /> : list ? <List picture={picture} /> : <Drawn picture={picture} />}
                         <Sum of={picture.ledger} balanced={picture.balanced} />
                     </>
                 )}
@@ -69,6 +71,33 @@ function Answer({ picture, bad }: { picture: Picture; bad: Part[] }) {
     );
 }
 
+/** One record's way: where it came by in the picture, and below it the steps in words. */
+function Trace({ of, picture, list }: { of: Traced; picture: Picture; list: boolean }) {
+    const q = { topic: of.topic, partition: String(of.partition), offset: String(of.offset) };
+    const told: Told = useWhy(`why?${new URLSearchParams(q).toString()}`);
+    const way = useMemo(() => wayOf(of, told.steps, picture), [told.steps, picture]);
+    const message = href(linkTo("topic", of.topic), { partition: of.partition, start: "offset", offset: of.offset, row: `${of.partition}:${of.offset}` });
+    return (
+        <>
+            {!list && <Drawn picture={picture} way={way} moves={told.done} />}
+            <Section title={`The way of ${of.topic}-${of.partition}@${of.offset}`} acts={<>
+                <a class="button" href={message}>The message</a>
+                <button type="button" class="button" onClick={() => setQuery({ trace: null }, { step: true })}>Show all</button>
+                <Command text={`sluice why ${shell(of.topic)} ${of.partition} ${of.offset}`} quiet />
+            </>}><Steps of={told} /></Section>
+        </>
+    );
+}
+
+/** A record on its way, once: along each line after the one before. */
+function Moving({ drawing, way }: { drawing: Drawing; way: Way }) {
+    return <>{drawing.lines.map((l) => {
+        const n = way.lines.get(`${l.from}>${l.to}`);
+        return n === undefined ? null : <span key={`${l.from}>${l.to}`} class="way-dot" aria-hidden="true" style={{ offsetPath: `path("${l.d}")`, animationDelay: `${n * STEP_MS}ms`, animationDuration: `${STEP_MS}ms` }} />;
+    })}</>;
+}
+const STEP_MS = 700;
+
 /** The room there is for the picture. */
 function useRoom() {
     const box = useRef<HTMLDivElement>(null);
@@ -83,7 +112,7 @@ function useRoom() {
     return { box, room };
 }
 
-function Drawn({ picture }: { picture: Picture }) {
+function Drawn({ picture, way, moves }: { picture: Picture; way?: Way; moves?: boolean }) {
     const { box, room } = useRoom();
     const shape = picture.parts.map((p) => p.id).join("\n") + "\n\n" + picture.edges.map((e) => e.join(">")).join("\n");
     const drawing = useMemo<Drawing>(() => draw(picture, room || 1000), [shape, room]);
@@ -103,25 +132,26 @@ function Drawn({ picture }: { picture: Picture }) {
         <div ref={box}>
             <div class="overview-scroll" onMouseLeave={() => setNear(null)}>
                 {room > 0 && (
-                    <div class="overview-picture" style={{ inlineSize: `${drawing.width}px`, blockSize: `${drawing.height}px` }}>
+                    <div class={`overview-picture${way ? " is-traced" : ""}`} style={{ inlineSize: `${drawing.width}px`, blockSize: `${drawing.height}px` }}>
                         <svg class="overview-lines" width={drawing.width} height={drawing.height} aria-hidden="true">
                             <defs>
                                 <marker id="arrow" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.5L5.5 3L0 5.5z" /></marker>
                             </defs>
                             {drawing.lines.map((l) => {
                                 const flows = Math.min(parts.get(l.from)?.rate ?? 0, Infinity);
-                                return <path key={`${l.from}>${l.to}`} d={l.d} marker-end="url(#arrow)" class={`line${l.above ? " line-dag" : ""}${flows > 0 ? " line-flows" : ""}${near === l.from || near === l.to ? " line-near" : ""}`}
+                                return <path key={`${l.from}>${l.to}`} d={l.d} marker-end="url(#arrow)" class={`line${l.above ? " line-dag" : ""}${flows > 0 ? " line-flows" : ""}${near === l.from || near === l.to ? " line-near" : ""}${way?.lines.has(`${l.from}>${l.to}`) ? " line-way" : ""}`}
                                     style={l.above ? undefined : { strokeWidth: `${(1 + Math.min(2, Math.log10(1 + Math.max(0, flows)) * 0.45)).toFixed(2)}px` }} />;
                             })}
                         </svg>
                         {drawing.spots.map((s) => {
                             const p = parts.get(s.id);
-                            return p && <Box key={s.id} part={p} near={setNear} style={{ left: `${s.x}px`, top: `${s.y}px`, width: `${s.width}px`, height: `${s.height}px` }} />;
+                            return p && <Box key={s.id} part={p} near={setNear} {...(way && { came: way.parts.get(p.id) ?? null })} style={{ left: `${s.x}px`, top: `${s.y}px`, width: `${s.width}px`, height: `${s.height}px` }} />;
                         })}
+                        {way && moves && <Moving drawing={drawing} way={way} />}
                     </div>
                 )}
             </div>
-            {apart.length > 0 && (
+            {!way && apart.length > 0 && (
                 <section class="overview-apart">
                     <h2>Apart from the pipeline</h2>
                     <div class="overview-grid">{apart.slice(0, 24).map((p) => <Box key={p.id} part={p} near={setNear} />)}</div>
@@ -132,23 +162,24 @@ function Drawn({ picture }: { picture: Picture }) {
     );
 }
 
-function Box({ part: p, style, near }: { part: Part; style?: Record<string, string>; near: (id: string | null) => void }) {
+/** `came`: what became there of the record that is traced; null: it did not come by. */
+function Box({ part: p, style, near, came }: { part: Part; style?: Record<string, string>; near: (id: string | null) => void; came?: string | null }) {
     const w = wrong(p);
     void beat.value;
     const line = rates(p.id);
     const dot = p.kind === "table" ? p.name.indexOf(".") : -1; // a table's keyspace stands with its kind
     return (
-        <a class={`part part-${p.kind}${w ? ` part-${w.tone}` : ""}`} href={linkTo(p.kind, p.name)} style={style} title={p.trouble ? `${p.name}: ${p.trouble}` : p.name}
+        <a class={`part part-${p.kind}${w ? ` part-${w.tone}` : ""}${came === undefined || came === null ? "" : " is-way"}`} href={linkTo(p.kind, p.name)} style={style} title={p.trouble ? `${p.name}: ${p.trouble}` : p.name}
             onMouseEnter={() => near(p.id)} onFocus={() => near(p.id)} onBlur={() => near(null)}>
             <span class="part-top"><span class="part-kind cut">{p.kind}{dot > 0 && <> in <bdi>{p.name.slice(0, dot)}</bdi></>}</span>{p.kind !== "dag" && p.rate !== null && <span class="part-rate"><Num of={p.rate} as="rate" live /></span>}</span>
             <bdi class="part-name">{p.name.slice(dot + 1)}</bdi>
-            <span class="part-foot">
+            {came ? <span class="part-foot"><b class={`part-came${/dead/.test(came) ? " part-dead" : ""}`}>{came}</b></span> : <span class="part-foot">
                 {w ? <span class={`sign sign-${w.tone}`}><Sign tone={w.tone} />{w.word}</span> : quiet(p) ? <span class="quiet"><Sign tone={toneOf(p.state)} /> {p.state}</span> : null}
                 {!w && p.kind === "stream" && p.lag !== null && <span class="live">{p.lag ? `${short(p.lag)} behind` : "caught up"}</span>}
                 {w && p.lag && !p.dead ? <span class="live num">{short(p.lag)}{w.word === "behind" ? "" : " behind"}</span> : null}
                 {p.dead ? <span class="part-dead num live">{short(p.dead)} dead</span> : null}
                 {p.kind !== "dag" && !(w && (p.lag || p.dead)) && <Spark of={line} width={56} height={16} />}
-            </span>
+            </span>}
         </a>
     );
 }

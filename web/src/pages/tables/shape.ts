@@ -42,12 +42,6 @@ export interface Rows {
 export interface WholeRow {
     cells: { column: TableColumn; value: string | null; written: string | null }[];
 }
-export interface Step {
-    known: string;
-    stream: string | null;
-    step: string;
-    text: string;
-}
 
 export const isKey = (c: TableColumn) => c.role === "partition" || c.role === "clustering";
 export const isNumber = (c: TableColumn) => /^(tinyint|smallint|int|bigint|varint|float|double|decimal|counter)$/.test(c.type);

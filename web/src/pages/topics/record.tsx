@@ -1,6 +1,6 @@
 /** One message: a line of it for the list, and all of it for the panel. */
 import { useState } from "preact/hooks";
-import { Ago, Await, Button, Command, Facts, Json, Segments, bytes, copy, count, exact, parseJson, shell, toast, useGet } from "../../kit";
+import { Ago, Await, Button, Command, Facts, Json, Segments, bytes, copy, count, exact, parseJson, shell, toast, tracePath, useGet } from "../../kit";
 import { type Bytes, type Message } from "./shape";
 
 /** What is odd about a message; "" for a usual one. */
@@ -101,7 +101,7 @@ export function Detail({ topic, partition, offset }: { topic: string; partition:
                         </section>
                     )}
                     <Command text={`sluice consume ${shell(topic)} --partition ${partition} --from ${offset} --count 1 --json`} />
-                    <p class="quiet"><a href={`/topics/${encodeURIComponent(topic)}?partition=${partition}&start=offset&offset=${offset}&row=${partition}:${offset}`}>Messages from here on</a></p>
+                    <p class="quiet"><a href={tracePath(`${topic}/${partition}/${offset}`)}>Trace it through the pipeline</a> · <a href={`/topics/${encodeURIComponent(topic)}?partition=${partition}&start=offset&offset=${offset}&row=${partition}:${offset}`}>Messages from here on</a></p>
                 </div>
             )}
         </Await>
