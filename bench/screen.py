@@ -27,7 +27,9 @@ from browser import Chromium, Console, number
 from engines import free_port, venv
 from harness import EXAMPLES, SLUICE, Failed, check, folder, project, run, wait_for
 
-PAGES = (("Overview", "/", ".part"), ("Topics", "/topics", ".table-row"), ("Streams", "/streams", ".table-row"), ("Workflows", "/workflows", ".table-row"))
+PAGES = (("Overview", "/", ".part"), ("Topics", "/topics", ".table-row"), ("Streams", "/streams", ".table-row"), ("Workflows", "/workflows", ".table-row"),
+         ("Groups", "/groups", ".table-row, .state"), ("Schemas", "/schemas", ".table-row, .state"), ("Tables", "/tables", ".table-row"), ("Notebooks", "/notebooks", ".table-row, .state"),
+         ("Dashboards", "/dashboards", ".table-row, .state"), ("Alerts", "/alerts", ".table-row, .state"), ("Docs", "/docs", ".docs-list li"), ("System", "/system", ".table-row"))
 PARTS = ("weight", "paint", "latency", "watched", "scroll", "growth")
 SHOWN = """(() => {
     const see = new MutationObserver(() => {
