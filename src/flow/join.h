@@ -16,13 +16,14 @@ struct block {     /* an entry of the state */
     uint32_t rows, len, cap;
     uint8_t *at; /* rows one behind the other: struct join_row's bytes, then the packed columns */
 };
-struct join_row { /* stands unaligned: read and written by memcpy */
+struct join_row { /* stands unaligned: read and written by memcpy, kept on the store as it is */
     int64_t time;
     uint32_t len;     /* of the packed columns behind it */
     uint32_t matches; /* rows of the other side that it goes with now */
     uint8_t record;   /* it is a record that is held until it matches */
-    uint8_t told;     /* semi: it has been told; outer: it has been told with nulls */
+    uint8_t zero[7];  /* else the compiler's padding, and the same rows not the same bytes */
 };
+static_assert(sizeof(struct join_row) == 24, "no byte without a name");
 
 struct join_side {
     struct state *state;

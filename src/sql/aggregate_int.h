@@ -20,8 +20,10 @@ struct agg_sum {
 };
 struct agg_cell { /* one value: a fixed kind here, others in the agg_more */
     uint8_t has, full;
+    uint8_t zero[6]; /* else the compiler's padding: what is kept has no byte without a name */
     uint8_t at[16] __attribute__((aligned(8)));
 };
+static_assert(sizeof(struct agg_cell) == 24, "no byte without a name");
 struct agg_first {
     struct agg_cell cell;
     int64_t order;
