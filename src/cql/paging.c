@@ -51,7 +51,8 @@ err_t paging_read(const struct store_table *t, struct slice state, struct arena 
     if ((uint32_t)cursor_i32(&tail) != state_sum(t, body)) return refused(d);
     struct cursor c = cursor_of(body);
     uint64_t version = cursor_be(&c, 1), kind = cursor_be(&c, 1);
-    *out = (struct paging){.remaining = cursor_i32(&c), .remaining_in_partition = cursor_i32(&c)};
+    *out = (struct paging){.remaining = cursor_i32(&c)};
+    out->remaining_in_partition = cursor_i32(&c);
     uint32_t keys = restrict_key_columns(t), clustering = restrict_clustering_columns(t);
     out->key_count = kind ? keys : keys + clustering;
     if (version != STATE_VERSION || kind > (clustering ? 1 : 0) || out->remaining < 0 ||

@@ -86,11 +86,7 @@ err_t dead_read(struct slice key, struct slice value, struct dead_letter *out)
 struct dead_note dead_note_of(const struct dead_letter *l)
 {
     struct cursor c = cursor_of(l->place);
-    struct dead_note n = {.major = cursor_be(&c, 8) ^ (uint64_t)INT64_MIN,
-                          .partition = cursor_i32(&c),
-                          .minor = cursor_i64(&c),
-                          .topic_number = cursor_left(&c) ? (uint32_t)cursor_be(&c, 4) : 0,
-                          .offset = l->offset,
+    struct dead_note n = {.offset = l->offset,
                           .time_ms = l->time_ms,
                           .written_ms = l->written_ms,
                           .epoch = l->epoch,
@@ -104,6 +100,10 @@ struct dead_note dead_note_of(const struct dead_letter *l)
                           .raw = l->raw,
                           .mended = l->mended,
                           .cut = l->cut};
+    n.major = cursor_be(&c, 8) ^ (uint64_t)INT64_MIN;
+    n.partition = cursor_i32(&c);
+    n.minor = cursor_i64(&c);
+    n.topic_number = cursor_left(&c) ? (uint32_t)cursor_be(&c, 4) : 0;
     return n;
 }
 

@@ -175,7 +175,8 @@ static err_t checkpoint_read(struct log_partition *p, struct cursor *c, uint32_t
         return ERR_CORRUPT;
     int64_t before = -1;
     for (uint64_t i = 0; i < count; i++) {
-        struct segment read = {.base = cursor_i64(c), .size = (uint64_t)cursor_i64(c)};
+        struct segment read = {.base = cursor_i64(c)};
+        read.size = (uint64_t)cursor_i64(c);
         read.max_ms = cursor_i64(c);
         read.first_ms = cursor_i64(c);
         read.index_count = (uint32_t)cursor_be(c, 4);

@@ -303,7 +303,8 @@ void producers_put(const struct producers *s, struct buf *out)
 
 static err_t producer_get(struct producers *s, struct cursor *in, uint32_t version, int64_t now_ms)
 {
-    struct producer read = {.id = cursor_i64(in), .epoch = cursor_i16(in)};
+    struct producer read = {.id = cursor_i64(in)};
+    read.epoch = cursor_i16(in);
     read.coordinator_epoch = version >= 2 ? cursor_i32(in) : -1;
     read.txn_first = version >= 2 ? cursor_i64(in) : -1;
     read.timestamp_ms = version >= 2 ? cursor_i64(in) : NO_TIMESTAMP;

@@ -140,7 +140,8 @@ static void draw_login(struct person *p, const struct people_plan *plan, struct 
     for (int i = 0; i < 8; i++) p->salt[i] = alphabet[below(r, sizeof(alphabet) - 1)];
     p->salt[8] = 0;
     draw_password(p, &plan->password, r);
-    uint64_t bits[2] = {rng_next(r), rng_next(r)};
+    uint64_t bits[2] = {rng_next(r)};
+    bits[1] = rng_next(r);
     memcpy(p->uuid, bits, 16);
     p->uuid[6] = (uint8_t)((p->uuid[6] & 0x0f) | 0x40);
     p->uuid[8] = (uint8_t)((p->uuid[8] & 0x3f) | 0x80);

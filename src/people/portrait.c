@@ -38,11 +38,11 @@ static struct face face_make(struct slice folder, int number)
 {
     uint64_t seed = hash64(folder, (uint64_t)number + 1);
     struct rng r = rng_make(seed);
-    struct face f = {.back = backs[rng_below(&r, COUNT_OF(backs))],
-                     .skin = skins[rng_below(&r, COUNT_OF(skins))],
-                     .hair = hairs[rng_below(&r, COUNT_OF(hairs))],
-                     .shirt = cloths[rng_below(&r, COUNT_OF(cloths))],
-                     .eyes = {40, 36, 40}};
+    struct face f = {.eyes = {40, 36, 40}};
+    f.back = backs[rng_below(&r, COUNT_OF(backs))];
+    f.skin = skins[rng_below(&r, COUNT_OF(skins))];
+    f.hair = hairs[rng_below(&r, COUNT_OF(hairs))];
+    f.shirt = cloths[rng_below(&r, COUNT_OF(cloths))];
     bool woman = slice_is(folder, "women");
     f.width = spread(&r, 0.22, 0.27);
     f.height = spread(&r, 0.29, 0.34);

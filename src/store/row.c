@@ -181,8 +181,8 @@ void lineage_put(struct buf *out, const struct store_lineage *l)
 err_t lineage_take(struct slice value, struct store_lineage *out)
 {
     struct cursor c = cursor_of(value);
-    *out = (struct store_lineage){.stream = (uint32_t)cursor_uvarint(&c),
-                                  .partition = (uint32_t)cursor_uvarint(&c)};
+    *out = (struct store_lineage){.stream = (uint32_t)cursor_uvarint(&c)};
+    out->partition = (uint32_t)cursor_uvarint(&c);
     out->offset = cursor_varint(&c);
     out->epoch = cursor_uvarint(&c);
     return c.err || cursor_left(&c) ? ERR_CORRUPT : ERR_OK;
