@@ -40,8 +40,8 @@ struct top {
 
 static bool walk(struct slice all, uint32_t at, struct ranked *r)
 {
-    struct cursor in = cursor_of(slice_make(all.at + at, all.len - at));
     if (at >= all.len) return false;
+    struct cursor in = cursor_of(slice_make(all.at + at, all.len - at));
     r->start = at;
     r->order = cursor_slice(&in, cursor_uvarint(&in));
     r->packed = cursor_slice(&in, cursor_uvarint(&in));

@@ -102,6 +102,11 @@ bool key_successor(struct buf *out, size_t from)
     return true;
 }
 
+static struct slice behind(const struct buf *b, size_t at)
+{
+    return b->len > at ? slice_make(b->at + at, b->len - at) : (struct slice){0};
+}
+
 err_t key_put_slice(struct buf *start, struct buf *end, const struct store_table *t,
                     const struct store_slice *s, bool *open, bool *empty)
 {
@@ -113,9 +118,7 @@ err_t key_put_slice(struct buf *start, struct buf *end, const struct store_table
     if (e) return e;
     if (s->start.count && !s->start.inclusive) *empty = !key_successor(start, start_at);
     if (s->end.count && s->end.inclusive) *open = !key_successor(end, end_at);
-    if (!*open && slice_compare(slice_make(start->at + start_at, start->len - start_at),
-                                slice_make(end->at + end_at, end->len - end_at)) >= 0)
-        *empty = true;
+    if (!*open && slice_compare(behind(start, start_at), behind(end, end_at)) >= 0) *empty = true;
     return start->err ? start->err : end->err;
 }
 

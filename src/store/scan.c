@@ -25,8 +25,9 @@ static bool fill_bytes(struct filling *f, struct slice v, struct slice *to)
         f->bump_left = f->bump ? size : 0;
         if (!f->bump) return false;
     }
-    *to = (struct slice){v.len ? f->bump : (const uint8_t *)"", v.len};
-    if (v.len) memcpy(f->bump, v.at, v.len);
+    *to = v.len ? slice_make(f->bump, v.len) : SLICE("");
+    if (!v.len) return true; /* there may be no memory yet */
+    memcpy(f->bump, v.at, v.len);
     f->bump += v.len;
     f->bump_left -= v.len;
     return true;
