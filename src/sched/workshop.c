@@ -14,7 +14,7 @@ enum {
     WORKS_MAX = 1 << 16,
     WORK_BYTES_MAX = 256 << 20, /* of rows and bodies that one task holds */
     THREADS_MOST = 64,
-    UPKEEP_FIRST_MS = 60000,
+    UPKEEP_FIRST_MS = 10000,
     UPKEEP_MS = 3600000
 };
 
