@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 struct thread_start_args {
     void (*run)(void *);
@@ -16,11 +18,37 @@ struct thread_start_args {
     char name[16]; /* the kernel's limit, NUL included */
 };
 
+/* --- how soon it runs ----------------------------------------------------------------------------
+ * Linux 6.12 and newer let a thread say how long it wants to run at a stretch. Who wants little is
+ * let in as soon as it is woken, where others compute, and gets no larger share by it. Ours mostly
+ * wait: a request passes through several of them, and would wait for a slice of others' at each. */
+
+enum { STRETCH_NS = 200000, RESET_ON_FORK = 1 };
+
+struct stretch { /* the kernel's struct sched_attr, as long as every kernel knows it */
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+static void want_stretch(uint64_t ns) /* 0: the system's own */
+{
+    struct stretch s = {.size = sizeof(s)};
+    if (syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) != 0 || s.policy != SCHED_OTHER) return;
+    s.runtime = ns;
+    if (s.nice >= 0) s.flags |= RESET_ON_FORK;     /* commands that it starts want what they want */
+    if (syscall(SYS_sched_setattr, 0, &s, 0) != 0) /* a wish: without it all works, not as soon */
+        say_debug(SAY_OS, "a thread's slice stays as it is", "errno=%d", errno);
+}
+
 static void *thread_main(void *arg)
 {
     struct thread_start_args a = *(struct thread_start_args *)arg;
     mem_give(arg);
     pthread_setname_np(pthread_self(), a.name);
+    want_stretch(STRETCH_NS);
     a.run(a.arg);
     return NULL;
 }
@@ -86,6 +114,7 @@ void thread_step_back(void)
 {
     if (setpriority(PRIO_PROCESS, 0, 10) != 0) /* on Linux 0 is the calling thread */
         say_warn(SAY_OS, "a thread can not step back", "errno=%d", errno);
+    want_stretch(0);
 }
 
 int thread_cores(void)

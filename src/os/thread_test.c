@@ -6,6 +6,8 @@
 #include "test.h"
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +75,51 @@ TEST(threads_meet_at_a_gate_and_leave_signals_to_main)
     CHECK(sigismember(&m.mask, SIGTERM) == 1 && sigismember(&m.mask, SIGSEGV) == 0);
     gate_done(&m.gate);
     CHECK(thread_cores() >= 1);
+}
+
+struct wishes { /* what the kernel says of a thread: a slice in ns, 0 before Linux 6.12 */
+    uint64_t at_first, later, a_child_s;
+    int nice;
+};
+
+static uint64_t slice_of_mine(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } s = {.size = sizeof(s)};
+    return syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) == 0 ? s.runtime : 0;
+}
+
+static void wish(void *arg)
+{
+    struct wishes *w = arg;
+    int status = 0;
+    w->at_first = slice_of_mine();
+    pid_t child = fork();
+    if (child == 0) _exit(slice_of_mine() == w->at_first);
+    w->a_child_s = waitpid(child, &status, 0) == child ? (uint64_t)WEXITSTATUS(status) : 2;
+    thread_step_back();
+    w->later = slice_of_mine();
+    w->nice = getpriority(PRIO_PROCESS, 0);
+}
+
+TEST(a_thread_asks_to_be_let_in_soon_and_one_that_steps_back_does_not)
+{
+    struct wishes w = {0};
+    struct thread t = {0};
+    struct diag d;
+    uint64_t own = slice_of_mine();
+    CHECK_OK(thread_start(&t, "wishes", wish, &w, &d), &d);
+    thread_join(&t);
+    CHECK_INT(w.later, own);
+    CHECK_INT(w.nice, 10);
+    if (!own) return; /* this kernel asks nobody */
+    CHECK_INT(w.at_first, 200000);
+    CHECK_INT(w.a_child_s, 0); /* it has the system's own */
 }
 
 TEST(a_gate_nobody_wakes_times_out)

@@ -8,6 +8,7 @@
 #include "store/purge.h"
 #include "base/metric.h"
 #include "os/clock.h"
+#include "os/thread.h"
 #include <stdlib.h>
 
 enum { PARTITION_ROWS_MAX = 100000 /* looked at before its deletions go; more: they stay */ };
@@ -344,8 +345,11 @@ static const char *filter_name(void *state)
 static rocksdb_compactionfilter_t *filter_new(void *state,
                                               rocksdb_compactionfiltercontext_t *context)
 {
+    static _Thread_local bool back; /* this is a thread of RocksDB's that compacts */
     struct store *s = state;
     struct purge *p = NULL; /* while the store is being opened: nothing is left out */
+    if (!back) thread_step_back();
+    back = true;
     if (atomic_load(&s->opened))
         p = purge_new(s, clock_wall_ms() / 1000,
                       rocksdb_compactionfiltercontext_is_full_compaction(context));
