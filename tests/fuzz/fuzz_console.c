@@ -10,15 +10,11 @@
 #include "data/json.h"
 #include "door/console/console_int.h"
 #include "fuzz.h"
+#include "fuzz_talk.h"
 #include "main/server.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/http_int.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 enum { WAIT_MS = 10000, STREAM_MS = 20, KEY = 32 };
 #define TOKENS "fuzz"
@@ -145,33 +141,6 @@ static void door_up(void)
     must(thread_start(&loop_thread, "fuzz-loop", run_loop, NULL, &d), &d);
 }
 
-/* Sends, and reads until the door closes; of an answer without an end, until it is quiet. */
-static void talk(struct slice bytes)
-{
-    static uint8_t sink[65536];
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    bool begun = false;
-    snprintf(to.sun_path, sizeof(to.sun_path), "%s", address);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) abort();
-    for (uint32_t sent = 0; sent < bytes.len;) {
-        ssize_t n = send(fd, bytes.at + sent, bytes.len - sent, MSG_NOSIGNAL);
-        if (n <= 0) break;
-        sent += (uint32_t)n;
-    }
-    shutdown(fd, SHUT_WR);
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int ready = poll(&p, 1, begun ? STREAM_MS : WAIT_MS);
-        if (ready < 0 && errno == EINTR) continue; /* libFuzzer's own alarm */
-        if (ready != 1 && begun) break;
-        if (ready != 1) abort(); /* neither answered nor closed */
-        if (recv(fd, sink, sizeof(sink), 0) <= 0) break;
-        begun = true;
-    }
-    close(fd);
-}
-
 /* --- requests, framed ----------------------------------------------------------------------------
  */
 
@@ -223,7 +192,7 @@ static void ask_route(const uint8_t *bytes, size_t size)
         buf_printf(&out, "Content-Type: application/json\r\nContent-Length: %u\r\n", rest.len);
     buf_text(&out, "\r\n");
     buf_slice(&out, rest);
-    if (!out.err) talk(buf_view(&out));
+    if (!out.err) fuzz_talk(address, buf_view(&out), WAIT_MS, STREAM_MS);
     buf_done(&out);
 }
 
@@ -309,7 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size < 3) return 0;
     uint8_t *copy = fuzz_copy(bytes + 1, size - 1, 0);
     switch (bytes[0] & 3) {
-    case 0: talk(slice_make(copy, size - 1)); break;
+    case 0: fuzz_talk(address, slice_make(copy, size - 1), WAIT_MS, STREAM_MS); break;
     case 1: ask_route(copy, size - 1); break;
     case 2: check_tables(copy, size - 1, arena); break;
     default: check_token(slice_make(copy, size - 1), arena); break;

@@ -6,13 +6,9 @@
 #include "coord/coord.h"
 #include "door/kafka/kafka_door.h"
 #include "fuzz.h"
+#include "fuzz_talk.h"
 #include "os/clock.h"
 #include "wire/kafka/kafka.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 enum { WAIT_MS = 10000, LOG_MAX = 256 << 20 };
 
@@ -97,30 +93,6 @@ static void put_requests(struct buf *out, const uint8_t *at, size_t size)
     }
 }
 
-/* Sends, says that it is all, and reads until the door closes. */
-static void talk(struct slice bytes)
-{
-    static uint8_t sink[65536];
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    snprintf(to.sun_path, sizeof(to.sun_path), "%s", address);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) abort();
-    for (uint32_t sent = 0; sent < bytes.len;) {
-        ssize_t n = send(fd, bytes.at + sent, bytes.len - sent, MSG_NOSIGNAL);
-        if (n <= 0) break;
-        sent += (uint32_t)n;
-    }
-    shutdown(fd, SHUT_WR);
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int ready = poll(&p, 1, WAIT_MS);
-        if (ready < 0 && errno == EINTR) continue; /* libFuzzer's own alarm */
-        if (ready != 1) abort();                   /* neither answered nor closed */
-        if (recv(fd, sink, sizeof(sink), 0) <= 0) break;
-    }
-    close(fd);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     if (!door) {
@@ -134,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         put_requests(&out, bytes + 1, size - 1);
     else
         buf_put(&out, bytes + 1, size - 1);
-    if (out.len) talk(buf_view(&out));
+    if (out.len) fuzz_talk(address, buf_view(&out), WAIT_MS, 0);
     buf_done(&out);
     if (held() >= LOG_MAX) {
         door_down();
