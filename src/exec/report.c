@@ -6,19 +6,12 @@
 
 void report_ledger(struct buf *out, const struct ledger *l)
 {
-    const struct {
-        const char *name;
-        uint64_t n;
-    } terms[] = {
-        {"applied", l->applied}, {"filtered", l->filtered}, {"deduplicated", l->deduplicated},
-        {"late", l->late},       {"dead", l->dead},         {"expired", l->expired},
-        {"held", l->held}};
     buf_text(out, "in ");
     unit_put_count(out, l->in);
-    for (size_t i = 0; i < COUNT_OF(terms); i++) {
-        if (i && !terms[i].n) continue;
-        buf_printf(out, " %s %s ", i ? "+" : "=", terms[i].name);
-        unit_put_count(out, terms[i].n);
+    for (enum ledger_term t = TERM_APPLIED; t <= TERM_HELD; t++) {
+        if (t > TERM_APPLIED && !ledger_value(l, t)) continue;
+        buf_printf(out, " %s %s ", t > TERM_APPLIED ? "+" : "=", ledger_term_name(t));
+        unit_put_count(out, ledger_value(l, t));
     }
 }
 

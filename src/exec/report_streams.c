@@ -33,20 +33,12 @@ static void put_red(struct buf *out, bool color, const char *text)
 
 void report_ledger_whole(struct buf *out, const struct ledger *l, bool balanced, bool color)
 {
-    const struct {
-        const char *name;
-        uint64_t n;
-    } terms[] = {
-        {"applied", l->applied}, {"filtered", l->filtered}, {"deduplicated", l->deduplicated},
-        {"late", l->late},       {"dead", l->dead},         {"expired", l->expired},
-        {"held", l->held}};
-    uint64_t sum = 0;
+    uint64_t sum = ledger_became(l);
     buf_text(out, "in ");
     unit_put_count(out, l->in);
-    for (size_t i = 0; i < COUNT_OF(terms); i++) {
-        buf_printf(out, " %s %s ", i ? "+" : "=", terms[i].name);
-        unit_put_count(out, terms[i].n);
-        sum += terms[i].n;
+    for (enum ledger_term t = TERM_APPLIED; t <= TERM_HELD; t++) {
+        buf_printf(out, " %s %s ", t > TERM_APPLIED ? "+" : "=", ledger_term_name(t));
+        unit_put_count(out, ledger_value(l, t));
     }
     buf_text(out, "  ");
     if (balanced && sum == l->in) {

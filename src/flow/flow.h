@@ -136,6 +136,21 @@ struct ledger {
     uint64_t in, applied, filtered, deduplicated, late, dead, expired, held;
     uint64_t rows_out; /* fan-out, apart */
 };
+enum ledger_term { /* from TERM_APPLIED to TERM_HELD: what the records that came in became */
+                   TERM_IN,
+                   TERM_APPLIED,
+                   TERM_FILTERED,
+                   TERM_DEDUPLICATED,
+                   TERM_LATE,
+                   TERM_DEAD,
+                   TERM_EXPIRED,
+                   TERM_HELD,
+                   TERM_ROWS_OUT,
+                   TERMS
+};
+const char *ledger_term_name(enum ledger_term t); /* "rows_out" */
+uint64_t ledger_value(const struct ledger *l, enum ledger_term t);
+uint64_t ledger_became(const struct ledger *l); /* the sum that `in` has to be */
 bool ledger_balanced(const struct ledger *l);
 void ledger_add(struct ledger *sum, const struct ledger *more);
 

@@ -28,18 +28,6 @@ enum {
 
 /* --- ledger.c: the terms, and how the store keeps what flow remembers ------------------------- */
 
-enum ledger_term {
-    TERM_IN,
-    TERM_APPLIED,
-    TERM_FILTERED,
-    TERM_DEDUPLICATED,
-    TERM_LATE,
-    TERM_DEAD,
-    TERM_EXPIRED,
-    TERM_HELD,
-    TERM_ROWS_OUT,
-    TERMS
-};
 /* Counting happens through this alone, so that the crash tests' mutant can leave one term out. */
 struct counter {
     struct ledger now;

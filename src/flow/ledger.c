@@ -9,21 +9,36 @@ enum {
     VERSION_TWO = 2  /* all that closes with an epoch is in it */
 };
 
-static const size_t term_offsets[TERMS] = {
-    [TERM_IN] = offsetof(struct ledger, in),
-    [TERM_APPLIED] = offsetof(struct ledger, applied),
-    [TERM_FILTERED] = offsetof(struct ledger, filtered),
-    [TERM_DEDUPLICATED] = offsetof(struct ledger, deduplicated),
-    [TERM_LATE] = offsetof(struct ledger, late),
-    [TERM_DEAD] = offsetof(struct ledger, dead),
-    [TERM_EXPIRED] = offsetof(struct ledger, expired),
-    [TERM_HELD] = offsetof(struct ledger, held),
-    [TERM_ROWS_OUT] = offsetof(struct ledger, rows_out),
+static const struct {
+    const char *name;
+    size_t at;
+} terms[TERMS] = {
+#define TERM(id, field) [TERM_##id] = {#field, offsetof(struct ledger, field)}
+    TERM(IN, in),
+    TERM(APPLIED, applied),
+    TERM(FILTERED, filtered),
+    TERM(DEDUPLICATED, deduplicated),
+    TERM(LATE, late),
+    TERM(DEAD, dead),
+    TERM(EXPIRED, expired),
+    TERM(HELD, held),
+    TERM(ROWS_OUT, rows_out),
+#undef TERM
 };
+
+const char *ledger_term_name(enum ledger_term t)
+{
+    return terms[t].name;
+}
 
 uint64_t *ledger_term(struct ledger *l, enum ledger_term t)
 {
-    return (uint64_t *)((char *)l + term_offsets[t]);
+    return (uint64_t *)((char *)l + terms[t].at);
+}
+
+uint64_t ledger_value(const struct ledger *l, enum ledger_term t)
+{
+    return *(const uint64_t *)((const char *)l + terms[t].at);
 }
 
 void count_term(struct counter *c, enum ledger_term t, uint64_t n)
@@ -31,23 +46,27 @@ void count_term(struct counter *c, enum ledger_term t, uint64_t n)
     if (c->skip != (int)t) *ledger_term(&c->now, t) += n;
 }
 
+uint64_t ledger_became(const struct ledger *l)
+{
+    uint64_t sum = 0;
+    for (int t = TERM_APPLIED; t <= TERM_HELD; t++) sum += ledger_value(l, (enum ledger_term)t);
+    return sum;
+}
+
 bool ledger_balanced(const struct ledger *l)
 {
-    return l->in ==
-           l->applied + l->filtered + l->deduplicated + l->late + l->dead + l->expired + l->held;
+    return l->in == ledger_became(l);
 }
 
 void ledger_add(struct ledger *sum, const struct ledger *more)
 {
-    struct ledger m = *more;
     for (int t = 0; t < TERMS; t++)
-        *ledger_term(sum, (enum ledger_term)t) += *ledger_term(&m, (enum ledger_term)t);
+        *ledger_term(sum, (enum ledger_term)t) += ledger_value(more, (enum ledger_term)t);
 }
 
 void ledger_put(struct buf *out, const struct ledger *l)
 {
-    struct ledger copy = *l;
-    for (int t = 0; t < TERMS; t++) buf_uvarint(out, *ledger_term(&copy, (enum ledger_term)t));
+    for (int t = 0; t < TERMS; t++) buf_uvarint(out, ledger_value(l, (enum ledger_term)t));
 }
 
 void ledger_take(struct cursor *c, struct ledger *out)

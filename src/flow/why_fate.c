@@ -154,8 +154,7 @@ static err_t on_one(struct rerun *run, bool done, struct diag *d)
     if (!done) f->before = *now;
     for (int t = 0; done && t < TERMS; t++)
         *ledger_term(&f->arrival, (enum ledger_term)t) =
-            *ledger_term((struct ledger *)(uintptr_t)now, (enum ledger_term)t) -
-            *ledger_term(&f->before, (enum ledger_term)t);
+            ledger_value(now, (enum ledger_term)t) - ledger_value(&f->before, (enum ledger_term)t);
     return ERR_OK;
 }
 

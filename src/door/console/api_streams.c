@@ -21,15 +21,8 @@ static void put_span(struct buf *out, const char *name, const struct flow_span *
 void console_put_ledger(struct buf *out, const struct ledger *l)
 {
     js_put_open(out, "ledger", '{');
-    js_put_uint(out, "in", l->in);
-    js_put_uint(out, "applied", l->applied);
-    js_put_uint(out, "filtered", l->filtered);
-    js_put_uint(out, "deduplicated", l->deduplicated);
-    js_put_uint(out, "late", l->late);
-    js_put_uint(out, "dead", l->dead);
-    js_put_uint(out, "expired", l->expired);
-    js_put_uint(out, "held", l->held);
-    js_put_uint(out, "rows_out", l->rows_out);
+    for (enum ledger_term t = TERM_IN; t < TERMS; t++)
+        js_put_uint(out, ledger_term_name(t), ledger_value(l, t));
     js_close(out, '}');
 }
 
