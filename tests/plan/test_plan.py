@@ -65,6 +65,8 @@ def test_a_field_that_no_record_has():
     check(f["where"] == "pipeline.sql:6:26", f["where"])
     _, rc = plan(stream("SELECT login.uuid AS id, name.frist AS a FROM people"), "--strict")
     check(rc == 1, "--strict lets a warning pass")
+    f, rc = found(stream("SELECT login.uuid AS id, username AS a FROM people"), "unknown-field")
+    expect(f, rc, "warning", 6, "username", "did you mean login.username?")
 
 
 def test_null_in_a_key():

@@ -6,14 +6,28 @@
 /* --- fields -------------------------------------------------------------------------------------
  */
 
-static struct slice nearest_field(const struct shape *s, const char *path)
+static const char *path_of(const struct shape *s, size_t i)
+{
+    return ((struct shape_field *)vec_at(&s->fields, i))->path;
+}
+
+static const char *misspelt_field(const struct shape *s, const char *path)
 {
     const char *names[SHAPE_FIELDS_MAX];
-    size_t count = MIN(s->fields.count, (size_t)SHAPE_FIELDS_MAX);
-    for (size_t i = 0; i < count; i++)
-        names[i] = ((struct shape_field *)vec_at(&s->fields, i))->path;
-    const char *near = nearest_word(slice_of(path), names, count);
-    return near ? slice_of(near) : (struct slice){0};
+    size_t count = 0;
+    for (; count < MIN(s->fields.count, (size_t)SHAPE_FIELDS_MAX); count++)
+        names[count] = path_of(s, count);
+    return count ? nearest_word(slice_of(path), names, count) : NULL;
+}
+
+/* The one that has the name inside an object: for "age" "dob.age". */
+static const char *inner_field(const struct shape *s, const char *path)
+{
+    for (size_t i = 0; i < s->fields.count; i++) {
+        const char *last = strrchr(path_of(s, i), '.');
+        if (last && strcmp(last + 1, path) == 0) return path_of(s, i);
+    }
+    return NULL;
 }
 
 static void judge_field(struct planning *p, const struct project_stream *st, const struct sample *s,
@@ -25,11 +39,12 @@ static void judge_field(struct planning *p, const struct project_stream *st, con
         return;
     struct finding *f = finding_add(p, FINDING_unknown_field, st->statement,
                                     plan_place(st->plan.root, in, (struct slice){0}));
-    struct slice near = nearest_field(&s->shape, path);
+    const char *near = misspelt_field(&s->shape, path);
+    if (!near) near = inner_field(&s->shape, path);
     finding_say(p, f, "%s: none of the %u sampled records of %.*s has it", path, s->count,
                 SLICE_ARG(s->topic));
-    if (near.at)
-        finding_fix(p, f, "did you mean %.*s?", SLICE_ARG(near));
+    if (near)
+        finding_fix(p, f, "did you mean %s?", near);
     else
         finding_fix(p, f, "leave it out, or see with a larger sample: sluice plan --sample 1000");
 }
