@@ -70,11 +70,15 @@ MUST_CHECK err_t connect_quotas_in(const char *folder, struct diag *d);
 struct connect_quota { /* as its file has it; live and by_tasks: taken in the last span */
     const char *name;
     int64_t number, per_ms, live, by_tasks;
+    uint32_t waiting; /* who asked, was refused and will ask again */
+    const char *who;  /* "source users, task load.get" */
 };
-/* Also beside a server that runs. */
-MUST_CHECK err_t connect_quotas_look(const char *folder, int64_t now_ms,
+/* Also beside a server that runs. `name`: that one alone, if it is there; NULL: all. */
+MUST_CHECK err_t connect_quotas_look(const char *folder, const char *name, int64_t now_ms,
                                      void (*each)(void *ctx, const struct connect_quota *q),
                                      void *ctx, struct diag *d);
+/* "an API's quota: 100/1m; taken by sources 10, by tasks 5; waiting: task load.get" */
+void connect_quota_put(struct buf *out, const struct connect_quota *q);
 
 /* The kinds and all options, made from the tables: for `sluice help sources` and docs/sources.md.
  */

@@ -34,6 +34,7 @@ struct source_ask {
     bool (*stopping)(void *ctx); /* a fetch that may take long asks now and then */
     void *ctx;
     bool by_task; /* it runs for a task of a workflow, not by itself */
+    struct slice name; /* the source's, for who looks at what waits */
 };
 
 struct source_port {

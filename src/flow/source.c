@@ -189,7 +189,8 @@ static err_t fetch_once(struct source *s, int64_t *wait_ms, bool *from_port, str
                              .items_max = ITEMS_ASKED,
                              .stopping = source_stopping,
                              .ctx = s,
-                             .by_task = atomic_load(&s->by_task)};
+                             .by_task = atomic_load(&s->by_task),
+                             .name = s->stage->name};
     uint64_t applied = s->counter.now.applied, budget = atomic_load(&s->budget);
     if (budget == 0) { /* what it was let bring is there */
         *wait_ms = IDLE_MS;

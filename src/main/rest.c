@@ -1,5 +1,6 @@
 #include "main/rest.h"
 
+#include "connect/connect.h"
 #include "main/server.h"
 #include "main/version.h"
 #include "os/clock.h"
@@ -57,6 +58,23 @@ static err_t read_secret(void *ctx, struct secret_ring *out, struct diag *d)
     return e ? e : secret_ring_load(key, getenv("SLUICE_WORKFLOW_KEY"), out, d);
 }
 
+static void see_quota(void *ctx, const struct connect_quota *q)
+{
+    struct airflow_quota *out = ctx;
+    out->taken = q->live + q->by_tasks;
+    out->waiting = q->waiting;
+    connect_quota_put(out->about, q);
+}
+
+static err_t find_quota(void *ctx, struct slice name, struct airflow_quota *out, struct diag *d)
+{
+    const struct rest *r = ctx;
+    char folder[PROJECT_PATH_MAX], id[256];
+    err_t e = project_data_path(r->project, "quotas", folder, d);
+    if (e || !slice_to_cstr(name, id, sizeof(id))) return e;
+    return connect_quotas_look(folder, id, clock_wall_ms(), see_quota, out, d);
+}
+
 static err_t session_of(void *ctx, struct http_request *req, struct user *out)
 {
     const struct rest *r = ctx;
@@ -98,6 +116,7 @@ err_t rest_open(struct project *p, struct users *users, struct loop *l, struct r
                   .wake = wake,
                   .now_us = now_us,
                   .secret = read_secret,
+                  .quota = find_quota,
                   .setting = config_number(c, CONFIG_airflow_expose_config) ? setting_at : NULL}};
     return airflow_open(l, &o, &r->door, d);
 }

@@ -203,6 +203,33 @@ static err_t check(struct request *r, bool *yes, struct diag *d)
     return e;
 }
 
+/* --- the API's quota ---------------------------------------------------------------------------
+ */
+
+/* *wait_ms: only of a sensor, which looks again then; 0: it may ask. */
+static err_t take_quota(struct work *k, bool sensor, int64_t *wait_ms, struct diag *d)
+{
+    const struct work_port *port = &k->w->so.port;
+    const struct work_key *key = &k->order->key;
+    struct work_quota ask = {
+        .quota = work_text(k, "quota"),
+        .name = work_printf(k, "%.*s.%.*s", SLICE_ARG(key->dag_id), SLICE_ARG(key->task_id)),
+        .who = k->order};
+    *wait_ms = 0;
+    if (!ask.quota.len) return ERR_OK;
+    err_t e = work_int(k, "quota_records", &ask.count, d);
+    if (e) return e;
+    if (ask.count < 1)
+        return diag_fail(d, ERR_CONFIG, "quota_records is %lld, and a request takes at least 1",
+                         (long long)ask.count);
+    if (!port->quota_take)
+        return diag_fail(d, ERR_UNSUPPORTED, "there are no quotas without a server");
+    e = port->quota_take(port->ctx, &ask, NULL, NULL, wait_ms, d);
+    if (e || !*wait_ms) return e;
+    work_say(k, "INFO", "Quota %.*s is taken by others: waits for room", SLICE_ARG(ask.quota));
+    return sensor ? ERR_OK : port->quota_take(port->ctx, &ask, work_stopped, k, wait_ms, d);
+}
+
 static err_t ask(struct request *r, struct worker *t, const char *main_option,
                  const char *timeout_option, struct diag *d)
 {
@@ -229,8 +256,10 @@ static err_t ask(struct request *r, struct worker *t, const char *main_option,
 err_t kind_http(struct work *k, struct worker *t, struct work_answer *out, struct diag *d)
 {
     struct request r = {.k = k};
+    int64_t wait_ms;
     bool yes;
-    err_t e = ask(&r, t, "http", "timeout", d);
+    err_t e = take_quota(k, false, &wait_ms, d);
+    if (!e) e = ask(&r, t, "http", "timeout", d);
     if (e) return e;
     if (!expected(k, r.status))
         return diag_fail(d, ERR_PEER, "%d:%.*s", r.status, (int)MIN(r.body.len, 300u),
@@ -248,8 +277,17 @@ err_t kind_http(struct work *k, struct worker *t, struct work_answer *out, struc
 err_t kind_http_sensor(struct work *k, struct worker *t, struct work_answer *out, struct diag *d)
 {
     struct request r = {.k = k};
+    int64_t wait_ms;
     bool yes = false;
-    err_t e = ask(&r, t, "http_sensor", "request_timeout", d);
+    err_t e = take_quota(k, true, &wait_ms, d);
+    if (e) return e;
+    if (wait_ms) {
+        out->outcome = WORK_AGAIN;
+        out->again_us = workshop_now(k->w) + wait_ms * 1000;
+        out->message = SLICE("the API's quota is taken by others");
+        return ERR_OK;
+    }
+    e = ask(&r, t, "http_sensor", "request_timeout", d);
     bool away = e == ERR_PEER || e == ERR_OFFLINE || e == ERR_TIMEOUT || e == ERR_NOT_FOUND;
     if (e && !away) return e;
     if (e) { /* as nobody listens there yet */

@@ -342,6 +342,7 @@ static err_t open_all(struct sched *s, struct diag *d)
 {
     err_t err = sched_meta_open(s->o.data_dir, s->o.database, &s->meta, d);
     if (!err) err = meta_files_set(s->meta, s->o.project_dir, d);
+    if (!err) err = api_quotas_set(s->meta, s->o.quotas, s->o.quota_count, d);
     if (!err) err = own_identity(s, d);
     if (!err) err = make_logs(s, d);
     if (!err) err = loop_new("sched", 65536, &s->loop, d);

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "sched/meta.h"
+#include "sched/things.h"
 #include "sched/work.h"
 
 struct sched;
@@ -25,6 +26,9 @@ struct sched_options {
     int32_t parallelism; /* 32: task instances that run at once */
     int64_t look_ms;     /* how often files and the database are looked at when nobody wakes it */
     int64_t keep_logs_us, keep_runs_us; /* 0: for ever */
+    /* What of APIs the project's sources share: listed beside the pools (things.h). */
+    const struct api_quota *quotas;
+    uint32_t quota_count;
 };
 /* Another connection to the same database, with its keys: a door's thread's, a command's. */
 MUST_CHECK err_t sched_meta_open(const char *data_dir, const char *database, struct meta **out,

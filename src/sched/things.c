@@ -92,12 +92,48 @@ err_t pool_find(struct meta *m, struct slice name, struct arena *a, struct pool_
     return r.full ? no_memory(d) : r.found ? ERR_OK : no_pool(name, d);
 }
 
+static err_t take_yes(void *ctx, const struct meta_row *row)
+{
+    (void)row;
+    *(bool *)ctx = true;
+    return ERR_OK;
+}
+
+err_t api_quota_refuse(struct meta *m, struct slice name, struct diag *d)
+{
+    bool there = false;
+    struct meta_value key = text_or_empty(name);
+    err_t e = meta_run(m, META_API_QUOTA_FIND, &key, 1, take_yes, &there, NULL, d);
+    if (e || !there) return e;
+    (void)diag_fail(d, ERR_CONFIG, "'%.*s' is an API's quota, not a pool", SLICE_ARG(name));
+    return diag_hint(d, "pipeline.sql says how much it is: rate_limit of a source that has quota "
+                        "= '%.*s'",
+                     SLICE_ARG(name));
+}
+
+err_t api_quotas_set(struct meta *m, const struct api_quota *list, uint32_t count, struct diag *d)
+{
+    bool own = !meta_inside(m);
+    err_t e = own ? meta_begin(m, true, d) : ERR_OK;
+    bool begun = own && !e;
+    if (!e) e = meta_run(m, META_API_QUOTAS_CLEAR, NULL, 0, NULL, NULL, NULL, d);
+    for (uint32_t i = 0; i < count && !e; i++) {
+        struct meta_value args[] = {meta_text(list[i].name), meta_int(list[i].records),
+                                    meta_int(list[i].per_ms)};
+        e = meta_run(m, META_API_QUOTA_PUT, args, COUNT_OF(args), NULL, NULL, NULL, d);
+    }
+    if (begun && !e) e = meta_commit(m, d);
+    if (begun) meta_rollback(m);
+    return e;
+}
+
 static err_t pool_write(struct meta *m, enum meta_statement s, const struct pool_row *p,
                         int64_t *changed, struct diag *d)
 {
     struct meta_value args[] = {meta_text(p->name), meta_int(p->slots), meta_text(p->description),
                                 meta_int(p->include_deferred)};
     err_t e = pool_check(p, d);
+    if (!e) e = api_quota_refuse(m, p->name, d);
     return e ? e : meta_run(m, s, args, COUNT_OF(args), NULL, NULL, changed, d);
 }
 
@@ -126,6 +162,7 @@ err_t pool_change(struct meta *m, struct slice name, const struct pool_row *p, s
     err_t e = pool_check(p, d);
     if (!e && slice_is(name, "default_pool") && !slice_equal(name, p->name))
         e = diag_fail(d, ERR_USAGE, "Default Pool's name can't be modified");
+    if (!e && !slice_equal(name, p->name)) e = api_quota_refuse(m, p->name, d);
     if (!e) e = meta_run(m, META_POOL_CHANGE, args, COUNT_OF(args), NULL, NULL, &changed, d);
     return e || changed
                ? e
@@ -139,6 +176,7 @@ err_t pool_delete(struct meta *m, struct slice name, struct diag *d)
     if (slice_is(name, "default_pool"))
         return diag_fail(d, ERR_USAGE, "Default Pool can't be deleted");
     err_t e = meta_run(m, META_POOL_DELETE, &key, 1, NULL, NULL, &changed, d);
+    if (!e && !changed) e = api_quota_refuse(m, name, d);
     return e || changed ? e : no_pool(name, d);
 }
 

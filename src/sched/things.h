@@ -62,6 +62,19 @@ MUST_CHECK err_t pool_change(struct meta *m, struct slice name, const struct poo
                              struct diag *d);
 MUST_CHECK err_t pool_delete(struct meta *m, struct slice name, struct diag *d);
 
+/* What an API allows, as the project's sources say it: listed beside the pools by LIST_POOLS, with
+ * its span as per_ms, unless a pool has its name. Nobody changes or deletes one there: pool_create,
+ * pool_put, pool_change and pool_delete refuse its name (ERR_CONFIG). */
+struct api_quota {
+    struct slice name;
+    int64_t records, per_ms;
+};
+/* These, in place of those that were. One transaction. */
+MUST_CHECK err_t api_quotas_set(struct meta *m, const struct api_quota *list, uint32_t count,
+                                struct diag *d);
+/* ERR_CONFIG, with its story, when the name is one's; fine otherwise. */
+MUST_CHECK err_t api_quota_refuse(struct meta *m, struct slice name, struct diag *d);
+
 /* --- results ---------------------------------------------------------------------------------- */
 struct xcom_key {
     int64_t run;

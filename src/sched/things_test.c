@@ -4,6 +4,7 @@
 #include "sched/things.h"
 
 #include "sched/connection.h"
+#include "sched/list.h"
 #include "sched/meta_kit.h"
 #include "sched/secret.h"
 #include "test.h"
@@ -324,6 +325,57 @@ TEST(pools_keep_their_default)
     CHECK_ERR(pool_put(m, &p, &d), ERR_USAGE);
     meta_close(m);
     arena_free(a);
+}
+
+struct seen_pools {
+    char text[400];
+    struct buf out;
+};
+
+static err_t see_pool(void *ctx, const struct meta_row *row)
+{
+    struct seen_pools *s = ctx;
+    const struct meta_value *per = &row->at[list_place(LIST_POOLS, "per_ms")];
+    buf_printf(&s->out, "%.*s %d %d;", SLICE_ARG(row->at[list_place(LIST_POOLS, "name")].text),
+               (int)row->at[list_place(LIST_POOLS, "slots")].number,
+               per->kind == META_NULL ? -1 : (int)per->number);
+    return ERR_OK;
+}
+
+static void check_pools(struct meta *m, const char *want)
+{
+    struct diag d = {0};
+    int64_t total;
+    struct seen_pools s = {.out = buf_over(s.text, sizeof(s.text))};
+    struct list_ask ask = {.kind = LIST_POOLS, .limit = 100};
+    CHECK_OK(list_run(m, &ask, see_pool, &s, &total, &d), &d);
+    CHECK_SLICE(buf_view(&s.out), want);
+}
+
+TEST(quotas_of_apis_are_listed_beside_the_pools_and_changed_by_nobody)
+{
+    struct diag d;
+    struct meta *m = meta_kit_fresh();
+    const struct api_quota quotas[] = {{SLICE("api"), 100, 60000}, {SLICE("z"), 5, 1000}};
+    struct pool_row p = {.name = SLICE("api"), .slots = 3}, q = {.name = SLICE("own"), .slots = 2};
+    if (!m) return;
+    CHECK_OK(pool_create(m, &q, &d), &d);
+    CHECK_OK(api_quotas_set(m, quotas, 2, &d), &d);
+    check_pools(m, "api 100 60000;default_pool 128 -1;own 2 -1;z 5 1000;");
+    CHECK_ERR(pool_create(m, &p, &d), ERR_CONFIG);
+    CHECK_TEXT(d.what, "'api' is an API's quota, not a pool");
+    CHECK_ERR(pool_put(m, &p, &d), ERR_CONFIG);
+    CHECK_ERR(pool_delete(m, SLICE("api"), &d), ERR_CONFIG);
+    p.version = 1;
+    CHECK_ERR(pool_change(m, SLICE("own"), &p, &d), ERR_CONFIG);
+    CHECK_OK(api_quota_refuse(m, SLICE("own"), &d), &d);
+    /* the project says it otherwise now, and by the name of a pool that is there */
+    const struct api_quota later[] = {{SLICE("own"), 7, 1000}, {SLICE("z"), 6, 2000}};
+    CHECK_OK(api_quotas_set(m, later, 2, &d), &d);
+    check_pools(m, "default_pool 128 -1;own 2 -1;z 6 2000;");
+    CHECK_OK(api_quotas_set(m, NULL, 0, &d), &d);
+    check_pools(m, "default_pool 128 -1;own 2 -1;");
+    meta_close(m);
 }
 
 TEST(results_import_errors_and_jobs_are_kept)

@@ -69,6 +69,11 @@ struct workshop_port {
     void (*close)(void *ctx);
     void (*free)(void *ctx); /* last; NULL is fine */
 };
+struct work_quota {
+    struct slice quota, name; /* name: who asks, for people */
+    const void *who;          /* the same for all its asking; not looked into */
+    int64_t count;
+};
 /* What tasks need of the rest of the house; main fills it, tests fake it. Blocking, on a workshop's
  * thread, unless said. */
 struct work_port {
@@ -80,6 +85,10 @@ struct work_port {
     err_t (*run_source)(void *ctx, struct slice source, int64_t for_us, int64_t count,
                         bool (*stop)(void *), void *stop_ctx, uint64_t *records, struct diag *d);
     bool (*shares_quota)(void *ctx, struct slice source, struct slice quota);
+    /* What a task's own requests take of an API's quota. Until there is room, or `stop` says so;
+     * without a stop at once: *wait_ms 0: taken, otherwise how long there is none. */
+    err_t (*quota_take)(void *ctx, const struct work_quota *ask, bool (*stop)(void *),
+                        void *stop_ctx, int64_t *wait_ms, struct diag *d);
     /* service, submit: is the stream there and running (starts or resumes it), its lag and state
      * now. */
     err_t (*stream_ensure)(void *ctx, struct slice stream, struct diag *d);

@@ -3,12 +3,14 @@ routes; dags that access_control opens to one role; refusals in each API's words
 """
 import base64
 import contextlib
+import http.server
 import json
 import re
+import threading
 import urllib.error
 import urllib.request
 
-from harness import ROOT, Server, check, folder, project, run
+from harness import ROOT, Server, check, folder, project, run, wait_for
 
 ROUTE = re.compile(r'^ROUTE\("(\w+)", "([^"]+)", (V\w+|UI), (\w+), (\w+), (\w+), "(\w*)", "(\w*)"\)', re.M)
 ROLES = ["NONE", "VIEWER", "USER", "OP", "ADMIN"]
@@ -248,3 +250,45 @@ def test_airflow_api_what_pages_ask():
             same(api.ask("GET", "/ui/structure/structure_data?dag_id=nope", login=admin)[0], 404, "no such dag")
             same(api.ask("GET", "/ui/nope", login=admin)[0], 404, "no such page")
             server.stop()
+
+
+def test_airflow_api_an_apis_quota_is_a_pool():
+    """What pipeline.sql says of an API stands among the pools of both APIs and of the page, with what is taken, and is changed by nobody there."""
+    admin = ("admin", "admin")
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.wfile.write(b'[{"id":1}]')
+
+        def log_message(self, *_):
+            pass
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    source = f"FROM HTTP 'http://127.0.0.1:{web.server_port}/' WITH (every = '1h', items = '$[*]', allow_private = true, quota = 'api'"
+    with folder() as f, contextlib.closing(web.socket):
+        p = project(f / "project", f"CREATE SOURCE one {source}, rate_limit = '12/1h') INTO TOPIC one;\nCREATE SOURCE two {source}) INTO TOPIC two;\n")
+        (p / "dags.yaml").write_text("d:\n  tasks: {one: {empty: }}\n")
+        server, api = started(p)
+        with server:
+            for v in (1, 2):
+                wait_for("the quota", lambda v=v: api.ask("GET", f"/api/v{v}/pools/api", login=admin)[1].get("running_slots") == 2)
+                _, all_of_them = api.ask("GET", f"/api/v{v}/pools?order_by=-name", login=admin)
+                same([q["name"] for q in all_of_them["pools"]], ["default_pool", "api"], "the pools")
+                same(all_of_them["total_entries"], 2, "how many")
+                status, pool = api.ask("GET", f"/api/v{v}/pools/api", login=admin)
+                same((status, pool.pop("description")), (200, "an API's quota: 12/1h; taken by sources 2, by tasks 0"), "in words")
+                same(pool, {"name": "api", "slots": 12, "occupied_slots": 2, "running_slots": 2, "queued_slots": 0, "scheduled_slots": 0, "deferred_slots": 0,
+                            "open_slots": 10, "include_deferred": False}, "in numbers")
+                said = "'api' is an API's quota, not a pool; pipeline.sql says how much it is: rate_limit of a source that has quota = 'api'"
+                body = {"name": "api", "slots": 3} if v == 1 else {"pool": "api", "slots": 3}
+                for status, answer, want in ((*api.ask("PATCH", f"/api/v{v}/pools/api?update_mask=slots", body, admin), 400),
+                                             (*api.ask("DELETE", f"/api/v{v}/pools/api", login=admin), 400),
+                                             (*api.ask("POST", f"/api/v{v}/pools", {"name": "api", "slots": 3}, admin), 409)):
+                    same((status, answer["detail"]), (want, said), f"v{v}")
+            _, page = api.ask("GET", "/ui/pools", login=admin)
+            same([(q["name"], q["quota"]) for q in page["pools"]], [("api", {"per_ms": 3600000}), ("default_pool", None)], "the page's")
+            server.stop()
+        web.shutdown()

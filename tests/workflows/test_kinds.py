@@ -101,6 +101,10 @@ def run_state(s):
     return [state for (state,) in rows(s, "SELECT state FROM dag_run")]
 
 
+def run_states(s):
+    return dict(rows(s, "SELECT dag_id, state FROM dag_run"))
+
+
 def log_of(s, task, attempt=1):
     return next((s.data / "workflows" / "logs").rglob(f"task_id={task}/attempt={attempt}.log")).read_text()
 
@@ -272,10 +276,11 @@ def test_old_runs_go():
 
 
 def test_an_apis_quota_is_shared_by_live_polling_and_tasks_also_over_a_restart():
-    """Goal: never more than the quota in any span, whoever asks; live polling has its part beside a task that takes all it gets. Method: an API that counts
-    what it is asked, the server killed in the middle; what was taken stands with its time in the quota's file, before each request."""
+    """Goal: never more than the quota in any span, whoever asks: live polling has its part beside a task that takes all it gets, http tasks and sensors take from the
+    same; it is listed as a pool that nobody changes there. Method: an API that counts what it is asked, the server killed in the middle; what was taken stands with
+    its time in the quota's file, before each request."""
     number, span_ms = 12, 3000
-    times = {"/live": [], "/back": []}
+    times = {"/live": [], "/back": [], "/task": [], "/look": []}
 
     def answer(_method, path, _body, _headers):
         times[path.split("?")[0]].append(time.monotonic())
@@ -285,7 +290,17 @@ def test_an_apis_quota_is_shared_by_live_polling_and_tasks_also_over_a_restart()
         source = f"every = '500ms', items = '$', allow_private = true, quota = 'api'"
         p = project(f / "p", f"CREATE SOURCE live FROM HTTP 'http://127.0.0.1:{port}/live' WITH ({source}, rate_limit = '{number}/3s') INTO TOPIC live;\n"
                              f"CREATE SOURCE back FROM HTTP 'http://127.0.0.1:{port}/back' WITH ({source.replace('500ms', '1ms')}) INTO TOPIC back;\n")
-        (p / "dags.yaml").write_text("fill:\n" + ONCE + "  tasks:\n    back: {run: back, for: 60s, quota: api}\n    wrong: {run: back, count: 1, quota: another}\n")
+        (p / "dags.yaml").write_text("fill:\n" + ONCE + f"""  tasks:
+    back: {{run: back, for: 60s, quota: api}}
+    wrong: {{run: back, count: 1, quota: another}}
+asks:
+{ONCE}  default_args: {{retries: 3, retry_delay: 1s}}
+  tasks:
+    ask: {{http: 'http://127.0.0.1:{port}/task', method: GET, quota: api, expand: {{data: [a=1, a=2, a=3, a=4, a=5, a=6]}}}}
+    look: {{http_sensor: 'http://127.0.0.1:{port}/look', quota: api, poke_interval: 1s}}
+    none: {{http: 'http://127.0.0.1:{port}/none', quota: unheard, retries: 0}}
+    many: {{http: 'http://127.0.0.1:{port}/none', quota: api, quota_records: 13, retries: 0}}
+""")
         plan = run("plan", p, "--offline")
         check("is shared by 2 sources" in plan.stdout, plan.stdout + plan.stderr)
         with Server(p, restart=True) as s:
@@ -293,13 +308,26 @@ def test_an_apis_quota_is_shared_by_live_polling_and_tasks_also_over_a_restart()
             wait_for("both to have asked for some spans", lambda: len(times["/live"]) > 12 and len(times["/back"]) > 12, 60)
             said = s.command("pools", "quotas").stdout
             check("api" in said and str(number) in said, said)
-            check("api" in s.command("pools", "list").stdout, "not beside the pools")
+            listed = {q["name"]: q for q in map(json.loads, s.command("pools", "list", "--json").stdout.splitlines())}
+            check(listed["api"]["slots"] == number and listed["default_pool"]["slots"] == 128, f"{listed}")
+            check(listed["api"]["description"].startswith("an API's quota: 12/3s; taken by sources "), listed["api"])
+            wait_for("who waits", lambda: "waiting: task back" in s.command("pools", "list").stdout, 60)
+            for verb in (("get", "api"), ("set", "api", "3"), ("delete", "api")):
+                refused = s.command("pools", *verb)
+                check(refused.returncode != 0 and "an API's quota, not a pool" in refused.stderr, f"{verb}: {refused}")
+            check('"api"' not in s.command("pools", "export", "-").stdout, "a quota is exported as a pool")
             before = sum(map(len, times.values()))
             os.kill(s.status()["pid"], 9)
             wait_for("it to ask again", lambda: sum(map(len, times.values())) > before + number + 3, 60)
+            wait_for("the tasks", lambda: run_states(s).get("asks") == "failed" and len(times["/task"]) >= 6 and times["/look"], 60)
         log = next((s.data / "workflows" / "logs").glob("**/task_id=wrong/attempt=1.log")).read_text()
         check("does not share a quota 'another'" in log, log)
-        taken = [line.split() for line in (s.data / "quotas" / "api").read_text().splitlines()[1:]]
+        unheard = next((s.data / "workflows" / "logs").glob("**/task_id=none/attempt=1.log")).read_text()
+        check("there is no quota 'unheard'" in unheard, unheard)
+        many = next((s.data / "workflows" / "logs").glob("**/task_id=many/attempt=1.log")).read_text()
+        check("quota 'api' allows 12 records, but a request asks for 13" in many, many)
+        check(len(times["/task"]) >= 6 and times["/look"], f"{times}")
+        taken = [line.split() for line in (s.data / "quotas" / "api").read_text().splitlines()[1:] if line[0] != "#"]
     every = [int(t) for t, _, _ in taken]
     check(len(every) >= sum(map(len, times.values())), f"{len(every)} taken, {sum(map(len, times.values()))} asked")
     check(len({side for _, _, side in taken}) == 2 and all(count == "1" for _, count, _ in taken), f"{taken}")

@@ -131,7 +131,7 @@ static err_t take_rate(struct http_source *h, const struct source_ask *ask, int6
                        int64_t *wait_ms, struct diag *d)
 {
     int64_t count = MAX(h->results, (int64_t)1);
-    struct quota_ask of = {h, ask->by_task, count, now_ms};
+    struct quota_ask of = {h, ask->name, ask->by_task, count, now_ms};
     if (h->quota) return quota_take(h->quota, &of, wait_ms, d);
     *wait_ms = rate_wait_ms(&h->rate, count, now_ms);
     if (!*wait_ms) rate_mark(&h->rate, count, now_ms);

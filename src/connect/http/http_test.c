@@ -381,6 +381,56 @@ TEST(a_quota_is_shared_kept_and_fair)
     test_server_stop(s);
 }
 
+static void take_seen(void *ctx, const struct connect_quota *q)
+{
+    struct buf *out = ctx;
+    connect_quota_put(out, q);
+}
+
+static void check_seen(const char *folder, const char *name, int64_t now_ms, const char *want)
+{
+    struct diag d = {0};
+    char text[400];
+    struct buf out = buf_over(text, sizeof(text));
+    CHECK_OK(connect_quotas_look(folder, name, now_ms, take_seen, &out, &d), &d);
+    CHECK_SLICE(buf_view(&out), want);
+}
+
+/* Goal: whoever looks from outside sees what is taken, by which side, and who waits for room. */
+TEST(a_quota_shows_what_is_taken_and_who_waits)
+{
+    struct diag d = {0};
+    struct quota *q = NULL;
+    int64_t wait = 0;
+    char folder[300];
+    snprintf(folder, sizeof(folder), "%s/shown", test_dir());
+    CHECK_OK(connect_quotas_in(folder, &d), &d);
+    CHECK_OK(quota_join(SLICE("api"), 4, 60000, &q, &d), &d);
+    if (!q) return;
+    check_seen(folder, "api", 1000, "an API's quota: 4/1m; taken by sources 0, by tasks 0");
+    struct quota_ask live = {&live, SLICE("users"), false, 2, 1000},
+                     task = {&task, SLICE("load.get"), true, 2, 1000};
+    CHECK_OK(quota_take(q, &live, &wait, &d), &d);
+    CHECK_INT(wait, 0);
+    CHECK_OK(quota_take(q, &task, &wait, &d), &d);
+    CHECK_INT(wait, 0);
+    CHECK_OK(quota_take(q, &task, &wait, &d), &d);
+    CHECK(wait > 0);
+    live.count = 1;
+    CHECK_OK(quota_take(q, &live, &wait, &d), &d);
+    CHECK(wait > 0);
+    check_seen(folder, "api", 1500,
+               "an API's quota: 4/1m; taken by sources 2, by tasks 2; "
+               "waiting: task load.get, source users");
+    check_seen(folder, "none", 1500, "");
+    live.now_ms = 61500; /* the span is over, and each takes what it waited for */
+    CHECK_OK(quota_take(q, &live, &wait, &d), &d);
+    CHECK_INT(wait, 0);
+    check_seen(folder, NULL, 61500, "an API's quota: 4/1m; taken by sources 1, by tasks 0");
+    quota_leave(q);
+    CHECK_OK(connect_quotas_in("", &d), &d);
+}
+
 TEST(the_fallback_is_said_and_left_when_the_api_is_back)
 {
     struct test_server *s = test_server_start();

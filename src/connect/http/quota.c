@@ -14,6 +14,7 @@ enum {
     GONE_MS = 1000, /* who does not ask again so long after its wait has given up */
     QUOTAS_MAX = 1024
 };
+enum { QUOTA_WAITER_MAX = 256 /* bytes of its name that are written */, WAITERS_SHOWN = 32 };
 enum side { LIVE, TASKS, SIDES };
 
 struct mark {
@@ -50,7 +51,8 @@ __attribute__((constructor)) static void make_gate(void)
 }
 
 /* --- what is kept -------------------------------------------------------------------------------
- * A line a take: "1763786000123 10 live". The first line says the quota, for whoever looks.
+ * A line a take: "1763786000123 10 live". The first line says the quota, for whoever looks, and so
+ * do those of who waits: "# 1763786001123 tasks load.get", until when, or 0 when no longer.
  */
 
 static const char *const SIDE_NAMES[SIDES] = {"live", "tasks"};
@@ -145,6 +147,18 @@ static err_t keep(struct quota *q, const struct mark *m, struct diag *d)
     if (!e) e = file_sync(q->fd, d);
     if (!e) q->size += (uint64_t)n;
     return e;
+}
+
+/* For people only, and old in a second: no sync, and a line that can not be written is none. */
+static void say_waits(struct quota *q, const struct quota_ask *ask, enum side side,
+                      int64_t until_ms)
+{
+    char line[QUOTA_WAITER_MAX + 64];
+    uint32_t len = MIN(ask->name.len, (uint32_t)QUOTA_WAITER_MAX);
+    if (q->fd < 0 || q->size > FILE_TURN || !len || memchr(ask->name.at, '\n', len)) return;
+    int n = snprintf(line, sizeof(line), "# %" PRId64 " %s %.*s\n", until_ms, SIDE_NAMES[side],
+                     (int)len, (const char *)ask->name.at);
+    if (!file_pwrite(q->fd, line, (size_t)n, q->size, NULL)) q->size += (uint64_t)n;
 }
 
 /* --- who shares it ------------------------------------------------------------------------------
@@ -284,9 +298,13 @@ static err_t take(struct quota *q, const struct quota_ask *ask, int64_t *wait_ms
         q->short_until_ms[side] = ask->now_ms + q->per_ms;
         bool first = !w->who || w->who == ask->who || w->until_ms <= ask->now_ms;
         if (first) *w = (struct waiting){ask->who, ask->now_ms + *wait_ms + GONE_MS};
+        say_waits(q, ask, side, ask->now_ms + *wait_ms + GONE_MS);
         return ERR_OK;
     }
-    if (w->who == ask->who) w->who = NULL;
+    if (w->who == ask->who) {
+        w->who = NULL;
+        say_waits(q, ask, side, 0);
+    }
     add_mark(q, ask->now_ms, ask->count, side);
     return keep(q, &(struct mark){ask->now_ms, ask->count, side}, d);
 }
@@ -302,42 +320,117 @@ err_t quota_take(struct quota *q, const struct quota_ask *ask, int64_t *wait_ms,
 /* --- to be looked at ----------------------------------------------------------------------------
  */
 
+struct seen_waiting {
+    struct slice name; /* in the file's text */
+    bool by_task;
+    int64_t until_ms;
+};
 struct looking {
     const char *folder;
     int64_t now_ms;
     void (*each)(void *ctx, const struct connect_quota *q);
     void *ctx;
     struct diag *d;
+    struct seen_waiting waiting[WAITERS_SHOWN];
+    uint32_t waiting_count;
 };
+
+/* "1763786001123 tasks load.get": the last line of each says how long it waits. */
+static void see_waiting(struct looking *l, struct slice line)
+{
+    char side[8];
+    int64_t until;
+    int at = 0;
+    char head[64];
+    (void)slice_to_cstr(slice_make(line.at, MIN(line.len, (uint32_t)sizeof(head) - 1)), head,
+                        sizeof(head));
+    if (sscanf(head, "%" SCNd64 " %7s %n", &until, side, &at) != 2 || at <= 0) return;
+    bool by_task = strcmp(side, SIDE_NAMES[TASKS]) == 0;
+    struct slice name = slice_make(line.at + at, line.len - (uint32_t)at);
+    struct seen_waiting *w = l->waiting, *end = w + l->waiting_count;
+    while (w < end && !(w->by_task == by_task && slice_equal(w->name, name))) w++;
+    if (until <= l->now_ms) { /* no longer */
+        if (w < end) *w = l->waiting[--l->waiting_count];
+        return;
+    }
+    if (w == end && l->waiting_count == WAITERS_SHOWN) return;
+    if (w == end) l->waiting_count++;
+    *w = (struct seen_waiting){name, by_task, until};
+}
+
+static void see_take(struct looking *l, struct slice line, struct connect_quota *q)
+{
+    char text[64], side[8];
+    int64_t when, count;
+    if (!slice_to_cstr(line, text, sizeof(text))) return;
+    if (sscanf(text, "%" SCNd64 " %" SCNd64 " %7s", &when, &count, side) != 3) return;
+    if (when <= l->now_ms - q->per_ms) return;
+    *(strcmp(side, SIDE_NAMES[TASKS]) == 0 ? &q->by_tasks : &q->live) += count;
+}
+
+static void put_waiting(const struct looking *l, struct buf *out)
+{
+    for (uint32_t i = 0; i < l->waiting_count; i++) {
+        const struct seen_waiting *w = &l->waiting[i];
+        buf_printf(out, "%s%s %.*s", i ? ", " : "", w->by_task ? "task" : "source",
+                   SLICE_ARG(w->name));
+    }
+}
 
 static err_t look_at(void *ctx, const char *name)
 {
     struct looking *l = ctx;
-    char path[4200];
+    char path[4200], who[WAITERS_SHOWN * (QUOTA_WAITER_MAX + 10)];
+    struct buf waiting = buf_over(who, sizeof(who) - 1);
     struct slice text = {0};
-    struct connect_quota q = {.name = name};
+    struct connect_quota q = {.name = name, .who = who};
     if (!name_fits(slice_of(name))) return ERR_OK;
     snprintf(path, sizeof(path), "%s/%s", l->folder, name);
     err_t e = file_load(path, FILE_MAX, &text, l->d);
     if (e) return e;
-    const char *at = text.at ? (const char *)text.at : "";
-    bool read = sscanf(at, "quota %" SCNd64 " in %" SCNd64, &q.number, &q.per_ms) == 2;
-    while (read && (at = strchr(at, '\n')) && *++at) {
-        int64_t when, count;
-        char side[8];
-        if (sscanf(at, "%" SCNd64 " %" SCNd64 " %7s", &when, &count, side) != 3) continue;
-        if (when <= l->now_ms - q.per_ms) continue;
-        *(strcmp(side, SIDE_NAMES[TASKS]) == 0 ? &q.by_tasks : &q.live) += count;
+    const char *at = text.at ? (const char *)text.at : "", *end = at + text.len;
+    bool read = text.at && sscanf(at, "quota %" SCNd64 " in %" SCNd64, &q.number, &q.per_ms) == 2;
+    l->waiting_count = 0;
+    while (read && at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop) break; /* torn, or being written */
+        struct slice line = slice_make(at, (uint32_t)(stop - at));
+        if (line.len > 2 && line.at[0] == '#')
+            see_waiting(l, slice_make(line.at + 2, line.len - 2));
+        else
+            see_take(l, line, &q);
+        at = stop + 1;
     }
-    mem_give((void *)(uintptr_t)text.at);
+    put_waiting(l, &waiting);
+    who[waiting.len] = 0;
+    q.waiting = l->waiting_count;
     if (read) l->each(l->ctx, &q);
+    mem_give((void *)(uintptr_t)text.at);
     return ERR_OK;
 }
 
-err_t connect_quotas_look(const char *folder, int64_t now_ms,
+err_t connect_quotas_look(const char *folder, const char *name, int64_t now_ms,
                           void (*each)(void *ctx, const struct connect_quota *q), void *ctx,
                           struct diag *d)
 {
-    struct looking l = {folder, now_ms, each, ctx, d};
-    return file_exists(folder) ? dir_list(folder, look_at, &l, d) : ERR_OK;
+    struct looking l = {
+        .folder = folder, .now_ms = now_ms, .each = each, .ctx = ctx, .d = d, .waiting_count = 0};
+    char path[4200];
+    if (!name) return file_exists(folder) ? dir_list(folder, look_at, &l, d) : ERR_OK;
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return file_exists(path) ? look_at(&l, name) : ERR_OK;
+}
+
+void connect_quota_put(struct buf *out, const struct connect_quota *q)
+{
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    size_t u = 0;
+    while (u + 1 < COUNT_OF(units) && q->per_ms % units[u].ms) u++;
+    buf_printf(out, "an API's quota: %" PRId64 "/%" PRId64 "%s", q->number,
+               q->per_ms / units[u].ms, units[u].unit); /* as rate_limit is written */
+    buf_printf(out, "; taken by sources %" PRId64 ", by tasks %" PRId64, q->live, q->by_tasks);
+    if (q->waiting) buf_printf(out, "; waiting: %s", q->who);
 }

@@ -1,6 +1,7 @@
 /* quota: what an API allows (so many records in any such span), shared by all sources that name it,
- * whether they poll by themselves or run for a task. What was taken is on disk before anything is
- * asked for, so that a restart knows it.
+ * whether they poll by themselves or run for a task, and by tasks that ask the API themselves. What
+ * was taken is on disk before anything is asked for, so that a restart knows it; who waits is
+ * written beside it, for whoever looks.
  *
  * Fair: each of the two sides, live polling and tasks, is sure of half for a span after one of its
  * requests had to wait, and otherwise of what it took in a span lately, up to half; the rest is for
@@ -20,7 +21,8 @@ MUST_CHECK err_t quota_join(struct slice name, int64_t number, int64_t per_ms, s
                             struct diag *d);
 void quota_leave(struct quota *q);
 struct quota_ask {
-    const void *who; /* the source; not looked into */
+    const void *who;   /* the source or task; not looked into */
+    struct slice name; /* its own, for people; {0}: none */
     bool by_task;
     int64_t count, now_ms;
 };

@@ -27,6 +27,10 @@ enum {
 struct airflow_setting {
     const char *section, *key, *value;
 };
+struct airflow_quota { /* an API's quota, as it stands just now */
+    int64_t taken, waiting;
+    struct buf *about; /* for people */
+};
 struct airflow_port { /* what it needs of the scheduler; main fills it, tests fake it */
     void *ctx;
     /* Another connection to the workflows' database: a worker's own. */
@@ -39,6 +43,9 @@ struct airflow_port { /* what it needs of the scheduler; main fills it, tests fa
     err_t (*secret)(void *ctx, struct secret_ring *out, struct diag *d);
     /* The n-th setting that /config may show; false past the last. NULL: it shows none (403). */
     bool (*setting)(void *ctx, uint32_t n, struct airflow_setting *out);
+    /* Of a quota that LIST_POOLS shows; any thread, reads a file. NULL: nothing is known of them.
+     */
+    err_t (*quota)(void *ctx, struct slice name, struct airflow_quota *out, struct diag *d);
 };
 struct airflow_options {
     const char *address;

@@ -148,6 +148,7 @@ struct item { /* a row on its way into JSON */
     const struct dag *dag; /* that it belongs to; NULL: none such now */
     const struct dag_task *task;
     bool detail;
+    const struct pool_quota *quota; /* body.c: of a pool that is an API's quota, once looked at */
 };
 const struct meta_value *item_at(const struct item *i, const char *column); /* never NULL */
 void rest_put_item(struct buf *out, enum body_kind b, struct item *i);

@@ -215,13 +215,6 @@ static err_t run_source(void *ctx, struct slice source, int64_t for_us, int64_t 
     return e;
 }
 
-/* As its WITH says it; both are read at the start. */
-static bool shares_quota(void *ctx, struct slice source, struct slice quota)
-{
-    struct working *w = ctx;
-    return slice_equal(project_source_option(w->server->project, source, "quota"), quota);
-}
-
 /* --- streams ----------------------------------------------------------------------------------
  */
 
@@ -285,7 +278,8 @@ struct work_port working_port(struct working *w)
 {
     return (struct work_port){.ctx = w,
                               .run_source = run_source,
-                              .shares_quota = shares_quota,
+                              .shares_quota = work_shares_quota,
+                              .quota_take = work_quota_take,
                               .stream_ensure = stream_ensure,
                               .stream_look = stream_look,
                               .sql = work_statements,
@@ -342,6 +336,8 @@ static err_t open_sched(struct working *w, struct diag *d)
     bool own = strcmp(database, "sqlite") == 0;
     if (!w->environment.count && name_doors(w))
         return diag_fail(d, ERR_NO_MEMORY, "no memory for the workflows");
+    err_t e = work_quotas_open(w, d);
+    if (e) return e;
     w->workshop =
         (struct workshop_options){.keeper_dir = w->keeper_dir[0] ? w->keeper_dir : NULL,
                                   .log_max = (uint64_t)config_number(c, CONFIG_workflows_log_max),
@@ -355,7 +351,9 @@ static err_t open_sched(struct working *w, struct diag *d)
         .workshop_ctx = &w->workshop,
         .parallelism = (int32_t)config_number(c, CONFIG_workflows_parallelism),
         .keep_logs_us = config_number(c, CONFIG_workflows_keep_logs) * 1000,
-        .keep_runs_us = config_number(c, CONFIG_workflows_keep_runs) * 1000};
+        .keep_runs_us = config_number(c, CONFIG_workflows_keep_runs) * 1000,
+        .quotas = (const struct api_quota *)w->quotas.items,
+        .quota_count = (uint32_t)w->quotas.count};
     return sched_open(&w->options, &w->sched, d);
 }
 
@@ -380,6 +378,7 @@ void working_close(struct working *w)
     if (!w->server) return;
     sched_close(w->sched);
     w->sched = NULL;
+    work_quotas_close(w);
     for (size_t i = 0; i < w->held.count; i++)
         mem_give((void *)(uintptr_t)((struct held *)vec_at(&w->held, i))->name.at);
     vec_done(&w->held);

@@ -22,6 +22,8 @@ struct working { /* lives as long as the server */
     uint64_t dags_hash;  /* of the dags that `held` was made of */
     int64_t next_look_ms;
     struct vec environment; /* char *: of commands, NULL-terminated */
+    struct vec quotas;      /* struct api_quota: of the project's sources; texts are the project's */
+    struct vec quotas_held; /* struct quota *, in the same order: what tasks take from */
     struct sched_options options;
     struct workshop_options workshop;
     char keeper_dir[PROJECT_PATH_MAX];
@@ -46,6 +48,12 @@ MUST_CHECK err_t work_http_ask(void *ctx, const struct doc *request, bool (*stop
                                void *stop_ctx, struct arena *a, int *status, struct slice *body,
                                struct diag *d);
 MUST_CHECK err_t work_mail(void *ctx, const struct doc *letter, struct diag *d);
+/* work_quota.c: what of APIs the project's sources share, held while the workflows are open. */
+MUST_CHECK err_t work_quotas_open(struct working *w, struct diag *d);
+void work_quotas_close(struct working *w);
+bool work_shares_quota(void *ctx, struct slice source, struct slice quota);
+MUST_CHECK err_t work_quota_take(void *ctx, const struct work_quota *ask, bool (*stop)(void *),
+                                 void *stop_ctx, int64_t *wait_ms, struct diag *d);
 /* work_sql.c */
 MUST_CHECK err_t work_statements(void *ctx, struct slice text, struct slice keyspace,
                                  uint32_t rows_max, bool (*stop)(void *), void *stop_ctx,

@@ -90,51 +90,112 @@ static err_t export_all(struct desk *k, enum list_kind kind, const char *what,
 /* --- pools --------------------------------------------------------------------------------------
  */
 
-struct quota_sheet {
-    struct sheet sheet;
-    uint32_t count;
-};
-
 static void put_quota(void *ctx, const struct connect_quota *q)
 {
-    struct quota_sheet *s = ctx;
+    struct sheet *s = ctx;
     char text[64];
     struct buf span = buf_over(text, sizeof(text));
     unit_put_ms(&span, q->per_ms);
-    s->count++;
-    sheet_text(&s->sheet, slice_of(q->name));
-    sheet_number(&s->sheet, q->number);
-    sheet_text(&s->sheet, buf_view(&span));
-    sheet_number(&s->sheet, q->live + q->by_tasks);
-    sheet_number(&s->sheet, q->live);
-    sheet_number(&s->sheet, q->by_tasks);
+    sheet_text(s, slice_of(q->name));
+    sheet_number(s, q->number);
+    sheet_text(s, buf_view(&span));
+    sheet_number(s, q->live + q->by_tasks);
+    sheet_number(s, q->live);
+    sheet_number(s, q->by_tasks);
+    sheet_text(s, slice_of(q->who));
 }
 
-/* Quotas of APIs, which sources share: what was taken of them in the last span. */
-static err_t put_quotas(struct desk *k, bool if_any, struct diag *d)
+/* Quotas of APIs, which sources and tasks share: what was taken of them in the last span. */
+static err_t pools_quotas(struct desk *k, struct diag *d)
 {
     char path[PROJECT_PATH_MAX];
-    struct quota_sheet s = {sheet_make("quota records# in taken# live# tasks#"), 0};
+    struct sheet s = sheet_make("quota records# in taken# live# tasks# waiting");
     err_t e = project_data_path(&k->project, "quotas", path, d);
-    if (!e) e = connect_quotas_look(path, clock_wall_ms(), put_quota, &s, d);
-    if (!e && (s.count || !if_any)) e = desk_print(k, &s.sheet);
-    sheet_done(&s.sheet);
+    if (!e) e = connect_quotas_look(path, NULL, clock_wall_ms(), put_quota, &s, d);
+    if (!e) e = desk_print(k, &s);
+    sheet_done(&s);
     return e;
 }
 
-static err_t pools_quotas(struct desk *k, struct diag *d)
+struct pools {
+    struct desk *k;
+    struct sheet sheet;
+    char quotas[PROJECT_PATH_MAX];
+    struct diag *d;
+};
+struct quota_seen {
+    int64_t taken, waiting;
+    struct buf about;
+};
+
+static void see_quota(void *ctx, const struct connect_quota *q)
 {
-    return put_quotas(k, false, d);
+    struct quota_seen *s = ctx;
+    s->taken = q->live + q->by_tasks;
+    s->waiting = q->waiting;
+    buf_reset(&s->about);
+    connect_quota_put(&s->about, q);
+}
+
+static const struct meta_value *pool_at(const struct meta_row *row, const char *column)
+{
+    return &row->at[list_place(LIST_POOLS, column)];
+}
+
+static void put_number(struct sheet *s, const struct meta_row *row, const char *column,
+                       const struct quota_seen *quota, int64_t number)
+{
+    sheet_number(s, quota ? number : pool_at(row, column)->number);
+}
+
+/* An API's quota is a pool of as many slots as it allows in its span: those taken are in use. */
+static err_t list_pool(void *ctx, const struct meta_row *row)
+{
+    struct pools *p = ctx;
+    struct slice name = pool_at(row, "name")->text;
+    char id[POOL_NAME_MAX * 4 + 1];
+    struct quota_seen seen = {.about = buf_make(KIB(64))}, *quota = NULL;
+    err_t e = ERR_OK;
+    if (pool_at(row, "per_ms")->kind != META_NULL && slice_to_cstr(name, id, sizeof(id))) {
+        struct connect_quota bare = {.number = pool_at(row, "slots")->number,
+                                     .per_ms = pool_at(row, "per_ms")->number};
+        quota = &seen;
+        see_quota(quota, &bare);
+        e = connect_quotas_look(p->quotas, id, clock_wall_ms(), see_quota, quota, p->d);
+    }
+    struct slice about = quota ? buf_view(&quota->about) : pool_at(row, "description")->text;
+    sheet_text(&p->sheet, name);
+    sheet_number(&p->sheet, pool_at(row, "slots")->number);
+    if (!p->k->airflow) {
+        put_number(&p->sheet, row, "running_slots", quota, seen.taken);
+        put_number(&p->sheet, row, "queued_slots", quota, 0);
+        put_number(&p->sheet, row, "scheduled_slots", quota, seen.waiting);
+    }
+    if (about.at)
+        sheet_text(&p->sheet, about);
+    else
+        sheet_none(&p->sheet);
+    if (p->k->airflow)
+        sheet_text(&p->sheet,
+                   slice_of(pool_at(row, "include_deferred")->number ? "True" : "False"));
+    buf_done(&seen.about);
+    return e;
 }
 
 static err_t pools_list(struct desk *k, struct diag *d)
 {
-    err_t e = desk_list(
-        k, LIST_POOLS,
-        k->airflow ? "name slots# description include_deferred"
-                   : "name slots# running_slots# queued_slots# scheduled_slots# description",
-        NULL, 0, "", d);
-    return e || k->airflow || k->json ? e : put_quotas(k, true, d);
+    struct pools p = {
+        .k = k,
+        .sheet = sheet_make(
+            k->airflow ? "name slots# description include_deferred"
+                       : "name slots# running_slots# queued_slots# scheduled_slots# description"),
+        .d = d};
+    struct list_ask ask = {.kind = LIST_POOLS, .limit = DESK_ROWS_MAX, .no_total = true};
+    err_t e = project_data_path(&k->project, "quotas", p.quotas, d);
+    if (!e) e = list_run(k->meta, &ask, list_pool, &p, NULL, d);
+    if (!e) e = desk_print(k, &p.sheet);
+    sheet_done(&p.sheet);
+    return e;
 }
 
 static err_t put_pool(struct desk *k, const struct pool_row *p)
@@ -152,8 +213,9 @@ static err_t put_pool(struct desk *k, const struct pool_row *p)
 static err_t pool_get(struct desk *k, struct diag *d)
 {
     struct pool_row p;
-    err_t e = pool_find(k->meta, slice_of(k->words[0]), k->arena, &p, d);
-    return e ? e : put_pool(k, &p);
+    err_t e = pool_find(k->meta, slice_of(k->words[0]), k->arena, &p, d), is_quota = ERR_OK;
+    if (e == ERR_NOT_FOUND) is_quota = api_quota_refuse(k->meta, slice_of(k->words[0]), d);
+    return is_quota ? is_quota : e ? e : put_pool(k, &p);
 }
 
 static err_t pool_set(struct desk *k, struct diag *d)
@@ -196,12 +258,13 @@ static err_t pools_import(struct desk *k, struct diag *d)
 static err_t export_pool(void *ctx, const struct meta_row *row)
 {
     struct export *x = ctx;
-    put_name(x, row->at[list_place(LIST_POOLS, "name")].text);
+    if (pool_at(row, "per_ms")->kind != META_NULL) return ERR_OK; /* pipeline.sql says those */
+    put_name(x, pool_at(row, "name")->text);
     buf_printf(&x->out, "{\"slots\": %lld, \"description\": ",
-               (long long)row->at[list_place(LIST_POOLS, "slots")].number);
-    json_put_text(&x->out, row->at[list_place(LIST_POOLS, "description")].text);
+               (long long)pool_at(row, "slots")->number);
+    json_put_text(&x->out, pool_at(row, "description")->text);
     buf_printf(&x->out, ", \"include_deferred\": %s}",
-               row->at[list_place(LIST_POOLS, "include_deferred")].number ? "true" : "false");
+               pool_at(row, "include_deferred")->number ? "true" : "false");
     return x->out.err;
 }
 

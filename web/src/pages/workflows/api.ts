@@ -211,6 +211,7 @@ export interface Pool {
     open_slots: number;
     description: string | null;
     include_deferred: boolean;
+    quota?: { per_ms: number } | null; // of an API: pipeline.sql says it
 }
 export interface ImportError {
     import_error_id: number;

@@ -17,6 +17,7 @@ interface ThingsProps<T> {
     command: string; // "sluice variables"
     empty: ComponentChildren;
     fixed?: (t: T) => string | undefined; // why it can not be deleted
+    given?: (t: T) => string | undefined; // why it can not be changed either
 }
 
 export function Things<T>(p: ThingsProps<T>) {
@@ -35,8 +36,8 @@ export function Things<T>(p: ThingsProps<T>) {
                     <div class="stack">
                         {p.panel(t)}
                         <div class="buttons">
-                            <Button onClick={() => setEdit(t)}><Icon name="edit" /> Change</Button>
-                            <Button kind="danger" disabled={Boolean(p.fixed?.(t))} title={p.fixed?.(t)} onClick={() => setDrop(t)}><Icon name="trash" /> Delete</Button>
+                            <Button disabled={Boolean(p.given?.(t))} title={p.given?.(t)} onClick={() => setEdit(t)}><Icon name="edit" /> Change</Button>
+                            <Button kind="danger" disabled={Boolean(p.given?.(t) ?? p.fixed?.(t))} title={p.given?.(t) ?? p.fixed?.(t)} onClick={() => setDrop(t)}><Icon name="trash" /> Delete</Button>
                         </div>
                         <Command text={`${p.command} get ${shell(p.keyOf(t))}`} />
                     </div>
