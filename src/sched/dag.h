@@ -79,16 +79,19 @@ struct dag_task {
         *expand; /* NULL: not mapped. A list (its items are `item` in templates), a map of
                   * lists (crossed; item.NAME), or in place of a list a text: a template, or
                   * the id of a task above whose result is a list or map */
+    int32_t mapped_group; /* the mapped group it stands in, whose `expand` is the task's too: each
+                           * of its instances goes with those of its index there; -1: none */
     struct callbacks callbacks;
     const struct doc *slo;     /* {lag: "< 1000"}, {deadline: 10m} … */
     const struct doc *outlets; /* what it changes: a list of {table: …}, {topic: …}, {asset: …} */
     struct slice owner, doc_md, queue, display_name;
-    bool is_setup, is_teardown;
+    bool is_setup, is_teardown, fails_run /* a teardown's failure is the run's too */;
 };
 struct dag_group {
     struct slice id;
     int32_t parent;
     struct slice tooltip;
+    const struct doc *expand; /* as a task's: the whole group, once an item; NULL: not mapped */
 };
 struct dag_param {
     struct slice name;

@@ -119,6 +119,21 @@ static err_t read_after(struct reading *r, intptr_t self, int32_t group, const s
     return e;
 }
 
+/* Whoever maps over what another task gives comes after it, as in Airflow, said or not. */
+static err_t read_lists(struct reading *r, intptr_t self, const struct doc *expand, bool groups)
+{
+    uint32_t count = !expand || expand->kind < DOC_TEXT ? 0
+                     : expand->kind == DOC_MAP          ? expand->count
+                                                        : expand->kind == DOC_TEXT;
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < count && !e; i++) {
+        const struct doc *item = expand->kind == DOC_MAP ? &expand->entries[i].value : expand;
+        intptr_t other = item->kind == DOC_TEXT ? (intptr_t)map_get(r->names, item->text) : 0;
+        if (other > 0) e = read_after(r, self, -1, item, groups);
+    }
+    return e;
+}
+
 static err_t tie_everything(struct reading *r)
 {
     err_t e = ERR_OK;
@@ -126,10 +141,13 @@ static err_t tie_everything(struct reading *r)
         for (size_t i = 0; i < r->tasks.count && !e; i++) {
             const struct task_draft *t = draft_at(r, i);
             e = read_after(r, (intptr_t)i + 1, t->task.group, t->after, groups);
+            bool own = t->task.mapped_group < 0;
+            if (!e && own) e = read_lists(r, (intptr_t)i + 1, t->task.expand, groups);
         }
         for (size_t i = 0; groups && i < r->groups.count && !e; i++) {
             const struct group_draft *g = vec_at(&r->groups, i);
             e = read_after(r, -(intptr_t)i - 1, g->group.parent, g->after, true);
+            if (!e) e = read_lists(r, -(intptr_t)i - 1, g->group.expand, true);
         }
     }
     return e;

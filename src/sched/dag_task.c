@@ -140,6 +140,7 @@ static struct dag_task plain_task(struct slice id, uint32_t line, int32_t group)
     return (struct dag_task){.id = id,
                              .line = line,
                              .group = group,
+                             .mapped_group = -1,
                              .retry_delay_us = 300 * (int64_t)1000000,
                              .pool = SLICE("default_pool"),
                              .pool_slots = 1,
@@ -177,7 +178,46 @@ static err_t fill_task(struct reading *r, struct dag_task *t, const struct doc *
     if (t->wait_for_downstream) t->depends_on_past = true; /* as Airflow */
     /* as_teardown() of Airflow says so, whatever the defaults */
     if (t->is_teardown && !doc_get(v, "trigger_rule")) t->rule = RULE_ALL_DONE_SETUP_SUCCESS;
+    const struct doc *fails = doc_get(v, "on_failure_fail_dagrun");
+    if (!e && fails && !t->is_teardown) {
+        (void)diag_fail(r->d, ERR_CONFIG, "on_failure_fail_dagrun is for a teardown, and '%.*s' "
+                        "is none", SLICE_ARG(t->id));
+        return wrong_at(r, fails->line, fails->column);
+    }
+    t->fails_run &= t->is_teardown;
     return e ? e : needs(r, t);
+}
+
+static int32_t mapped_group_of(const struct reading *r, int32_t group)
+{
+    while (group >= 0) {
+        const struct group_draft *g = vec_at(&r->groups, (size_t)group);
+        if (g->group.expand) return group;
+        group = g->group.parent;
+    }
+    return -1;
+}
+
+/* In a mapped group a task is mapped as the group is. What Airflow refuses there is refused. */
+static err_t join_mapped_group(struct reading *r, struct dag_task *t)
+{
+    int32_t group = mapped_group_of(r, t->group);
+    if (group < 0) return ERR_OK;
+    if (t->expand) {
+        (void)diag_fail(r->d, ERR_UNSUPPORTED,
+                        "task '%.*s' is mapped, and its group is mapped already",
+                        SLICE_ARG(t->id));
+        return wrong_at(r, t->line, 1);
+    }
+    if (t->rule == RULE_ALWAYS) {
+        (void)diag_fail(r->d, ERR_UNSUPPORTED,
+                        "task '%.*s' has trigger_rule always, which a mapped group does not allow",
+                        SLICE_ARG(t->id));
+        return wrong_at(r, t->line, 1);
+    }
+    t->expand = ((const struct group_draft *)vec_at(&r->groups, (size_t)group))->group.expand;
+    t->mapped_group = group;
+    return ERR_OK;
 }
 
 static err_t read_task(struct reading *r, const struct doc_entry *entry, int32_t group)
@@ -200,6 +240,7 @@ static err_t read_task(struct reading *r, const struct doc_entry *entry, int32_t
     err_t e = find_kind(r, id, v, &draft.task.kind);
     if (e) return wrong_at(r, entry->line, entry->column);
     e = fill_task(r, &draft.task, v);
+    if (!e) e = join_mapped_group(r, &draft.task);
     if (!e) e = name_it(r, id, (intptr_t)r->tasks.count + 1, entry->line);
     return e ? e : vec_push(&r->tasks, &draft);
 }
@@ -207,10 +248,12 @@ static err_t read_task(struct reading *r, const struct doc_entry *entry, int32_t
 static err_t read_group(struct reading *r, const struct doc_entry *entry, int32_t parent)
 {
     static const char *const words[] = {"tasks",    "after",   "depends_on",
-                                        "upstream", "tooltip", "default_args"};
+                                        "upstream", "tooltip", "default_args",
+                                        "expand"};
     const struct doc *v = &entry->value, *outer = r->defaults, *own = doc_get(v, "default_args");
     struct group_draft draft = {
-        {full_id(r, parent, entry->name), parent, doc_text(doc_get(v, "tooltip"))},
+        {full_id(r, parent, entry->name), parent, doc_text(doc_get(v, "tooltip")),
+         doc_get(v, "expand")},
         after_of(v),
         entry->line};
     int32_t place = (int32_t)r->groups.count;
@@ -219,8 +262,14 @@ static err_t read_group(struct reading *r, const struct doc_entry *entry, int32_
         while (k < COUNT_OF(words) && !slice_is(v->entries[i].name, words[k])) k++;
         if (k < COUNT_OF(words)) continue;
         (void)diag_fail(r->d, ERR_CONFIG, "a group has no '%.*s'", SLICE_ARG(v->entries[i].name));
-        (void)diag_hint(r->d, "tasks, after, tooltip, default_args");
+        (void)diag_hint(r->d, "tasks, after, expand, tooltip, default_args");
         return wrong_at(r, v->entries[i].line, v->entries[i].column);
+    }
+    if (draft.group.expand && draft.group.expand->kind == DOC_NULL) draft.group.expand = NULL;
+    if (draft.group.expand && mapped_group_of(r, parent) >= 0) {
+        (void)diag_fail(r->d, ERR_UNSUPPORTED, "group '%.*s' is mapped inside of a mapped group",
+                        SLICE_ARG(draft.group.id));
+        return wrong_at(r, entry->line, entry->column);
     }
     if (r->groups.count == DAG_GROUPS_MAX)
         return diag_fail(r->d, ERR_TOO_BIG, "a dag has at most %d groups", DAG_GROUPS_MAX);

@@ -246,6 +246,7 @@ static const struct word task_list[] = {
     {"task_display_name", WORD_TEXT, TASK(display_name), 0, 0, NULL},
     {"setup", WORD_BOOL, TASK(is_setup), 0, 0, NULL},
     {"teardown", WORD_BOOL, TASK(is_teardown), 0, 0, NULL},
+    {"on_failure_fail_dagrun", WORD_BOOL, TASK(fails_run), 0, 0, NULL},
     {"on_execute_callback", WORD_CALLBACKS, TASK(callbacks), ON_EXECUTE, 0, NULL},
     {"on_success_callback", WORD_CALLBACKS, TASK(callbacks), ON_SUCCESS, 0, NULL},
     {"on_failure_callback", WORD_CALLBACKS, TASK(callbacks), ON_FAILURE, 0, NULL},

@@ -98,10 +98,9 @@ static err_t skip_failed(struct engine *e, struct run *r, uint32_t task, struct 
     const struct dag_task *t = &r->graph.plan->dag->tasks[task];
     err_t err = ERR_OK;
     for (uint32_t n = 0; n < t->downstream_count && !err; n++) {
-        if (!r->graph.told[t->downstream[n]]) continue;
         uint32_t at = r->graph.first[t->downstream[n]];
         for (; at != GRAPH_NONE && !err; at = graph_at(&r->graph, at)->next)
-            if (graph_at(&r->graph, at)->state == TASK_UPSTREAM_FAILED)
+            if (graph_at(&r->graph, at)->state == TASK_UPSTREAM_FAILED && graph_told(&r->graph, at))
                 err = engine_move(e, r, at, TASK_SKIPPED, "a branch does not follow it", d);
     }
     return err;
@@ -116,14 +115,17 @@ static err_t say_skips(struct engine *e, struct run *r, uint32_t place, enum ski
     put_ids(r->graph.plan->dag, how == SKIP_ALL_BUT ? "followed" : "skipped", tasks, count, &json);
     err_t err = json.err ? json.err : put_xcom(e, r, i, "skipmixin_key", buf_view(&json), d);
     buf_done(&json);
-    graph_skips(&r->graph, i->task, how, tasks, count);
+    graph_skips(&r->graph, place, how, tasks, count);
     return err ? err : skip_failed(e, r, i->task, d);
 }
 
 static err_t short_circuit(struct engine *e, struct run *r, uint32_t place, struct diag *d)
 {
     const struct dag *g = r->graph.plan->dag;
-    uint32_t task = graph_at(&r->graph, place)->task;
+    const struct instance *i = graph_at(&r->graph, place);
+    uint32_t task = i->task;
+    /* in a mapped group those of other indexes go on: the rules carry it down by its own */
+    bool at_once = i->map_index < 0 || g->tasks[task].mapped_group < 0;
     uint32_t *flat = arena_take(e->scratch, (g->task_count + 1) * sizeof(*flat)), kept = 0;
     uint32_t count = flat ? dag_flat(g, task, false, flat) : GRAPH_NONE;
     err_t err = count == GRAPH_NONE ? ERR_NO_MEMORY : ERR_OK;
@@ -131,7 +133,7 @@ static err_t short_circuit(struct engine *e, struct run *r, uint32_t place, stru
         if (g->tasks[flat[n]].is_teardown) continue;
         uint32_t at = r->graph.first[flat[n]];
         flat[kept++] = flat[n];
-        for (; at != GRAPH_NONE && !err; at = graph_at(&r->graph, at)->next) {
+        for (; at_once && at != GRAPH_NONE && !err; at = graph_at(&r->graph, at)->next) {
             enum task_state s = (enum task_state)graph_at(&r->graph, at)->state;
             if (task_state_waiting(s) || s == TASK_UPSTREAM_FAILED)
                 err = engine_move(e, r, at, TASK_SKIPPED, "short-circuited", d);

@@ -44,7 +44,9 @@ static bool scripted(struct kit *k, struct work_order *o, struct work_answer *a)
     static struct doc result;
     static struct slice follows[16];
     const struct script *s = k->scripts;
-    while (s && s->task && !slice_is(o->key.task_id, s->task)) s++;
+    while (s && s->task &&
+           (!slice_is(o->key.task_id, s->task) || (s->only && s->only != o->key.map_index + 1)))
+        s++;
     if (!s || !s->task) return true;
     size_t len = strlen(s->outcomes), at = (size_t)o->key.try_number - 1;
     char c = s->outcomes[MIN(at, len - 1)];

@@ -20,6 +20,7 @@ struct kit {
     const struct script {
         const char *task, *outcomes, *result /* JSON */, *follows /* ids, by commas: a branch */;
         bool short_circuit;
+        int only; /* of a mapped task: the instance of this index, + 1; 0: all */
     } * scripts;
     /* In place of scripts: what an order's work comes to; false: kept, to be answered by the test.
      * NULL: success. */

@@ -176,9 +176,9 @@ static err_t load_skips(void *ctx, const struct meta_row *row)
     int32_t task = dag_plan_find(l->r->graph.plan, row->at[0].text);
     arena_reset(l->arena);
     if (task < 0 || doc_of_json(row->at[1].text, l->arena, &said, NULL)) return ERR_OK;
-    uint32_t first = l->r->graph.first[task];
-    if (first == GRAPH_NONE ||
-        !task_state_finished((enum task_state)graph_at(&l->r->graph, first)->state))
+    uint32_t who = graph_find(&l->r->graph, (uint32_t)task, (int32_t)row->at[2].number);
+    if (who == GRAPH_NONE ||
+        !task_state_finished((enum task_state)graph_at(&l->r->graph, who)->state))
         return ERR_OK; /* it runs again and will say anew */
     const struct doc *followed = doc_get(&said, "followed"), *skipped = doc_get(&said, "skipped");
     const struct doc *list = followed ? followed : skipped;
@@ -192,7 +192,7 @@ static err_t load_skips(void *ctx, const struct meta_row *row)
     }
     for (uint32_t i = 0; i < g->task_count; i++)
         if (named[i] && count < list->count) tasks[count++] = i;
-    graph_skips(&l->r->graph, (uint32_t)task, followed ? SKIP_ALL_BUT : SKIP_THESE, tasks, count);
+    graph_skips(&l->r->graph, who, followed ? SKIP_ALL_BUT : SKIP_THESE, tasks, count);
     return ERR_OK;
 }
 

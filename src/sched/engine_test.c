@@ -144,6 +144,39 @@ TEST(engine_ends_runs_as_airflow_does)
          {{"a", "f"}},
          "a[0]=failed a[1]=failed b=upstream_failed",
          "failed"},
+        {"a group over what a task gave: each index by itself",
+         "    a: {bash: x}\n    g:\n      expand: a\n      tasks:\n"
+         "        u: {bash: 'echo {{ item }}'}\n        v: {bash: x, after: u}\n"
+         "    c: {bash: x, after: g, trigger_rule: all_done}\n",
+         {{"a", "s", "[7, 8]"}, {"g.u", "f", .only = 2}},
+         "a=success c=success g.u[0]=success g.u[1]=failed g.v[0]=success g.v[1]=upstream_failed",
+         "success"},
+        {"a group over an empty list",
+         "    a: {bash: x}\n    g:\n      expand: {x: a}\n      tasks:\n"
+         "        u: {bash: x}\n        v: {bash: x, after: u}\n    c: {bash: x, after: g}\n",
+         {{"a", "s", "[]"}},
+         "a=success c=skipped g.u=skipped g.v=skipped",
+         "success"},
+        {"a group over what failed",
+         "    a: {bash: x}\n    g:\n      expand: a\n      tasks:\n"
+         "        u: {bash: x, trigger_rule: all_done}\n        v: {bash: x, after: u}\n",
+         {{"a", "f"}},
+         "a=failed g.u=upstream_failed g.v=upstream_failed",
+         "failed"},
+        {"a branch in a mapped group is for its own index",
+         "    g:\n      expand: [1, 2]\n      tasks:\n        b: {bash: x}\n"
+         "        u: {bash: x, after: b}\n        v: {bash: x, after: b}\n"
+         "        w: {bash: x, after: [u, v], trigger_rule: none_failed_min_one_success}\n",
+         {{"g.b", "s", NULL, "g.u", .only = 1}, {"g.b", "s", NULL, "g.v", .only = 2}},
+         "g.b[0]=success g.b[1]=success g.u[0]=success g.u[1]=skipped g.v[0]=skipped "
+         "g.v[1]=success g.w[0]=success g.w[1]=success",
+         "success"},
+        {"a failed teardown that is to fail the run",
+         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
+         "    t: {bash: x, after: [s, w], teardown: true, on_failure_fail_dagrun: true}\n",
+         {{"t", "f"}},
+         "s=success t=failed w=success",
+         "failed"},
         {"a template that is wrong fails its try",
          "    a: {bash: '{{ nothing.at.all }}', retries: 1}\n    b: {bash: x, after: [a]}\n",
          {{0}},

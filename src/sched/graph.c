@@ -11,9 +11,11 @@ static void plan_leaves(struct dag_plan *p)
     bool any = false;
     for (uint32_t i = 0; i < g->task_count; i++) {
         const struct dag_task *t = &g->tasks[i];
-        bool leaf = !t->is_teardown;
-        for (uint32_t d = 0; d < t->downstream_count && leaf; d++)
-            leaf = g->tasks[t->downstream[d]].is_teardown;
+        bool leaf = !t->is_teardown || t->fails_run;
+        for (uint32_t d = 0; d < t->downstream_count && leaf; d++) {
+            const struct dag_task *down = &g->tasks[t->downstream[d]];
+            leaf = down->is_teardown && !down->fails_run;
+        }
         p->leaf[i] = leaf;
         any |= leaf;
     }
@@ -190,7 +192,14 @@ err_t graph_init(struct graph *g, struct dag_plan *plan)
     }
     memset(g->first, 0xff, n * sizeof(*g->first));
     memset(g->last, 0xff, n * sizeof(*g->last));
-    return ERR_OK;
+    bool grouped = false;
+    for (uint32_t i = 0; i + 1 < n; i++) grouped |= plan->dag->tasks[i].mapped_group >= 0;
+    if (grouped) g->by_index = mem_take(n * sizeof(*g->by_index));
+    for (uint32_t i = 0; g->by_index && i < n; i++)
+        g->by_index[i] = vec_make(sizeof(struct graph_index), GRAPH_INSTANCES_MAX);
+    if (!grouped || g->by_index) return ERR_OK;
+    graph_done(g);
+    return ERR_NO_MEMORY;
 }
 
 void graph_done(struct graph *g)
@@ -204,6 +213,9 @@ void graph_done(struct graph *g)
     mem_give(g->up);
     mem_give(g->told);
     mem_give(g->mapped);
+    for (uint32_t i = 0; g->by_index && i < g->plan->dag->task_count; i++)
+        vec_done(&g->by_index[i]);
+    mem_give(g->by_index);
     dag_plan_give(g->plan);
     *g = (struct graph){0};
 }
@@ -215,17 +227,72 @@ uint32_t graph_find(const struct graph *g, uint32_t task, int32_t map_index)
     return GRAPH_NONE;
 }
 
-static void count_state(struct graph *g, const struct dag_task *t, uint32_t task, enum task_state s,
-                        int by)
+/* --- mapped groups ----------------------------------------------------------------------------
+ */
+
+static bool same_mapped(const struct dag *g, uint32_t a, uint32_t b)
 {
+    return g->tasks[a].mapped_group >= 0 && g->tasks[a].mapped_group == g->tasks[b].mapped_group;
+}
+
+/* Of `up` only the instance of its own index counts for one of `down`, of a mapped group; but what
+ * one upstream is enough for looks at all, when it stands in the group itself (Airflow's
+ * trigger_rule_dep.py, is_fast_triggered). */
+static bool by_its_index(const struct dag *g, uint32_t up, uint32_t down)
+{
+    const struct dag_task *t = &g->tasks[down];
+    bool fast =
+        t->rule == RULE_ONE_SUCCESS || t->rule == RULE_ONE_FAILED || t->rule == RULE_ONE_DONE;
+    return same_mapped(g, up, down) && !(fast && t->group == t->mapped_group);
+}
+
+/* NULL: there is none (`grow`: no memory). */
+static struct graph_index *index_at(const struct graph *g, uint32_t task, int32_t map_index,
+                                    bool grow)
+{
+    if (!g->by_index || map_index < 0) return NULL;
+    struct vec *v = &g->by_index[task];
+    while (grow && v->count <= (size_t)map_index)
+        if (!vec_add(v)) return NULL;
+    return v->count > (size_t)map_index ? vec_at(v, (size_t)map_index) : NULL;
+}
+
+/* What an instance of `up` is counted in for `down`. */
+static struct rule_counts *counted_in(struct graph *g, uint32_t up, int32_t map_index,
+                                      uint32_t down)
+{
+    if (map_index < 0 || !by_its_index(g->plan->dag, up, down)) return &g->up[down];
+    struct graph_index *at = index_at(g, down, map_index, true);
+    if (!at) g->broken = true;
+    return at ? &at->up : &g->up[down];
+}
+
+static struct rule_counts sum_of(const struct rule_counts *a, const struct rule_counts *b)
+{
+    struct rule_counts c = *a;
+    c.total += b->total;
+    c.done += b->done;
+    for (int s = 0; s < TASK_STATES; s++) c.by_state[s] += b->by_state[s];
+    c.setups += b->setups;
+    c.setups_success += b->setups_success;
+    c.setups_skipped += b->setups_skipped;
+    return c;
+}
+
+/* --- counting ---------------------------------------------------------------------------------
+ */
+
+static void count_state(struct graph *g, const struct instance *i, enum task_state s, int by)
+{
+    const struct dag_task *t = &g->plan->dag->tasks[i->task];
     uint32_t n = (uint32_t)by; /* unsigned wrap-around takes away */
     g->by_state[s] += n;
-    if (g->plan->leaf[task]) g->leaf_by_state[s] += n;
-    if (task_state_active(s)) g->running[task] += n;
+    if (g->plan->leaf[i->task]) g->leaf_by_state[s] += n;
+    if (task_state_active(s)) g->running[i->task] += n;
     if (task_state_active(s)) g->active += n;
     if (!task_state_finished(s)) return;
-    for (uint32_t i = 0; i < t->downstream_count; i++) {
-        struct rule_counts *c = &g->up[t->downstream[i]];
+    for (uint32_t d = 0; d < t->downstream_count; d++) {
+        struct rule_counts *c = counted_in(g, i->task, i->map_index, t->downstream[d]);
         c->done += n;
         c->by_state[s] += n;
         if (t->is_setup && s == TASK_SUCCESS) c->setups_success += n;
@@ -233,9 +300,25 @@ static void count_state(struct graph *g, const struct dag_task *t, uint32_t task
     }
 }
 
+/* It is there, for those below it, at its index; or not any more. */
+static void count_presence(struct graph *g, uint32_t place, int by)
+{
+    const struct instance *i = graph_at(g, place);
+    const struct dag_task *t = &g->plan->dag->tasks[i->task];
+    for (uint32_t d = 0; d < t->downstream_count; d++) {
+        struct rule_counts *c = counted_in(g, i->task, i->map_index, t->downstream[d]);
+        c->total += (uint32_t)by;
+        if (t->is_setup) c->setups += (uint32_t)by;
+    }
+    count_state(g, i, (enum task_state)i->state, by);
+    if (t->mapped_group < 0 || i->map_index < 0) return;
+    struct graph_index *at = index_at(g, i->task, i->map_index, true);
+    if (at) at->place = by > 0 ? place + 1 : 0;
+    if (!at) g->broken = true;
+}
+
 uint32_t graph_add(struct graph *g, uint32_t task, int32_t map_index, enum task_state state)
 {
-    const struct dag_task *t = &g->plan->dag->tasks[task];
     uint32_t place = (uint32_t)g->instances.count;
     struct instance *i = vec_add(&g->instances);
     if (!i) {
@@ -250,11 +333,7 @@ uint32_t graph_add(struct graph *g, uint32_t task, int32_t map_index, enum task_
     else
         graph_at(g, g->last[task])->next = place;
     g->last[task] = place;
-    for (uint32_t d = 0; d < t->downstream_count; d++) {
-        g->up[t->downstream[d]].total++;
-        if (t->is_setup) g->up[t->downstream[d]].setups++;
-    }
-    count_state(g, t, task, state, 1);
+    count_presence(g, place, 1);
     return place;
 }
 
@@ -287,11 +366,15 @@ bool graph_next(struct graph *g, uint32_t *place)
     return true;
 }
 
-static struct rule_counts setup_counts(const struct graph *g, const uint32_t *setups)
+static struct rule_counts setup_counts(const struct graph *g, uint32_t task, int32_t map_index)
 {
     struct rule_counts c = {0};
+    const uint32_t *setups = g->plan->setups[task];
     for (uint32_t i = 1; i <= setups[0]; i++) {
+        bool indexed = by_its_index(g->plan->dag, setups[i], task);
         for (uint32_t at = g->first[setups[i]]; at != GRAPH_NONE; at = graph_at(g, at)->next) {
+            int32_t index = graph_at(g, at)->map_index;
+            if (indexed && index >= 0 && index != map_index) continue;
             enum task_state s = (enum task_state)graph_at(g, at)->state;
             c.total++;
             c.done += task_state_finished(s);
@@ -320,16 +403,17 @@ static enum task_state without_list(const struct graph *g, uint32_t task)
 static struct rule_verdict judge(const struct graph *g, uint32_t task, int32_t map_index)
 {
     const struct dag_task *t = &g->plan->dag->tasks[task];
-    const uint32_t *setups = g->plan->setups[task];
-    if (g->told[task]) return (struct rule_verdict){TASK_SKIPPED, false};
+    const struct graph_index *at = index_at(g, task, map_index, false);
+    if (g->told[task] || (at && at->told)) return (struct rule_verdict){TASK_SKIPPED, false};
     struct rule_verdict v = {without_list(g, task), true};
     if (v.become) return v;
-    if (setups && t->upstream_count > 0 && t->rule != RULE_ALWAYS) {
-        struct rule_counts c = setup_counts(g, setups);
+    if (g->plan->setups[task] && t->upstream_count > 0 && t->rule != RULE_ALWAYS) {
+        struct rule_counts c = setup_counts(g, task, map_index);
         v = rule_judge_setups(&c, map_index);
         if (v.become) return v;
     }
-    struct rule_verdict direct = rule_judge(t->rule, &g->up[task], map_index);
+    struct rule_counts up = at ? sum_of(&g->up[task], &at->up) : g->up[task];
+    struct rule_verdict direct = rule_judge(t->rule, &up, map_index);
     direct.passes &= v.passes;
     return direct;
 }
@@ -341,10 +425,17 @@ struct rule_verdict graph_judge(const struct graph *g, uint32_t place)
 }
 
 /* The instances of a task are looked at only when its upstreams now say something: of a thousand
- * mapped ones behind a thousand others, none is before the last. */
-static void consider_after(struct graph *g, uint32_t task)
+ * mapped ones behind a thousand others, none is before the last. In a mapped group what is counted
+ * by index is left out of that: it says nothing for others, and is not enough for any. */
+static void consider_after(struct graph *g, uint32_t up, int32_t map_index, uint32_t task)
 {
-    struct rule_verdict v = judge(g, task, 0);
+    if (map_index >= 0 && by_its_index(g->plan->dag, up, task)) {
+        const struct graph_index *at = index_at(g, task, map_index, false);
+        if (at && at->place) graph_consider(g, at->place - 1);
+        return;
+    }
+    bool grouped = g->plan->dag->tasks[task].mapped_group >= 0;
+    struct rule_verdict v = judge(g, task, grouped ? -1 : 0);
     bool says = v.become || v.passes || g->up[task].by_state[TASK_REMOVED];
     if (says) graph_consider_task(g, task);
 }
@@ -355,18 +446,29 @@ void graph_set(struct graph *g, uint32_t place, enum task_state state)
     const struct dag_task *t = &g->plan->dag->tasks[i->task];
     enum task_state old = (enum task_state)i->state;
     if (old == state) return;
-    count_state(g, t, i->task, old, -1);
-    count_state(g, t, i->task, state, 1);
+    count_state(g, i, old, -1);
+    count_state(g, i, state, 1);
     i->state = (uint8_t)state;
     if (!task_state_finished(state)) return;
-    for (uint32_t d = 0; d < t->downstream_count; d++) consider_after(g, t->downstream[d]);
+    for (uint32_t d = 0; d < t->downstream_count; d++)
+        consider_after(g, i->task, i->map_index, t->downstream[d]);
     const uint32_t *waits = g->plan->setup_for[i->task];
-    for (uint32_t w = 1; waits && w <= waits[0]; w++) consider_after(g, waits[w]);
+    for (uint32_t w = 1; waits && w <= waits[0]; w++)
+        consider_after(g, i->task, i->map_index, waits[w]);
 }
 
+/* What stands below it in a mapped group waited for the whole of it, and does not any more. */
 void graph_renumber(struct graph *g, uint32_t place, int32_t map_index)
 {
-    graph_at(g, place)->map_index = map_index;
+    struct instance *i = graph_at(g, place);
+    const struct dag_task *t = &g->plan->dag->tasks[i->task];
+    if (i->map_index == map_index) return;
+    count_presence(g, place, -1);
+    i->map_index = map_index;
+    count_presence(g, place, 1);
+    for (uint32_t d = 0; d < t->downstream_count; d++)
+        if (by_its_index(g->plan->dag, i->task, t->downstream[d]))
+            graph_consider_task(g, t->downstream[d]);
 }
 
 static bool listed(uint32_t task, const uint32_t *tasks, uint32_t count)
@@ -382,16 +484,34 @@ static bool listed(uint32_t task, const uint32_t *tasks, uint32_t count)
     return low < count && tasks[low] == task;
 }
 
-void graph_skips(struct graph *g, uint32_t task, enum skip_how how, const uint32_t *tasks,
+static void tell(struct graph *g, const struct instance *who, uint32_t task)
+{
+    if (who->map_index < 0 || g->plan->dag->tasks[who->task].mapped_group < 0) {
+        g->told[task] = true;
+        graph_consider_task(g, task);
+    } else if (same_mapped(g->plan->dag, who->task, task)) {
+        struct graph_index *at = index_at(g, task, who->map_index, true);
+        if (at) at->told = true;
+        if (!at) g->broken = true;
+        if (at && at->place) graph_consider(g, at->place - 1);
+    } /* what is below the group has no instance of this index, and is told nothing */
+}
+
+void graph_skips(struct graph *g, uint32_t place, enum skip_how how, const uint32_t *tasks,
                  uint32_t count)
 {
-    const struct dag_task *t = &g->plan->dag->tasks[task];
-    for (uint32_t d = 0; d < t->downstream_count; d++) {
-        bool there = listed(t->downstream[d], tasks, count);
-        if (there == (how == SKIP_ALL_BUT)) continue;
-        g->told[t->downstream[d]] = true;
-        graph_consider_task(g, t->downstream[d]);
-    }
+    const struct instance *i = graph_at(g, place);
+    const struct dag_task *t = &g->plan->dag->tasks[i->task];
+    for (uint32_t d = 0; d < t->downstream_count; d++)
+        if (listed(t->downstream[d], tasks, count) != (how == SKIP_ALL_BUT))
+            tell(g, i, t->downstream[d]);
+}
+
+bool graph_told(const struct graph *g, uint32_t place)
+{
+    const struct instance *i = graph_at(g, place);
+    const struct graph_index *at = index_at(g, i->task, i->map_index, false);
+    return g->told[i->task] || (at && at->told);
 }
 
 /* --- the run ----------------------------------------------------------------------------------

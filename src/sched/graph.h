@@ -45,6 +45,13 @@ struct instance {
 
 enum skip_how { SKIP_ALL_BUT, SKIP_THESE };
 
+/* Of a task in a mapped group: what stands at one map index. */
+struct graph_index {
+    struct rule_counts up; /* of its upstreams' instances there that have this index */
+    uint32_t place;        /* + 1; 0: none */
+    bool told;             /* a branch or short circuit of this index said: skip it */
+};
+
 struct graph {
     struct dag_plan *plan;
     struct vec instances;   /* struct instance; a place is for ever */
@@ -54,6 +61,7 @@ struct graph {
     struct rule_counts *up; /* of a task's direct upstreams' instances */
     bool *mapped;           /* its instances are as many as its list has items */
     bool *told;             /* a branch or short circuit above said: skip it */
+    struct vec *by_index;   /* a task's struct graph_index; NULL: the dag has no mapped group */
     struct vec todo;        /* uint32_t: instances whose rules may have changed */
     size_t todo_at;
     uint32_t by_state[TASK_STATES], leaf_by_state[TASK_STATES], active;
@@ -78,9 +86,10 @@ bool graph_next(struct graph *g, uint32_t *place);                       /* take
 /* What the rules say of an instance that is waiting now. */
 struct rule_verdict graph_judge(const struct graph *g, uint32_t place);
 /* A branch's (SKIP_ALL_BUT) or short circuit's (SKIP_THESE) word about its direct downstreams, once
- * it has ended: places of tasks, ascending. */
-void graph_skips(struct graph *g, uint32_t task, enum skip_how how, const uint32_t *tasks,
+ * it has ended: places of tasks, ascending. In a mapped group it is for its own index alone. */
+void graph_skips(struct graph *g, uint32_t place, enum skip_how how, const uint32_t *tasks,
                  uint32_t count);
+bool graph_told(const struct graph *g, uint32_t place); /* to be skipped */
 
 /* How the run stands, when todo is empty. */
 enum graph_end { GRAPH_GOES_ON, GRAPH_SUCCESS, GRAPH_FAILED, GRAPH_DEADLOCK };

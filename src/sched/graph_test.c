@@ -156,17 +156,23 @@ static struct dag *random_dag(uint64_t *seed)
     struct dag *g = NULL;
     struct diag d = {0};
     struct buf b = buf_over(text, sizeof(text));
+    int from = (int)(test_random(seed) % MODEL_TASKS); /* those of a mapped group */
+    int to = test_random(seed) % 2 ? MIN(from + 5, MODEL_TASKS) : from;
     buf_text(&b, "d:\n  tasks:\n");
     for (int i = 0; i < MODEL_TASKS; i++) {
         enum trigger_rule rule = (enum trigger_rule)(test_random(seed) % RULE_COUNT);
-        buf_printf(&b, "    t%d: {bash: x, trigger_rule: %s", i, trigger_rule_name(rule));
-        if (test_random(seed) % 5 == 0) buf_text(&b, ", expand: [1, 2, 3]");
+        bool inside = i >= from && i < to;
+        if (inside && rule == RULE_ALWAYS) rule = RULE_ALL_DONE;
+        if (inside && i == from) buf_text(&b, "    g:\n      expand: [1, 2, 3]\n      tasks:\n");
+        buf_printf(&b, "%s    t%d: {bash: x, trigger_rule: %s", inside ? "    " : "", i,
+                   trigger_rule_name(rule));
+        if (test_random(seed) % 5 == 0 && !inside) buf_text(&b, ", expand: [1, 2, 3]");
         if (test_random(seed) % 6 == 0) buf_text(&b, ", setup: true");
         buf_text(&b, ", after: [");
         bool any = false;
         for (int u = 0; u < i; u++) {
             if (test_random(seed) % 4 != 0) continue;
-            buf_printf(&b, any ? ", t%d" : "t%d", u);
+            buf_printf(&b, "%s%st%d", any ? ", " : "", u >= from && u < to ? "g." : "", u);
             any = true;
         }
         buf_text(&b, "]}\n");
@@ -199,13 +205,24 @@ static bool setup_above(const struct dag_plan *p, uint32_t task, uint32_t up)
     return false;
 }
 
-static struct rule_counts look(const struct model *m, uint32_t task, bool setups)
+/* Airflow's _is_relevant_upstream: in one mapped group only that of its own index, unless one
+ * upstream is enough. */
+static bool relevant(const struct model *m, uint32_t up, uint32_t task, int32_t map_index)
+{
+    const struct dag_task *u = &m->plan->dag->tasks[m->task[up]], *t = &m->plan->dag->tasks[task];
+    bool fast =
+        t->rule == RULE_ONE_SUCCESS || t->rule == RULE_ONE_FAILED || t->rule == RULE_ONE_DONE;
+    bool together = t->mapped_group >= 0 && u->mapped_group == t->mapped_group;
+    return !together || fast || m->map_index[up] == map_index;
+}
+
+static struct rule_counts look(const struct model *m, uint32_t task, int32_t map_index, bool setups)
 {
     struct rule_counts c = {0};
     const struct dag *g = m->plan->dag;
     for (uint32_t i = 0; i < m->count; i++) {
         bool counts = setups ? setup_above(m->plan, task, m->task[i]) : above(g, task, m->task[i]);
-        if (!counts) continue;
+        if (!counts || !relevant(m, i, task, map_index)) continue;
         c.total++;
         c.setups += g->tasks[m->task[i]].is_setup;
         if (!task_state_finished(m->state[i])) continue;
@@ -225,7 +242,8 @@ static void model_settle(struct model *m)
         for (uint32_t i = 0; i < m->count; i++) {
             const struct dag_task *t = &m->plan->dag->tasks[m->task[i]];
             if (m->state[i] != TASK_NONE) continue;
-            struct rule_counts s = look(m, m->task[i], true), c = look(m, m->task[i], false);
+            struct rule_counts s = look(m, m->task[i], m->map_index[i], true),
+                               c = look(m, m->task[i], m->map_index[i], false);
             struct rule_verdict v = {TASK_NONE, true};
             if (s.total && t->upstream_count && t->rule != RULE_ALWAYS)
                 v = rule_judge_setups(&s, m->map_index[i]);

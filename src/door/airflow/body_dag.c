@@ -508,7 +508,7 @@ void rest_put_downstream(struct buf *out, struct item *i)
 
 void rest_put_is_mapped(struct buf *out, struct item *i)
 {
-    rest_put_bool(out, i->task->expand != NULL);
+    rest_put_bool(out, i->task->expand && i->task->mapped_group < 0);
 }
 
 void rest_put_task_doc(struct buf *out, struct item *i)

@@ -115,7 +115,8 @@ static void rest_put_nodes(struct structure *s, int32_t group)
         buf_text(out, ", \"label\": ");
         json_put_text(out,
                       skip < of->id.len ? slice_make(of->id.at + skip, of->id.len - skip) : of->id);
-        buf_text(out, ", \"type\": \"task\", \"is_mapped\": null, \"tooltip\": ");
+        buf_printf(out, ", \"type\": \"task\", \"is_mapped\": %s, \"tooltip\": ",
+                   of->expand ? "true" : "null");
         rest_put_text(out, of->tooltip.at ? of->tooltip : SLICE(""));
         buf_text(out, ", \"setup_teardown_type\": null, \"operator\": null, "
                       "\"asset_condition_type\": null, \"children\": ");

@@ -1,5 +1,5 @@
 """Runs of generated dags in Airflow itself: trigger rules, mapping over lists and earlier results, branches, short circuits, retries,
-depends_on_past, wait_for_downstream, setups and teardowns, groups, fail_fast.
+depends_on_past, wait_for_downstream, setups and teardowns, groups, mapped groups, fail_fast.
 
 Sluice's engine plays first (tests/sched_runs.c); which work ends next is drawn there, and written down. Airflow is then led through the
 same order with its own operators: at each start it must hold that instance for schedulable, with the same try; after each end it decides
@@ -36,7 +36,8 @@ class Task:
         self.kind, self.rule, self.after, self.after_group = "plain", "all_success", [], None
         self.retries, self.past, self.wait, self.first = 0, False, False, True
         self.expand, self.gives, self.ignore = None, None, True
-        self.setup = self.teardown = False
+        self.setup = self.teardown = self.fails = False
+        self.mapped_group = False
 
 
 def letters(rng, retries):
@@ -70,6 +71,16 @@ def draw_task(rng, tasks, name, group, plain):
     return t
 
 
+def join_mapped_group(rng, t, dynamic):
+    """What a task of a mapped group may be: not mapped itself, never `always`; what 2.10.5 does to it before it is expanded is left out (it skips what waits for
+    one success at least, since no upstream counts then)."""
+    t.mapped_group, t.gives = True, None
+    if t.kind == "mapped":
+        t.kind, t.expand = "plain", None
+    while t.rule == "always" or (dynamic and t.rule == "none_failed_min_one_success"):
+        t.rule = rng.choice(RULES)
+
+
 def add_setup(rng, tasks):
     """One of the first plain tasks sets up, one of the last tears down; Airflow wants all_success behind a setup."""
     plain = [t for t in tasks if t.kind == "plain" and not t.group]
@@ -78,6 +89,7 @@ def add_setup(rng, tasks):
     first, last = plain[0], plain[-1]
     first.setup, first.rule, last.teardown, last.rule = True, "all_success", True, None
     last.past = last.wait = False
+    last.fails = rng.random() < 0.5
     if first.id not in last.after:
         last.after.append(first.id)
     for t in tasks:
@@ -92,16 +104,21 @@ def add_setup(rng, tasks):
 def draw_dag(rng, name):
     tasks, fast = [], rng.random() < 0.08
     count, grouped = rng.randint(3, 9), rng.random() < 0.35
-    at = rng.randrange(1, count)
+    at, size, over = rng.randrange(1, count), rng.choice([2, 2, 3, 4]), None
     for i in range(count):
-        group = "g" if grouped and at <= i < at + 2 else None
+        group = "g" if grouped and at <= i < at + size else None
+        if group and i == at and rng.random() < 0.6:
+            givers = [u.id for u in tasks if u.gives and u.kind == "plain"]
+            over = rng.choice(givers) if givers and rng.random() < 0.6 else [letters(rng, 2) for _ in range(rng.choice([0, 1, 2, 3, 3]))]
         tasks.append(draw_task(rng, tasks, f"t{i}", group, fast))
-        if grouped and i >= at + 2 and rng.random() < 0.5:
+        if group and over is not None:
+            join_mapped_group(rng, tasks[-1], isinstance(over, str))
+        if grouped and i >= at + size and rng.random() < 0.5:
             tasks[-1].after_group = "g"
             tasks[-1].after = [u for u in tasks[-1].after if not u.startswith("g.")] if not isinstance(tasks[-1].expand, str) else tasks[-1].after
     if not fast and rng.random() < 0.25:
         add_setup(rng, tasks)
-    return {"name": name, "tasks": tasks, "fast": fast, "runs": [draw_run(rng, name, tasks, i) for i in range(rng.choice([1, 1, 2, 3]))],
+    return {"name": name, "tasks": tasks, "over": over, "fast": fast, "runs": [draw_run(rng, name, tasks, i) for i in range(rng.choice([1, 1, 2, 3]))],
             "seed": rng.randrange(1 << 40)}
 
 
@@ -115,11 +132,11 @@ def draw_run(rng, name, tasks, number):
         if t.kind == "branch":
             # 2.10.5 leaves mapped ones running that a branch does not follow (mended later: apache/airflow#62118)
             # and what had run already before the branch ended is made skipped there
-            follow = [u.id for u in below(tasks, t) if u.kind == "mapped" or u.rule in EARLY or rng.random() < 0.5]
+            follow = [u.id for u in below(tasks, t) if u.kind == "mapped" or u.rule in EARLY or (u.mapped_group and not t.mapped_group) or rng.random() < 0.5]
             conf[t.id] = ",".join(follow)
         elif t.kind == "short_circuit":
             conf[t.id] = "True" if any(u.rule in EARLY for u in tasks) else rng.choice(["True", "False"])
-        elif t.kind == "plain":
+        elif t.kind == "plain" and not t.mapped_group:
             conf[t.id] = letters(rng, t.retries)
             if t.gives:
                 conf[t.id] += " " + json.dumps([letters(rng, 1) for _ in range(rng.choice([0, 1, 2, 3]))])
@@ -136,14 +153,14 @@ def yaml_of(dag):
         if t.rule:
             words["trigger_rule"] = t.rule
         conf = "{{ dag_run.conf['" + t.id + "'] }}"
-        words |= {"plain": {"bash": conf}, "mapped": {"bash": "{{ item }}", "expand": t.expand}, "branch": {"branch": conf},
+        words |= {"plain": {"bash": "{{ item }}" if t.mapped_group else conf}, "mapped": {"bash": "{{ item }}", "expand": t.expand}, "branch": {"branch": conf},
                   "short_circuit": {"short_circuit": conf, "ignore_downstream_trigger_rules": t.ignore}}[t.kind]
         if t.past or t.wait:
             words |= {"depends_on_past": t.past, "wait_for_downstream": t.wait, "ignore_first_depends_on_past": t.first}
-        words |= {k: True for k in ("setup", "teardown") if getattr(t, k)}
+        words |= {k: True for k in ("setup", "teardown") if getattr(t, k)} | ({"on_failure_fail_dagrun": True} if t.fails else {})
         if t.group and t.group not in groups:
             groups.add(t.group)
-            lines += [f"    {t.group}:", "      tasks:"]
+            lines += [f"    {t.group}:"] + ([f"      expand: {json.dumps(dag['over'])}"] if t.mapped_group else []) + ["      tasks:"]
         lines.append(f"{'        ' if t.group else '    '}{t.name}: {json.dumps(words)}")
     return "\n".join(lines) + "\n"
 
@@ -197,7 +214,7 @@ def goes_on(**context):
     return context["dag_run"].conf[context["ti"].task_id] == "True"
 
 
-def operator(t, built):
+def operator(t, built, item=None):
     from airflow.operators.python import BranchPythonOperator, PythonOperator, ShortCircuitOperator
     words = {"task_id": t.name, "retries": t.retries, "retry_delay": datetime.timedelta(0), "depends_on_past": t.past,
              "wait_for_downstream": t.wait, "ignore_first_depends_on_past": t.first}
@@ -208,9 +225,23 @@ def operator(t, built):
     if t.kind == "short_circuit":
         return ShortCircuitOperator(python_callable=goes_on, ignore_downstream_trigger_rules=t.ignore, **words)
     if t.kind == "plain":
-        return PythonOperator(python_callable=act, **words)
+        return PythonOperator(python_callable=act, **words, **({} if item is None else {"op_args": item}))
     over = built[t.expand].output if isinstance(t.expand, str) else [[item] for item in t.expand]
     return PythonOperator.partial(python_callable=act, **words).expand(op_args=over)
+
+
+def mapped_group(dag, built):
+    from airflow.decorators import task_group
+    inside = {t.id for t in dag["tasks"] if t.mapped_group}
+
+    def made(item):
+        for t in dag["tasks"]:
+            if t.mapped_group:
+                built[t.id] = operator(t, built, item)
+                for u in t.after:
+                    if u in inside:  # before it is closed: its roots come after what it maps over
+                        built[u] >> built[t.id]
+    return task_group(group_id="g")(made).expand(item=built[dag["over"]].output if isinstance(dag["over"], str) else [[i] for i in dag["over"]])
 
 
 def build(dag):
@@ -219,7 +250,10 @@ def build(dag):
     built, groups = {}, {}
     with DAG(dag["name"], schedule=None, start_date=START - 30 * DAY, catchup=False, fail_stop=dag["fast"], max_active_tasks=1000) as made:
         for t in dag["tasks"]:
-            if t.group:
+            if t.mapped_group:
+                if t.group not in groups:
+                    groups[t.group] = mapped_group(dag, built)
+            elif t.group:
                 if t.group not in groups:
                     groups[t.group] = TaskGroup(t.group)
                 with groups[t.group]:
@@ -228,12 +262,13 @@ def build(dag):
                 built[t.id] = operator(t, built)
         for t in dag["tasks"]:
             for u in t.after:
-                built[u] >> built[t.id]
+                if built[u].task_id not in built[t.id].upstream_task_ids:
+                    built[u] >> built[t.id]
         for t in dag["tasks"]:
             if t.setup:
                 built[t.id].as_setup()
             if t.teardown:
-                built[t.id].as_teardown()
+                built[t.id].as_teardown(**({"on_failure_fail_dagrun": True} if t.fails else {}))
         for t in dag["tasks"]:
             if t.after_group:
                 groups[t.after_group] >> built[t.id]
