@@ -9,8 +9,10 @@
  *                                N runs: run_after start end, each the next one's last; NOW moves
  * on to each run_after manual SCHEDULE TIMETABLE ZONE US parse TEXT ZONE              a date
  *   summary SCHEDULE
+ *   retry DAG TASK LOGICAL TRY DELAY MOST      microseconds: an exponential delay; MOST 0: none
  * A question that can not be answered gets "!" and why. */
 #include "base/vec.h"
+#include "sched/rules.h"
 #include "sched/timetable.h"
 
 #include <stdio.h>
@@ -141,6 +143,16 @@ static void text(bool summary)
     buf_done(&out);
 }
 
+static void retry(void)
+{
+    struct dag g = {.id = word(1)};
+    struct dag_task t = {.id = word(2),
+                         .exponential = true,
+                         .retry_delay_us = number(5),
+                         .max_retry_delay_us = number(6)};
+    printf("%lld", (long long)retry_delay_us(&g, &t, number(3), (int32_t)number(4)));
+}
+
 static void answer(void)
 {
     struct slice verb = word(0);
@@ -156,6 +168,8 @@ static void answer(void)
         manual();
     else if (slice_is(verb, "parse"))
         date();
+    else if (slice_is(verb, "retry"))
+        retry();
     else
         printf("! no such question");
     printf("\n");

@@ -33,7 +33,7 @@ struct source_ask {
     uint32_t items_max;          /* a source that can be asked for less gives at most this */
     bool (*stopping)(void *ctx); /* a fetch that may take long asks now and then */
     void *ctx;
-    bool by_task; /* it runs for a task of a workflow, not by itself */
+    bool by_task;      /* it runs for a task of a workflow, not by itself */
     struct slice name; /* the source's, for who looks at what waits */
 };
 

@@ -159,8 +159,9 @@ static const struct cli_option *find_in(const struct cli_option *list, struct sl
     return NULL;
 }
 
-static const struct cli_option *find_option(const struct verb *v, struct slice name)
+static const struct cli_option *find_option(const void *ctx, struct slice name)
 {
+    const struct verb *v = ctx;
     const struct cli_option *o = find_in(v->options, name);
     if (!o && v->project) o = find_in(project_options, name);
     return o ? o : slice_is(name, "--help") || slice_is(name, "-h") ? &help_option : NULL;
@@ -194,41 +195,49 @@ static int unknown_option(const struct verb *v, const char *given)
     return cli_usage(v, problem);
 }
 
-/* Answers 0, or the exit code of a wrong usage. */
-static int parse_args(const struct verb *v, int argc, char **argv, struct args *a)
+bool args_read(const char *const *words, int count,
+               const struct cli_option *(*find)(const void *ctx, struct slice name),
+               const void *ctx, struct args *a, struct args_wrong *wrong)
 {
     bool words_only = false;
-    for (int i = 0; i < argc; i++) {
-        const char *word = argv[i], *equals = strchr(word, '=');
-        if (a->word_count == ARGS_MAX || a->given_count == ARGS_MAX)
-            return cli_usage(v, "too many words");
+    for (int i = 0; i < count; i++) {
+        const char *word = words[i], *equals = strchr(word, '='), *value = "";
+        *wrong = (struct args_wrong){ARGS_TOO_MANY, word, NULL};
+        if (a->word_count == ARGS_MAX || a->given_count == ARGS_MAX) return false;
         if (words_only || word[0] != '-' || !word[1]) {
             a->words[a->word_count++] = word;
             continue;
         }
-        if (strcmp(word, "--") == 0) {
-            words_only = true;
-            continue;
-        }
+        words_only = strcmp(word, "--") == 0;
+        if (words_only) continue;
         struct slice name = slice_make(word, equals ? (size_t)(equals - word) : strlen(word));
-        const struct cli_option *o = find_option(v, name);
-        if (!o) return unknown_option(v, word);
-        const char *value = "";
+        const struct cli_option *o = find(ctx, name);
+        wrong->what = ARGS_UNKNOWN;
+        if (!o) return false;
         bool optional = o->value && o->value[0] == '['; /* --state, or --state Stable */
-        bool another = i + 1 < argc && !(optional && argv[i + 1][0] == '-');
+        bool another = i + 1 < count && !(optional && words[i + 1][0] == '-');
         if (o->value && equals)
             value = equals + 1;
         else if (o->value && (another || !optional))
-            value = another ? argv[++i] : NULL;
-        if (!value) {
-            char problem[128];
-            snprintf(problem, sizeof(problem), "%s needs its %s", o->name, o->value);
-            return cli_usage(v, problem);
-        }
+            value = another ? words[++i] : NULL;
+        *wrong = (struct args_wrong){ARGS_NO_VALUE, word, o};
+        if (!value) return false;
         a->given[a->given_count].option = o;
         a->given[a->given_count++].value = value;
     }
-    return 0;
+    return true;
+}
+
+/* Answers 0, or the exit code of a wrong usage. */
+static int parse_args(const struct verb *v, int argc, char **argv, struct args *a)
+{
+    struct args_wrong wrong;
+    char problem[128];
+    if (args_read((const char *const *)argv, argc, find_option, v, a, &wrong)) return 0;
+    if (wrong.what == ARGS_TOO_MANY) return cli_usage(v, "too many words");
+    if (wrong.what == ARGS_UNKNOWN) return unknown_option(v, wrong.word);
+    snprintf(problem, sizeof(problem), "%s needs its %s", wrong.option->name, wrong.option->value);
+    return cli_usage(v, problem);
 }
 
 static const struct verb *find_verb(const char *name)

@@ -45,6 +45,16 @@ static inline bool args_has(const struct args *a, const char *option)
 {
     return args_value(a, option) != NULL;
 }
+/* Words into options and the rest: "--name VALUE", "--name=VALUE", "--" before words alone; an
+ * option whose value is "[NAME]" may stand without. `find` knows the options by their spelling. */
+struct args_wrong {
+    enum { ARGS_TOO_MANY, ARGS_UNKNOWN, ARGS_NO_VALUE } what;
+    const char *word;
+    const struct cli_option *option; /* of ARGS_NO_VALUE */
+};
+bool args_read(const char *const *words, int count,
+               const struct cli_option *(*find)(const void *ctx, struct slice name),
+               const void *ctx, struct args *a, struct args_wrong *wrong);
 int cli_fail(const struct diag *d);                       /* prints the story, answers 1 */
 int cli_usage(const struct verb *v, const char *problem); /* prints how it is used, answers 2 */
 /* The project a verb means: `dir` if given, --project, the current folder, or the only server that

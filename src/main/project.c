@@ -19,6 +19,16 @@ static err_t join(const char *dir, const char *name, char *out, struct diag *d)
                : diag_fail(d, ERR_TOO_BIG, "the path %s/%s is too long", dir, name);
 }
 
+const char *project_file_setting(const struct project *p, enum config_id id,
+                                 char out[PROJECT_PATH_MAX])
+{
+    const char *given = config_text(&p->config, id);
+    if (!given[0]) return NULL;
+    int n = given[0] == '/' ? snprintf(out, PROJECT_PATH_MAX, "%s", given)
+                            : snprintf(out, PROJECT_PATH_MAX, "%s/%s", p->dir, given);
+    return n < PROJECT_PATH_MAX ? out : given;
+}
+
 err_t project_data_path(const struct project *p, const char *name, char *out, struct diag *d)
 {
     return join(p->data, name, out, d);

@@ -48,6 +48,9 @@ struct project {
 MUST_CHECK err_t project_open(const struct project_options *o, struct project *out, struct diag *d);
 void project_close(struct project *p);
 /* A path inside the data directory; `out` has PROJECT_PATH_MAX bytes. */
+/* A setting's file: as it is when absolute, else from the project's folder on. NULL: none. */
+const char *project_file_setting(const struct project *p, enum config_id id,
+                                 char out[PROJECT_PATH_MAX]);
 MUST_CHECK err_t project_data_path(const struct project *p, const char *name, char *out,
                                    struct diag *d);
 

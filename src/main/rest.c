@@ -3,8 +3,8 @@
 #include "connect/connect.h"
 #include "main/server.h"
 #include "main/version.h"
+#include "main/workflows/desk.h"
 #include "os/clock.h"
-#include "os/file.h"
 #include "sched/sched.h"
 
 #include <stdio.h>
@@ -14,9 +14,9 @@ enum { SETTING_SHOWN_MAX = 4096 };
 
 err_t rest_meta(const struct rest *r, struct meta **out, struct diag *d)
 {
-    const char *where = config_text(&r->project->config, CONFIG_workflows_database);
-    bool own = strcmp(where, "sqlite") == 0; /* as working_look reads it */
-    return sched_meta_open(r->project->data, own ? NULL : where, out, d);
+    char key[PROJECT_PATH_MAX];
+    return sched_meta_open(r->project->data, workflows_database(r->project),
+                           workflows_key(r->project, key), out, d);
 }
 
 static err_t open_meta(void *ctx, struct meta **out, struct diag *d)
@@ -51,11 +51,8 @@ static int64_t now_us(void *ctx)
 static err_t read_secret(void *ctx, struct secret_ring *out, struct diag *d)
 {
     const struct rest *r = ctx;
-    char folder[PROJECT_PATH_MAX], key[PROJECT_PATH_MAX];
-    err_t e = project_data_path(r->project, "workflows", folder, d);
-    if (!e) e = project_data_path(r->project, "workflows/secret.key", key, d);
-    if (!e) e = dir_make(folder, d);
-    return e ? e : secret_ring_load(key, getenv("SLUICE_WORKFLOW_KEY"), out, d);
+    char key[PROJECT_PATH_MAX];
+    return sched_secret(r->project->data, workflows_key(r->project, key), out, d);
 }
 
 static void see_quota(void *ctx, const struct connect_quota *q)

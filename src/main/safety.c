@@ -10,16 +10,6 @@ enum { PEM_MAX = 64 << 10 };
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-/* A setting's file: as it is when absolute, else from the project's folder on. NULL: none. */
-static const char *file_of(const struct project *p, enum config_id id, char out[PROJECT_PATH_MAX])
-{
-    const char *given = config_text(&p->config, id);
-    if (!given[0]) return NULL;
-    int n = given[0] == '/' ? snprintf(out, PROJECT_PATH_MAX, "%s", given)
-                            : snprintf(out, PROJECT_PATH_MAX, "%s/%s", p->dir, given);
-    return n < PROJECT_PATH_MAX ? out : given;
-}
-
 /* The server's own certificate, made once: what a client has learnt to trust stays. */
 static err_t own_certificate(struct project *p, char cert[PROJECT_PATH_MAX],
                              char key[PROJECT_PATH_MAX], struct diag *d)
@@ -48,9 +38,9 @@ err_t project_tls(struct project *p, struct tls **out, struct diag *d)
 {
     char cert[PROJECT_PATH_MAX], key[PROJECT_PATH_MAX], ca[PROJECT_PATH_MAX];
     struct tls_options o = {
-        .cert_path = file_of(p, CONFIG_tls_cert, cert),
-        .key_path = file_of(p, CONFIG_tls_key, key),
-        .client_ca_path = file_of(p, CONFIG_tls_client_ca, ca),
+        .cert_path = project_file_setting(p, CONFIG_tls_cert, cert),
+        .key_path = project_file_setting(p, CONFIG_tls_key, key),
+        .client_ca_path = project_file_setting(p, CONFIG_tls_client_ca, ca),
         .client_required = config_number(&p->config, CONFIG_tls_client_required) != 0,
     };
     err_t e = ERR_OK;

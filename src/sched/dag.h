@@ -76,9 +76,9 @@ struct dag_task {
     enum weight_rule { WEIGHT_DOWNSTREAM, WEIGHT_UPSTREAM, WEIGHT_ABSOLUTE } weight_rule;
     int64_t weight; /* by the rule, computed when read */
     const struct doc
-        *expand; /* NULL: not mapped. A list (its items are `item` in templates), a map of
-                  * lists (crossed; item.NAME), or in place of a list a text: a template, or
-                  * the id of a task above whose result is a list or map */
+        *expand;          /* NULL: not mapped. A list (its items are `item` in templates), a map of
+                           * lists (crossed; item.NAME), or in place of a list a text: a template, or
+                           * the id of a task above whose result is a list or map */
     int32_t mapped_group; /* the mapped group it stands in, whose `expand` is the task's too: each
                            * of its instances goes with those of its index there; -1: none */
     struct callbacks callbacks;
@@ -135,10 +135,15 @@ void dag_give(const struct dag *g);
 int32_t dag_task_find(const struct dag *g, struct slice id);
 
 /* One file's text: each dag of it that is right, each mistake with its place. */
+struct dag_defaults { /* of dags that do not say */
+    const char *zone; /* NULL: UTC */
+    bool paused_at_first;
+};
 struct dag_reading {
     void *ctx;
     void (*dag)(void *ctx, struct dag *g); /* yours now */
     void (*wrong)(void *ctx, struct slice dag_id, const struct diag *d);
+    struct dag_defaults defaults;
 };
 MUST_CHECK err_t dags_read(struct slice text, const char *file, const struct dag_reading *into,
                            struct diag *d);

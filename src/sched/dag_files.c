@@ -19,18 +19,21 @@ struct dag_file {
 };
 struct dag_files {
     char *folder;
+    struct dag_defaults defaults;
     struct vec files; /* struct dag_file *, by name after a scan */
     size_t sorted;    /* so many of them are in order */
     bool first;
 };
 
-struct dag_files *dag_files_new(const char *project_dir)
+struct dag_files *dag_files_new(const char *project_dir, const struct dag_defaults *defaults)
 {
     struct dag_files *f = mem_take(sizeof(*f));
     char *folder = mem_text(slice_of(project_dir));
     if (f && folder) {
-        *f =
-            (struct dag_files){folder, vec_make(sizeof(struct dag_file *), DAG_FILES_MAX), 0, true};
+        *f = (struct dag_files){.folder = folder,
+                                .defaults = *defaults,
+                                .files = vec_make(sizeof(struct dag_file *), DAG_FILES_MAX),
+                                .first = true};
         return f;
     }
     mem_give(folder);
@@ -108,7 +111,7 @@ static void read_file(struct dag_files *f, struct dag_file *file)
     struct diag d = {0};
     char path[4096];
     struct slice text = {0};
-    struct dag_reading into = {file, is_right, is_wrong};
+    struct dag_reading into = {file, is_right, is_wrong, f->defaults};
     empty_file(file);
     file->changed = true;
     snprintf(path, sizeof(path), "%s/%s", f->folder, file->name);

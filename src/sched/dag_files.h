@@ -10,7 +10,8 @@
 
 enum { DAG_FILES_MAX = 1 << 17 };
 struct dag_files;
-struct dag_files *dag_files_new(const char *project_dir); /* NULL: no memory */
+/* NULL: no memory. The defaults' texts are the caller's. */
+struct dag_files *dag_files_new(const char *project_dir, const struct dag_defaults *defaults);
 void dag_files_free(struct dag_files *f);
 /* *changed: some file has changed, come or gone since the last time that was kept. */
 MUST_CHECK err_t dag_files_scan(struct dag_files *f, bool *changed, struct diag *d);

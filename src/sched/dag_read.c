@@ -150,10 +150,12 @@ static err_t index_tasks(struct dag_home *home, struct diag *d)
     return e;
 }
 
+/* A zone that it does not name is part of what it means, too. */
 static void hash_it(struct dag *g, const struct doc *v)
 {
     struct buf text = buf_make(DAG_FILE_MAX * (size_t)4);
     buf_slice(&text, g->id);
+    if (!doc_get(v, "timezone") && !slice_is(g->zone, "UTC")) buf_slice(&text, g->zone);
     doc_put_json(&text, v);
     g->hash = hash64(buf_view(&text), 0) >> 1; /* a database's whole numbers have a sign */
     buf_done(&text);
@@ -201,7 +203,8 @@ static err_t make_dag(const char *file, struct slice id, uint32_t line, struct s
     struct dag_home *home = a ? arena_take(a, sizeof *home) : NULL;
     struct doc *own = home ? arena_take(a, sizeof *own) : NULL;
     struct diag wrong = {0};
-    struct reading r = {.file = file, .arena = a, .zone = zone_utc(), .d = &wrong};
+    const char *zone = into->defaults.zone ? into->defaults.zone : "UTC";
+    struct reading r = {.file = file, .arena = a, .d = &wrong};
     r.tasks = vec_make(sizeof(struct task_draft), DAG_TASKS_MAX);
     r.groups = vec_make(sizeof(struct group_draft), DAG_GROUPS_MAX);
     r.names = map_new(DAG_TASKS_MAX + DAG_GROUPS_MAX);
@@ -216,13 +219,15 @@ static err_t make_dag(const char *file, struct slice id, uint32_t line, struct s
                              .line = line,
                              .text = arena_slice(a, text),
                              .owner = SLICE("airflow"),
-                             .zone = SLICE("UTC"),
+                             .zone = slice_of(arena_text(a, slice_of(zone))),
+                             .paused_at_first = into->defaults.paused_at_first,
                              .start_us = INT64_MIN,
                              .end_us = INT64_MAX,
                              .max_active_runs = 16,
                              .max_active_tasks = 16};
     r.dag = &home->dag;
-    err_t e = read_dag(&r, own);
+    err_t e = zone_find(slice_of(zone), &r.zone, &wrong);
+    if (!e) e = read_dag(&r, own);
     if (!e) e = index_tasks(home, &wrong);
     drop_drafts(&r);
     if (!e) {

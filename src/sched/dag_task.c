@@ -180,8 +180,10 @@ static err_t fill_task(struct reading *r, struct dag_task *t, const struct doc *
     if (t->is_teardown && !doc_get(v, "trigger_rule")) t->rule = RULE_ALL_DONE_SETUP_SUCCESS;
     const struct doc *fails = doc_get(v, "on_failure_fail_dagrun");
     if (!e && fails && !t->is_teardown) {
-        (void)diag_fail(r->d, ERR_CONFIG, "on_failure_fail_dagrun is for a teardown, and '%.*s' "
-                        "is none", SLICE_ARG(t->id));
+        (void)diag_fail(r->d, ERR_CONFIG,
+                        "on_failure_fail_dagrun is for a teardown, and '%.*s' "
+                        "is none",
+                        SLICE_ARG(t->id));
         return wrong_at(r, fails->line, fails->column);
     }
     t->fails_run &= t->is_teardown;
@@ -205,8 +207,7 @@ static err_t join_mapped_group(struct reading *r, struct dag_task *t)
     if (group < 0) return ERR_OK;
     if (t->expand) {
         (void)diag_fail(r->d, ERR_UNSUPPORTED,
-                        "task '%.*s' is mapped, and its group is mapped already",
-                        SLICE_ARG(t->id));
+                        "task '%.*s' is mapped, and its group is mapped already", SLICE_ARG(t->id));
         return wrong_at(r, t->line, 1);
     }
     if (t->rule == RULE_ALWAYS) {
@@ -247,15 +248,13 @@ static err_t read_task(struct reading *r, const struct doc_entry *entry, int32_t
 
 static err_t read_group(struct reading *r, const struct doc_entry *entry, int32_t parent)
 {
-    static const char *const words[] = {"tasks",    "after",   "depends_on",
-                                        "upstream", "tooltip", "default_args",
-                                        "expand"};
+    static const char *const words[] = {"tasks",   "after",        "depends_on", "upstream",
+                                        "tooltip", "default_args", "expand"};
     const struct doc *v = &entry->value, *outer = r->defaults, *own = doc_get(v, "default_args");
-    struct group_draft draft = {
-        {full_id(r, parent, entry->name), parent, doc_text(doc_get(v, "tooltip")),
-         doc_get(v, "expand")},
-        after_of(v),
-        entry->line};
+    struct group_draft draft = {{full_id(r, parent, entry->name), parent,
+                                 doc_text(doc_get(v, "tooltip")), doc_get(v, "expand")},
+                                after_of(v),
+                                entry->line};
     int32_t place = (int32_t)r->groups.count;
     for (uint32_t i = 0; i < v->count; i++) {
         size_t k = 0;

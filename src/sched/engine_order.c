@@ -98,7 +98,8 @@ static err_t fill(struct engine *e, struct run *r, struct instance *i, struct or
                             i->map_index);
         if (!err) err = mapping_item(&m, (uint32_t)i->map_index, a, &item);
         if (!err) err = context_with(context, SLICE("item"), &item, a, context);
-        if (!err && m.names && t->mapped_group < 0) err = mapped_options(&written, &item, a, &written);
+        if (!err && m.names && t->mapped_group < 0)
+            err = mapped_options(&written, &item, a, &written);
     }
     o->work.context = context;
     if (!err) err = render_options(e, r, i, t->kind, &written, context, a, options, d);

@@ -144,6 +144,37 @@ TEST(engine_ends_runs_as_airflow_does)
          {{"a", "f"}},
          "a[0]=failed a[1]=failed b=upstream_failed",
          "failed"},
+        {"a template that is wrong fails its try",
+         "    a: {bash: '{{ nothing.at.all }}', retries: 1}\n    b: {bash: x, after: [a]}\n",
+         {{0}},
+         "a=failed b=upstream_failed",
+         "failed"},
+        {"setup and teardown",
+         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
+         "    t: {bash: x, after: [s, w], teardown: true}\n",
+         {{"w", "f"}},
+         "s=success t=success w=failed",
+         "failed"},
+        {"a failed teardown is no failed run",
+         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
+         "    t: {bash: x, after: [s, w], teardown: true}\n",
+         {{"t", "f"}},
+         "s=success t=failed w=success",
+         "success"},
+        {"a setup that fails keeps what is far below it",
+         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
+         "    v: {bash: x, after: [w], trigger_rule: all_done}\n"
+         "    t: {bash: x, after: [s, v], teardown: true}\n",
+         {{"s", "f"}},
+         "s=failed t=upstream_failed v=upstream_failed w=upstream_failed",
+         "failed"},
+    };
+    for (size_t i = 0; i < COUNT_OF(SCENES); i++) play(&SCENES[i]);
+}
+
+TEST(engine_maps_groups_as_airflow_does)
+{
+    static const struct scene SCENES[] = {
         {"a group over what a task gave: each index by itself",
          "    a: {bash: x}\n    g:\n      expand: a\n      tasks:\n"
          "        u: {bash: 'echo {{ item }}'}\n        v: {bash: x, after: u}\n"
@@ -176,30 +207,6 @@ TEST(engine_ends_runs_as_airflow_does)
          "    t: {bash: x, after: [s, w], teardown: true, on_failure_fail_dagrun: true}\n",
          {{"t", "f"}},
          "s=success t=failed w=success",
-         "failed"},
-        {"a template that is wrong fails its try",
-         "    a: {bash: '{{ nothing.at.all }}', retries: 1}\n    b: {bash: x, after: [a]}\n",
-         {{0}},
-         "a=failed b=upstream_failed",
-         "failed"},
-        {"setup and teardown",
-         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
-         "    t: {bash: x, after: [s, w], teardown: true}\n",
-         {{"w", "f"}},
-         "s=success t=success w=failed",
-         "failed"},
-        {"a failed teardown is no failed run",
-         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
-         "    t: {bash: x, after: [s, w], teardown: true}\n",
-         {{"t", "f"}},
-         "s=success t=failed w=success",
-         "success"},
-        {"a setup that fails keeps what is far below it",
-         "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
-         "    v: {bash: x, after: [w], trigger_rule: all_done}\n"
-         "    t: {bash: x, after: [s, v], teardown: true}\n",
-         {{"s", "f"}},
-         "s=failed t=upstream_failed v=upstream_failed w=upstream_failed",
          "failed"},
     };
     for (size_t i = 0; i < COUNT_OF(SCENES); i++) play(&SCENES[i]);

@@ -243,21 +243,29 @@ struct places { /* in the data directory */
     char folder[4096], file[4200], key[4200];
 };
 
-static struct places places_in(const char *data_dir)
+static struct places places_in(const char *data_dir, const char *key_file)
 {
     struct places p;
     snprintf(p.folder, sizeof(p.folder), "%s/workflows", data_dir);
     snprintf(p.file, sizeof(p.file), "%s/meta.db", p.folder);
-    snprintf(p.key, sizeof(p.key), "%s/key", p.folder);
+    snprintf(p.key, sizeof(p.key), "%s%s", key_file ? key_file : p.folder, key_file ? "" : "/key");
     return p;
 }
 
-err_t sched_meta_open(const char *data_dir, const char *database, struct meta **out, struct diag *d)
+err_t sched_secret(const char *data_dir, const char *key_file, struct secret_ring *out,
+                   struct diag *d)
 {
-    struct places p = places_in(data_dir);
-    struct secret_ring ring = {0};
+    struct places p = places_in(data_dir, key_file);
     err_t err = dir_make(p.folder, d);
-    if (!err) err = secret_ring_load(p.key, getenv("SLUICE_WORKFLOW_KEY"), &ring, d);
+    return err ? err : secret_ring_load(p.key, getenv("SLUICE_WORKFLOW_KEY"), out, d);
+}
+
+err_t sched_meta_open(const char *data_dir, const char *database, const char *key_file,
+                      struct meta **out, struct diag *d)
+{
+    struct places p = places_in(data_dir, key_file);
+    struct secret_ring ring = {0};
+    err_t err = sched_secret(data_dir, key_file, &ring, d);
     struct meta_options o = {.where = database && *database ? database : p.file, .secret = &ring};
     if (!err) err = meta_open(&o, out, d);
     secret_ring_done(&ring);
@@ -269,9 +277,10 @@ err_t sched_meta_open(const char *data_dir, const char *database, struct meta **
     return err;
 }
 
-err_t sched_keys_rotate(const char *data_dir, const char *database, int64_t *count, struct diag *d)
+err_t sched_keys_rotate(const char *data_dir, const char *database, const char *key_file,
+                        int64_t *count, struct diag *d)
 {
-    struct places p = places_in(data_dir);
+    struct places p = places_in(data_dir, key_file);
     struct secret_ring ring = {0};
     const char *given = getenv("SLUICE_WORKFLOW_KEY");
     if (given && *given) {
@@ -340,7 +349,7 @@ static err_t open_engine(struct sched *s, struct diag *d)
 
 static err_t open_all(struct sched *s, struct diag *d)
 {
-    err_t err = sched_meta_open(s->o.data_dir, s->o.database, &s->meta, d);
+    err_t err = sched_meta_open(s->o.data_dir, s->o.database, s->o.key_file, &s->meta, d);
     if (!err) err = meta_files_set(s->meta, s->o.project_dir, d);
     if (!err) err = api_quotas_set(s->meta, s->o.quotas, s->o.quota_count, d);
     if (!err) err = own_identity(s, d);
@@ -360,7 +369,7 @@ err_t sched_open(const struct sched_options *o, struct sched **out, struct diag 
     s->logs_kept_from = INT64_MIN;
     if (s->o.look_ms <= 0) s->o.look_ms = 1000;
     gate_init(&s->gate);
-    s->files = dag_files_new(o->project_dir);
+    s->files = dag_files_new(o->project_dir, &o->dag_defaults);
     err_t err = s->files ? open_all(s, d) : ERR_NO_MEMORY;
     if (err)
         sched_close(s);
@@ -409,7 +418,7 @@ err_t sched_dags_read(const char *project_dir, const struct dag_reading *into, s
 {
     struct reading r = {into};
     bool changed;
-    struct dag_files *files = dag_files_new(project_dir);
+    struct dag_files *files = dag_files_new(project_dir, &into->defaults);
     err_t err = files ? dag_files_scan(files, &changed, d) : ERR_NO_MEMORY;
     if (!err) err = dag_files_each(files, give_dag, &r, d);
     if (!err) dag_files_wrongs(files, into->wrong, into->ctx);

@@ -13,9 +13,11 @@
 
 struct sched;
 struct sched_options {
-    const char *project_dir; /* dags.yaml, dags/ */
-    const char *data_dir;    /* workflows/…: logs of tries, the keeper's socket */
-    const char *database;    /* NULL: DATA/workflows/meta.db; or as meta_options.where */
+    const char *project_dir;          /* dags.yaml, dags/ */
+    const char *data_dir;             /* workflows/…: logs of tries, the keeper's socket */
+    const char *database;             /* NULL: DATA/workflows/meta.db; or as meta_options.where */
+    const char *key_file;             /* of secrets; NULL: DATA/workflows/key */
+    struct dag_defaults dag_defaults; /* its text is the caller's */
     struct work_port port;
     /* Opens who carries out orders, on the engine's loop (workshop.h's; tests fake it). */
     err_t (*workshop)(void *ctx, const struct sched_options *o, struct sched *s, struct loop *l,
@@ -31,11 +33,14 @@ struct sched_options {
     uint32_t quota_count;
 };
 /* Another connection to the same database, with its keys: a door's thread's, a command's. */
-MUST_CHECK err_t sched_meta_open(const char *data_dir, const char *database, struct meta **out,
-                                 struct diag *d);
+MUST_CHECK err_t sched_meta_open(const char *data_dir, const char *database, const char *key_file,
+                                 struct meta **out, struct diag *d);
+/* Its keys alone: of the environment (SLUICE_WORKFLOW_KEY), or of their file. */
+MUST_CHECK err_t sched_secret(const char *data_dir, const char *key_file, struct secret_ring *out,
+                              struct diag *d);
 /* A new key, and everything sealed anew with it; a server that runs is to be restarted. */
-MUST_CHECK err_t sched_keys_rotate(const char *data_dir, const char *database, int64_t *count,
-                                   struct diag *d);
+MUST_CHECK err_t sched_keys_rotate(const char *data_dir, const char *database, const char *key_file,
+                                   int64_t *count, struct diag *d);
 MUST_CHECK err_t sched_open(const struct sched_options *o, struct sched **out, struct diag *d);
 void sched_close(
     struct sched *s); /* children go on under the keeper, and are adopted at the next start */

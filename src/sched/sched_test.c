@@ -103,7 +103,7 @@ TEST(sched_reads_files_and_runs_what_is_triggered)
                               .look_ms = 20};
     CHECK_OK(sched_open(&o, &s, &d), &d);
     if (!s) return;
-    CHECK_OK(sched_meta_open(test_dir(), NULL, &m, &d), &d);
+    CHECK_OK(sched_meta_open(test_dir(), NULL, NULL, &m, &d), &d);
     struct ops ops = {
         .meta = m, .now_us = 1700000000000000, .dag = find_dag, .ctx = s, .via = "test"};
     CHECK_OK(ops_dag_pause(&ops, SLICE("first"), false, NULL, &d), &d);

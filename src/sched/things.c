@@ -106,8 +106,9 @@ err_t api_quota_refuse(struct meta *m, struct slice name, struct diag *d)
     err_t e = meta_run(m, META_API_QUOTA_FIND, &key, 1, take_yes, &there, NULL, d);
     if (e || !there) return e;
     (void)diag_fail(d, ERR_CONFIG, "'%.*s' is an API's quota, not a pool", SLICE_ARG(name));
-    return diag_hint(d, "pipeline.sql says how much it is: rate_limit of a source that has quota "
-                        "= '%.*s'",
+    return diag_hint(d,
+                     "pipeline.sql says how much it is: rate_limit of a source that has quota "
+                     "= '%.*s'",
                      SLICE_ARG(name));
 }
 

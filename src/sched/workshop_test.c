@@ -62,7 +62,7 @@ static bool shop_open(struct shop *s, const char *dags)
     CHECK_OK(keeper_fork(s->keeper_dir, &s->keeper, &d), &d);
     s->arena = arena_new(MIB(64));
     if (!shop_begin(s)) return false;
-    CHECK_OK(sched_meta_open(test_dir(), NULL, &s->meta, &d), &d);
+    CHECK_OK(sched_meta_open(test_dir(), NULL, NULL, &s->meta, &d), &d);
     s->ops = (struct ops){.meta = s->meta, .dag = find_dag, .ctx = s, .via = "test"};
     return s->meta != NULL;
 }

@@ -82,7 +82,7 @@ err_t worker_meta(struct worker *t, struct meta **out, struct diag *d)
     const struct sched_options *o = &t->w->so;
     *out = t->meta;
     if (t->meta) return ERR_OK;
-    err_t e = sched_meta_open(o->data_dir, o->database, &t->meta, d);
+    err_t e = sched_meta_open(o->data_dir, o->database, o->key_file, &t->meta, d);
     if (!e) e = meta_files_set(t->meta, o->project_dir, d);
     *out = t->meta;
     return e;

@@ -1,5 +1,5 @@
 """The scheduler's times: zones against Python's zoneinfo, cron expressions against croniter and cron-descriptor,
-timetables against Apache Airflow 2.10.5's own, each through build/tests/sched_times."""
+timetables and the delays of retries against Apache Airflow 2.10.5's own, each through build/tests/sched_times."""
 import pathlib
 import subprocess
 
@@ -31,3 +31,9 @@ def test_schedules_timetables_as_airflow_s():
     home = BUILD / "tests" / "airflow-home"
     home.mkdir(parents=True, exist_ok=True)
     compare("airflow", "airflow_times.py", 3000, 5, timeout=900, AIRFLOW_HOME=str(home))
+
+
+def test_schedules_retries_as_airflow_s():
+    home = BUILD / "tests" / "airflow-home"
+    home.mkdir(parents=True, exist_ok=True)
+    compare("airflow", "airflow_retries.py", 2500, 9, timeout=900, AIRFLOW_HOME=str(home))

@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 
-from harness import SLUICE, Server, check, folder, project, run
+from harness import SLUICE, Server, check, folder, project, run, wait_for
 
 DAGS = """
 hello:
@@ -125,6 +125,36 @@ def test_wrong_dags_are_told_with_their_place():
         found = json.loads(r.stdout)
         check(r.returncode == 1 and found["filepath"].startswith("dags.yaml:10") and "'bash'" in found["error"], r.stdout)
         check(len(rows(run("dags", "list", "--project", p, "--json"))) == 2, "its neighbours are there")
+
+
+def test_settings_of_airflow_s_core():
+    """dags_are_paused_at_creation, default_timezone and where the key of secrets is, for a server and for commands alike."""
+    with folder() as path:
+        p = make(path)
+        (p / "dags.yaml").write_text("""
+said: {schedule: "0 3 * * *", start_date: 2024-01-01, timezone: UTC, is_paused_upon_creation: false, tasks: {a: }}
+left: {schedule: "0 3 * * *", start_date: 2024-01-01, tasks: {a: }}
+""")
+        settings = ["workflows.dags_are_paused_at_creation=true", "workflows.default_timezone=Asia/Tokyo", "workflows.key_file=mine.key"]
+        sets = [w for s in settings for w in ("--set", s)]
+        ok(run("connections", "add", "api", "--conn-type", "http", "--conn-password", "secret", "--project", p, *sets))
+        key = p / "mine.key"
+        check(key.stat().st_mode & 0o777 == 0o600 and not list(p.rglob("workflows/key")), "the key is where it was said")
+        check("secret" in ok(run("connections", "get", "api", "--show-values", "--project", p, *sets)), "and opens what it sealed")
+        check("secret" in ok(tool(path, "airflow", "connections", "export", "-", "--project", p, *sets)), "by Airflow's name too")
+        with Server(p, sets=settings) as s:
+            s.ready()
+            wait_for("the dags", lambda: len(rows(s.command("dags", "list", "--json", *sets))) == 2)
+            listed = {d["dag"]: d for d in rows(s.command("dags", "list", "--json", *sets))}
+            check({k: d["paused"] for k, d in listed.items()} == {"said": "on", "left": "paused"}, listed)
+            shown = {k: ok(s.command("dags", "next-execution", k, *sets)) for k in listed}
+            check("T03:00:00" in shown["said"] and "T18:00:00" in shown["left"], shown)
+            check(s.stop() == 0, s.output())
+        (p / "mine.key").rename(path / "away")
+        r = run("connections", "get", "api", "--show-values", "--project", p, *sets)
+        check(r.returncode == 1 and "secret" not in r.stdout, f"another key opened it: {r}")
+        r = run("dags", "list-import-errors", "--project", p, "--set", "workflows.default_timezone=Mars/Base")
+        check(r.returncode == 1 and "Mars/Base" in r.stdout, r)
 
 
 def test_airflow_by_its_name():

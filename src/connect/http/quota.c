@@ -429,8 +429,8 @@ void connect_quota_put(struct buf *out, const struct connect_quota *q)
     } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
     size_t u = 0;
     while (u + 1 < COUNT_OF(units) && q->per_ms % units[u].ms) u++;
-    buf_printf(out, "an API's quota: %" PRId64 "/%" PRId64 "%s", q->number,
-               q->per_ms / units[u].ms, units[u].unit); /* as rate_limit is written */
+    buf_printf(out, "an API's quota: %" PRId64 "/%" PRId64 "%s", q->number, q->per_ms / units[u].ms,
+               units[u].unit); /* as rate_limit is written */
     buf_printf(out, "; taken by sources %" PRId64 ", by tasks %" PRId64, q->live, q->by_tasks);
     if (q->waiting) buf_printf(out, "; waiting: %s", q->who);
 }

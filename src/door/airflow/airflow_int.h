@@ -141,7 +141,12 @@ enum body_kind {
 #undef CALC
     BODIES
 };
-struct item { /* a row on its way into JSON */
+struct field_names { /* of v1's `fields`: what an answer is cut down to */
+    const struct slice *list;
+    uint32_t count;
+};
+struct item {                       /* a row on its way into JSON */
+    const struct field_names *only; /* NULL: all of it */
     struct call *c;
     const struct meta_row *row;
     enum list_kind kind;
@@ -152,6 +157,7 @@ struct item { /* a row on its way into JSON */
 };
 const struct meta_value *item_at(const struct item *i, const char *column); /* never NULL */
 void rest_put_item(struct buf *out, enum body_kind b, struct item *i);
+bool rest_has_field(const struct item *i, enum body_kind b, struct slice name);
 void rest_put_text(struct buf *out, struct slice s);                   /* null for {0} */
 void rest_put_time(struct buf *out, const struct call *c, int64_t us); /* null for TIME_NONE */
 void rest_put_value(struct buf *out, const struct call *c, enum list_type type,
@@ -168,6 +174,9 @@ struct listing {
     const char *dag_column;  /* lists show only dags that may be read; NULL: not a dag's */
     const char *order;       /* where none is asked for; NULL: the key's */
     const char *const *also; /* parameters that are no filters, NULL at the end */
+    /* Airflow's name of it, where v1's `fields` may cut its items down: DAGSchema; NULL: nowhere.
+     */
+    const char *schema;
 };
 void listing_fix(struct call *c, struct listing *l, const char *column, struct slice value);
 void listing_fix_int(struct call *c, struct listing *l, const char *column, int64_t value);

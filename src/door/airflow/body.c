@@ -89,18 +89,43 @@ static void rest_put_column(struct buf *out, const char *column, const struct it
         out->err = ERR_INTERNAL; /* bodies.def names what list.def has not: a test looks */
 }
 
-void rest_put_item(struct buf *out, enum body_kind b, struct item *i)
+static int wanted_of(const struct item *i)
 {
     int wanted =
         i->c->api == API_V1 ? (i->detail ? W_V1 | W_D1 : W_V1) : (i->detail ? W_V2 | W_D2 : W_V2);
-    if (i->c->ui) wanted |= W_UI;
+    return i->c->ui ? wanted | W_UI : wanted;
+}
+
+static uint32_t place_of(enum body_kind b)
+{
     uint32_t at = 0;
     while (at < COUNT_OF(fields) && (fields[at].name || fields[at].body != b)) at++;
+    return at;
+}
+
+bool rest_has_field(const struct item *i, enum body_kind b, struct slice name)
+{
+    for (uint32_t at = place_of(b) + 1; at < COUNT_OF(fields) && fields[at].name; at++)
+        if ((fields[at].where & wanted_of(i)) && slice_is(name, fields[at].name)) return true;
+    return false;
+}
+
+static bool is_named(const struct field_names *only, const char *name)
+{
+    for (uint32_t n = 0; n < only->count; n++)
+        if (slice_is(only->list[n], name)) return true;
+    return false;
+}
+
+void rest_put_item(struct buf *out, enum body_kind b, struct item *i)
+{
+    int wanted = wanted_of(i);
+    uint32_t at = place_of(b);
     bool first = true, bare = fields[at + 1].name[0] == 0; /* a value, no object */
     if (!bare) buf_char(out, '{');
     for (at++; at < COUNT_OF(fields) && fields[at].name; at++) {
         const struct field *f = &fields[at];
-        if (!(f->where & wanted)) continue;
+        if (!(f->where & wanted) || (i->only && !is_named(i->only, f->name))) continue;
         if (!bare) buf_printf(out, "%s\"%s\": ", first ? "" : ", ", f->name);
         first = false;
         if (f->put)

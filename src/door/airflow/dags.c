@@ -35,12 +35,14 @@ err_t api_get_dags(struct call *c)
 {
     struct listing l;
     err_t e = dags_asked(c, &l);
+    l.schema = "DAGCollectionSchema";
     return e ? e : answer_list(c, &l);
 }
 
 static err_t dag_answer(struct call *c, bool detail, enum problem p)
 {
     struct listing l = dags_listing();
+    l.schema = detail ? "DAGDetailSchema" : "DAGSchema";
     listing_fix_part(c, &l, "dag_id", "dag_id");
     return or_missing(c, rest_put_one(c, &l, detail, &c->out), p);
 }

@@ -11,8 +11,50 @@ struct walk {
     const struct listing *l;
     struct buf *out;
     bool detail, any;
-    const struct dag *dag; /* of the row before */
+    const struct dag *dag;   /* of the row before */
+    struct field_names only; /* count 0: everything */
 };
+
+/* `fields` of v1, given several times or with commas; only what is read has it. */
+static err_t read_fields(struct walk *w)
+{
+    struct call *c = w->c;
+    if (c->api != API_V1 || !w->l->schema || !slice_is(http_method(c->http), "GET")) return ERR_OK;
+    struct slice *list = arena_take(c->arena, LIST_VALUES_MAX * sizeof(*list));
+    if (!list) return diag_fail(&c->d, ERR_NO_MEMORY, "no memory for fields");
+    w->only = (struct field_names){list, 0};
+    for (uint32_t n = 0; n < c->param_count; n++) {
+        struct slice rest = c->params[n].value;
+        while (slice_is(c->params[n].name, "fields") && rest.len) {
+            const uint8_t *comma = memchr(rest.at, ',', rest.len);
+            uint32_t size = comma ? (uint32_t)(comma - rest.at) : rest.len;
+            if (w->only.count == LIST_VALUES_MAX)
+                return refuse(c, 400, "Bad Request", "more than %d fields", LIST_VALUES_MAX);
+            struct slice name = slice_make(rest.at, size);
+            /* Airflow's own spelling of this one differs from what it answers */
+            list[w->only.count++] = slice_is(name, "last_loaded") ? SLICE("last_parsed") : name;
+            rest = slice_make(rest.at + size + (comma != NULL), rest.len - size - (comma != NULL));
+        }
+    }
+    return ERR_OK;
+}
+
+/* In Airflow's words, which come with the first item: a list of nothing refuses nothing. */
+static err_t check_fields(const struct walk *w, const struct item *i)
+{
+    bool is_run = w->l->body == BODY_RUN;
+    const char *schema = w->l->schema;
+    for (uint32_t n = 0; n < w->only.count; n++) {
+        struct slice name = w->only.list[n];
+        if (rest_has_field(i, w->l->body, name)) continue;
+        const char *title = rest_words(w->c, is_run ? "%s error" : "%s init error", schema);
+        if (strstr(schema, "Collection")) title = rest_words(w->c, "%s error", schema);
+        if (is_run) return refuse(w->c, 400, title, "%.*s not in DAGRunSchema", SLICE_ARG(name));
+        return refuse(w->c, 400, title, "Invalid fields for <%s(many=False)>: {'%.*s'}.",
+                      strstr(schema, "Collection") ? "DAGSchema" : schema, SLICE_ARG(name));
+    }
+    return ERR_OK;
+}
 
 static void find_dag(struct walk *w, struct item *i)
 {
@@ -34,6 +76,11 @@ static err_t rest_put_row(void *ctx, const struct meta_row *row)
 {
     struct walk *w = ctx;
     struct item i = {.c = w->c, .row = row, .kind = w->l->kind, .detail = w->detail};
+    if (w->only.count) {
+        err_t e = w->any ? ERR_OK : check_fields(w, &i);
+        if (e) return e;
+        i.only = &w->only;
+    }
     if (w->any) buf_text(w->out, ", ");
     w->any = true;
     find_dag(w, &i);
@@ -45,7 +92,8 @@ err_t rest_put_rows(struct call *c, struct listing *l, const struct list_ask *as
                     struct buf *out)
 {
     struct walk w = {.c = c, .l = l, .out = out};
-    err_t e = list_run(c->meta, ask, rest_put_row, &w, total, &c->d);
+    err_t e = read_fields(&w);
+    if (!e) e = list_run(c->meta, ask, rest_put_row, &w, total, &c->d);
     if (w.dag) dag_give(w.dag);
     return e;
 }
@@ -90,7 +138,8 @@ static bool named_before(const struct call *c, uint32_t n)
 
 static bool is_other(const struct listing *l, struct slice name)
 {
-    static const char *const pages[] = {"limit", "offset", "order_by", "fields", "tags_match_mode"};
+    static const char *const pages[] = {"limit", "offset", "order_by", "tags_match_mode"};
+    if (slice_is(name, "fields") && l->schema) return true;
     for (size_t i = 0; i < COUNT_OF(pages); i++)
         if (slice_is(name, pages[i])) return true;
     for (uint32_t i = 0; l->also && l->also[i]; i++)
@@ -165,8 +214,10 @@ static err_t run_asking(struct call *c, struct listing *l, struct asking *a)
     if (!a->ask.order_by.len && l->order) a->ask.order_by = slice_of(l->order);
     buf_printf(&c->out, "{\"%s\": [", l->name);
     err_t e = rest_put_rows(c, l, &a->ask, &total, &c->out);
+    if (e) buf_reset(&c->out); /* a refusal says it from its beginning */
+    if (e) return e;
     buf_printf(&c->out, "], \"total_entries\": %" PRId64 "}", total);
-    return e ? e : c->out.err;
+    return c->out.err;
 }
 
 err_t answer_list(struct call *c, struct listing *l)
@@ -257,7 +308,8 @@ err_t rest_put_one(struct call *c, struct listing *l, bool detail, struct buf *o
                            .filter_count = l->fixed_count,
                            .limit = 1,
                            .no_total = true};
-    err_t e = list_run(c->meta, &ask, rest_put_row, &w, NULL, &c->d);
+    err_t e = read_fields(&w);
+    if (!e) e = list_run(c->meta, &ask, rest_put_row, &w, NULL, &c->d);
     if (w.dag) dag_give(w.dag);
     if (!e && !w.any) e = diag_fail(&c->d, ERR_NOT_FOUND, "not found");
     return e ? e : out->err;

@@ -31,6 +31,7 @@ err_t api_get_dag_runs(struct call *c)
 {
     struct listing l = runs_listing(c);
     err_t e = dag_is_known(c);
+    l.schema = "DAGRunCollectionSchema";
     return e ? e : answer_list(c, &l);
 }
 
@@ -45,6 +46,7 @@ err_t api_get_dag_runs_batch(struct call *c)
 static err_t answer_run(struct call *c, struct slice run_id, enum problem p)
 {
     struct listing l = runs_listing(c);
+    l.schema = "DAGRunSchema";
     listing_fix(c, &l, "dag_run_id", run_id);
     return answer_one(c, &l, p);
 }

@@ -1,6 +1,7 @@
 #include "main/work/work.h"
 
 #include "main/server.h"
+#include "main/workflows/desk.h"
 
 #include "base/say.h"
 #include "data/value.h"
@@ -105,7 +106,7 @@ static bool has_dags(const struct working *w)
 
 err_t working_hold(struct working *w, struct diag *d)
 {
-    struct dag_reading into = {w, hold_dag, ignore_wrong};
+    struct dag_reading into = {w, hold_dag, ignore_wrong, workflows_defaults(w->server->project)};
     if (!has_dags(w)) return ERR_OK;
     err_t e = sched_dags_read(w->server->project->dir, &into, d);
     return e ? e : apply_wants(w, d);
@@ -332,8 +333,6 @@ static err_t open_sched(struct working *w, struct diag *d)
 {
     const struct project *p = w->server->project;
     const struct config *c = &p->config;
-    const char *database = config_text(c, CONFIG_workflows_database);
-    bool own = strcmp(database, "sqlite") == 0;
     if (!w->environment.count && name_doors(w))
         return diag_fail(d, ERR_NO_MEMORY, "no memory for the workflows");
     err_t e = work_quotas_open(w, d);
@@ -345,7 +344,9 @@ static err_t open_sched(struct working *w, struct diag *d)
     w->options = (struct sched_options){
         .project_dir = p->dir,
         .data_dir = p->data,
-        .database = own ? NULL : database,
+        .database = workflows_database(p),
+        .key_file = workflows_key(p, w->key_file),
+        .dag_defaults = workflows_defaults(p),
         .port = working_port(w),
         .workshop = workshop_open,
         .workshop_ctx = &w->workshop,

@@ -22,11 +22,11 @@ struct working { /* lives as long as the server */
     uint64_t dags_hash;  /* of the dags that `held` was made of */
     int64_t next_look_ms;
     struct vec environment; /* char *: of commands, NULL-terminated */
-    struct vec quotas;      /* struct api_quota: of the project's sources; texts are the project's */
+    struct vec quotas; /* struct api_quota: of the project's sources; texts are the project's */
     struct vec quotas_held; /* struct quota *, in the same order: what tasks take from */
     struct sched_options options;
     struct workshop_options workshop;
-    char keeper_dir[PROJECT_PATH_MAX];
+    char keeper_dir[PROJECT_PATH_MAX], key_file[PROJECT_PATH_MAX];
 };
 struct held {          /* a source that a task names */
     struct slice name; /* mem_ memory */

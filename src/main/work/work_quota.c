@@ -87,8 +87,9 @@ static err_t find(const struct working *w, struct slice name, struct quota **out
         return ERR_OK;
     }
     (void)diag_fail(d, ERR_CONFIG, "there is no quota '%.*s'", SLICE_ARG(name));
-    return diag_hint(d, "a source of pipeline.sql says it: WITH (quota = '%.*s', rate_limit = "
-                        "'100/1m')",
+    return diag_hint(d,
+                     "a source of pipeline.sql says it: WITH (quota = '%.*s', rate_limit = "
+                     "'100/1m')",
                      SLICE_ARG(name));
 }
 
@@ -96,7 +97,7 @@ err_t work_quota_take(void *ctx, const struct work_quota *ask, bool (*stop)(void
                       int64_t *wait_ms, struct diag *d)
 {
     struct working *w = ctx;
-    struct quota *q;
+    struct quota *q = NULL;
     err_t e = find(w, ask->quota, &q, d);
     while (!e) {
         struct quota_ask of = {ask->who, ask->name, true, ask->count, clock_wall_ms()};

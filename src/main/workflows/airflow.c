@@ -141,37 +141,28 @@ static const struct spelled *find_spelled(const struct spelled *list, struct sli
     return NULL;
 }
 
-/* Airflow's argparse: "-c VALUE", "--conf=VALUE"; options may stand anywhere. */
+/* The project's own options are known by who they are (cli_project). */
+static const struct cli_option *find_option(const void *own, struct slice name)
+{
+    const struct spelled *s = find_spelled(own, name);
+    if (!s) s = find_spelled(common, name);
+    for (const struct cli_option *o = project_options; s && o->name; o++)
+        if (strcmp(o->name, s->option.name) == 0) return o;
+    return s ? &s->option : NULL;
+}
+
+/* As Airflow's argparse refuses. */
 static bool read_args(const struct spelled *own, const char *const *words, int count,
                       struct args *a)
 {
+    struct args_wrong wrong;
     *a = (struct args){0};
-    for (int i = 0; i < count; i++) {
-        const char *word = words[i],
-                   *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
-        if (word[0] != '-' || !word[1]) {
-            a->words[a->word_count++] = word;
-            continue;
-        }
-        struct slice name = slice_make(word, equals ? (size_t)(equals - word) : strlen(word));
-        const struct spelled *s = find_spelled(own, name);
-        if (!s) s = find_spelled(common, name);
-        const char *value = !s                 ? NULL
-                            : !s->option.value ? ""
-                            : equals           ? equals + 1
-                            : i + 1 < count    ? words[++i]
-                                               : NULL;
-        if (!value) {
-            fprintf(stderr,
-                    s ? "airflow: error: argument %s: expected one argument\n"
-                      : "airflow: error: unrecognized arguments: %s\n",
-                    word);
-            return false;
-        }
-        a->given[a->given_count].option = &s->option;
-        a->given[a->given_count++].value = value;
-    }
-    return true;
+    if (args_read(words, count, find_option, own, a, &wrong)) return true;
+    fprintf(stderr,
+            wrong.what == ARGS_NO_VALUE ? "airflow: error: argument %s: expected one argument\n"
+                                        : "airflow: error: unrecognized arguments: %s\n",
+            wrong.word);
+    return false;
 }
 
 /* --- commands of its own ------------------------------------------------------------------------
@@ -211,7 +202,9 @@ static err_t jobs_check(struct desk *k, struct diag *d)
 static err_t rotate(struct desk *k, struct diag *d)
 {
     int64_t count = 0;
-    err_t e = sched_keys_rotate(k->project.data, workflows_database(&k->project), &count, d);
+    char key[PROJECT_PATH_MAX];
+    err_t e = sched_keys_rotate(k->project.data, workflows_database(&k->project),
+                                workflows_key(&k->project, key), &count, d);
     if (!e)
         printf("%lld secrets are sealed with a new key; a server that runs is to be restarted\n",
                (long long)count);

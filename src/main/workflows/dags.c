@@ -117,7 +117,7 @@ static void bad(void *ctx, struct slice id, const struct diag *d)
 static err_t import_errors(struct desk *k, struct diag *d)
 {
     struct mistakes m = {sheet_make("filepath dag error"), 0};
-    struct dag_reading into = {&m, good, bad};
+    struct dag_reading into = {&m, good, bad, workflows_defaults(&k->project)};
     err_t e = sched_dags_read(k->project.dir, &into, d);
     if (!e && !m.count && !k->json)
         printf("%s\n", k->airflow ? "No data found" : "no import errors");

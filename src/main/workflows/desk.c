@@ -28,10 +28,26 @@ const char *workflows_database(const struct project *p)
     return strcmp(where, "sqlite") == 0 ? NULL : where;
 }
 
+const char *workflows_key(const struct project *p, char out[PROJECT_PATH_MAX])
+{
+    return project_file_setting(p, CONFIG_workflows_key_file, out);
+}
+
+struct dag_defaults workflows_defaults(const struct project *p)
+{
+    return (struct dag_defaults){
+        .zone = config_text(&p->config, CONFIG_workflows_default_timezone),
+        .paused_at_first =
+            config_number(&p->config, CONFIG_workflows_dags_are_paused_at_creation) != 0};
+}
+
 static err_t open_meta(struct desk *k, struct diag *d)
 {
+    char key[PROJECT_PATH_MAX];
     err_t e = dir_make(k->project.data, d);
-    if (!e) e = sched_meta_open(k->project.data, workflows_database(&k->project), &k->meta, d);
+    if (!e)
+        e = sched_meta_open(k->project.data, workflows_database(&k->project),
+                            workflows_key(&k->project, key), &k->meta, d);
     return e ? e : meta_migrate(k->meta, d);
 }
 
@@ -172,7 +188,7 @@ static int by_id(const void *a, const void *b)
 
 err_t desk_dags(struct desk *k, struct diag *d)
 {
-    struct dag_reading into = {k, take_dag, take_mistake};
+    struct dag_reading into = {k, take_dag, take_mistake, workflows_defaults(&k->project)};
     if (k->dags_read) return ERR_OK;
     k->dags_read = true;
     err_t e = sched_dags_read(k->project.dir, &into, d);

@@ -50,6 +50,9 @@ int desk_verb(const struct verb *v, const struct args *a, const struct desk_comm
 
 /* workflows.database as sched takes it: NULL for the file in the data directory. */
 const char *workflows_database(const struct project *p);
+/* The file of its key; NULL: the data directory's. */
+const char *workflows_key(const struct project *p, char out[PROJECT_PATH_MAX]);
+struct dag_defaults workflows_defaults(const struct project *p);
 MUST_CHECK err_t desk_dags(struct desk *k, struct diag *d);  /* reads the files, once */
 const struct dag *desk_dag(struct desk *k, struct slice id); /* NULL: none */
 MUST_CHECK err_t desk_known_dag(struct desk *k, const char *id, const struct dag **out,

@@ -260,8 +260,8 @@ static err_t export_pool(void *ctx, const struct meta_row *row)
     struct export *x = ctx;
     if (pool_at(row, "per_ms")->kind != META_NULL) return ERR_OK; /* pipeline.sql says those */
     put_name(x, pool_at(row, "name")->text);
-    buf_printf(&x->out, "{\"slots\": %lld, \"description\": ",
-               (long long)pool_at(row, "slots")->number);
+    buf_printf(&x->out,
+               "{\"slots\": %lld, \"description\": ", (long long)pool_at(row, "slots")->number);
     json_put_text(&x->out, pool_at(row, "description")->text);
     buf_printf(&x->out, ", \"include_deferred\": %s}",
                pool_at(row, "include_deferred")->number ? "true" : "false");

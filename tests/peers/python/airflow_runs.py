@@ -109,7 +109,7 @@ def draw_dag(rng, name):
         group = "g" if grouped and at <= i < at + size else None
         if group and i == at and rng.random() < 0.6:
             givers = [u.id for u in tasks if u.gives and u.kind == "plain"]
-            over = rng.choice(givers) if givers and rng.random() < 0.6 else [letters(rng, 2) for _ in range(rng.choice([0, 1, 2, 3, 3]))]
+            over = rng.choice(givers) if givers and rng.random() < 0.8 else [letters(rng, 2) for _ in range(rng.choice([0, 1, 2, 3, 3]))]
         tasks.append(draw_task(rng, tasks, f"t{i}", group, fast))
         if group and over is not None:
             join_mapped_group(rng, tasks[-1], isinstance(over, str))
