@@ -1,6 +1,6 @@
 """bench/run workflows [--workflows-turns N]: Sluice's workflows beside a real Airflow 2.10.5 with its LocalExecutor on PostgreSQL, in turns.
 
-A chain of 40 commands of 10 ms: what a step takes beyond them, by each one's own database; the start: from the trigger to the first task's start; the processor's
+A chain of 40 commands of 10 ms: what a step takes beyond them, by each one's own database, beside a shell that runs the same in a loop; the start: from the trigger to the first task's start; the processor's
 time a task, of all processes, which a busy machine changes little; tasks that need nothing of each other: tasks a second; resting: processor and memory of all its processes. Airflow gets
 fewer of the independent tasks (--workflows-airflow-tasks), since each of its tasks starts a Python.
 """
@@ -94,6 +94,14 @@ def measured(side, pid, dag):
     seen = side.run(dag)
     after, _ = used(family(pid))
     return seen | {"cpu_ms": (after - before) * 1000 / (STEPS if dag == "chain" else side.tasks)}
+
+
+def by_hand():
+    """What the chain's commands take beyond their 10 ms where nothing schedules them: a shell runs one after another."""
+    begun = time.monotonic()
+    done = subprocess.run(["sh", "-c", f"i=0; while [ $i -lt {STEPS} ]; do sleep 0.01; i=$((i + 1)); done"], stdin=subprocess.DEVNULL, timeout=60)
+    check(done.returncode == 0, "a shell's loop")
+    return ((time.monotonic() - begun) / STEPS - 0.01) * 1000
 
 
 class Sluice:
@@ -190,11 +198,14 @@ def bench(add, turns, tasks, airflow_tasks, memory):
                 (folder / name.split()[0]).mkdir()
                 sides[name] = (make(folder / name.split()[0], count), count, {"chain": [], "many": []})
         rests = {name: side.rest() for name, (side, _, _) in sides.items()}
+        shells = []
         for _ in range(turns):
+            shells.append(by_hand())
             for name, (side, _, seen) in sides.items():
                 for dag in ("chain", "many"):
                     seen[dag].append(measured(side, side.pid, dag))
                     print(f"{name} {dag}: {seen[dag][-1]}", flush=True)
+        add("a shell's loop: added to a step of the chain", "ms", shells, "-", "the commands' own start, and nothing else")
         for name, (_, count, seen) in sides.items():
             chain, many = seen["chain"], seen["many"]
             ours = name == "Sluice"
