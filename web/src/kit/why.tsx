@@ -74,6 +74,9 @@ export function tracePath(place: string): string {
     return href("/", { trace: place.replace(" offset ", "/") });
 }
 
+const sameLabel = (a: Step | undefined, b: Step): boolean => a?.step === b.step && a.known === b.known && a.stream === b.stream;
+
+/** Steps of one kind that follow each other (a stream's two dozen outputs) have one label to look at. */
 export function Steps({ of: t }: { of: Told }) {
     let stream: string | null = null;
     return (
@@ -81,11 +84,12 @@ export function Steps({ of: t }: { of: Told }) {
             <ol class="why-steps">
                 {t.steps.map((s, i) => {
                     const head = s.stream !== stream && s.stream;
+                    const again = sameLabel(t.steps[i - 1], s);
                     stream = s.stream;
                     return (
-                        <li key={i} data-step={s.step} data-known={s.known} class={s.known === "no longer knowable" ? "is-gone" : undefined}>
+                        <li key={i} data-step={s.step} data-known={s.known} class={[s.known === "no longer knowable" && "is-gone", again && "is-again"].filter(Boolean).join(" ") || undefined}>
                             {head && <p class="why-stream">stream <a href={at("streams", s.stream!)}><bdi>{s.stream}</bdi></a></p>}
-                            <span class="why-step">{s.step}{s.known !== "stored" && <span class="quiet"> {s.known}</span>}</span>
+                            <span class={again ? "hidden" : "why-step"}>{s.step}{s.known !== "stored" && <span class="quiet"> {s.known}</span>}</span>
                             <bdi class="why-text"><Words of={s} /></bdi>
                         </li>
                     );
