@@ -1,5 +1,7 @@
 #include "os/usage.h"
 
+#include "os/clock.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -7,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The whole of a small file of /proc; "" when it can not be read. */
@@ -57,37 +60,59 @@ void usage_read(struct usage *out)
         out->files_max = (uint32_t)MIN(files.rlim_cur, (rlim_t)UINT32_MAX);
 }
 
-/* "17 (a name) S …": a name may hold brackets and spaces, so that the last one counts. */
-static bool stat_read(const char *text, struct usage_thread *out)
+/* --- threads ------------------------------------------------------------------------------------
+ */
+
+static const int64_t NAMED_NS = 1000000000;
+
+static bool name_read(int id, char out[16])
 {
-    const char *open = strchr(text, '('), *close = strrchr(text, ')');
-    uint64_t user, kernel;
-    if (!open || !close || close < open) return false;
-    size_t len = MIN((size_t)(close - open - 1), sizeof(out->name) - 1);
-    memcpy(out->name, open + 1, len);
-    out->name[len] = 0;
-    /* state, 10 fields, then utime and stime */
-    if (sscanf(close + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64,
-               &user, &kernel) != 2)
-        return false;
-    long ticks = sysconf(_SC_CLK_TCK);
-    out->cpu_ns = ticks > 0 ? (int64_t)((user + kernel) * (1000000000u / (uint64_t)ticks)) : 0;
+    char path[64], text[32];
+    snprintf(path, sizeof(path), "/proc/self/task/%d/comm", id);
+    proc_text(path, text, sizeof(text));
+    size_t len = strcspn(text, "\n");
+    memcpy(out, text, MIN(len, (size_t)15));
+    out[MIN(len, (size_t)15)] = 0;
+    return text[0];
+}
+
+/* What it has run, by the clock that Linux keeps for each thread of this process. */
+static bool run_read(int id, int64_t *ns)
+{
+    enum { THREAD_S = 4, SCHEDULED = 2 };
+    struct timespec t;
+    clockid_t clock = (clockid_t)((~(unsigned)id << 3) | THREAD_S | SCHEDULED);
+    if (clock_gettime(clock, &t) != 0) return false;
+    *ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
     return true;
 }
 
-void usage_threads(bool (*each)(void *ctx, const struct usage_thread *t), void *ctx)
+/* A thread that has just begun may not have its name yet: for its first second it is asked. */
+static bool name_of(const struct usage_names *known, int id, int64_t now_ns, struct usage_name *out)
 {
-    char path[64], text[1024];
-    struct usage_thread t;
+    const struct usage_name *k = known->of, *end = k + known->count;
+    while (k < end && k->id != id) k++;
+    *out = k < end ? *k : (struct usage_name){.id = id, .since_ns = now_ns};
+    return now_ns - out->since_ns > NAMED_NS || name_read(id, out->name);
+}
+
+void usage_threads(struct usage_names *names, bool (*each)(void *ctx, const struct usage_thread *t),
+                   void *ctx)
+{
+    struct usage_names now = {.count = 0};
+    struct usage_name one;
     bool goes_on = true;
+    int64_t now_ns = clock_mono_ns();
     DIR *d = opendir("/proc/self/task");
     if (!d) return;
     for (struct dirent *e; goes_on && (e = readdir(d));) {
-        t.id = (int)strtol(e->d_name, NULL, 10);
-        if (t.id <= 0) continue;
-        snprintf(path, sizeof(path), "/proc/self/task/%d/stat", t.id);
-        proc_text(path, text, sizeof(text));
-        if (stat_read(text, &t)) goes_on = each(ctx, &t);
+        struct usage_thread t = {.id = (int)strtol(e->d_name, NULL, 10)};
+        if (t.id <= 0 || !run_read(t.id, &t.cpu_ns)) continue;
+        if (!name_of(names, t.id, now_ns, &one)) continue;
+        if (now.count < USAGE_NAMES_MAX) now.of[now.count++] = one;
+        memcpy(t.name, one.name, sizeof(t.name));
+        goes_on = each(ctx, &t);
     }
     closedir(d);
+    *names = now;
 }

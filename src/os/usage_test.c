@@ -7,6 +7,8 @@
 #include "test.h"
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 TEST(memory_and_files_are_what_the_process_takes)
@@ -64,18 +66,40 @@ TEST(a_thread_is_told_by_name_with_what_it_has_worked)
 {
     struct worker w = {.end = false};
     struct found f = {.name = "odd) name ("};
+    struct usage_names names = {.count = 0};
     struct diag d;
     CHECK_OK(thread_start(&w.thread, f.name, work, &w, &d), &d);
     int64_t until = clock_mono_ns() + INT64_C(30000000000);
     while (f.cpu_ns < 20000000 && clock_mono_ns() < until) {
         f = (struct found){.name = f.name};
-        usage_threads(look, &f);
+        usage_threads(&names, look, &f);
     }
     CHECK_INT(f.count, 1);
     CHECK(f.all >= 2 && f.cpu_ns >= 20000000);
     int seen = 0;
-    usage_threads(only_first, &seen);
+    usage_threads(&names, only_first, &seen);
     CHECK_INT(seen, 1);
     atomic_store(&w.end, true);
     thread_join(&w.thread);
+    f = (struct found){.name = f.name};
+    usage_threads(&names, look, &f);
+    CHECK_INT(f.count, 0);
+}
+
+TEST(a_thread_has_its_own_time_and_not_the_process_s)
+{
+    struct worker w = {.end = false};
+    struct found f = {.name = "mostly waits"};
+    struct usage_names names = {.count = 0};
+    struct diag d;
+    struct timespec t;
+    atomic_store(&w.end, true);
+    CHECK_OK(thread_start(&w.thread, "worker", work, &w, &d), &d);
+    thread_join(&w.thread);
+    CHECK(prctl(PR_SET_NAME, f.name) == 0);
+    usage_threads(&names, look, &f);
+    CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+    int64_t mine = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    CHECK_INT(f.count, 1);
+    CHECK(f.cpu_ns > 0 && f.cpu_ns <= mine);
 }

@@ -104,7 +104,7 @@ err_t thread_groups_read(const struct exec_world *w, struct thread_groups *out)
 {
     out->count = out->stage_count = 0;
     err_t e = w->flow ? flow_each(w->flow, gather_stage, out) : ERR_OK;
-    usage_threads(gather_thread, out);
+    usage_threads(&out->names, gather_thread, out);
     return e;
 }
 

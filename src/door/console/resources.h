@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "door/console/console_int.h"
+#include "os/usage.h"
 
 enum { THREAD_GROUPS_MAX = 128, THREAD_STAGES_MAX = 512, RESOURCE_PART_MAX = 320 };
 struct thread_group { /* threads of one name */
@@ -17,6 +18,7 @@ struct thread_groups {
     uint32_t count, stage_count;
     struct thread_group of[THREAD_GROUPS_MAX];
     char stages[THREAD_STAGES_MAX][13];
+    struct usage_names names; /* of the last look; zeroes: there was none */
 };
 MUST_CHECK err_t thread_groups_read(const struct exec_world *w, struct thread_groups *out);
 
