@@ -80,4 +80,4 @@ def test_docs_look_right():
     with folder() as f, opened(f) as c:
         everywhere(c, "/docs", "docs", ".docs-list li")
         everywhere(c, "/docs?q=late+rows", "docs-found", "[role=status]")
-        everywhere(c, "/docs/flow?at=Invariants+%28the+code+points+here+by+number%29&find=dead+letter", "docs-page", ".docs-found")
+        everywhere(c, "/docs/alerts?at=How+receivers+are+told&find=told", "docs-page", ".docs-found")

@@ -160,7 +160,7 @@ def test_a_server_that_goes_away_and_comes_back():
         page.wait_for_selector(".note-bad[role=alert]")
         said = page.inner_text(".note-bad")
         check("Not connected since" in said, said)
-        check(rate.evaluate("e => getComputedStyle(e).color") != fresh, "live numbers are grey")
+        wait_for("live numbers to be grey", lambda: rate.evaluate("e => getComputedStyle(e).color") != fresh)
         axe(page, "not connected")
         shot(page, "lost-wide", full=False)
         c.restart()

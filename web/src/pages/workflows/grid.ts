@@ -61,11 +61,13 @@ export function cellState(row: GridRow, run: ReadonlyMap<string, Cell> | undefin
     return together(states);
 }
 
-/** Which of `total` columns of `width` stand in sight, with some `beside` them; by steps of so many, so that a little
- * scrolling changes nothing. */
+/** Which of `total` columns of `width` stand in sight, with some `beside` them; by steps of so many, and always as many
+ * in the same room, so that each that comes finds the place of one that has left. */
 export function inSight(total: number, width: number, scroll: number, room: number, step = 8, beside = 4): [number, number] {
-    const from = Math.max(0, Math.floor(scroll / width / step) * step - beside);
-    return [Math.min(from, total), Math.min(total, Math.ceil((scroll + room) / width / step) * step + beside)];
+    const count = (Math.ceil(room / width / step) + 1) * step + 2 * beside;
+    const last = Math.max(0, Math.ceil(total / step) * step - count);
+    const from = Math.min(last, Math.max(0, Math.floor(scroll / width / step) * step - beside));
+    return [Math.min(from, total), Math.min(total, from + count)];
 }
 
 /** The numbers from..to in the order of their places in a ring of so many: what comes into sight takes the place, and the

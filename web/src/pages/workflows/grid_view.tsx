@@ -64,12 +64,6 @@ export function useStates(dag: string, wanted: readonly string[]): { of: Map<str
     return { of: have, problem };
 }
 
-/** What is in sight, from and how much, in whole steps. */
-function steps(from: number, room: number, step: number): [number, number] {
-    const first = Math.floor(from / step) * step;
-    return [first, Math.ceil((from + room) / step) * step - first];
-}
-
 function useRoom(deps: unknown[]) {
     const box = useRef<HTMLDivElement>(null);
     const [room, setRoom] = useState({ left: 0, top: 0, width: 1200, height: 800 });
@@ -79,8 +73,10 @@ function useRoom(deps: unknown[]) {
         let frame = 0;
         const look = () => {
             frame = 0;
-            const [left, width] = steps(b.scrollLeft, b.clientWidth, COL * COLS_AT_ONCE);
-            const [top, height] = steps(b.scrollTop, b.clientHeight, ROW * ROWS_AT_ONCE);
+            const whole = (x: number, step: number) => Math.floor(x / step) * step; // most scrolling changes nothing
+            const left = whole(b.scrollLeft, COL * COLS_AT_ONCE);
+            const top = whole(b.scrollTop - BARS, ROW * ROWS_AT_ONCE);
+            const { clientWidth: width, clientHeight: height } = b;
             setRoom((r) => (r.left === left && r.top === top && r.width === width && r.height === height ? r : { left, top, width, height }));
         };
         const later = () => (frame ||= requestAnimationFrame(look));
@@ -103,12 +99,6 @@ function useBlocks(columns: readonly Run[]): readonly Block[] {
     return useMemo(() => Array.from({ length: Math.ceil(columns.length / COLS_AT_ONCE) }, (_, n) => ({ n, runs: columns.slice(n * COLS_AT_ONCE, (n + 1) * COLS_AT_ONCE) })), [columns]);
 }
 
-/** Places for all that has been in sight together so far. */
-function usePlaces(count: number): number {
-    const most = useRef(1);
-    return (most.current = Math.max(most.current, count));
-}
-
 /** A cell that has the focus must not become another one below it. */
 function useSteadyFocus(box: { current: HTMLElement | null }) {
     const focused = useRef("");
@@ -128,11 +118,11 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
     const { box, room } = useRoom([columns.length === 0]);
     const names = box.current?.querySelector<HTMLElement>(".wf-names")?.offsetWidth ?? 200;
     const [from, to] = inSight(columns.length, COL, room.left, Math.max(0, room.width - names), COLS_AT_ONCE);
-    const [top, bottom] = inSight(rows.length, ROW, Math.max(0, room.top - BARS), room.height, ROWS_AT_ONCE);
+    const [top, bottom] = inSight(rows.length, ROW, Math.max(0, room.top), room.height, ROWS_AT_ONCE);
     const all = useBlocks(columns);
     const [first, last] = [from / COLS_AT_ONCE, Math.ceil(to / COLS_AT_ONCE)];
-    const places = usePlaces(last - first);
-    const linePlaces = usePlaces(bottom - top);
+    const places = Math.max(1, last - first); // as many as stand there, no more: what comes takes what has left
+    const linePlaces = Math.max(1, Math.ceil((bottom - top) / ROWS_AT_ONCE) * ROWS_AT_ONCE);
     const blocks = useMemo(() => inRing(first, last, places).map((n) => all[n]!), [all, first, last, places]);
     const onFocus = useSteadyFocus(box);
     const shown = useMemo(() => columns.slice(from, to), [columns, from, to]);
@@ -234,7 +224,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
                                     const c = block.n * COLS_AT_ONCE + i;
                                     return (
                                         <span key={i} role="columnheader" aria-colindex={c + 2} data-c={c} tabIndex={focusable(-1, c)} aria-label={`${r.dag_run_id}: ${word(r.state)}`} class={`wf-head-at wf-bar-at${r.dag_run_id === run ? " in-run" : ""}`}>
-                                            <span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
+                                            <span class="hidden">{r.dag_run_id}</span><span class={`wf-bar is-${r.state}`} style={{ height: `${barHeight(lasted(r.start_date, r.end_date), longest, BARS - 12)}px` }} data-type={r.run_type} />
                                         </span>
                                     );
                                 })}
@@ -292,12 +282,14 @@ class Cells extends Component<CellsProps> {
     }
     override render({ of: g, block, states, run, task, focus }: CellsProps) {
         const first = block.n * COLS_AT_ONCE;
+        const all = block.runs.map((r) => cellState(g, states.get(r.dag_run_id)));
+        const even = all.every((s) => s === "success"); // as most are: the block draws its squares as one
         return (
-            <span class="wf-block" role="presentation" style={{ left: `${first * COL}px` }}>
+            <span class={`wf-block${even ? " is-even" : ""}`} role="presentation" style={{ left: `${first * COL}px`, width: `${all.length * COL}px` }}>
                 {block.runs.map((r, i) => {
                     const id = r.dag_run_id;
-                    const known = states.get(id);
-                    const s = cellState(g, known);
+                    const known = states.has(id);
+                    const s = all[i];
                     const chosen = id === run && task !== "";
                     return (
                         <span key={i} role="gridcell" aria-colindex={first + i + 2} data-c={first + i} tabIndex={focus === first + i ? 0 : -1} aria-label={`${g.id}, ${id}: ${s === undefined ? "not there" : word(s)}`} aria-selected={chosen || undefined}

@@ -37,10 +37,14 @@ test("rows stand in the order in which they run", () => {
 });
 
 test("only columns in sight", () => {
-    assert.deepEqual(inSight(365, 20, 0, 400), [0, 28]);
-    assert.deepEqual(inSight(365, 20, 20, 400), [0, 28]);
-    assert.deepEqual(inSight(365, 20, 6900, 400), [340, 365]);
+    assert.deepEqual(inSight(365, 20, 0, 400), [0, 40]);
+    assert.deepEqual(inSight(365, 20, 20, 400), [0, 40]);
+    assert.deepEqual(inSight(365, 20, 6900, 400), [328, 365]);
     assert.deepEqual(inSight(3, 20, 0, 400), [0, 3]);
+    for (let x = 0; x < 6000; x += 33) { // what is in sight is there, as many at each place
+        const [from, to] = inSight(365, 20, x, 410, 4);
+        assert.ok(from <= x / 20 && to >= Math.ceil((x + 410) / 20) && to - from === 36 && from % 4 === 0, `${x}: ${from} to ${to}`);
+    }
     assert.deepEqual(inRing(8, 12, 6), [8, 9, 10, 11]);
     assert.deepEqual(inRing(9, 14, 6), [12, 13, 9, 10, 11]); // 12 takes the place of 6, 13 that of 7; 9 to 11 stay
     assert.deepEqual(inRing(3, 3, 1), []);
