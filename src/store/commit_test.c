@@ -519,14 +519,23 @@ TEST(what_has_been_fresh_for_two_seconds_is_written_once_and_the_next_buffer_wai
     const uint64_t much = 3 << 20;
     struct freshness f = {0};
     int64_t now = 1, written = 0;
-    for (int i = 0; i < 10; i++, now += look) CHECK(!freshness_old(&f, 1000, now));
+    for (int i = 0; i < 10; i++, now += look)
+        CHECK(!freshness_old(&f, (struct fresh){1000, 1}, now));
     for (int i = 0; i < 41; i++, now += look) { /* at each look as much, also in a new buffer */
-        if (!freshness_old(&f, much, now)) continue;
+        if (!freshness_old(&f, (struct fresh){much, 1}, now)) continue;
         written++;
         freshness_begin(&f);
     }
     CHECK_INT(written, 8); /* after 2, 4.5, 7 … seconds */
     f = (struct freshness){0};
     for (int i = 0; i < 30; i++, now += look) /* buffers that become full by themselves */
-        CHECK(!freshness_old(&f, much - (uint64_t)(i % 3) * 100000 + (i % 3 ? 0 : 900000), now));
+        CHECK(!freshness_old(
+            &f, (struct fresh){much - (uint64_t)(i % 3) * 100000 + (i % 3 ? 0 : 900000), 1}, now));
+    f = (struct freshness){0};
+    for (int i = 0; i < 120; i++, now += look) /* a single row, for a minute */
+        CHECK(!freshness_old(&f, (struct fresh){1000, 1}, now));
+    CHECK(freshness_old(&f, (struct fresh){1000, 1}, now));
+    f = (struct freshness){0};
+    for (int i = 0; i < 200; i++, now += look) /* nothing is never old */
+        CHECK(!freshness_old(&f, (struct fresh){1000, 0}, now));
 }

@@ -13,7 +13,7 @@ enum {
     FRESH_BYTES = 2 << 20, /* less is read again in a few milliseconds */
     RUNS_ENOUGH = 24       /* so many files wait to be merged: no more small ones */
 };
-static const int64_t FRESH_NS = 2000000000;
+static const int64_t FRESH_NS = 2000000000, ANY_NS = 60000000000;
 
 /* Only where RocksDB would begin at once: else the call would wait, and closing with it. */
 static bool may_flush(struct store *s)
@@ -37,15 +37,22 @@ static void flush_begin(struct store *s)
     if (message && rocks_failed(s, message, &ignored, "a flush")) return;
 }
 
-bool freshness_old(struct freshness *f, uint64_t fresh, int64_t now_ns)
+/* Much of it for two seconds, or any for a minute: then a start has nothing to read again, and what
+ * a table takes on the disk is told of all its rows. */
+bool freshness_old(struct freshness *f, struct fresh now, int64_t now_ns)
 {
-    bool another = fresh < f->last; /* a buffer has become full, or been written out */
-    f->last = fresh;
-    if (fresh < FRESH_BYTES)
+    bool another = now.bytes < f->last; /* a buffer has become full, or been written out */
+    f->last = now.bytes;
+    if (!now.entries)
+        f->any_since_ns = 0;
+    else if (!f->any_since_ns || another)
+        f->any_since_ns = now_ns;
+    if (now.bytes < FRESH_BYTES)
         f->since_ns = 0;
     else if (!f->since_ns || another)
         f->since_ns = now_ns;
-    return f->since_ns && now_ns - f->since_ns >= FRESH_NS;
+    return (f->since_ns && now_ns - f->since_ns >= FRESH_NS) ||
+           (f->any_since_ns && now_ns - f->any_since_ns >= ANY_NS);
 }
 
 void freshness_begin(struct freshness *f)
@@ -60,8 +67,9 @@ static void keep(void *arg)
     gate_enter(&s->keeper_gate);
     while (!atomic_load(&s->closing)) {
         (void)gate_wait_ms(&s->keeper_gate, LOOK_MS);
-        uint64_t fresh = rocks_property(s, "rocksdb.cur-size-active-mem-table");
-        if (!freshness_old(&f, fresh, clock_mono_ns())) continue;
+        struct fresh now = {rocks_property(s, "rocksdb.cur-size-active-mem-table"),
+                            rocks_property(s, "rocksdb.num-entries-active-mem-table")};
+        if (!freshness_old(&f, now, clock_mono_ns())) continue;
         if (atomic_load(&s->closing) || !may_flush(s)) continue;
         flush_begin(s);
         freshness_begin(&f);

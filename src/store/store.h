@@ -284,7 +284,7 @@ MUST_CHECK err_t key_put_order(struct buf *out, const struct type *t, struct sli
 /* --- upkeep ----------------------------------------------------------------------------------- */
 MUST_CHECK err_t store_flush(struct store *s, struct diag *d);
 MUST_CHECK err_t store_compact(struct store *s, struct diag *d);
-struct store_stats {
+struct store_stats { /* disk_bytes: files and the log */
     uint64_t rows_estimate, disk_bytes, memtable_bytes, cache_bytes, compactions_running,
         pending_compaction_bytes;
 };

@@ -341,11 +341,15 @@ void indexes_refill(struct store *s);
 MUST_CHECK err_t committer_start(struct store *s, struct diag *d);
 void committer_stop(struct store *s);
 /* keeper.c */
+struct fresh { /* what is in memory alone */
+    uint64_t bytes, entries;
+};
 struct freshness { /* how long how much has been in memory alone */
     uint64_t last;
-    int64_t since_ns; /* when it first had much; 0: it has not */
+    int64_t since_ns;     /* when it first had much; 0: it has not */
+    int64_t any_since_ns; /* when it first had any; 0: it has not */
 };
-bool freshness_old(struct freshness *f, uint64_t fresh, int64_t now_ns);
+bool freshness_old(struct freshness *f, struct fresh now, int64_t now_ns);
 void freshness_begin(struct freshness *f); /* another buffer, empty, takes its place */
 MUST_CHECK err_t store_keeper_start(struct store *s, struct diag *d);
 void store_keeper_stop(struct store *s); /* after `closing` is set */

@@ -1,6 +1,7 @@
 /* What operators and benchmarks ask of the store. */
 #include "os/file.h"
 #include "store/store_int.h"
+#include <limits.h>
 #include <stdio.h>
 
 enum { COUNT_EXACT_MAX = 10000 };
@@ -24,11 +25,35 @@ err_t store_compact(struct store *s, struct diag *d)
     return store_flush(s, d); /* which tells the reason */
 }
 
+struct logs {
+    const char *dir;
+    uint64_t bytes;
+};
+
+static err_t add_log(void *ctx, const char *name)
+{
+    struct logs *l = ctx;
+    char path[PATH_MAX];
+    struct file_stamp stamp;
+    size_t len = strlen(name);
+    if (len < 4 || strcmp(name + len - 4, ".log") != 0) return ERR_OK;
+    int n = snprintf(path, sizeof(path), "%s/%s", l->dir, name);
+    if (n < (int)sizeof(path) && !file_stamp(path, &stamp, NULL)) l->bytes += stamp.size;
+    return ERR_OK; /* one that has gone meanwhile has nothing any more */
+}
+
+/* What no table's file has yet: RocksDB's log. */
+static uint64_t log_bytes(const struct store *s)
+{
+    struct logs l = {.dir = s->db_dir};
+    return dir_list(l.dir, add_log, &l, NULL) ? 0 : l.bytes;
+}
+
 struct store_stats store_stats(struct store *s)
 {
     return (struct store_stats){
         .rows_estimate = rocks_property(s, "rocksdb.estimate-num-keys"),
-        .disk_bytes = rocks_property(s, "rocksdb.total-sst-files-size"),
+        .disk_bytes = rocks_property(s, "rocksdb.total-sst-files-size") + log_bytes(s),
         .memtable_bytes = rocks_property(s, "rocksdb.cur-size-all-mem-tables"),
         .cache_bytes = rocks_property(s, "rocksdb.block-cache-usage"),
         .compactions_running = rocks_property(s, "rocksdb.num-running-compactions"),

@@ -255,6 +255,7 @@ def test_system_resources_are_the_kernels():
             check(0 < x["memory"] and x["cpu_ns"] > 0 and x["name"] in status, x)
         m = r["memory"]
         check(m["used"] >= m["rows_fresh"] and m["buffers"] >= m["stages"] > 0 and m["budget"] == 1 << 30, m)
+        check(all(t["room"] for t in r["threads"]), [t["name"] for t in r["threads"] if not t["room"]])
         check(r["files"] > 10 and r["disk"]["tables"] > 0 and r["disk"]["topics"] > 0 and r["disk"]["free"] > 0, r)
         for part, metric in (("server", "buffers"), ("server", "rows_fresh"), ("thread:log-writer", "cpu"), ("stream:load", "cpu")):
             wait_for(f"a history of {part} {metric}", lambda: [v for x in c.get(f"history?part={part}&metric={metric}")["series"] for v in x["values"] if v is not None], 30)

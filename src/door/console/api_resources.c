@@ -36,6 +36,7 @@ static const struct {
     {"console-live", "door/console: live values, once for all who look"},
     {"airflow", "door/airflow: requests"},
     {"alert", "alert: rules and letters"},
+    {"metrics", "door/metrics: the figures of /metrics"},
     {"query", "exec: statements of the command line"},
 };
 
