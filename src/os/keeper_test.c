@@ -165,6 +165,69 @@ TEST(a_command_runs_says_and_ends)
     end_keeper(pid);
 }
 
+/* --- where programs are found -------------------------------------------------------------------
+ */
+
+static const char *looks_in; /* two folders of the test's */
+
+static void asks_which(struct heard *h)
+{
+    char log[300], path[700];
+    static int number;
+    char id[16];
+    struct diag d = {0};
+    const char *argv[] = {"which-one", NULL}, *environment[] = {path, NULL};
+    const char *second = strchr(looks_in, ' ') + 1;
+    snprintf(path, sizeof path, "PATH=%s/%.1s:%s/%s", test_dir(), looks_in, test_dir(), second);
+    snprintf(id, sizeof id, "which%d", number++);
+    snprintf(log, sizeof log, "%s/%s.log", test_dir(), id);
+    struct keeper_order o = {.id = slice_of(id),
+                             .argv = argv,
+                             .environment = environment,
+                             .directory = "/",
+                             .log_path = log,
+                             .log_max = 1000};
+    CHECK_OK(keeper_run(h->k, &o, &d), &d);
+}
+
+static void put_program(const char *folder, const char *says)
+{
+    struct diag d = {0};
+    char path[300], text[100];
+    snprintf(path, sizeof path, "%s/%s", test_dir(), folder);
+    CHECK_OK(dir_make(path, &d), &d);
+    snprintf(path, sizeof path, "%s/%s/which-one", test_dir(), folder);
+    snprintf(text, sizeof text, "#!/bin/sh\necho %s\n", says ? says : "");
+    if (says) CHECK_OK(file_store(path, slice_of(text), &d), &d);
+    if (says) CHECK_INT(chmod(path, 0755), 0);
+    if (!says) CHECK_INT(unlink(path), 0);
+}
+
+static void check_which(const char *dir, const char *order_of_folders, const char *want)
+{
+    struct heard h = {.on_known = asks_which};
+    looks_in = order_of_folders;
+    run(&h, dir, 1);
+    CHECK_TEXT(h.line, want);
+}
+
+/* Goal: a warden that remembers where a program was starts the right one all the same. */
+TEST(a_program_is_found_in_its_own_path_also_when_it_moves)
+{
+    char dir[300];
+    int pid = start_keeper(dir, sizeof dir);
+    put_program("a", "first");
+    put_program("b", "second");
+    check_which(dir, "a b", "first");
+    check_which(dir, "a b", "first");
+    check_which(dir, "b a", "second");
+    check_which(dir, "a b", "first");
+    put_program("a", NULL);
+    check_which(dir, "a b", "second"); /* what it remembers is gone */
+    check_which(dir, "a b", "second");
+    end_keeper(pid);
+}
+
 static void floods(struct heard *h)
 {
     order(h, "flood",

@@ -10,10 +10,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+static const int IGNORED[] = {SIGINT, SIGHUP, SIGPIPE}; /* by a warden, not by its commands */
 
 static void usual_signals(void)
 {
@@ -29,9 +32,65 @@ static void say(int ear, struct warden_word word)
     }
 }
 
+/* Where a program was found the last time, so that the next command by its name does not look
+ * through its PATH once more; as a shell remembers it, but not for long. */
+struct found_program {
+    char path[4096], name[256], at[4096];
+    int64_t until_s;
+};
+
+static int64_t now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return t.tv_sec;
+}
+
+static const char *path_of(const char *const *environment)
+{
+    for (; environment && *environment; environment++)
+        if (strncmp(*environment, "PATH=", 5) == 0) return *environment + 5;
+    return NULL;
+}
+
+static bool is_program(const char *file)
+{
+    struct stat s;
+    return stat(file, &s) == 0 && S_ISREG(s.st_mode) && access(file, X_OK) == 0;
+}
+
+/* NULL: whoever starts it looks for it, and knows why it is not there. */
+static const char *find_program(const char *name, const char *path)
+{
+    enum { REMEMBERED_S = 5 };
+    static struct found_program f; /* the warden's: it has one command at a time */
+    if (!path || !*name || strchr(name, '/') || strlen(name) >= sizeof f.name ||
+        strlen(path) >= sizeof f.path)
+        return NULL;
+    bool same = strcmp(f.name, name) == 0 && strcmp(f.path, path) == 0;
+    if (same && now_s() < f.until_s) return f.at;
+    f.name[0] = 0;
+    memcpy(f.path, path, strlen(path) + 1);
+    while (*path) {
+        size_t len = strcspn(path, ":");
+        /* a relative folder means another file in another working directory */
+        if (path[0] != '/' || len + strlen(name) + 2 > sizeof f.at) return NULL;
+        memcpy(f.at, path, len);
+        f.at[len] = '/';
+        memcpy(f.at + len + 1, name, strlen(name) + 1);
+        if (is_program(f.at)) break;
+        path += len + (path[len] == ':');
+    }
+    if (!*path) return NULL;
+    memcpy(f.name, name, strlen(name) + 1);
+    f.until_s = now_s() + REMEMBERED_S;
+    return f.at;
+}
+
 struct becoming {
     const struct keeper_child *c;
-    int input, output; /* the command's ends; output is standard output and error */
+    const char *program; /* NULL: to be looked for */
+    int input, output;   /* the command's ends; output is standard output and error */
     int warden;
     int error; /* why it could not become it */
 };
@@ -40,7 +99,7 @@ static int become(void *arg)
 {
     struct becoming *b = arg;
     const struct keeper_child *c = b->c;
-    usual_signals();
+    for (size_t i = 0; i < COUNT_OF(IGNORED); i++) signal(IGNORED[i], SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != b->warden) _exit(127);
     setsid();
@@ -48,7 +107,10 @@ static int become(void *arg)
                  (!c->directory[0] || chdir(c->directory) == 0);
     if (ready) {
         syscall(SYS_close_range, 3, ~0u, 0);
-        environ = (char **)(uintptr_t)c->environment; /* execvp looks into its PATH */
+        if (b->program)
+            execve(b->program, (char *const *)(uintptr_t)c->argv,
+                   (char *const *)(uintptr_t)c->environment);
+        environ = (char **)(uintptr_t)c->environment; /* execvp looks into its PATH, … */
         execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
     }
     b->error = errno;
@@ -140,7 +202,10 @@ static bool hear_order(int ear, int *input, int *output)
 static bool carry_out(const struct keeper_child *c, int ear, int input, int output)
 {
     int status = 0;
-    struct becoming b = {.c = c, .input = input, .output = output};
+    struct becoming b = {.c = c,
+                         .program = find_program(c->argv[0], path_of(c->environment)),
+                         .input = input,
+                         .output = output};
     pid_t child = start_command(&b);
     close(input);
     close(output); /* so that the pipe ends with the command, not with us */
@@ -165,9 +230,8 @@ _Noreturn void keeper_warden(const struct keeper_child *desk, int ear, int keepe
     /* the keeper's other descriptors are not ours: who reads to a pipe's end would wait for us */
     if (ear > 3) syscall(SYS_close_range, 3, (unsigned)ear - 1, 0);
     syscall(SYS_close_range, (unsigned)MAX(ear, 2) + 1, ~0u, 0);
-    signal(SIGINT, SIG_IGN); /* of a terminal: the keeper decides */
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
+    /* of a terminal: the keeper decides */
+    for (size_t i = 0; i < COUNT_OF(IGNORED); i++) signal(IGNORED[i], SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "sluice-warden");

@@ -163,7 +163,7 @@ static int start(struct keeping *k, struct keeper_work *w, const struct order *o
     struct watch *watches[] = {&w->output, &w->input};
     for (size_t i = 0; i < COUNT_OF(watches); i++) {
         if (watches[i]->fd < 0) continue;
-        (void)fcntl(watches[i]->fd, F_SETFL, fcntl(watches[i]->fd, F_GETFL) | O_NONBLOCK);
+        (void)fcntl(watches[i]->fd, F_SETFL, O_NONBLOCK); /* a pipe's end has no other flag */
         keeping_watch(k, watches[i], i == 1 ? EPOLLOUT : EPOLLIN);
     }
     return error;

@@ -210,14 +210,15 @@ static err_t write_end(struct engine *e, struct run *r, uint32_t place, const st
     return engine_call_back(e, r, i, &t->callbacks, end->callbacks, name, d);
 }
 
-/* fail_fast: nothing else of the run is worth its while (Airflow's fail_stop). */
-static err_t stop_the_rest(struct engine *e, struct run *r, struct diag *d)
+/* fail_fast: nothing else of the run is worth its while (Airflow's fail_stop, which lets other
+ * instances of the same mapped task go on). */
+static err_t stop_the_rest(struct engine *e, struct run *r, uint32_t task, struct diag *d)
 {
     size_t count = r->graph.instances.count;
     err_t err = ERR_OK;
     for (uint32_t at = 0; at < count && !err; at++) {
         struct instance *i = graph_at(&r->graph, at);
-        if (r->graph.plan->dag->tasks[i->task].is_teardown) continue;
+        if (i->task == task || r->graph.plan->dag->tasks[i->task].is_teardown) continue;
         if (task_state_waiting((enum task_state)i->state))
             err = engine_move(e, r, at, TASK_SKIPPED, "fail_fast: another task has failed", d);
         else if (i->work)
@@ -227,13 +228,16 @@ static err_t stop_the_rest(struct engine *e, struct run *r, struct diag *d)
     return err;
 }
 
-static err_t ends_failed(struct engine *e, struct run *r, uint32_t place, bool for_good,
+/* Whether another try follows, and whether what runs beside it is to end too. */
+enum failing { FAILS, FAILS_FOR_GOOD, FAILS_WITH_ANOTHER /* fail_fast stopped it: no cause */ };
+
+static err_t ends_failed(struct engine *e, struct run *r, uint32_t place, enum failing how,
                          struct slice message, struct diag *d)
 {
     struct instance *i = graph_at(&r->graph, place);
     const struct dag *g = r->graph.plan->dag;
     const struct dag_task *t = &g->tasks[i->task];
-    bool again = !for_good && t->retries > 0 && i->try_number <= i->max_tries;
+    bool again = how == FAILS && t->retries > 0 && i->try_number <= i->max_tries;
     struct ending end = {TASK_FAILED, ON_FAILURE, TIME_NONE, message, {0}};
     int64_t delay = 0;
     if (again) {
@@ -252,7 +256,8 @@ static err_t ends_failed(struct engine *e, struct run *r, uint32_t place, bool f
         engine_instance_timer(e, r, place, e->mono + delay);
         if (delay <= 0) graph_consider(&r->graph, place);
     }
-    return !again && g->fail_fast && !err ? stop_the_rest(e, r, d) : err;
+    bool alone = again || !g->fail_fast || how == FAILS_WITH_ANOTHER;
+    return !alone && !err ? stop_the_rest(e, r, i->task, d) : err;
 }
 
 static err_t ends_well(struct engine *e, struct run *r, uint32_t place, struct order *o,
@@ -264,7 +269,7 @@ static err_t ends_well(struct engine *e, struct run *r, uint32_t place, struct o
     err_t err = ERR_OK;
     if (!story && o->answer.branching) err = branch(e, r, place, o, &story, d);
     if (err) return err;
-    if (story) return ends_failed(e, r, place, false, slice_of(story), d);
+    if (story) return ends_failed(e, r, place, FAILS, slice_of(story), d);
     if (t->keeps_result && o->result_json.at)
         err = put_xcom(e, r, i, "return_value", o->result_json, d);
     if (!err) err = engine_outlets(e, r, i, d);
@@ -318,7 +323,7 @@ static err_t apply_wanted(struct engine *e, struct run *r, struct order *o, stru
     struct slice message = a->message;
     if (o->timed_out && a->outcome != WORK_SUCCESS) {
         message = SLICE("took longer than execution_timeout");
-        return ends_failed(e, r, place, o->fail_for_good, message, d);
+        return ends_failed(e, r, place, o->fail_for_good ? FAILS_WITH_ANOTHER : FAILS, message, d);
     }
     switch (a->outcome) {
     case WORK_SUCCESS: return ends_well(e, r, place, o, d);
@@ -338,8 +343,10 @@ static err_t apply_wanted(struct engine *e, struct run *r, struct order *o, stru
     case WORK_FAILED:
     case WORK_FAILED_FOR_GOOD: break;
     }
-    bool for_good = o->fail_for_good || a->outcome == WORK_FAILED_FOR_GOOD;
-    return ends_failed(e, r, place, for_good, message, d);
+    enum failing how = o->fail_for_good                     ? FAILS_WITH_ANOTHER
+                       : a->outcome == WORK_FAILED_FOR_GOOD ? FAILS_FOR_GOOD
+                                                            : FAILS;
+    return ends_failed(e, r, place, how, message, d);
 }
 
 /* An older try's work has ended: what waited for that may start. */

@@ -47,6 +47,19 @@ static enum task_state without_list(const struct run *r, uint32_t task)
     return lists ? TASK_SKIPPED : TASK_UPSTREAM_FAILED;
 }
 
+/* Nobody may map over what is not whole yet: Airflow's NotFullyPopulated, which a rule that does
+ * not wait for it meets. */
+static bool lists_are_whole(const struct run *r, uint32_t task)
+{
+    const uint32_t *lists = r->graph.plan->lists[task];
+    for (uint32_t i = 1; lists && i <= lists[0]; i++) {
+        uint32_t at = r->graph.first[lists[i]];
+        for (; at != GRAPH_NONE; at = graph_at(&r->graph, at)->next)
+            if (!task_state_finished((enum task_state)graph_at(&r->graph, at)->state)) return false;
+    }
+    return true;
+}
+
 static err_t renumber(struct engine *e, struct run *r, uint32_t place, struct diag *d)
 {
     struct instance *i = graph_at(&r->graph, place);
@@ -92,6 +105,10 @@ err_t engine_expand(struct engine *e, struct run *r, uint32_t place, bool *expan
     if (fits) return ERR_OK; /* once a loading */
     struct mapping m;
     struct diag why = {0};
+    if (i->map_index < 0 && !lists_are_whole(r, task)) {
+        *expanded = true;
+        return engine_move(e, r, place, TASK_UPSTREAM_FAILED, "its list is not whole yet", d);
+    }
     err_t err = engine_mapping(e, r, task, e->scratch, &m, &why);
     if (engine_failed(err)) {
         if (d) *d = why;

@@ -154,14 +154,10 @@ static err_t step(struct engine *e, struct run *r, uint32_t place, struct diag *
     /* A sensor that looks again has passed the rules; its upstreams may have been cleared since. */
     struct rule_verdict v = graph_judge(&r->graph, place);
     bool waits = false, expanded = false;
-    err_t err = ERR_OK;
-    if (v.become != TASK_NONE || v.passes) err = waits_for_past(e, r, place, &waits, d);
-    if (err || (!v.passes && v.become == TASK_NONE)) return err;
-    if (v.become != TASK_NONE) {
-        if (waits && v.become == TASK_SKIPPED) return ERR_OK;
-        return engine_move(e, r, place, v.become, NULL, d);
-    }
-    if (waits) return ERR_OK;
+    if (v.become != TASK_NONE) return engine_move(e, r, place, v.become, NULL, d);
+    if (!v.passes) return ERR_OK;
+    err_t err = waits_for_past(e, r, place, &waits, d);
+    if (err || waits) return err;
     if (t->expand && i->state != TASK_UP_FOR_RESCHEDULE)
         err = engine_expand(e, r, place, &expanded, d);
     if (expanded && !err) graph_consider(&r->graph, place);

@@ -35,8 +35,8 @@ static err_t make_folders(const char *path, struct diag *d)
     for (char *end = strrchr(folder, '/'); end && end > folder && count < FOLDERS_DEEP;
          end = strrchr(folder, '/')) {
         *end = 0;
-        ends[count++] = (size_t)(end - folder);
         if (file_exists(folder)) break;
+        ends[count++] = (size_t)(end - folder);
     }
     while (count-- > 0) {
         (void)slice_to_cstr(slice_make(path, ends[count]), folder, sizeof(folder));
