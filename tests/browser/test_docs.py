@@ -52,7 +52,7 @@ def test_docs_search_and_read():
         page.goto("/docs/console")
         page.locator(".docs-text a[href='/docs/console-api']").first.click()
         page.wait_for_url("**/docs/console-api")
-        page.wait_for_selector(".docs-text h3")
+        page.wait_for_selector(".docs-text h2")
         page.goto("/docs/nothing")
         page.wait_for_selector("text=there is no page 'nothing'")
 
@@ -70,7 +70,7 @@ def test_docs_pages_are_whole():
                 if line.startswith("```"):
                     outside = not outside
                 heads += outside and line.startswith("## ")
-            check(page.locator(".docs-text h3").count() == heads, f"{name}: {page.locator('.docs-text h3').count()} of {heads} headings")
+            check(page.locator(".docs-text h2").count() == heads, f"{name}: {page.locator('.docs-text h2').count()} of {heads} headings")
             check(page.locator(".docs-text pre").count() >= fences, f"{name}: {page.locator('.docs-text pre').count()} of {fences} examples")
             harmless(page)
             fits(page, f"docs/{name}")

@@ -76,7 +76,7 @@ function blocks(lines: string[], depth: number): VNode[] {
             i++;
             const body = take((l) => !l.trim().startsWith(fence[1]!));
             i++;
-            out.push(<pre><code>{body.join("\n")}</code></pre>);
+            out.push(<pre tabIndex={0}><code>{body.join("\n")}</code></pre>);
         } else if (head) {
             i++;
             const H = `h${Math.min(6, head[1]!.length + 1)}` as "h2"; // the page has its own h1
@@ -90,7 +90,7 @@ function blocks(lines: string[], depth: number): VNode[] {
             i += 2;
             const rows = take((l) => l.includes("|") && !!l.trim()).map(cells);
             out.push(
-                <div class="scroll-x" tabIndex={0} role="region" aria-label="Table">
+                <div class="scroll-x" tabIndex={0} role="group" aria-label="Table">
                     <table>
                         <thead><tr>{names.map((n, c) => <th key={c} class={sides[c] ? "right" : undefined}>{inline(n)}</th>)}</tr></thead>
                         <tbody>{rows.map((r, n) => <tr key={n}>{names.map((_, c) => <td key={c} class={sides[c] ? "right" : undefined}>{inline(r[c] ?? "")}</td>)}</tr>)}</tbody>

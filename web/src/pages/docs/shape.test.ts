@@ -5,7 +5,7 @@ import { bare, body, headings } from "./shape";
 test("other pages become links, what is no page stays", () => {
     const pages = new Set(["roles", "flow"]);
     const rows: [string, string][] = [
-        ["# Title\nText", "Text"],
+        ["# Title\nText\n## A\n```\n## b\n```\n### C", "Text\n# A\n```\n## b\n```\n## C"],
         ["see [roles.md](roles.md)", "see [roles.md](/docs/roles)"],
         ["see [the flow](flow.md#late-rows).", "see [the flow](/docs/flow)."],
         ["`docs/roles.md` and `docs/nothing.md`", "[`docs/roles.md`](/docs/roles) and `docs/nothing.md`"],

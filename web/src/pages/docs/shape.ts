@@ -21,11 +21,19 @@ export function bare(text: string): string {
     return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, " ").trim();
 }
 
+/** Headings one level up, outside of examples: what was below the page's own heading is so still. */
+function lifted(text: string): string {
+    let fenced = false;
+    return text.split("\n").map((line) => {
+        if (/^ {0,3}```/.test(line)) fenced = !fenced;
+        return fenced ? line : line.replace(/^#(?=#+ )/, "");
+    }).join("\n");
+}
+
 /** Without its heading, which is the page's; other pages named in it become links to them. */
 export function body(text: string, pages: ReadonlySet<string>): string {
     const link = (whole: string, name: string, made: string) => (pages.has(name) ? made : whole);
-    return text
-        .replace(/^# .*\n/, "")
+    return lifted(text.replace(/^# .*\n/, ""))
         .replaceAll(/\]\((?:docs\/)?([\w-]+)\.md(?:#[^)]*)?\)/g, (whole, name: string) => link(whole, name, `](/docs/${name})`))
         .replaceAll(/(?<!\[)`docs\/([\w-]+)\.md`/g, (whole, name: string) => link(whole, name, `[\`docs/${name}.md\`](/docs/${name})`));
 }
