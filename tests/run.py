@@ -2,7 +2,11 @@
 
 A group is a folder of tests/ with test_*.py files, whose functions test_* are the tests; or the unit
 programs. Without a group the quick ones run. WORD picks the tests whose name holds it.
+
+What only computes runs two at a time: the unit programs, and the tests of a file that says AT_ONCE = 2.
+The groups that ask a server, and wait a good deal, run two beside each other where all of them run.
 """
+import concurrent.futures
 import importlib.util
 import inspect
 import os
@@ -10,20 +14,32 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kit"))
-from harness import in_memory
+import checked
+from harness import Failed, in_memory
 
-QUICK = ["house", "unit", "examples", "plan", "imports", "walk", "workflows", "console", "tools", "bad", "hostile", "kafka_quick", "crash_short", "fuzz_short", "queries"]
+COMPUTE = ["house", "unit", "fuzz_short"]  # both cores, each for itself
+SLOW = ["unit_flow", "unit_sched", "unit_store", "unit_log"]  # these first: then nothing that takes long is left to run alone
+ASK = ["crash_short", "hostile", "workflows", "console", "walk", "examples", "tools", "bad", "queries", "kafka_quick", "plan", "imports"]  # the longest first
+QUICK = COMPUTE + ASK
 LONG = ["crash", "fuzz", "fresh", "peers", "browser", "nexmark", "tidy", "bank", "rows", "long"]
 
 
 class Count:
     passed = 0
     failed = 0
+    lock = threading.Lock()
+
+
+def count(passed, failed):
+    with Count.lock:
+        Count.passed += passed
+        Count.failed += failed
 
 
 def say(text):
@@ -32,37 +48,29 @@ def say(text):
 
 def run_unit(word):
     """Every room's unit tests, with address and undefined-behaviour sanitizers."""
-    build = ROOT / "build-debug"
-    names = sorted(p.stem for p in (ROOT / "src").glob("*") if (p / "meson.build").exists())
-    programs = [f"unit_{n}" for n in names]
-    listed = subprocess.run(["ninja", "-C", build, "-t", "targets", "all"], capture_output=True, text=True).stdout
-    programs = [p for p in programs if f"\n{p}: " in "\n" + listed]
-    programs += sorted(re.findall(r"^(src/\w+/unit_\w+): ", listed, re.M))  # parts of a room, with another's place taken
-    made = subprocess.run(["ninja", "-C", build, *programs], capture_output=True, text=True)
-    if made.returncode:
-        say(made.stdout[-4000:])
-        say("FAILED building the unit tests")
-        Count.failed += 1
+    try:
+        programs = checked.targets(r"(?:src/\w+/)?unit_\w+")  # in src/: a part of a room, with another's place taken
+        checked.build(programs)
+    except Failed as why:
+        say(f"FAILED building the unit tests: {why}")
+        count(0, 1)
         return
-    for p in programs:
-        start = time.time()
-        r = subprocess.run([build / p, *([word] if word else [])], capture_output=True, text=True,
-                           env={**os.environ, "SLUICE_TEST_DIR": in_memory(), "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
-        last = (r.stdout.strip().splitlines() or [""])[-1].replace(",", "").split()
-        if len(last) == 4 and last[1] == "passed":
-            passed, failed = int(last[0]), int(last[2])
-            if word and passed + failed == 0:
-                continue
-            Count.passed += passed
-            Count.failed += failed
-            broke = r.returncode != 0 and failed == 0
-        else:
-            broke, passed, failed = True, 0, 0
-        Count.failed += broke
-        say(f"{p}: {passed} passed, {failed} failed ({time.time() - start:.1f} s)")
-        if failed or broke:
-            say(r.stdout[-6000:])
-            say(r.stderr[-6000:])
+    with concurrent.futures.ThreadPoolExecutor(2) as lanes:
+        list(lanes.map(lambda p: run_program(p, word), sorted(programs, key=lambda p: p not in SLOW)))
+
+
+def run_program(p, word):
+    start = time.time()
+    r = subprocess.run([checked.BUILD / p, *([word] if word else [])], capture_output=True, text=True,
+                       env={**os.environ, "SLUICE_TEST_DIR": in_memory(), "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+    last = (r.stdout.strip().splitlines() or [""])[-1].replace(",", "").split()
+    told = len(last) == 4 and last[1] == "passed"
+    passed, failed = (int(last[0]), int(last[2])) if told else (0, 0)
+    if told and word and passed + failed == 0:
+        return
+    broke = not told or (r.returncode != 0 and failed == 0)
+    count(passed, failed + broke)
+    say(f"{p}: {passed} passed, {failed} failed ({time.time() - start:.1f} s)" + (f"\n{r.stdout[-6000:]}\n{r.stderr[-6000:]}" if failed or broke else ""))
 
 
 def run_folder(group, word):
@@ -73,24 +81,55 @@ def run_folder(group, word):
         try:
             spec.loader.exec_module(module)
         except Exception:
+            count(0, 1)
             say(f"FAILED {group}/{path.name}\n{traceback.format_exc()}")
-            Count.failed += 1
             continue
-        for name, test in inspect.getmembers(module, inspect.isfunction):
-            if not name.startswith("test_") or test.__module__ != module.__name__ or (word and word not in name):
-                continue
-            start = time.time()
-            try:
-                test()
-            except Exception:
-                Count.failed += 1
-                say(f"FAILED {group}/{name} ({time.time() - start:.1f} s)\n{traceback.format_exc()}")
-            else:
-                Count.passed += 1
-                say(f"passed {group}/{name} ({time.time() - start:.1f} s)")
+        tests = [(f"{group}/{name}", test) for name, test in inspect.getmembers(module, inspect.isfunction)
+                 if name.startswith("test_") and test.__module__ == module.__name__ and (not word or word in name)]
+        if (at_once := getattr(module, "AT_ONCE", 1)) > 1:
+            with concurrent.futures.ThreadPoolExecutor(at_once) as lanes:
+                list(lanes.map(lambda t: run_test(*t), tests))
+        else:  # on the main thread, which alone may be told of signals
+            for t in tests:
+                run_test(*t)
     if not word and Count.passed + Count.failed == before:
-        Count.failed += 1
+        count(0, 1)
         say(f"FAILED {group}: there is no test in it")
+
+
+def run_test(name, test):
+    start = time.time()
+    try:
+        test()
+    except Exception:
+        count(0, 1)
+        say(f"FAILED {name} ({time.time() - start:.1f} s)\n{traceback.format_exc()}")
+    else:
+        count(1, 0)
+        say(f"passed {name} ({time.time() - start:.1f} s)")
+
+
+def run_group(group, word=None):
+    say(f"-- {group}")
+    begun = time.time()
+    run_unit(word) if group == "unit" else run_folder(group, word)
+    say(f"-- {group}: {time.time() - begun:.0f} s")
+
+
+def run_beside_each_other(groups):
+    """Two at a time, each in a process of its own; what one said is told whole when it has ended."""
+    def one(group):
+        p = subprocess.run([sys.executable, __file__, group], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        said, _, last = p.stdout.rstrip().rpartition("\n")
+        counted = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
+        say(said if counted else p.stdout.rstrip())
+        if counted and p.returncode == (counted[2] != "0"):
+            count(int(counted[1]), int(counted[2]))
+        else:
+            say(f"FAILED {group}: ended with {p.returncode}")
+            count(0, 1)
+    with concurrent.futures.ThreadPoolExecutor(2) as lanes:
+        list(lanes.map(one, groups))
 
 
 def main():
@@ -100,18 +139,14 @@ def main():
         say(f"there is no group '{group}'; there are {' '.join(QUICK + LONG)}")
         return closing(wrong=1)
     start = time.time()
-    for g in [group] if group else QUICK:
-        say(f"-- {g}")
-        begun = time.time()
-        try:
-            if g == "unit":
-                run_unit(word)
-            else:
-                run_folder(g, word)
-        except KeyboardInterrupt:
-            say(f"FAILED {g}: interrupted")
-            return closing(wrong=1)
-        say(f"-- {g}: {time.time() - begun:.0f} s")
+    try:
+        for g in [group] if group else COMPUTE:
+            run_group(g, word)
+        if not group:
+            run_beside_each_other(ASK)
+    except KeyboardInterrupt:
+        say("FAILED: interrupted")
+        return closing(wrong=1)
     say(f"in {time.time() - start:.0f} s")
     if not Count.passed + Count.failed:
         say("FAILED: no test was run")
@@ -121,7 +156,7 @@ def main():
 
 def closing(wrong=0):
     """The last line, which people and machines look for."""
-    Count.failed += wrong
+    count(0, wrong)
     say(f"{Count.passed} passed, {Count.failed} failed")
     return 1 if Count.failed else 0
 

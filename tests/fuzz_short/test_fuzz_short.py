@@ -2,6 +2,7 @@
 import fuzzing
 
 fuzzing.build()
+AT_ONCE = 2
 
 
 def make(target):

@@ -1,4 +1,4 @@
-"""Runs the fuzz targets, built with clang, address and undefined-behaviour sanitizers.
+"""Runs the fuzz targets of the checked build.
 
 A target starts from tests/fuzz/corpus/NAME, and, where our own tables say what there is to try, from
 seeds and a dictionary that are made of them here: functions, words, types, settings.
@@ -9,10 +9,10 @@ import re
 import subprocess
 import tempfile
 
+import checked
 from harness import Failed, ROOT, check
 
 TARGETS = sorted(p.stem.removeprefix("fuzz_") for p in (ROOT / "tests" / "fuzz").glob("fuzz_*.c"))
-BUILD = ROOT / "build-fuzz"
 SRC = ROOT / "src"
 
 
@@ -59,7 +59,7 @@ def type_seeds(values, lead):
 
 def kafka_seeds():
     """Every message at every version, with random content."""
-    r = subprocess.run([BUILD / "tests" / "kafka_tables", "make", "1"], capture_output=True, text=True)
+    r = subprocess.run([checked.BUILD / "tests" / "kafka_tables", "make", "1"], capture_output=True, text=True)
     check(r.returncode == 0, r.stderr)
     made = [line.split(" ") for line in r.stdout.splitlines()]
     names = list(dict.fromkeys(m[0] for m in made))
@@ -72,7 +72,7 @@ def door_seeds():
     """Every request at every version, alone, and in runs of twenty."""
     apis = [(int(a), b, int(c)) for a, b, c in re.findall(r'^API\((\d+), *\w+, *"(\w+)", *(\d+)', (SRC / "wire/kafka/apis.def").read_text(), re.M)]
     at = {name + "Request": (i, first) for i, (key, name, first) in enumerate(apis)}
-    r = subprocess.run([BUILD / "tests" / "kafka_tables", "make", "1"], capture_output=True, text=True)
+    r = subprocess.run([checked.BUILD / "tests" / "kafka_tables", "make", "1"], capture_output=True, text=True)
     check(r.returncode == 0, r.stderr)
     made = []
     for name, version, hexed in (line.split(" ") for line in r.stdout.splitlines()):
@@ -198,13 +198,7 @@ WORDS = {
 
 
 def build():
-    env = {**os.environ, "CC": "clang-14", "CXX": "clang++-14"}
-    if not (BUILD / "build.ninja").exists():
-        r = subprocess.run(["meson", "setup", BUILD, ROOT, "-Dfuzz=true", "-Dconsole=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
-                           capture_output=True, text=True, env=env)
-        check(r.returncode == 0, r.stdout[-3000:] + r.stderr[-3000:])
-    r = subprocess.run(["ninja", "-C", BUILD, "tests/kafka_tables", *[f"tests/fuzz_{t}" for t in TARGETS]], capture_output=True, text=True, env=env)
-    check(r.returncode == 0, r.stdout[-4000:])
+    checked.build(checked.targets(r"tests/(?:fuzz_\w+|kafka_tables)"))
 
 
 def run(target, seconds, keep=None):
@@ -219,7 +213,7 @@ def run(target, seconds, keep=None):
         if target in WORDS:
             (pathlib.Path(d) / "words").write_text("".join(f'"{w}"\n' for w in WORDS[target]()))
             options.append(f"-dict={d}/words")
-        r = subprocess.run([BUILD / "tests" / f"fuzz_{target}", *options, keep or found, ROOT / "tests" / "fuzz" / "corpus" / target, made],
+        r = subprocess.run([checked.BUILD / "tests" / f"fuzz_{target}", *options, keep or found, ROOT / "tests" / "fuzz" / "corpus" / target, made],
                            capture_output=True, text=True, errors="replace", cwd=d,
                            env={**os.environ, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
         if r.returncode:

@@ -1,5 +1,5 @@
 /* The unit-test kit: TEST(name) registers itself; CHECKs keep going, so that one run shows every
- * failure. A test's name is a sentence. Run one with `build-debug/unit_ROOM WORD`. */
+ * failure. A test's name is a sentence. Run one with `build-checked/unit_ROOM WORD`. */
 #pragma once
 #include <inttypes.h>
 #include <stdbool.h>
