@@ -51,10 +51,11 @@ static void line(struct picture *p, const char *style, const char *fmt, ...)
     int shown = 0;
     size_t end = 0;
     for (; text[end]; end++) { /* count code points, cut at the width */
-        if (((uint8_t)text[end] & 0xc0) != 0x80 && ++shown > p->width - 1) break;
+        if (((uint8_t)text[end] & 0xc0) != 0x80 && ++shown > p->width) break;
         if ((uint8_t)text[end] < ' ' || text[end] == 0x7f) text[end] = ' ';
     }
-    buf_printf(&p->text, "%s%.*s%s\033[K\n", style, (int)end, text, plain);
+    /* cleared before it is written: behind a line of the whole width the last letter would go */
+    buf_printf(&p->text, "\033[K%s%.*s%s\n", style, (int)end, text, plain);
     p->lines++;
 }
 
