@@ -154,13 +154,15 @@ def test_a_server_that_goes_away_and_comes_back():
         c.filled()
         page = c.open("/", ready=".part")
         page.wait_for_selector(".top-link:has-text('live')")
-        rate = page.locator(".part-rate .live").first  # others may be grey as it is: "caught up"
-        fresh = rate.evaluate("e => getComputedStyle(e).color")
+        rate = page.locator(".part-rate .live").first
+        style = lambda: rate.evaluate("e => [getComputedStyle(e).fontStyle, getComputedStyle(e).color]")
+        grey = page.evaluate("() => { const e = document.createElement('p'); e.style.color = 'var(--ink-3)'; document.body.append(e); const c = getComputedStyle(e).color; e.remove(); return c; }")
+        check(style()[0] == "normal", style())  # a rate of nothing has that grey as it is
         c.server.stop()
         page.wait_for_selector(".note-bad[role=alert]")
         said = page.inner_text(".note-bad")
         check("Not connected since" in said, said)
-        wait_for("live numbers to be grey", lambda: rate.evaluate("e => getComputedStyle(e).color") != fresh)
+        wait_for("live numbers to be grey", lambda: style() == ["italic", grey])
         axe(page, "not connected")
         shot(page, "lost-wide", full=False)
         c.restart()
