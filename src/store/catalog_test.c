@@ -321,6 +321,31 @@ TEST(a_checkpoint_is_a_store_as_of_then)
     kit_close(&k);
 }
 
+TEST(a_table_is_estimated_by_files_alone_however_long_the_log_is)
+{
+    enum { ROWS = 20000, LARGE = 20 };
+    struct kit k;
+    struct diag d = {0};
+    struct store_table_stats stats;
+    static struct kit_row rows[ROWS], large[LARGE];
+    static char text[MIB(1)];
+    memset(text, 'x', sizeof text - 1);
+    for (int i = 0; i < ROWS; i++) rows[i] = (struct kit_row){i, 1, {"some", "text", NULL}};
+    for (int i = 0; i < LARGE; i++) large[i] = (struct kit_row){i, 2, {text, NULL, NULL}};
+    kit_open(&k, (struct store_options){0});
+    kit_put(&k, STORE_CATCHUP, rows, ROWS, (struct kit_write){.timestamp = 1});
+    CHECK_OK(store_flush(k.s, &d), &d);
+    CHECK_OK(store_table_stats(k.s, k.t, &stats, &d), &d);
+    uint64_t before = stats.disk_bytes;
+    kit_put(&k, STORE_LIVE, large, LARGE, (struct kit_write){.timestamp = 2});
+    CHECK(store_stats(k.s).disk_bytes > 5 * before); /* mostly log, of very few rows */
+    CHECK_OK(store_table_stats(k.s, k.t, &stats, &d), &d);
+    CHECK(!stats.exact);
+    CHECK(stats.rows_estimate > ROWS * 9 / 10 && stats.rows_estimate < ROWS * 11 / 10);
+    CHECK_INT((int64_t)store_table_sizes(k.s, k.t).rows, (int64_t)stats.rows_estimate);
+    kit_close(&k);
+}
+
 /* --- held tables --------------------------------------------------------------------------------
  */
 

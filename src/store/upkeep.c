@@ -61,30 +61,6 @@ struct store_stats store_stats(struct store *s)
     };
 }
 
-struct store_table_sizes store_table_sizes(struct store *s, const struct store_table *t)
-{
-    struct store_table_sizes out = {0};
-    uint8_t room[2][KEY_PREFIX_SIZE];
-    const char *keys[2];
-    size_t lens[2] = {KEY_PREFIX_SIZE, KEY_PREFIX_SIZE};
-    char *message = NULL;
-    for (int i = 0; i < 2; i++) {
-        struct buf b = buf_over(room[i], sizeof(room[i]));
-        buf_be(&b, t->prefix + (uint32_t)i, KEY_PREFIX_SIZE);
-        keys[i] = (const char *)room[i];
-    }
-    rocksdb_approximate_sizes(s->db, 1, &keys[0], &lens[0], &keys[1], &lens[1], &out.disk_bytes,
-                              &message);
-    if (message) { /* an estimate: none is better than a failure */
-        rocksdb_free(message);
-        return (struct store_table_sizes){0};
-    }
-    uint64_t all = rocks_property(s, "rocksdb.total-sst-files-size");
-    double share = all ? (double)MIN(out.disk_bytes, all) / (double)all : 0;
-    out.rows = (uint64_t)(share * (double)rocks_property(s, "rocksdb.estimate-num-keys"));
-    return out;
-}
-
 /* --- files --------------------------------------------------------------------------------------
  */
 
@@ -146,6 +122,23 @@ static err_t span_bytes(struct store *s, uint32_t prefix, uint64_t *out, struct 
     return message ? rocks_failed(s, message, d, "a table's size can not be told") : ERR_OK;
 }
 
+/* What of all keys these bytes of the tables' files hold. RocksDB's log is no part of them. */
+static uint64_t keys_of_bytes(struct store *s, uint64_t bytes)
+{
+    uint64_t all = rocks_property(s, "rocksdb.live-sst-files-size"); /* of now, as the keys */
+    double share = all ? (double)MIN(bytes, all) / (double)all : 0;
+    return (uint64_t)(share * (double)rocks_property(s, "rocksdb.estimate-num-keys"));
+}
+
+struct store_table_sizes store_table_sizes(struct store *s, const struct store_table *t)
+{
+    struct store_table_sizes out = {0};
+    struct diag ignored; /* an estimate: none is better than a failure */
+    if (span_bytes(s, t->prefix, &out.disk_bytes, &ignored)) return (struct store_table_sizes){0};
+    out.rows = keys_of_bytes(s, out.disk_bytes);
+    return out;
+}
+
 /* Up to `most` keys are counted. */
 static err_t span_count(struct store *s, uint32_t prefix, uint64_t most, uint64_t *out,
                         struct diag *d)
@@ -178,10 +171,7 @@ err_t store_table_stats(struct store *s, const struct store_table *t, struct sto
     if (!e) e = span_count(s, t->prefix, COUNT_EXACT_MAX, &out->rows_estimate, d);
     out->exact = out->rows_estimate < COUNT_EXACT_MAX;
     if (e || out->exact) return e;
-    struct store_stats all = store_stats(s); /* its share, by bytes, of the keys of all */
-    uint64_t disk = MAX(all.disk_bytes, 1);
-    double share = MIN((double)rows_bytes / (double)disk, 1);
-    out->rows_estimate = MAX(out->rows_estimate, (uint64_t)(share * (double)all.rows_estimate));
+    out->rows_estimate = MAX(out->rows_estimate, keys_of_bytes(s, rows_bytes));
     return ERR_OK;
 }
 
