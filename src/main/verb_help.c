@@ -10,6 +10,7 @@
 #include "main/metrics_help.h"
 #include "main/plan/planning.h"
 #include "main/version.h"
+#include "sched/dag.h"
 #include "sched/kinds.h"
 #include "sql/sql.h"
 #include "wire/cql/cql.h"
@@ -53,10 +54,16 @@ static void put_list(struct buf *out)
                   "program\n\nusage: sluice COMMAND [options]\n\n");
     for (size_t i = 0; i < verb_count; i++)
         buf_printf(out, "  %-11s %s\n", verbs[i].name, verbs[i].about);
-    buf_text(out, "\n`sluice COMMAND --help` tells more of one; `sluice help settings`, "
-                  "`functions`, `sources`, `findings`, `faults`, `kafka`, `cql-wire` and `tools` "
-                  "list what there is;\n`sluice help docs/flow` reads a page of the documentation, "
-                  "`sluice help docs` lists them.\n");
+    buf_text(out,
+             "\n`sluice COMMAND --help` tells more of one; `sluice help TOPIC` lists what there "
+             "is:\n");
+    static const char *const list_starts[] = {"  ", ",\n  "};
+    const char *topic;
+    for (size_t n = 0; (topic = help_topic(n)); n++)
+        buf_printf(out, "%s%s", n % 8 ? ", " : list_starts[n > 0], topic);
+    buf_text(out,
+             ".\n`sluice help docs/flow` reads a page of the documentation, `sluice help docs` "
+             "lists them.\n");
 }
 
 static void put_man(struct buf *out)
@@ -149,6 +156,7 @@ static const struct {
     {"sources", sources_help, sources_markdown},
     {"findings", plan_help, plan_markdown},
     {"kinds", kinds_help, kinds_markdown},
+    {"words", dag_words_help, dag_words_markdown},
     {"airflow-api", airflow_put_routes, airflow_put_routes},
     {"faults", randomuser_faults_help, randomuser_faults_help},
     {"kafka", kafka_wire_help, kafka_wire_help},

@@ -147,3 +147,6 @@ struct dag_reading {
 };
 MUST_CHECK err_t dags_read(struct slice text, const char *file, const struct dag_reading *into,
                            struct diag *d);
+/* Every word of a dag and of a task, for people: `sluice help words`, docs/dags.md. */
+void dag_words_help(struct buf *out);
+void dag_words_markdown(struct buf *out);

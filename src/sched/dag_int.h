@@ -45,7 +45,7 @@ enum word_type {
     WORD_DOC,
     WORD_CALLBACKS /* min: when */,
     WORD_OWN,
-    WORD_IGNORED
+    WORD_ELSEWHERE /* where what it leans on is known */
 };
 struct word {
     const char *name;
@@ -53,6 +53,7 @@ struct word {
     size_t at; /* in struct dag or struct dag_task */
     int64_t min, max;
     err_t (*own)(struct reading *r, void *target, const struct doc *v);
+    const char *fallback, *sentence;
 };
 struct words {
     const struct word *list;

@@ -147,6 +147,8 @@ TEST(each_mistake_has_its_place_and_its_fix)
          "did you mean 'schedule'?"},
         {"d:\n  retries: 3\n  tasks: {a: }\n", "dags.yaml:2:3", "a dag has no 'retries'",
          "it is a word of tasks: put it into default_args"},
+        {"d:\n  on_retry_callback: {http: x}\n  tasks: {a: }\n", "dags.yaml:2:3",
+         "a dag has no 'on_retry_callback'", "it is a word of tasks: put it into default_args"},
         {"d: {tasks: {a: {bash: x, sql: y}}}", "dags.yaml:1:13",
          "task 'a' is both 'bash' and 'sql'", ""},
         {"d: {tasks: {a: {bash: x, trigger_rule: all_sucess}}}", "dags.yaml:1:40",

@@ -180,84 +180,25 @@ static err_t read_callbacks(struct reading *r, struct callbacks *c, enum callbac
 
 #define DAG(field)  offsetof(struct dag, field)
 #define TASK(field) offsetof(struct dag_task, field)
+#define ROW(name, type, at, least, most, own, fallback, sentence)                                  \
+    {#name, WORD_##type, at, least, most, own, fallback, sentence},
 static const struct word dag_list[] = {
-    /* zone and default_args come first: others lean on them (read.c) */
-    {"description", WORD_TEXT, DAG(description), 0, 0, NULL},
-    {"dag_display_name", WORD_TEXT, DAG(display_name), 0, 0, NULL},
-    {"doc_md", WORD_TEXT, DAG(doc_md), 0, 0, NULL},
-    {"owner", WORD_TEXT, DAG(owner), 0, 0, NULL},
-    {"timezone", WORD_OWN, 0, 0, 0, own_zone},
-    {"start_date", WORD_OWN, 0, 0, 0, own_start},
-    {"end_date", WORD_OWN, 0, 0, 0, own_end},
-    {"catchup", WORD_BOOL, DAG(catchup), 0, 0, NULL},
-    {"missed", WORD_OWN, 0, 0, 0, own_missed},
-    {"is_paused_upon_creation", WORD_BOOL, DAG(paused_at_first), 0, 0, NULL},
-    {"fail_fast", WORD_BOOL, DAG(fail_fast), 0, 0, NULL},
-    {"fail_stop", WORD_BOOL, DAG(fail_fast), 0, 0, NULL},
-    {"render_template_as_native_obj", WORD_BOOL, DAG(render_native), 0, 0, NULL},
-    {"max_active_runs", WORD_INT, DAG(max_active_runs), 0, 1000000, NULL},
-    {"max_active_tasks", WORD_INT, DAG(max_active_tasks), 0, 1000000, NULL},
-    {"concurrency", WORD_INT, DAG(max_active_tasks), 0, 1000000, NULL},
-    {"max_consecutive_failed_dag_runs", WORD_INT, DAG(max_consecutive_failed_runs), 0, 1000000,
-     NULL},
-    {"dagrun_timeout", WORD_SPAN, DAG(dagrun_timeout_us), 0, 0, NULL},
-    {"tags", WORD_OWN, 0, 0, 0, own_tags},
-    {"params", WORD_OWN, 0, 0, 0, own_params},
-    {"default_args", WORD_OWN, 0, 0, 0, own_defaults},
-    {"access_control", WORD_DOC, DAG(access), 0, 0, NULL},
-    {"slo", WORD_OWN, 0, 0, 0, own_slo},
-    {"deadline", WORD_OWN, 0, 0, 0, own_deadline},
-    {"on_success_callback", WORD_CALLBACKS, DAG(callbacks), ON_SUCCESS, 0, NULL},
-    {"on_failure_callback", WORD_CALLBACKS, DAG(callbacks), ON_FAILURE, 0, NULL},
-    {"sla_miss_callback", WORD_CALLBACKS, DAG(callbacks), ON_SLA, 0, NULL},
-    {"on_execute_callback", WORD_CALLBACKS, DAG(callbacks), ON_EXECUTE, 0, NULL},
-    {"on_retry_callback", WORD_CALLBACKS, DAG(callbacks), ON_RETRY, 0, NULL},
-    {"on_skipped_callback", WORD_CALLBACKS, DAG(callbacks), ON_SKIPPED, 0, NULL},
-    {"dag_id", WORD_IGNORED, 0, 0, 0, NULL},
-    {"schedule", WORD_IGNORED, 0, 0, 0, NULL}, /* read.c: it leans on all the rest */
-    {"schedule_interval", WORD_IGNORED, 0, 0, 0, NULL},
-    {"tasks", WORD_IGNORED, 0, 0, 0, NULL},
+#define DAG_WORD ROW
+#define TASK_WORD(...)
+#include "sched/words.def"
+#undef DAG_WORD
+#undef TASK_WORD
+};
+static const struct word task_list[] = {
+#define DAG_WORD(...)
+#define TASK_WORD ROW
+#include "sched/words.def"
+#undef DAG_WORD
+#undef TASK_WORD
 };
 const struct words dag_words = {dag_list, COUNT_OF(dag_list)};
-
-static const struct word task_list[] = {
-    {"trigger_rule", WORD_OWN, 0, 0, 0, own_rule},
-    {"retries", WORD_INT, TASK(retries), 0, 100000, NULL},
-    {"retry_delay", WORD_SPAN, TASK(retry_delay_us), 0, 0, NULL},
-    {"max_retry_delay", WORD_SPAN, TASK(max_retry_delay_us), 0, 0, NULL},
-    {"retry_exponential_backoff", WORD_BOOL, TASK(exponential), 0, 0, NULL},
-    {"execution_timeout", WORD_SPAN, TASK(execution_timeout_us), 0, 0, NULL},
-    {"depends_on_past", WORD_BOOL, TASK(depends_on_past), 0, 0, NULL},
-    {"wait_for_downstream", WORD_BOOL, TASK(wait_for_downstream), 0, 0, NULL},
-    {"ignore_first_depends_on_past", WORD_BOOL, TASK(ignore_first_depends_on_past), 0, 0, NULL},
-    {"do_xcom_push", WORD_BOOL, TASK(keeps_result), 0, 0, NULL},
-    {"pool", WORD_TEXT, TASK(pool), 0, 0, NULL},
-    {"pool_slots", WORD_INT, TASK(pool_slots), 1, 1000000, NULL},
-    {"priority_weight", WORD_INT, TASK(priority_weight), INT32_MIN, INT32_MAX, NULL},
-    {"weight_rule", WORD_OWN, 0, 0, 0, own_weight},
-    {"max_active_tis_per_dag", WORD_INT, TASK(max_active), 0, 1000000, NULL},
-    {"task_concurrency", WORD_INT, TASK(max_active), 0, 1000000, NULL},
-    {"expand", WORD_DOC, TASK(expand), 0, 0, NULL},
-    {"slo", WORD_OWN, 0, 0, 0, own_task_slo},
-    {"outlets", WORD_DOC, TASK(outlets), 0, 0, NULL},
-    {"owner", WORD_TEXT, TASK(owner), 0, 0, NULL},
-    {"doc_md", WORD_TEXT, TASK(doc_md), 0, 0, NULL},
-    {"queue", WORD_TEXT, TASK(queue), 0, 0, NULL},
-    {"task_display_name", WORD_TEXT, TASK(display_name), 0, 0, NULL},
-    {"setup", WORD_BOOL, TASK(is_setup), 0, 0, NULL},
-    {"teardown", WORD_BOOL, TASK(is_teardown), 0, 0, NULL},
-    {"on_failure_fail_dagrun", WORD_BOOL, TASK(fails_run), 0, 0, NULL},
-    {"on_execute_callback", WORD_CALLBACKS, TASK(callbacks), ON_EXECUTE, 0, NULL},
-    {"on_success_callback", WORD_CALLBACKS, TASK(callbacks), ON_SUCCESS, 0, NULL},
-    {"on_failure_callback", WORD_CALLBACKS, TASK(callbacks), ON_FAILURE, 0, NULL},
-    {"on_retry_callback", WORD_CALLBACKS, TASK(callbacks), ON_RETRY, 0, NULL},
-    {"on_skipped_callback", WORD_CALLBACKS, TASK(callbacks), ON_SKIPPED, 0, NULL},
-    {"sla_miss_callback", WORD_CALLBACKS, TASK(callbacks), ON_SLA, 0, NULL},
-    {"after", WORD_IGNORED, 0, 0, 0, NULL}, /* task.c */
-    {"depends_on", WORD_IGNORED, 0, 0, 0, NULL},
-    {"upstream", WORD_IGNORED, 0, 0, 0, NULL},
-};
 const struct words task_words = {task_list, COUNT_OF(task_list)};
+#undef ROW
 #undef DAG
 #undef TASK
 
@@ -303,7 +244,7 @@ static err_t set_plain(struct reading *r, const struct word *w, void *target, co
     case WORD_CALLBACKS:
         return read_callbacks(r, (struct callbacks *)(void *)to, (enum callback_when)w->min, v);
     case WORD_OWN: return w->own(r, target, v);
-    case WORD_IGNORED: break;
+    case WORD_ELSEWHERE: break;
     }
     return ERR_OK;
 }

@@ -91,7 +91,8 @@ def test_the_version_is_the_same_everywhere():
 
 def test_pages_made_from_tables_are_fresh():
     for page, topic in {"docs/configuration.md": "settings", "docs/sources.md": "sources", "docs/topic-configuration.md": "topic-configuration",
-                        "docs/system-tables.md": "system-tables", "docs/tasks.md": "kinds"}.items():
+                        "docs/system-tables.md": "system-tables", "docs/tasks.md": "kinds",
+                        "docs/dags.md": "words"}.items():
         made = run("help", topic, "--markdown").stdout
         check((ROOT / page).read_text() == made, f"{page} is old: build/sluice help {topic} --markdown > {page}")
     functions = run("help", "functions", "--markdown").stdout
