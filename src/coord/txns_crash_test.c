@@ -284,11 +284,18 @@ static bool fits(enum outcome o, int seen)
     }
 }
 
-/* As clients do: CONCURRENT_TRANSACTIONS is asked again. */
+/* As clients do: CONCURRENT_TRANSACTIONS is asked again. A write that was under way when the life
+ * ended may fail only now: what stops by that is opened again, as the server does. */
 static err_t init_patiently(struct kit *k, struct who *w)
 {
     err_t e = ERR_TXN_CONCURRENT;
-    for (int i = 0; i < KIT_DEADLINE_MS / 20 && e == ERR_TXN_CONCURRENT; i++) e = kit_init(k, w);
+    for (int i = 0; i < KIT_DEADLINE_MS / 20 && e == ERR_TXN_CONCURRENT; i++) {
+        e = kit_init(k, w);
+        if (e && log_must_reopen(k->log)) {
+            kit_reopen(k);
+            e = ERR_TXN_CONCURRENT;
+        }
+    }
     return e;
 }
 
@@ -377,7 +384,6 @@ static bool failed_at(int step, int error, bool bump)
     life_run(&k, bump);
     bool fired = life_end();
     struct told told = crash.now;
-    if (log_must_reopen(k.log)) kit_reopen(&k);
     life_check(&k, &told, error == EIO ? "i/o error" : "full disk", step);
     kit_reopen(&k);
     life_check(&k, &told, "opened again", step);
