@@ -191,7 +191,7 @@ static bool take_forward(struct part *p)
 {
     while (p->turn < p->count) {
         const struct record *r = &p->records[p->turn++];
-        if (r->offset < p->at && p->kind != BROWSE_UNREADABLE) continue;
+        if (p->kind != BROWSE_UNREADABLE && (r->offset < p->at || r->offset >= p->end)) continue;
         put_head(p, r);
         return true;
     }
@@ -213,7 +213,7 @@ static err_t load_forward(struct browse *l, struct part *p, struct diag *d)
 {
     err_t e = ERR_OK;
     while (!e && !p->over && !take_forward(p)) {
-        if (p->count) p->at = MAX(p->at, batch_end(&p->batch));
+        if (p->count) p->at = MAX(p->at, MIN(batch_end(&p->batch), p->end));
         p->count = p->turn = 0;
         if (p->next_batch < p->batches.count)
             open_batch(l, p, *(size_t *)vec_at(&p->batches, p->next_batch++));
@@ -358,6 +358,7 @@ static err_t open_part(struct browse *l, struct log_topic *t, const struct brows
         p->end = p->at;
     else
         p->first = p->at;
+    if (!l->backward && s->until) p->end = MAX(MIN(s->until, p->end), p->at);
     p->span = SPAN_FIRST;
     p->bytes = buf_make(RECORD_BATCH_MAX + BROWSE_READ + MIB(1));
     p->batches = vec_make(sizeof(size_t), BATCHES_MAX);

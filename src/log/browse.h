@@ -33,6 +33,7 @@ static inline bool browse_is_readable(enum browse_kind k) /* by who reads commit
 struct browse_start { /* forward: the first offset to tell; backward: the one behind it */
     int32_t partition;
     int64_t offset; /* clipped to what is there */
+    int64_t until;  /* forward: the one behind the last to tell; 0: all that is there */
 };
 struct browse_record {
     struct record record; /* borrowed until the next browse_next; its bytes are padded */

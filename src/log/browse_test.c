@@ -190,6 +190,27 @@ TEST(a_batch_that_can_not_be_opened_is_one_row)
     fixture_close(&f);
 }
 
+TEST(a_look_ends_where_it_shall)
+{
+    struct fixture f = fixture_open("until");
+    struct diag d = {0};
+    static const int64_t untils[] = {1, 10, 15, 20, 99, 0};
+    int n = 0;
+    for (int i = 0; i < 4; i++) put(f.log, f.p, 10, &n, i * 100, CODEC_NONE, -1, 0);
+    for (size_t i = 0; i < COUNT_OF(untils); i++) {
+        int64_t end = untils[i] && untils[i] < 40 ? untils[i] : 40, at = 0;
+        struct browse_start start = {.partition = 0, .until = untils[i]};
+        struct browse *l;
+        struct browse_record r;
+        CHECK_OK(browse_open(f.topic, &start, 1, false, &l, &d), &d);
+        while (browse_next(l, &r, &d) == ERR_OK) CHECK_INT(r.record.offset, at++);
+        CHECK_INT(at, end);
+        CHECK_INT(browse_place(l, 0), end); /* another look goes on there */
+        browse_close(l);
+    }
+    fixture_close(&f);
+}
+
 TEST(what_is_deleted_is_not_told_and_places_outside_are_clipped)
 {
     struct fixture f = fixture_open("cut");

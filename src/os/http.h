@@ -55,6 +55,9 @@ bool http_param(struct http_request *r, const char *name, struct slice *out);
 /* The n-th parameter of the query, both sides decoded; false past the last. */
 bool http_param_at(struct http_request *r, uint32_t n, struct slice *name, struct slice *value);
 
+/* Percent-decoding into the arena; false on a bad escape, a NUL, or past the arena's limit. */
+bool http_decode(struct arena *a, struct slice in, bool plus_is_space, struct slice *out);
+
 /* Extra header lines for the answer, before http_reply or http_stream_start. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
 /* The whole answer, up to 64 MiB (what is longer is streamed). Ends the request. */

@@ -29,8 +29,6 @@ int http_head_check(struct slice begun, size_t header_max, const char **why);
 int http_chunk_parse(struct slice line, uint64_t *size, const char **why);
 bool http_field_parse(struct slice line, struct http_field *out);
 struct slice http_field_find(const struct http_head *h, const char *name);
-/* Percent-decoding into the arena; false on a bad escape, a NUL, or past the arena's limit. */
-bool http_decode(struct arena *a, struct slice in, bool plus_is_space, struct slice *out);
 /* In place: "." and ".." parts go, never above the root. The path begins with '/' and has room for
  * a NUL behind it, as http_decode leaves it. */
 struct slice http_path_normalise(struct slice path);

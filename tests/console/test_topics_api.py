@@ -2,10 +2,12 @@
 import base64
 import contextlib
 import json
+import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from engines import venv
 from harness import Server, check, folder, project, run, wait_for
 
 PIPELINE = """CREATE TOPIC people WITH (partitions = 3, retention = '36500d');
@@ -273,20 +275,103 @@ def test_live_numbers_and_the_tail():
 def test_a_live_tail_with_a_condition_tells_what_it_is_true_of():
     with served("CREATE TOPIC t WITH (partitions = 2);") as (server, api):
         produce(server, "t", [{"value": json.dumps({"n": n})} for n in range(50)])
-        seen, told = [], []
+        seen, told, behind, channel = [], [], [], "tail:t?where=n >= 45 AND n %25 5 = 0"
 
         def follow(name, data):
-            check(name == "tail:t?n >= 45 AND n % 5 = 0", name)
+            check(name == channel, name)
             seen.extend(json.loads(r["value"]["text"])["n"] for r in data["records"])
             told.append((data["left_out"], data["unsure"], data["why"]))
+            behind.append(data["behind"])
             if len(told) == 1:
                 check(seen == [45], f"of what was there: {seen}")
                 produce(server, "t", [{"value": json.dumps({"n": n})} for n in range(50, 5050)] + [{"value": "no JSON"}, {"value": json.dumps({"n": 5050})}])
             return len(seen) >= 1002 and sum(u for _, u, _ in told) >= 1 and told
-        check(events(api, ["tail:t?n >= 45 AND n % 5 = 0"], follow, timeout=120), "all of them, a hundred a telling")
+        check(events(api, [channel], follow, timeout=120), "all of them, a hundred a telling")
         check(sorted(seen) == list(range(45, 5055, 5)) and all(l == 0 for l, _, _ in told) and sum(u for _, u, _ in told) == 1, f"each once: {len(seen)}, {told}")
+        check(any(behind) and behind[-1] == 0, f"what was not looked at yet is told: {behind}")
         check(any(why for _, _, why in told), f"why one could not be asked: {told}")
 
         def wrong(name, data):
             return data.get("error")
-        check("condition" in events(api, ["tail:t?n >="], wrong)["where"], "a mistake has its place")
+        check("condition" in events(api, ["tail:t?where=n >="], wrong)["where"], "a mistake has its place")
+        for channel, code in (("tail:t?where=n % 5 = 0", "ERR_USAGE"), ("tail:t?n > 3", "ERR_USAGE"), ("tail:t?partition=7", "ERR_UNKNOWN_TOPIC"), ("tail:none?q=a", "ERR_UNKNOWN_TOPIC"),
+                              ("tail:t?q=" + "a" * 3500, "ERR_TOO_BIG")):
+            check(events(api, [channel], wrong)["code"] == code, channel)
+            check(events(api, [channel, "topics"], lambda name, data: name == "topics" and data)["topics"], "the other channels of the tab go on")
+
+
+CLIENT = """
+import sys
+from kafka import KafkaProducer
+at, what = sys.argv[1:]
+if what == "plain":
+    p = KafkaProducer(bootstrap_servers=at)
+    for i in range(400):
+        p.send("t", key=f"k{i}".encode(), value=f'{{"n": {i}, "name": "{"Ada" if i % 7 == 0 else "Bob"}"}}'.encode(), partition=i % 4, headers=[("trace", f"t{i}".encode())])
+    p.flush(60)
+else:
+    p = KafkaProducer(bootstrap_servers=at, transactional_id="shop")
+    p.init_transactions()
+    for name, end in (("kept", p.commit_transaction), ("dropped", p.abort_transaction)):
+        p.begin_transaction()
+        for i in range(3):
+            p.send("t", key=name.encode(), value=f"{name} {i}".encode(), partition=2)
+        p.flush(60)
+        end()
+p.close()
+"""
+
+
+def test_a_live_tail_tells_exactly_what_is_asked_for_while_a_real_client_writes():
+    python = venv("kafka-python-3")
+    with served("CREATE TOPIC t WITH (partitions = 4);") as (server, api):
+        def write(what):
+            r = subprocess.run([python, "-c", CLIENT, f"127.0.0.1:{server.field('kafka_port')}", what], capture_output=True, text=True, timeout=120)
+            check(r.returncode == 0, r.stderr)
+
+        asked = {"q=ADA": {i for i in range(400) if i % 7 == 0}, "q=t39": {39, *range(390, 400)}, "partition=1,3&where=name = 'Ada'": {i for i in range(400) if i % 2 and i % 7 == 0},
+                 "where=_key = 'k77'": {77}, "partition=0-1&q=bob&where=CAST(n AS INT) > 300": {i for i in range(301, 400) if i % 4 < 2 and i % 7}, "where=name = 'Eve'": set()}
+        got, first, written = {f"tail:t?{words}": [] for words in asked}, set(), []
+
+        def follow(name, data):
+            check("error" not in data, f"{name}: {data}")
+            got[name] += [int(r["key"]["text"][1:]) for r in data["records"]]
+            check(data["left_out"] == 0 and data["unsure"] == 0, data)
+            first.add(name)
+            if len(first) == len(asked) and not written:
+                written.append(True)
+                write("plain")
+            return bool(written) and all(len(got[f"tail:t?{words}"]) >= len(want) for words, want in asked.items())
+        check(events(api, list(got), follow, timeout=60), "all of them came")
+        for words, want in asked.items():
+            seen = got[f"tail:t?{words}"]
+            check(sorted(seen) == sorted(want), f"{words}: {sorted(seen)}")
+        seen = []
+
+        def committed(name, data):
+            if not seen:
+                seen.append(None)
+                write("in a transaction")
+                api.do("POST", "topics/t/messages", {"key": "last", "value": "last", "partition": 2})
+            seen.extend(r["value"]["text"] for r in data["records"] if r["key"]["text"] in ("kept", "dropped", "last"))
+            return seen[-1] == "last"
+        check(events(api, ["tail:t?partition=2&committed=true"], committed, timeout=60) and seen[1:] == ["kept 0", "kept 1", "kept 2", "last"], f"as a consumer of committed records: {seen}")
+
+
+def test_a_topic_of_many_partitions_is_looked_at_by_ranges():
+    with served("CREATE TOPIC t WITH (partitions = 300, retention = '36500d');") as (server, api):
+        produce(server, "t", [{"key": f"p{p}", "value": "x", "partition": p, "timestamp": 1700000000000 + p} for p in range(300)])
+        refused = api.refuse("ERR_TOO_BIG", 413, "GET", "topics/t/messages")
+        check("256" in refused["what"] and refused["why"] and "partition=0-255" in refused["hint"], refused)
+        check([r["partition"] for r in api.pages("t", 100, partition="44-299", direction="forward")] == list(range(44, 300)), "256 of them, by pages")
+        check([r["partition"] for r in api.get("topics/t/messages", partition="7,290-292")["records"]] == [292, 291, 290, 7], "some")
+        api.refuse("ERR_UNKNOWN_TOPIC", 404, "GET", "topics/t/messages", partition="299-300")
+        check(events(api, ["tail:t"], lambda name, data: data.get("error"))["code"] == "ERR_TOO_BIG", "nothing is left out unseen")
+        seen = []
+
+        def follow(name, data):
+            if not seen:
+                produce(server, "t", [{"value": "a", "partition": 299}, {"value": "b", "partition": 3}])
+            seen.extend((r["partition"], r["value"]["text"]) for r in data["records"])
+            return (299, "a") in seen
+        check(events(api, ["tail:t?partition=256-299"], follow) and all(p >= 256 for p, _ in seen), f"{seen}")

@@ -3,8 +3,8 @@
 #include "data/csv.h"
 #include "data/record_json.h"
 #include "door/console/record_js.h"
-#include "door/console/scan.h"
 #include "door/console/topics_kit.h"
+#include "door/console/wanted.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,13 +64,12 @@ static err_t begin_at(struct log_partition *p, const struct beginning *b, int64_
     return e;
 }
 
-/* partition=0,2: those; none: all. Each with the place to begin at. */
+/* Where each partition that is asked for begins. */
 static err_t starts_of(struct ask *a, struct log_topic *t, const struct beginning *b,
                        struct scan_found *f)
 {
-    struct slice text = ask_text(a, "partition"), after = ask_text(a, "after");
-    uint32_t most = SCAN_PLACES_MAX;
-    f->places = arena_take(a->arena, most * sizeof(*f->places));
+    struct slice after = ask_text(a, "after");
+    f->places = arena_take(a->arena, SCAN_PLACES_MAX * sizeof(*f->places));
     if (!f->places) return diag_fail(&a->d, ERR_NO_MEMORY, "no memory for places");
     if (after.at) {
         err_t e = scan_places_read(after, f->places, &f->count, &a->d);
@@ -80,29 +79,9 @@ static err_t starts_of(struct ask *a, struct log_topic *t, const struct beginnin
                               f->places[i].partition);
         return e;
     }
-    int32_t count = log_topic_partitions(t);
-    if (!text.len && (uint32_t)count > most) {
-        (void)diag_fail(&a->d, ERR_TOO_BIG, "%d partitions can not be read together", count);
-        return diag_hint(&a->d, "choose some: partition=0,1");
-    }
-    err_t e = ERR_OK;
-    for (int32_t i = 0; !e && i < count && !text.len; i++) {
-        f->places[f->count++] = (struct browse_start){.partition = i};
-        e = begin_at(log_partition(t, i), b, &f->places[i].offset, &a->d);
-    }
-    while (!e && text.len) {
-        const uint8_t *comma = memchr(text.at, ',', text.len);
-        struct slice one = comma ? slice_make(text.at, (size_t)(comma - text.at)) : text;
-        int64_t n = -1;
-        struct log_partition *p =
-            slice_to_i64(one, &n) && n >= 0 && n <= INT32_MAX ? log_partition(t, (int32_t)n) : NULL;
-        if (!p || f->count == most)
-            return diag_fail(&a->d, ERR_UNKNOWN_TOPIC, "there is no partition '%.*s'",
-                             SLICE_ARG(one));
-        f->places[f->count] = (struct browse_start){.partition = (int32_t)n};
-        e = begin_at(p, b, &f->places[f->count++].offset, &a->d);
-        text = comma ? slice_make(comma + 1, text.len - one.len - 1) : (struct slice){0};
-    }
+    err_t e = wanted_partitions(t, ask_text(a, "partition"), f->places, &f->count, &a->d);
+    for (uint32_t i = 0; !e && i < f->count; i++)
+        e = begin_at(log_partition(t, f->places[i].partition), b, &f->places[i].offset, &a->d);
     return e;
 }
 
@@ -123,15 +102,11 @@ static err_t direction_of(struct ask *a, struct beginning *b, bool backward)
 
 static err_t condition_of(struct ask *a, struct log_topic *t, struct scan_ask *q)
 {
-    struct slice where = slice_trim(ask_text(a, "where"));
-    struct catalog_view view = {ask_world(a)->catalog, {0}};
-    struct sql_catalog port = catalog_port(&view);
     q->topic = t;
     q->text = ask_text(a, "q");
     q->committed = ask_bool(a, "committed", false);
     q->now_ms = ask_now_ms(a);
-    if (!where.len) return ERR_OK;
-    return record_where_new(&port, log_topic_name(t), where, &q->where, &a->d);
+    return wanted_condition(ask_world(a)->catalog, t, ask_text(a, "where"), &q->where, &a->d);
 }
 
 /* --- a page -------------------------------------------------------------------------------------

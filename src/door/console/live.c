@@ -16,7 +16,7 @@ enum {
     LOOK_ARENA_MAX = 32 << 20,
     VALUE_MAX = 8 << 20,
     TAIL_KEPT = 64 << 10, /* of a tail, for who comes later */
-    NAME_MAX_BYTES = 1200 /* a dag, a run and a task of 250 letters, some of them escaped */
+    NAME_MAX_BYTES = 3072 /* a topic with a condition of some lines */
 };
 
 /* An event, as it is sent: one for all the streams it is on its way to. The loop's. */
@@ -29,7 +29,6 @@ struct channel {
     struct channel *next;
     struct live *live;
     const struct console_channel *kind;
-    char name[NAME_MAX_BYTES];
     struct crew_job job;
     struct look look; /* while `at_work`: the worker's */
     err_t err;
@@ -38,6 +37,7 @@ struct channel {
     struct buf kept;    /* a TAIL's last ones, for who comes later */
     uint64_t version;   /* of `last`; 0: none yet */
     uint32_t viewers;
+    char name[];
 };
 struct view { /* a stream's, of one channel */
     struct channel *channel;
@@ -117,13 +117,13 @@ static err_t channel_get(struct live *v, struct slice name, struct channel **out
     INVARIANT(kind);
     if (v->channel_count == CONSOLE_CHANNELS_MAX)
         return diag_fail(d, ERR_BUSY, "%d live channels are open already", CONSOLE_CHANNELS_MAX);
-    struct channel *c = mem_take(sizeof(*c));
+    struct channel *c = mem_take(sizeof(*c) + name.len + 1);
     if (c) c->look.arena = arena_new(LOOK_ARENA_MAX);
     if (!c || !c->look.arena) {
         mem_give(c);
         return diag_fail(d, ERR_NO_MEMORY, "no memory for a live channel");
     }
-    (void)slice_to_cstr(name, c->name, sizeof(c->name)); /* was looked at: it fits */
+    (void)slice_to_cstr(name, c->name, name.len + 1); /* it has room for it */
     c->live = v;
     c->kind = kind;
     c->look.console = v->console;
@@ -201,7 +201,7 @@ static struct slice event_bytes(const struct event *e)
 
 static void send_news(struct live *v);
 
-/* A state counts when it differs; of a tail the last ones are kept. */
+/* A state counts when it differs, and so does a failure; of a tail the last ones are kept. */
 static void looked(struct crew_job *j)
 {
     struct channel *c = channel_of(j);
@@ -209,7 +209,7 @@ static void looked(struct crew_job *j)
     c->at_work = false;
     struct event *e = c->look.out.len ? event_of(c) : NULL;
     if (!e) return; /* nothing came; or no memory: the next tick tells it */
-    if (state && slice_equal(event_bytes(e), event_bytes(c->last))) {
+    if ((state || c->err) && slice_equal(event_bytes(e), event_bytes(c->last))) {
         event_give(e);
         return;
     }
@@ -330,6 +330,9 @@ static err_t channel_allowed(const struct ask *a, struct slice name, struct diag
     const struct console_channel *k = kind_of(name, &arg);
     if (!k || (k->has_arg && !arg.len))
         return diag_fail(d, ERR_UNKNOWN_NAME, "no channel '%.*s'", SLICE_ARG(name));
+    if (name.len >= NAME_MAX_BYTES)
+        return diag_fail(d, ERR_TOO_BIG, "a channel's name has at most %d bytes, this one %u",
+                         NAME_MAX_BYTES - 1, name.len);
     if (a->user.role >= k->role) return ERR_OK;
     return diag_fail(d, ERR_FORBIDDEN, "channel %s needs the role %s", k->name, role_name(k->role));
 }
@@ -338,7 +341,7 @@ static bool name_is_fair(struct slice name) /* it stands in the events' head */
 {
     for (uint32_t i = 0; i < name.len; i++)
         if (name.at[i] < ' ' || name.at[i] == 0x7f) return false;
-    return name.len && name.len < NAME_MAX_BYTES;
+    return name.len != 0;
 }
 
 /* What can not be seen is told on the stream, and the other channels go on. */
@@ -371,10 +374,7 @@ static err_t check_stream(struct ask *a)
         return diag_fail(&a->d, ERR_USAGE, "a stream has 1 to %d channels", LIVE_CHANNELS_MAX);
     for (uint32_t i = 0; i < a->param_count; i++)
         if (!name_is_fair(a->params[i].value))
-            return diag_fail(&a->d, ERR_USAGE,
-                             "a channel's name has 1 to %d bytes, none of them "
-                             "a control character",
-                             NAME_MAX_BYTES - 1);
+            return diag_fail(&a->d, ERR_USAGE, "a channel has a name, without control characters");
     if (a->console->live->stream_count < CONSOLE_STREAMS_MAX) return ERR_OK;
     return diag_fail(&a->d, ERR_BUSY, "%d live streams are open already", CONSOLE_STREAMS_MAX);
 }

@@ -1,27 +1,23 @@
 /** A topic's messages: newest or oldest first, from an offset or a time, of one partition or all, found by text or by a
  * condition; pages come as the list is scrolled. Live: what comes, as it comes. All of it stands in the address bar. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Ago, BASE, Button, Check, Command, Empty, Failed, Icon, Input, Loading, Select, Side, Table, api, at, bytes, count, exact, href, listen, param, plural, setQuery, shell, toMs, useKeys, type Column, type Problem } from "../../kit";
 import { Detail, Preview, kindWord } from "./record";
-import { placeOf, type Message, type Page } from "./shape";
+import { TOGETHER, onTop, placeOf, rangeOf, ranges, tailOf, type Message, type Page, type Tail, type Wanted } from "./shape";
 
 const FIRST = 100;
 const NEXT = 500;
 const LIVE_MAX = 2000;
 const CELL = 300; // characters of a key or value in the list
 
-interface Asked {
-    partition: string;
+interface Asked extends Wanted {
     start: string; // newest, oldest, offset, time
     offset: string;
     time: string;
-    q: string;
-    where: string;
-    committed: boolean;
 }
 
-function asked(): Asked {
-    return { partition: param("partition"), start: param("start", "newest"), offset: param("offset"), time: param("time"), q: param("q"), where: param("where"), committed: param("committed") === "1" };
+function asked(partitions: number): Asked {
+    return { partition: param("partition") || ranges(partitions)[0]!, start: param("start", "newest"), offset: param("offset"), time: param("time"), q: param("q"), where: param("where"), committed: param("committed") === "1" };
 }
 
 /** The API's parameters. */
@@ -35,14 +31,16 @@ function queryOf(a: Asked): Record<string, string | number | boolean | null> {
     };
 }
 
-/** The command line that shows the same. */
-function commandOf(topic: string, a: Asked): string {
-    const from = a.start === "oldest" ? "earliest" : a.start === "offset" ? a.offset || "0" : a.start === "time" ? a.time || "earliest" : `-${FIRST}`;
-    const words = ["sluice consume", shell(topic), `--from ${shell(from)}`, "--until end"];
+/** The command line that shows the same, where there is one. */
+function commandOf(topic: string, a: Asked, live: boolean): string | null {
+    if (a.where || /[,-]/.test(a.partition)) return null;
+    const from = live ? "end" : a.start === "oldest" ? "earliest" : a.start === "offset" ? a.offset || "0" : a.start === "time" ? a.time || "earliest" : `-${FIRST}`;
+    const words = ["sluice consume", shell(topic), `--from ${shell(from)}`];
+    if (!live) words.push("--until end");
     if (a.partition !== "") words.push(`--partition ${shell(a.partition)}`);
     if (a.committed) words.push("--committed");
     words.push("--json");
-    if (a.q) words.push(`| grep -iF ${shell(a.q)}`);
+    if (a.q) words.push(`| grep ${live ? "--line-buffered " : ""}-iF ${shell(a.q)}`);
     return words.join(" ");
 }
 
@@ -106,20 +104,31 @@ function usePages(topic: string, a: Asked, off: boolean) {
     return { found: found.key === key ? found : { ...NOTHING, key }, more, halt, reload: () => setTurn((t) => t + 1) };
 }
 
-/** What comes, newest first, and how much was left out because it came too fast. */
-function useTail(topic: string, where: string, on: boolean) {
-    const none = { rows: [], leftOut: 0, unsure: 0, why: "" };
-    const [state, set] = useState<{ rows: Message[]; leftOut: number; unsure: number; why: string; problem?: Problem }>(none);
+interface Heard {
+    rows: Message[];
+    leftOut: number;
+    behind: number;
+    unsure: number;
+    why: string;
+    came: boolean; // the tail has begun
+    problem?: Problem;
+}
+const SILENCE: Heard = { rows: [], leftOut: 0, behind: 0, unsure: 0, why: "", came: false };
+
+/** What comes of what is wanted, newest first, and how much was left out because it came too fast. */
+function useTail(topic: string, want: Wanted, on: boolean) {
+    const tail = tailOf(topic, want);
+    const channel = "channel" in tail ? tail.channel : null;
+    const [state, set] = useState<Heard>(SILENCE);
     useEffect(() => {
-        set(none);
-        if (!on) return undefined;
-        const condition = where.replace(/\s+/g, " ").trim();
-        return listen<{ records?: Message[]; left_out?: number; unsure?: number; why?: string | null; error?: Problem }>(`tail:${topic}${condition && `?${condition}`}`, (data) => {
-            if (data.error) return set((s) => ({ ...s, problem: { ...data.error!, status: 500 } }));
-            set((s) => ({ rows: [...[...(data.records ?? [])].reverse(), ...s.rows].slice(0, LIVE_MAX), leftOut: s.leftOut + (data.left_out ?? 0), unsure: s.unsure + (data.unsure ?? 0), why: data.why ?? s.why }));
+        set(SILENCE);
+        if (!on || channel === null) return undefined;
+        return listen<Partial<Tail> & { error?: Problem }>(channel, (data) => {
+            if (data.error) return set((s) => ({ ...s, problem: { ...data.error!, status: data.error!.role ? 403 : 500 } }));
+            set((s) => ({ rows: onTop(s.rows, data.records ?? [], LIVE_MAX), leftOut: s.leftOut + (data.left_out ?? 0), behind: data.behind ?? 0, unsure: s.unsure + (data.unsure ?? 0), why: data.why ?? s.why, came: true }));
         });
-    }, [topic, where, on]);
-    return state;
+    }, [channel, on]);
+    return "problem" in tail ? { ...SILENCE, problem: tail.problem } : state;
 }
 
 const COLUMNS: Column<Message>[] = [
@@ -156,26 +165,26 @@ function useSettled(name: string): [string, (v: string) => void] {
 }
 
 export function Messages({ topic, partitions, internal, produce }: { topic: string; partitions: number; internal: boolean; produce: () => void }) {
-    const a = asked();
+    const a = asked(partitions);
     const live = param("live") === "1";
     const { found, more, halt, reload } = usePages(topic, a, live);
-    const tail = useTail(topic, a.where, live);
+    const tail = useTail(topic, a, live);
     const opened = param("row");
     const searching = a.q !== "" || a.where !== "";
-    const tailed = useMemo(() => tail.rows.filter((m) => (a.partition === "" || String(m.partition) === a.partition) && (a.q === "" || holds(m, a.q))), [tail.rows, a.partition, a.q]);
-    const rows = live ? tailed : found.rows;
+    const rows = live ? tail.rows : found.rows;
     const problem = live ? tail.problem : found.problem;
     const [p, o] = opened.split(":");
-    const state = live ? <LiveNote shown={tailed.length} leftOut={tail.leftOut} unsure={tail.unsure} why={tail.why} /> : <Note of={found} searching={searching} halt={halt} />;
-    const empty = live ? <Empty title="Waiting for the next record.">Records stand here as they come{internal ? "" : ", newest first"}.</Empty> : searching ? (
-        <Empty title={found.busy ? "Nothing found yet." : "No message matches."} action={<Button onClick={() => setQuery({ q: null, where: null })}>Show all messages</Button>}>{found.unsure > 0 && `The condition could not be computed for ${plural(found.unsure, "message")}: ${found.why}`}</Empty>
-    ) : <Empty title={a.start === "newest" || a.start === "oldest" ? "There is nothing in this topic." : "There is nothing from there on."} action={!internal && <><Button kind="main" onClick={produce}>Produce a message</Button><Command text={`echo 'a value' | sluice produce ${shell(topic)}`} /></>}>Sources, Kafka clients and this page can write into it.</Empty>;
-    const list = problem && !rows.length ? <Failed problem={problem} retry={reload} /> : !live && found.busy && !rows.length && !searching ? <Loading what="the messages" lines={10} /> : (
+    const state = live ? <LiveNote of={tail} /> : <Note of={found} searching={searching} halt={halt} />;
+    const all = <Button onClick={() => setQuery({ q: null, where: null })}>Show all messages</Button>;
+    const empty = live ? <Empty title={searching ? "Waiting for the next record that matches." : "Waiting for the next record."} action={searching && all}>Records stand here as they come, newest first.</Empty> : searching ? (
+        <Empty title={found.busy ? "Nothing found yet." : "No message matches."} action={all}>{found.unsure > 0 && `The condition could not be computed for ${plural(found.unsure, "message")}: ${found.why}`}</Empty>
+    ) : <Empty title={`There is nothing ${a.start === "offset" || a.start === "time" ? "from there on" : "in this topic"}${a.partition && `, in ${partitionsWord(a.partition)}`}.`} action={!internal && <><Button kind="main" onClick={produce}>Produce a message</Button><Command text={`echo 'a value' | sluice produce ${shell(topic)}`} /></>}>Sources, Kafka clients and this page can write into it.</Empty>;
+    const list = problem && !rows.length ? <Failed problem={problem} retry={live ? undefined : reload} /> : live && !tail.came ? <Loading what="the live tail" lines={10} /> : !live && found.busy && !rows.length && !searching ? <Loading what="the messages" lines={10} /> : (
         <>
             <Table label="Messages" rows={rows} rowKey={placeOf} columns={opened ? NARROW : COLUMNS} filter={false} remote onEnd={live ? undefined : more} open={(m) => setQuery({ row: placeOf(m) }, { step: !opened })}
                 tone={(m) => (m.kind === "unreadable" ? "bad" : m.kind === "record" || m.kind === "committed" ? undefined : "off")} empty={empty} note={rows.length > 0 ? state : undefined} height="max(240px, calc(100dvh - var(--top) - 380px))" />
             {!rows.length && searching && <div class="table-note quiet">{state}</div>}
-            {problem && rows.length > 0 && <Failed problem={problem} retry={reload} />}
+            {problem && rows.length > 0 && <Failed problem={problem} retry={live ? undefined : reload} />}
         </>
     );
     return (
@@ -189,16 +198,12 @@ export function Messages({ topic, partitions, internal, produce }: { topic: stri
     );
 }
 
-function holds(m: Message, q: string): boolean {
-    const text = q.toLowerCase();
-    return [m.key.text, m.value.text, ...m.headers.flatMap((h) => [h.name, h.value.text])].some((t) => t?.toLowerCase().includes(text));
-}
-
-function LiveNote({ shown, leftOut, unsure, why }: { shown: number; leftOut: number; unsure: number; why: string }) {
+function LiveNote({ of: t }: { of: Heard }) {
     return (
         <span role="status">
-            {plural(shown, "message")} since you look{leftOut > 0 && <>; <b>{count(leftOut)}</b> more came too fast to be shown</>}.
-            {unsure > 0 && ` The condition could not be computed for ${plural(unsure, "message")}: ${why}`}
+            {plural(t.rows.length, "message")} since you look{t.rows.length === LIVE_MAX && ", the last ones"}{t.leftOut > 0 && <>; <b>{count(t.leftOut)}</b> more came too fast to be shown</>}.
+            {t.behind > 0 && <> <b>{count(t.behind)}</b> that came are not looked at yet: each half second the server looks for 0.3 s and tells 100 at most.</>}
+            {t.unsure > 0 && ` The condition could not be computed for ${plural(t.unsure, "message")}: ${t.why}`}
         </span>
     );
 }
@@ -227,10 +232,11 @@ function Tools({ topic, partitions, of: a, live, reload }: { topic: string; part
     const turn = (values: Record<string, string | null>) => setQuery({ ...values, row: null }, { step: true });
     const file = (kind: string) => href(`${BASE}/topics/${encodeURIComponent(topic)}/messages.${kind}`, queryOf(a));
     const ms = toMs(a.time);
+    const command = commandOf(topic, a, live);
     return (
         <div class="messages-tools" ref={bar}>
             <div class="messages-row">
-                <Select label="Partition" value={a.partition} set={(v) => turn({ partition: v || null })} of={[{ value: "", label: "all" }, ...Array.from({ length: Math.min(partitions, 1000) }, (_, i) => ({ value: String(i) }))]} />
+                <WhichPartitions of={a.partition} partitions={partitions} set={(v, step) => setQuery({ partition: v || null, row: null }, { step })} />
                 <Select label="Begin at" value={a.start} set={(v) => turn({ start: v === "newest" ? null : v, offset: v === "offset" ? a.offset || "0" : null, time: v === "time" ? a.time || new Date(Date.now() - 3_600_000).toISOString() : null })} disabled={live}
                     of={[{ value: "newest", label: "newest first" }, { value: "oldest", label: "oldest first" }, { value: "offset", label: "an offset" }, { value: "time", label: "a time" }]} />
                 {a.start === "offset" && <Input label="Offset" type="number" min={0} value={a.offset} set={(v) => setQuery({ offset: v, row: null })} />}
@@ -246,15 +252,33 @@ function Tools({ topic, partitions, of: a, live, reload }: { topic: string; part
                 <form class="messages-row" onSubmit={(e) => (e.preventDefault(), turn({ where: where.trim() || null }))}>
                     <div class="messages-find"><Input label="Condition, in SQL" value={where} set={setWhere} mono placeholder="CAST(dob.age AS INT) > 30 AND nat = 'DK'" hint="Fields by their path; _key, _offset, _partition, _timestamp of the record itself. Enter looks." /></div>
                     <div class="messages-acts">
-                        <Button type="submit" disabled={live}>Look</Button>
+                        <Button type="submit">Look</Button>
                         <Check label="Only committed" value={a.committed} set={(on) => turn({ committed: on ? "1" : null })} />
                         <a class="button" href={file("jsonl")} download><Icon name="download" /> JSON lines</a>
                         <a class="button" href={file("csv")} download><Icon name="download" /> CSV</a>
-                        <Command quiet text={commandOf(topic, a)} />
+                        {command && <Command quiet text={command} />}
                     </div>
                 </form>
             )}
         </div>
+    );
+}
+
+/** "7" -> "partition 7"; "0-255" -> "partitions 0 to 255" */
+function partitionsWord(of: string): string {
+    return `partition${/[,-]/.test(of) ? "s" : ""} ${of.replaceAll("-", " to ").replaceAll(",", ", ")}`;
+}
+
+/** One of them or all; of more than can be read together a range, or one. */
+function WhichPartitions({ of, partitions, set }: { of: string; partitions: number; set: (v: string, step: boolean) => void }) {
+    if (partitions <= TOGETHER)
+        return <Select label="Partition" value={of} set={(v) => set(v, true)} of={[{ value: "", label: "all" }, ...Array.from({ length: partitions }, (_, i) => ({ value: String(i) }))]} />;
+    const range = rangeOf(of, partitions);
+    return (
+        <>
+            <Select label={`Partitions, ${TOGETHER} at most`} value={range} set={(v) => set(v, true)} of={ranges(partitions).map((r) => ({ value: r, label: r.replace("-", " to ") }))} />
+            <Input label="One alone" type="number" min={0} max={partitions - 1} value={of.includes("-") ? "" : of} set={(v) => set(v || range, false)} placeholder="all" />
+        </>
     );
 }
 

@@ -23,6 +23,7 @@ export function Produce({ topic, partitions, onClose }: { topic: string; partiti
         e.preventDefault();
         setBusy(true);
         setProblem(undefined);
+        setMade(undefined);
         const got = await api.post<{ partition: number; offset: number }>(`topics/${encodeURIComponent(topic)}/messages`, {
             key: noKey ? null : key, key_encoding: named(keyKind), value: bytesOf(value, valueKind), value_encoding: named(valueKind),
             headers: headers.filter((h) => h.name).map((h) => ({ name: h.name, value: h.value })), ...(partition !== "" && { partition: Number(partition) }),
@@ -40,7 +41,7 @@ export function Produce({ topic, partitions, onClose }: { topic: string; partiti
                 <div class="fields">
                     <Input label="Key" value={key} set={setKey} mono placeholder="none" focus wrong={wrongAt(problem, "key")} />
                     <Select label="Key is" value={keyKind} set={setKeyKind} of={ENCODINGS} />
-                    <Select label="Partition" value={partition} set={setPartition} of={[{ value: "", label: "by the key" }, ...Array.from({ length: Math.min(partitions, 1000) }, (_, i) => ({ value: String(i) }))]} />
+                    <Input label="Partition" type="number" min={0} max={partitions - 1} value={partition} set={setPartition} placeholder="by the key" wrong={wrongAt(problem, "partition")} />
                     <Select label="Value is" value={valueKind} set={setValueKind} of={ENCODINGS} />
                 </div>
                 {valueKind !== "null" && <TextArea label="Value" value={value} set={setValue} rows={8} mono placeholder='{"id": 1}' wrong={wrongAt(problem, "value")} hint={broken ? "This begins like JSON and is none: it is written as text." : looksJson ? "JSON." : undefined} />}

@@ -1,4 +1,6 @@
 /** What the API tells of topics and their messages. */
+import type { Problem } from "../../kit/api";
+
 export interface TopicRow {
     name: string;
     internal: boolean;
@@ -73,6 +75,51 @@ export interface GroupRow {
     member_count: number;
     topics: string[];
     stream: string | null;
+}
+
+export interface Tail {
+    records: Message[];
+    left_out: number;
+    behind: number;
+    unsure: number;
+    why: string | null;
+}
+export interface Wanted {
+    partition: string;
+    q: string;
+    where: string;
+    committed: boolean;
+}
+
+/** So many partitions are read together at most (log/browse.h says why). */
+export const TOGETHER = 256;
+const CHANNEL_MAX = 3000; // of the address of the tab's one stream, which other channels share
+
+/** Partitions that can be read together, as `partition` takes them: of a small topic all, of a large one its ranges. */
+export function ranges(partitions: number): string[] {
+    if (partitions <= TOGETHER) return [""];
+    return Array.from({ length: Math.ceil(partitions / TOGETHER) }, (_, i) => `${i * TOGETHER}-${Math.min((i + 1) * TOGETHER, partitions) - 1}`);
+}
+
+/** The range that a partition lies in. */
+export function rangeOf(partition: string, partitions: number): string {
+    const of = ranges(partitions);
+    return of[Math.floor(parseInt(partition || "0", 10) / TOGETHER)] ?? of[0]!;
+}
+
+/** The live channel of what is wanted, or why there is none. */
+export function tailOf(topic: string, w: Wanted): { channel: string } | { problem: Problem } {
+    const words = [["partition", w.partition], ["q", w.q], ["where", w.where.trim()], ["committed", w.committed ? "true" : ""]] as const;
+    const said = words.filter(([, v]) => v !== "").map(([k, v]) => `${k}=${v.replace(/[%&+\u0000-\u001f\u007f]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0")}`)}`);
+    const channel = `tail:${topic}${said.length ? "?" : ""}${said.join("&")}`;
+    const over = encodeURIComponent(channel).length - CHANNEL_MAX;
+    return over <= 0 ? { channel } : { problem: { status: 400, code: "ERR_TOO_BIG", what: `The filter is too long to be followed live, by ${over} letters.`, hint: "Shorten it, or look without Live." } };
+}
+
+/** What is new on top. A tail that was interrupted tells its last ones again: each stands once. */
+export function onTop(rows: Message[], fresh: Message[], most: number): Message[] {
+    const known = new Set(fresh.map(placeOf));
+    return [...[...fresh].reverse(), ...rows.filter((m) => !known.has(placeOf(m)))].slice(0, most);
 }
 
 export const placeOf = (m: Message) => `${m.partition}:${m.offset}`;
