@@ -1,7 +1,10 @@
 """Workflows as a person works with them: the list and its toggle, a run triggered by the form and followed to its
 end, clearing, marking, backfills, pools, variables, import errors; what a Viewer may not do; odd names and texts."""
+import contextlib
+import http.server
 import json
 import re
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -201,6 +204,46 @@ def test_workflows_a_run_is_stopped():
         page.locator("dialog button[type=submit]").click()
         page.wait_for_selector(".side", state="detached")
         c.v2("GET", "/api/v2/dags/etl/dagRuns/stopped", status=[404])
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.end_headers()
+        self.wfile.write(b'[{"id":1}]')
+
+    def log_message(self, *_):
+        pass
+
+
+def test_workflows_an_apis_quota_stands_among_the_pools_and_nobody_changes_it():
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    source = f"FROM HTTP 'http://127.0.0.1:{web.server_port}/' WITH (every = '1h', items = '$[*]', allow_private = true, quota = 'api'"
+    with folder() as f, contextlib.closing(web.socket):
+        p = project(f / "project", f"CREATE SOURCE one {source}, rate_limit = '12/1h') INTO TOPIC one;\nCREATE SOURCE two {source}) INTO TOPIC two;\n")
+        (p / "dags.yaml").write_text("d:\n  tasks: {one: {empty: }}\n")
+        with Console(directory=p) as c:
+            v2 = V2(c)
+            pool = wait_for("both sources to have asked", lambda: next((x for x in v2("GET", "/api/v2/pools")["pools"] if x["name"] == "api" and x["running_slots"] == 2), None), 60)
+            page = c.open("/workflows?view=pools", ready=".table-row:has-text('api')")
+            row = page.locator(".table-row", has_text="api")
+            wait_for("how much, and what is taken", lambda: row.locator("[role$=cell]").all_inner_texts()[:2] == ["12 in 1 h", "2"])
+            row.click()
+            said = dict(zip(page.locator(".side dt").all_inner_texts(), page.locator(".side dd").all_inner_texts()))
+            check(said == {"Quota": "12 records in 1 h", "Taken": "2", "Free": "10", "Waiting": "0", "About": pool["description"]} and "taken by sources 2, by tasks 0" in said["About"], f"who takes: {said}")
+            check("rate_limit in pipeline.sql" in page.inner_text(".side .note"), page.inner_text(".side"))
+            for name in ("Change", "Delete"):
+                check(page.locator(".side").get_by_role("button", name=name).count() == 0, f"{name} is not there")
+            check(page.inner_text(".side .command code") == "sluice pools quotas", page.inner_text(".side .command"))
+            told = c.server.command("pools", "quotas").stdout
+            check("api" in told and "12" in told, told)
+            axe(page, "a quota")
+            page.locator(".table-row", has_text="default_pool").click()
+            check(page.locator(".side").get_by_role("button", name="Change").is_enabled() and page.locator(".side").get_by_role("button", name="Delete").is_disabled(), "a pool is changed, the default one not deleted")
+            everywhere(c, "/workflows?view=pools&pools.row=api", "workflows-quota", ready=".side .facts")
+    web.shutdown()
 
 
 def test_workflows_backfill_pool_variable_connection_and_errors():

@@ -8,7 +8,7 @@ import { Things } from "./things";
 const to = (name: string): string => V2 + at("pools", name);
 const slots = (n: number): string => (n < 0 ? "any number" : count(n));
 const span = (ms: number): string => (ms % 3600e3 === 0 ? `${ms / 3600e3} h` : ms % 60e3 === 0 ? `${ms / 60e3} min` : `${ms / 1e3} s`);
-const given = (p: Pool): string | undefined => (p.quota ? "An API's quota: rate_limit in pipeline.sql says how much it is." : undefined);
+const given = (p: Pool) => (p.quota ? { why: "This is an API's quota, which sources and tasks share: rate_limit in pipeline.sql says how much it is.", command: "sluice pools quotas" } : undefined);
 
 function facts(p: Pool): [string, ComponentChildren][] {
     if (p.quota) return [["Quota", `${count(p.slots)} records in ${span(p.quota.per_ms)}`], ["Taken", count(p.occupied_slots)], ["Free", count(p.open_slots)], ["Waiting", count(p.scheduled_slots)], ["About", <bdi>{p.description}</bdi>]];
@@ -22,7 +22,7 @@ function Use({ of: p }: { of: Pool }) {
     return (
         <span class="wf-use" title={p.quota ? `${p.occupied_slots} taken, ${p.open_slots} free` : `${p.running_slots} running, ${p.queued_slots} queued, ${p.slots < 0 ? "any number" : p.open_slots} free`}>
             <i class="is-running" style={part(p.running_slots)} /><i class="is-queued" style={part(p.queued_slots)} />
-            <span class="hidden">{p.running_slots} running, {p.queued_slots} queued</span>
+            <span class="hidden">{p.quota ? `${p.occupied_slots} taken` : `${p.running_slots} running, ${p.queued_slots} queued`}</span>
         </span>
     );
 }

@@ -17,7 +17,11 @@ interface ThingsProps<T> {
     command: string; // "sluice variables"
     empty: ComponentChildren;
     fixed?: (t: T) => string | undefined; // why it can not be deleted
-    given?: (t: T) => string | undefined; // why it can not be changed either
+    given?: (t: T) => Given | undefined; // it is somebody else's to change
+}
+export interface Given {
+    why: string;
+    command: string; // that shows it
 }
 
 export function Things<T>(p: ThingsProps<T>) {
@@ -35,11 +39,13 @@ export function Things<T>(p: ThingsProps<T>) {
                 panel={(t) => (
                     <div class="stack">
                         {p.panel(t)}
-                        <div class="buttons">
-                            <Button disabled={Boolean(p.given?.(t))} title={p.given?.(t)} onClick={() => setEdit(t)}><Icon name="edit" /> Change</Button>
-                            <Button kind="danger" disabled={Boolean(p.given?.(t) ?? p.fixed?.(t))} title={p.given?.(t) ?? p.fixed?.(t)} onClick={() => setDrop(t)}><Icon name="trash" /> Delete</Button>
-                        </div>
-                        <Command text={`${p.command} get ${shell(p.keyOf(t))}`} />
+                        {p.given?.(t) ? <p class="note note-quiet"><span>{p.given(t)!.why}</span></p> : (
+                            <div class="buttons">
+                                <Button onClick={() => setEdit(t)}><Icon name="edit" /> Change</Button>
+                                <Button kind="danger" disabled={Boolean(p.fixed?.(t))} title={p.fixed?.(t)} onClick={() => setDrop(t)}><Icon name="trash" /> Delete</Button>
+                            </div>
+                        )}
+                        <Command text={p.given?.(t)?.command ?? `${p.command} get ${shell(p.keyOf(t))}`} />
                     </div>
                 )} />
             {edit !== undefined && p.form(edit, done, () => setEdit(undefined))}
