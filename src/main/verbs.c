@@ -171,7 +171,7 @@ const struct verb verbs[] = {
     {"tasks",
      "[list DAG | state DAG TASK [RUN] | states-for-dag-run DAG [RUN] | logs DAG TASK [RUN] | "
      "clear DAG [TASK] | mark DAG TASK RUN STATE]",
-     "tasks of dags: states, logs, clearing and marking",
+     "tasks of dags: states, logs, clearing, marking, trying one alone",
      "RUN is a run's id, a logical date, or latest.",
      OPTIONS(JSON_OPTION, {"--run", "RUN", "for logs and clear: in this run"},
              {"--map-index", "N", "of a mapped task"}, {"--try", "N", "for logs: this try"},

@@ -272,7 +272,7 @@ static err_t ends_well(struct engine *e, struct run *r, uint32_t place, struct o
     if (story) return ends_failed(e, r, place, FAILS, slice_of(story), d);
     if (t->keeps_result && o->result_json.at)
         err = put_xcom(e, r, i, "return_value", o->result_json, d);
-    if (!err) err = engine_outlets(e, r, i, d);
+    if (!err && !run_is_test(&r->row)) err = engine_outlets(e, r, i, d);
     struct ending end = {TASK_SUCCESS, ON_SUCCESS, TIME_NONE, o->answer.message, {0}};
     return err ? err : write_end(e, r, place, &end, d);
 }

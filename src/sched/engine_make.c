@@ -292,7 +292,7 @@ static err_t pause_when_hopeless(struct engine *e, struct run *r, struct diag *d
     int32_t most = of->dag->max_consecutive_failed_runs;
     struct last_states l = {0};
     struct meta_value args[] = {meta_text(of->id), meta_int(most)};
-    if (r->row.state != RUN_FAILED || most <= 0) return ERR_OK;
+    if (r->row.state != RUN_FAILED || most <= 0 || run_is_test(&r->row)) return ERR_OK;
     err_t err = meta_run(e->meta, META_RUNS_LAST_STATES, args, 2, take_last, &l, NULL, d);
     if (err || l.failed < most) return err;
     say_warn(SAY_SCHED, "dag paused: too many of its runs failed in a row", "dag=%.*s runs=%d",

@@ -74,7 +74,7 @@ err_t engine_call_back(struct engine *e, struct run *r, const struct instance *i
                                                       "on_failure_callback", "on_retry_callback",
                                                       "on_skipped_callback", "sla_miss_callback"};
     struct slice context = {0};
-    if (c->count[when] == 0) return ERR_OK;
+    if (c->count[when] == 0 || (!i && run_is_test(&r->row))) return ERR_OK;
     err_t err = call_context(e, r, i, NAMES[when], reason, &context, d);
     for (uint32_t n = 0; n < c->count[when] && !err; n++) {
         struct buf what = buf_make(MIB(1));

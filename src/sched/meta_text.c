@@ -1,6 +1,7 @@
 /* One text for two dialects. */
 #include "data/value.h"
 #include "sched/meta_int.h"
+#include "sched/state.h"
 
 static const struct {
     const char *name, *text, *postgres;

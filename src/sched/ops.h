@@ -40,6 +40,7 @@ struct ops_trigger {
     int64_t interval_start, interval_end; /* TIME_NONE: by the schedule */
     int64_t run_after;                    /* TIME_NONE: now */
     bool no_logical;
+    struct slice only; /* a task: `tasks test`'s run of it alone; the others stand as success */
 };
 /* ERR_NOT_FOUND: no such dag; ERR_EXISTS: that run id or logical date; ERR_USAGE: conf does not fit
  * the params' schemas, or the dag has import errors. */

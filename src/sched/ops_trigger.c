@@ -1,5 +1,7 @@
 #include "sched/ops_int.h"
 
+#include "base/hash.h"
+
 struct triggering {
     const struct ops_trigger *t;
     const struct dag *dag;
@@ -47,7 +49,7 @@ static err_t choose_logical(struct ops *o, struct triggering *g, int64_t *logica
     *logical = t->logical != TIME_NONE ? t->logical : o->now_us;
     for (int n = 0; n < 1000 && !err && !free; n++) {
         err = is_free(o, META_RUN_AT_LOGICAL, t->dag_id, meta_int(*logical), &free, d);
-        if (!err && !free && t->logical != TIME_NONE) {
+        if (!err && !free && t->logical != TIME_NONE && !t->only.len) {
             char text[64];
             struct buf moment = buf_over(text, sizeof(text));
             moment_put(&moment, *logical);
@@ -70,7 +72,13 @@ static err_t choose_id(struct ops *o, struct triggering *g, int64_t logical, str
     if (t->run_id.len == 0) {
         char text[128];
         struct buf made = buf_over(text, sizeof(text));
-        run_id_put(&made, RUN_MANUAL, logical != TIME_NONE ? logical : o->now_us);
+        if (t->only.len) {
+            buf_text(&made, RUN_TEST_PREFIX);
+            moment_put(&made, o->now_us);
+            buf_text(&made, "__");
+        } else {
+            run_id_put(&made, RUN_MANUAL, logical != TIME_NONE ? logical : o->now_us);
+        }
         *id = arena_slice(g->arena, buf_view(&made));
         if (!id->at) return ERR_NO_MEMORY;
     }
@@ -125,6 +133,36 @@ static err_t insert(struct ops *o, struct triggering *g, struct slice id, int64_
     return err == ERR_NOT_FOUND ? diag_fail(d, ERR_BUSY, "somebody else has triggered it") : err;
 }
 
+/* A test's run: the task waits, once and without another try; the others are done. */
+static err_t stand_alone(struct ops *o, struct triggering *g, struct diag *d)
+{
+    struct rng rng = rng_make(o->seed);
+    err_t err = ERR_OK;
+    for (uint32_t n = 0; n < g->dag->task_count && !err; n++) {
+        const struct dag_task *t = &g->dag->tasks[n];
+        bool it = slice_equal(t->id, g->t->only);
+        uint8_t random[10];
+        char uuid[37];
+        for (size_t i = 0; i < sizeof(random); i++) random[i] = (uint8_t)rng_next(&rng);
+        uuid_print(uuid_v7(o->now_us / 1000, random), uuid);
+        struct meta_value args[] = {
+            meta_int(g->out->id),
+            meta_text(t->id),
+            meta_int(-1),
+            meta_text(slice_of(uuid)),
+            it ? meta_null() : meta_text(slice_of(task_state_name(TASK_SUCCESS))),
+            meta_int(0),
+            meta_text(slice_of(t->kind->operator_name)),
+            meta_text(t->pool),
+            meta_int(t->pool_slots),
+            meta_int(MIN(t->weight, INT32_MAX)),
+            meta_int(g->dag_version),
+        };
+        err = meta_run(o->meta, META_TASK_INSERT, args, COUNT_OF(args), NULL, NULL, NULL, d);
+    }
+    return err;
+}
+
 static err_t trigger_body(struct ops *o, void *ctx, struct diag *d)
 {
     struct triggering *g = ctx;
@@ -136,6 +174,7 @@ static err_t trigger_body(struct ops *o, void *ctx, struct diag *d)
     if (!err) err = choose_logical(o, g, &logical, d);
     if (!err) err = choose_id(o, g, logical, &id, d);
     if (!err) err = insert(o, g, id, logical, d);
+    if (!err && g->t->only.len) err = stand_alone(o, g, d);
     if (err) return err;
     struct ops_event e = {.event = "trigger_dag_run",
                           .dag_id = g->t->dag_id,
@@ -152,7 +191,13 @@ err_t ops_trigger(struct ops *o, const struct ops_trigger *t, struct arena *a, s
     struct doc conf = {.kind = DOC_MAP};
     err_t err = ops_dag(o, t->dag_id, &g.dag, d);
     if (err) return err;
-    if (t->conf.len) err = doc_of_json(t->conf, a, &conf, d);
+    if (t->only.len && dag_task_find(g.dag, t->only) < 0)
+        err = diag_fail(d, ERR_NOT_FOUND, "Task '%.*s' not found in DAG '%.*s'", SLICE_ARG(t->only),
+                        SLICE_ARG(t->dag_id));
+    if (!err && slice_starts(t->run_id, RUN_TEST_PREFIX))
+        err = diag_fail(d, ERR_USAGE,
+                        "a run_id that begins with " RUN_TEST_PREFIX " is of `tasks test` alone");
+    if (!err && t->conf.len) err = doc_of_json(t->conf, a, &conf, d);
     if (!err && conf.kind != DOC_MAP && conf.kind != DOC_NULL)
         err = diag_fail(d, ERR_USAGE, "conf must be a JSON object");
     if (!err) err = params_check(g.dag, &conf, d);

@@ -18,6 +18,12 @@ struct run_row {
     int64_t backfill_id /* 0: none */, dag_version, clear_number, token, version;
     bool external; /* made by a person, a program or another dag */
 };
+/* `tasks test` makes a run of one task and deletes it again: what stands before the task does not
+ * count, and nobody is told of the run. */
+static inline bool run_is_test(const struct run_row *r)
+{
+    return slice_starts(r->run_id, RUN_TEST_PREFIX);
+}
 struct task_row {
     int64_t run;
     struct slice dag_id, run_id, task_id, uuid;

@@ -5,7 +5,9 @@
 #pragma once
 #include "base/base.h"
 
-#define TIME_NONE INT64_MIN /* NULL in the database: no time is known */
+/* How the id of a run that `tasks test` makes begins, as Airflow's (rows.h: run_is_test). */
+#define RUN_TEST_PREFIX "__airflow_temporary_run_"
+#define TIME_NONE       INT64_MIN /* NULL in the database: no time is known */
 
 enum task_state {
     TASK_NONE, /* NULL in the database: no state yet */

@@ -210,3 +210,50 @@ def test_commands_wake_a_server_that_runs():
             check(cleared.returncode == 0, cleared.stderr)
             ok(s.command("runs", "wait", "by_hand"))
             check([t["try"] for t in rows(s.command("runs", "show", "by_hand", "--json"))] == [2], "it ran again")
+
+
+ALONE = """
+alone:
+  schedule: none
+  default_args: {retries: 3, retry_delay: 5m}
+  on_success_callback: {command: "touch called"}
+  on_failure_callback: {command: "touch called"}
+  tasks:
+    before: {bash: "touch before_ran"}
+    after_failures: {bash: "echo {{ ds }} {{ params.n }}", after: before, trigger_rule: all_failed, depends_on_past: true, outlets: [told]}
+    breaks: {bash: "echo oh; exit 3", after: before}
+    each: {bash: "echo item {{ item }}", expand: [a, b]}
+    nothing: {empty: , after: before}
+  params: {n: 5}
+told: {schedule: {after: [told]}, tasks: {a: }}
+"""
+
+
+def test_a_task_is_tested_alone_and_nothing_of_it_is_kept():
+    with folder() as path:
+        p = project(path / "p", "CREATE TOPIC t;\n")
+        (p / "dags.yaml").write_text(ALONE)
+        r = run("tasks", "test", "alone", "breaks", "--project", p)
+        check(r.returncode == 1 and "no server runs" in r.stderr, r.stderr)
+        with Server(p) as s:
+            s.ready()
+            wait_for("the dags to be taken in", lambda: len(rows(s.command("dags", "list", "--json"))) == 2, 20)
+            for n in range(2):  # the same date twice: the first run is gone
+                said = ok(tool(path, "airflow", "tasks", "test", "alone", "after_failures", "2024-05-06", "--project", p))
+                check("2024-05-06 5" in said and "after_failures success" in said, said)
+            r = tool(path, "airflow", "tasks", "test", "alone", "breaks", "--project", p)
+            check(r.returncode == 1 and "oh" in r.stdout and "breaks failed" in r.stdout, r.stdout + r.stderr)
+            said = ok(s.command("tasks", "test", "alone", "each"))
+            check(said.index("item a") < said.index("item b"), said)
+            check("nothing success" in ok(s.command("tasks", "test", "alone", "nothing")), "a task without a log")
+            r = s.command("tasks", "test", "alone", "nobody")
+            check(r.returncode == 1 and "Task 'nobody' not found in DAG 'alone'" in r.stderr, r.stderr)
+            r = s.command("dags", "trigger", "alone", "--run-id", "__airflow_temporary_run_x")
+            check(r.returncode == 1 and "tasks test" in r.stderr, r.stderr)
+            check(rows(s.command("runs", "list", "--json")) == [], "no run is left")
+            check(not (p / "before_ran").exists() and not (p / "called").exists(), "what comes before it and the run's callbacks")
+            ok(s.command("dags", "pause", "alone"))
+            for words in (("tasks", "test", "alone", "each"), ("dags", "test", "alone"), ("dags", "trigger", "alone", "--wait")):
+                r = s.command(*words)
+                check(r.returncode == 1 and "is paused" in r.stderr and "dags unpause alone" in r.stderr, r.stderr)
+            check(rows(s.command("runs", "list", "--json")) == [], "and nothing waits")

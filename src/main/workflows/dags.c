@@ -282,10 +282,6 @@ static bool a_moment(void *ctx)
 
 static err_t wait_for(struct desk *k, struct run_row *r, struct diag *d)
 {
-    if (!client_server_runs(&k->project)) {
-        (void)diag_fail(d, ERR_NOT_FOUND, "no server runs on this project: the run waits for one");
-        return diag_hint(d, "sluice up");
-    }
     return ops_run_wait(&k->ops, r->dag_id, r->run_id, a_moment, NULL, k->arena, r, d);
 }
 
@@ -305,7 +301,8 @@ static err_t start_run(struct desk *k, bool wait, struct diag *d)
     err_t e = desk_known_dag(k, k->words[0], &g, d);
     if (e) return e;
     if (!when && k->word_count > 1) when = k->words[1];
-    if (when) e = desk_time(when, &t.logical, d);
+    if (wait) e = desk_runs_now(k, g, d);
+    if (!e && when) e = desk_time(when, &t.logical, d);
     t.dag_id = g->id;
     k->ops.now_us = clock_wall_us(); /* files have been read since the command began */
     if (!e) e = ops_trigger(&k->ops, &t, k->arena, &r, d);

@@ -1,6 +1,7 @@
 #include "main/workflows/desk.h"
 
 #include "base/unit.h"
+#include "main/client.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "sched/moment.h"
@@ -221,6 +222,27 @@ err_t desk_known_dag(struct desk *k, const char *id, const struct dag **out, str
         return diag_hint(d, "%u of the files' dags are wrong: sluice dags list-import-errors",
                          k->import_errors);
     return ERR_NOT_FOUND;
+}
+
+static err_t take_paused(void *ctx, const struct meta_row *row)
+{
+    *(bool *)ctx = row->at[3].number != 0;
+    return ERR_OK;
+}
+
+err_t desk_runs_now(struct desk *k, const struct dag *g, struct diag *d)
+{
+    bool paused = false;
+    struct meta_value args[] = {meta_text(g->id)};
+    if (!client_server_runs(&k->project)) {
+        (void)diag_fail(d, ERR_NOT_FOUND,
+                        "no server runs on this project, and a run waits for one");
+        return diag_hint(d, "sluice up");
+    }
+    err_t e = meta_run(k->meta, META_DAG_FIND, args, 1, take_paused, &paused, NULL, d);
+    if (e || !paused) return e;
+    (void)diag_fail(d, ERR_BUSY, "dag %.*s is paused, and its runs wait", SLICE_ARG(g->id));
+    return diag_hint(d, "sluice dags unpause %.*s", SLICE_ARG(g->id));
 }
 
 /* --- runs and times -----------------------------------------------------------------------------

@@ -57,6 +57,8 @@ MUST_CHECK err_t desk_dags(struct desk *k, struct diag *d);  /* reads the files,
 const struct dag *desk_dag(struct desk *k, struct slice id); /* NULL: none */
 MUST_CHECK err_t desk_known_dag(struct desk *k, const char *id, const struct dag **out,
                                 struct diag *d);
+/* Whether a run that is made now begins now: a server runs, and the dag is not paused. */
+MUST_CHECK err_t desk_runs_now(struct desk *k, const struct dag *g, struct diag *d);
 /* A time as people give it: 2024-01-31, 2024-01-31T08:00, now. */
 MUST_CHECK err_t desk_time(const char *text, int64_t *us, struct diag *d);
 /* --run RUN, a logical date, or "latest": the run's row. */

@@ -1,6 +1,7 @@
 /* sluice tasks: a dag's tasks, their states and logs; clearing and marking them. */
 #include "main/workflows/desk.h"
 
+#include "os/clock.h"
 #include "os/dial.h"
 #include "sched/worklog.h"
 
@@ -87,33 +88,43 @@ static err_t print_from(const char *path, uint64_t *at, struct diag *d)
     return e;
 }
 
+/* What a try says; followed: as it comes, until the instance has ended. */
+static err_t print_try(struct desk *k, const struct run_row *run, struct task_row *task,
+                       int try_number, bool follow, struct diag *d)
+{
+    char dir[PROJECT_PATH_MAX];
+    struct buf path = buf_make(PROJECT_PATH_MAX * 2);
+    uint64_t at = 0;
+    err_t e = project_data_path(&k->project, "workflows/logs", dir, d);
+    if (e) return e;
+    struct work_key key = {.run = run->id,
+                           .dag_id = run->dag_id,
+                           .run_id = run->run_id,
+                           .task_id = task->task_id,
+                           .map_index = task->map_index,
+                           .try_number = try_number};
+    worklog_path(&path, dir, &key);
+    e = print_from(buf_cstr(&path), &at, d);
+    while (follow && (!e || e == ERR_NOT_FOUND) && !task_state_finished(task->state) &&
+           task->state != TASK_UP_FOR_RETRY) {
+        dial_rest(LOOK_MS);
+        e = task_row_find(k->meta, run->dag_id, run->run_id, key.task_id, key.map_index, k->arena,
+                          task, d);
+        if (!e) e = print_from(buf_cstr(&path), &at, d);
+    }
+    buf_done(&path);
+    return e;
+}
+
 static err_t logs(struct desk *k, struct diag *d)
 {
     struct run_row run;
     struct task_row task;
     const char *try_text = desk_value(k, "--try");
-    char dir[PROJECT_PATH_MAX];
-    struct buf path = buf_make(PROJECT_PATH_MAX * 2);
-    uint64_t at = 0;
     err_t e = instance(k, &run, &task, d);
-    if (!e) e = project_data_path(&k->project, "workflows/logs", dir, d);
     if (e) return e;
-    struct work_key key = {.run = run.id,
-                           .dag_id = run.dag_id,
-                           .run_id = run.run_id,
-                           .task_id = task.task_id,
-                           .map_index = task.map_index,
-                           .try_number = try_text ? atoi(try_text) : task.try_number};
-    worklog_path(&path, dir, &key);
-    e = print_from(buf_cstr(&path), &at, d);
-    while (args_has(k->args, "--follow") && (!e || e == ERR_NOT_FOUND) &&
-           !task_state_finished(task.state)) {
-        dial_rest(LOOK_MS);
-        e = instance(k, &run, &task, d);
-        if (!e) e = print_from(buf_cstr(&path), &at, d);
-    }
-    buf_done(&path);
-    return e;
+    return print_try(k, &run, &task, try_text ? atoi(try_text) : task.try_number,
+                     args_has(k->args, "--follow"), d);
 }
 
 /* --- clear and mark -----------------------------------------------------------------------------
@@ -191,15 +202,90 @@ static err_t mark(struct desk *k, struct diag *d)
     return e;
 }
 
-/* A try without a record of it would run outside the scheduler: what it would do is shown by
- * clearing the task in a run instead. */
+/* --- a task alone -------------------------------------------------------------------------------
+ */
+
+/* The instance of the task that stands behind `index`; NULL: none has begun yet. */
+static struct task_row *next_begun(const struct task_rows *rows, const char *task, int32_t index)
+{
+    struct task_row *next = NULL;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        struct task_row *t = &rows->at[i];
+        bool later = slice_is(t->task_id, task) && t->map_index > index;
+        if (later && (!next || t->map_index < next->map_index)) next = t;
+    }
+    return next && !task_state_finished(next->state) && next->try_number == 0 ? NULL : next;
+}
+
+/* Every instance's log, one after the other; `failed` when one has not succeeded. */
+static err_t watch_test(struct desk *k, struct run_row *run, bool *failed, struct diag *d)
+{
+    const char *task = k->words[1];
+    int32_t shown = -2; /* an unmapped instance's index is -1 */
+    err_t e = ERR_OK;
+    while (!e && !*failed) {
+        struct task_rows rows;
+        /* The run first: what it has done until its end is in the rows then. */
+        e = run_row_find(k->meta, run->dag_id, run->run_id, k->arena, run, d);
+        if (!e) e = task_rows_of_run(k->meta, run->id, k->arena, &rows, d);
+        struct task_row *next = e ? NULL : next_begun(&rows, task, shown);
+        if (!next && run_state_finished(run->state)) break;
+        if (!next) {
+            dial_rest(LOOK_MS / 2);
+            continue;
+        }
+        shown = next->map_index;
+        e = print_try(k, run, next, next->try_number, true, d);
+        if (e == ERR_NOT_FOUND) e = ERR_OK; /* what takes no time says nothing */
+        *failed = next->state != TASK_SUCCESS && next->state != TASK_SKIPPED;
+        const char *name = task_state_name(next->state);
+        desk_say(k, "%s %s", task, name ? name : "none");
+    }
+    return e;
+}
+
+/* A run of this task alone, which is deleted when it has ended; exit code 1 when it failed. */
+static err_t test(struct desk *k, struct diag *d)
+{
+    const struct dag *g;
+    struct run_row run;
+    bool failed = false;
+    struct ops_trigger t = {.only = slice_of(k->words[1]),
+                            .logical = TIME_NONE,
+                            .interval_start = TIME_NONE,
+                            .interval_end = TIME_NONE,
+                            .run_after = TIME_NONE};
+    err_t e = desk_known_dag(k, k->words[0], &g, d);
+    if (!e) e = desk_runs_now(k, g, d);
+    if (!e && k->word_count > 2) e = desk_time(k->words[2], &t.logical, d);
+    if (e) return e;
+    t.dag_id = g->id;
+    k->ops.now_us = clock_wall_us();
+    k->ops.via = "test";
+    e = ops_trigger(&k->ops, &t, k->arena, &run, d);
+    if (e) return e;
+    desk_wake(k);
+    e = watch_test(k, &run, &failed, d);
+    k->ops.now_us = clock_wall_us();
+    if (!run_state_finished(run.state)) {
+        err_t stopped = ops_run_mark(&k->ops, run.dag_id, run.run_id, RUN_FAILED, false, k->arena,
+                                     NULL, &run, e ? NULL : d);
+        if (!e) e = stopped;
+        desk_wake(k);
+    }
+    err_t gone = ops_run_delete(&k->ops, run.dag_id, run.run_id, e ? NULL : d);
+    if (!e) e = gone;
+    return !e && failed ? ERR_STOPPED : e;
+}
+
+/* What Airflow's executors call. */
 static err_t no_loose_try(struct desk *k, struct diag *d)
 {
     (void)diag_fail(d, ERR_UNSUPPORTED, "tasks %s: a task runs only in a run of its dag",
                     k->command);
-    return diag_hint(d,
-                     "sluice dags test %s runs all of it; sluice tasks clear %s %s runs one again",
-                     k->words[0], k->words[0], k->words[1]);
+    return diag_hint(
+        d, "sluice tasks test %s %s runs it alone; sluice tasks clear %s %s runs it again",
+        k->words[0], k->words[1], k->words[0], k->words[1]);
 }
 
 const struct desk_command task_commands[] = {
@@ -212,7 +298,10 @@ const struct desk_command task_commands[] = {
      "first",
      clear},
     {"mark", "DAG TASK RUN STATE", "success, failed or skipped; --downstream, --upstream …", mark},
-    {"test", "DAG TASK [DATE]", "refused: says what does the same", no_loose_try},
+    {"test", "DAG TASK [DATE]",
+     "run it alone, whatever comes before it, and show its log; nothing is kept; exit code 1 when "
+     "it failed",
+     test},
     {"run", "DAG TASK [DATE]", "refused: says what does the same", no_loose_try},
 };
 const size_t task_command_count = COUNT_OF(task_commands);
