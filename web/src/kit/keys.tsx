@@ -26,6 +26,15 @@ export function useKeys(name: string, keys: Key[]): void {
     }, [name]);
 }
 
+/** `j` and `k` go from one to the next of what `select` finds in the box. */
+export function useSteps(name: string, box: { current: HTMLElement | null }, select: string): void {
+    const step = (by: number) => {
+        const all = [...(box.current?.querySelectorAll<HTMLElement>(select) ?? [])];
+        all[Math.max(0, Math.min(all.length - 1, all.indexOf(document.activeElement as HTMLElement) + by))]?.focus();
+    };
+    useKeys(name, [{ key: "j", what: "next", run: () => step(1) }, { key: "k", what: "the one before", run: () => step(-1) }]);
+}
+
 function typing(e: Event): boolean {
     const t = e.composedPath()[0];
     return t instanceof HTMLElement && (t.isContentEditable || (t.matches("input, textarea, select") && !t.matches("input[type=checkbox], input[type=radio], input[type=button]")));

@@ -2,7 +2,7 @@
  * page on screen can do. */
 import { signal } from "@preact/signals";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api } from "./api";
+import { api, type Problem } from "./api";
 import { copy } from "./command";
 import { Icon } from "./icon";
 import { Kbd } from "./keys";
@@ -62,18 +62,18 @@ function leadsTo(f: Found, asked: string): string {
     return f.of ? linkTo("table", f.of) : linkTo(f.kind, f.name);
 }
 
-function useFound(asked: string): { found: Found[]; busy: boolean } {
-    const [state, set] = useState<{ asked: string; found: Found[] }>({ asked: "", found: [] });
+function useFound(asked: string): { found: Found[]; busy: boolean; problem: Problem | undefined } {
+    const [state, set] = useState<{ asked: string; found: Found[]; problem?: Problem }>({ asked: "", found: [] });
     useEffect(() => {
         if (!asked.trim()) return set({ asked, found: [] });
         const stop = new AbortController();
         const t = setTimeout(async () => {
             const got = await api.get<{ results: Found[] }>("search", { q: asked.trim(), limit: 40 }, stop.signal);
-            if (!stop.signal.aborted) set({ asked, found: got.ok ? (got.value.results ?? []) : [] });
+            if (!stop.signal.aborted) set(got.ok ? { asked, found: got.value.results ?? [] } : { asked, found: [], problem: got.problem });
         }, 80);
         return () => (clearTimeout(t), stop.abort());
     }, [asked]);
-    return { found: state.found, busy: state.asked !== asked };
+    return { found: state.found, busy: state.asked !== asked, problem: state.problem };
 }
 
 export function Palette() {
@@ -86,7 +86,7 @@ function Box() {
     const [asked, setAsked] = useState("");
     const [at, setAt] = useState(0);
     const id = useId();
-    const { found, busy } = useFound(asked);
+    const { found, busy, problem } = useFound(asked);
     const close = () => (palette.value = false);
     useLayoutEffect(() => {
         const back = document.activeElement;
@@ -134,7 +134,8 @@ function Box() {
                     </li>
                 ))}
             </ul>
-            {rows.length === 0 && <p class="palette-none quiet" role="status">{busy ? "Looking" : `Nothing is named like “${asked}”.`}</p>}
+            {problem && <p class="palette-none" role="alert">{problem.what} Only what the page itself knows is looked through.</p>}
+            {rows.length === 0 && !problem && <p class="palette-none quiet" role="status">{busy ? "Looking" : `Nothing is named like “${asked}”.`}</p>}
         </dialog>
     );
 }

@@ -17,6 +17,7 @@ export interface Told {
     progress: { done: number; of: number } | null;
     problem: Problem | undefined;
     done: boolean;
+    again: () => void;
 }
 
 /** Lines of JSON, each as it comes. */
@@ -34,11 +35,14 @@ async function lines(response: Response, each: (l: Line) => void): Promise<void>
     if (rest.trim()) each(JSON.parse(rest) as Line);
 }
 
+const NOTHING: Omit<Told, "again"> = { steps: [], progress: null, problem: undefined, done: false };
+
 export function useWhy(to: string): Told {
-    const [told, setTold] = useState<Told>({ steps: [], progress: null, problem: undefined, done: false });
+    const [told, setTold] = useState<Omit<Told, "again">>(NOTHING);
+    const [turn, setTurn] = useState(0);
     useEffect(() => {
         const stop = new AbortController();
-        setTold({ steps: [], progress: null, problem: undefined, done: false });
+        setTold(NOTHING);
         const fail = (problem: Problem) => !stop.signal.aborted && setTold((t) => ({ ...t, problem, done: true }));
         void send("GET", to, { signal: stop.signal }).then(async (a) => {
             if (!a.ok) return fail(a.problem);
@@ -55,8 +59,8 @@ export function useWhy(to: string): Told {
             return undefined;
         });
         return () => stop.abort();
-    }, [to]);
-    return told;
+    }, [to, turn]);
+    return { ...told, again: () => setTurn((t) => t + 1) };
 }
 
 const PLACE = /[\w.-]+\/\d+ offset \d+/;
@@ -96,7 +100,8 @@ export function Steps({ of: t }: { of: Told }) {
                 })}
             </ol>
             {!t.done && <p class="quiet" role="status">{t.progress ? `Records are run again: ${percent(t.progress.of ? t.progress.done / t.progress.of : 0)}` : t.steps.length ? "Looking further" : "Waiting for the lineage"}</p>}
-            {t.problem && <Failed problem={t.problem} />}
+            {t.done && !t.problem && !t.steps.length && <p class="quiet">Nothing is told of it.</p>}
+            {t.problem && <Failed problem={t.problem} retry={t.again} />}
         </div>
     );
 }

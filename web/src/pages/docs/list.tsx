@@ -1,24 +1,28 @@
 /** All pages; or, of some words, the sections that have them. */
 import { useRef } from "preact/hooks";
-import { Await, Command, Empty, Icon, Page, at, href, param, plural, setQuery, useGet, useKeys } from "../../kit";
+import { Await, Command, Empty, Icon, Page, at, href, param, plural, setQuery, useGet, useKeys, useSettled, useSteps } from "../../kit";
 import type { Found, Head } from "./shape";
 
 const LETTERS = 3; // from how many on the text is looked through
+const MOST = 40; // sections at once
 
 export function List() {
     const asked = param("q");
+    const [typed, type] = useSettled("q");
     const field = useRef<HTMLInputElement>(null);
+    const found = useRef<HTMLDivElement>(null);
     useKeys("Docs", [{ key: "/", what: "search", run: () => field.current?.focus() }]);
+    useSteps("Pages", found, ".docs-list a");
     return (
         <Page title="Docs" answer="How Sluice works, as of this version." acts={<Command text="sluice help docs" quiet />}>
             <label class="filter docs-ask">
                 <Icon name="search" />
                 <span class="hidden">Search the documentation</span>
-                <input ref={field} type="search" class="input" placeholder="Search the documentation" value={asked} spellcheck={false} onInput={(e) => setQuery({ q: e.currentTarget.value })}
-                    onKeyDown={(e) => e.key === "Escape" && (e.preventDefault(), asked ? setQuery({ q: null }) : e.currentTarget.blur())} />
-                {!asked && <kbd aria-hidden="true">/</kbd>}
+                <input ref={field} type="search" class="input" placeholder="Search the documentation" value={typed} spellcheck={false} onInput={(e) => type(e.currentTarget.value)}
+                    onKeyDown={(e) => e.key === "Escape" && (e.preventDefault(), typed ? type("") : e.currentTarget.blur())} />
+                {!typed && <kbd aria-hidden="true">/</kbd>}
             </label>
-            {asked.trim().length < LETTERS ? <Pages /> : <Sections asked={asked.trim()} />}
+            <div ref={found}>{asked.trim().length < LETTERS ? <Pages /> : <Sections asked={asked.trim()} />}</div>
         </Page>
     );
 }
@@ -37,7 +41,7 @@ function Pages() {
 }
 
 function Sections({ asked }: { asked: string }) {
-    const got = useGet<{ results: Found[] }>("search", { q: asked, kind: "docs", limit: 40 });
+    const got = useGet<{ results: Found[] }>("search", { q: asked, kind: "docs", limit: MOST });
     return (
         <Await of={got} what="what the pages say">
             {({ results }) => {
@@ -45,7 +49,7 @@ function Sections({ asked }: { asked: string }) {
                 if (!found.length) return <Empty title={`No paragraph has all of “${asked}”.`} action={<button type="button" class="button" onClick={() => setQuery({ q: null })}>Show all pages</button>}>Fewer words find more.</Empty>;
                 return (
                     <>
-                        <p class="quiet" role="status">{plural(found.length, "section")}</p>
+                        <p class="quiet" role="status">{found.length === MOST ? `The ${MOST} that fit best` : plural(found.length, "section")}</p>
                         <ul class="docs-list">
                             {found.map((f) => (
                                 <li key={`${f.of} ${f.name}`}><a href={href(at("docs", f.of!), { at: f.name, find: asked })}>{f.name}</a> <span class="quiet">{f.of}</span><p class="quiet">{f.note}</p></li>

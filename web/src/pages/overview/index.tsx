@@ -2,7 +2,7 @@
  * went in one line below. Only what is wrong is in colour. */
 import "./overview.css";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, Section, Steps, href, linkTo, param, phone, plural, setQuery, shell, short, toneOf, useChannel, useKeys, useWhy, type PageArgs, type Told, type Tone } from "../../kit";
+import { Await, Command, Empty, Num, Page, Segments, Sign, Spark, count, Section, Steps, href, linkTo, param, phone, plural, setQuery, shell, short, toneOf, useChannel, useSteps, useWhy, type PageArgs, type Told, type Tone } from "../../kit";
 import { useDags, withDags } from "./dags";
 import { beat, rates, sample, startPast } from "./past";
 import { draw, type Drawing } from "./place";
@@ -119,15 +119,7 @@ function Drawn({ picture, way, moves }: { picture: Picture; way?: Way; moves?: b
     const parts = new Map(picture.parts.map((p) => [p.id, p]));
     const [near, setNear] = useState<string | null>(null);
     const apart = drawing.apart.map((id) => parts.get(id)).filter((p) => p !== undefined);
-    const step = (by: number) => {
-        const all = [...(box.current?.querySelectorAll<HTMLElement>("a.part") ?? [])];
-        const now = all.indexOf(document.activeElement as HTMLElement);
-        all[Math.max(0, Math.min(all.length - 1, now + by))]?.focus();
-    };
-    useKeys("Overview", [
-        { key: "j", what: "next part", run: () => step(1) },
-        { key: "k", what: "part before", run: () => step(-1) },
-    ]);
+    useSteps("Parts", box, "a.part");
     return (
         <div ref={box}>
             <div class="overview-scroll" onMouseLeave={() => setNear(null)}>
@@ -190,9 +182,11 @@ const HEAD = { source: "Sources", topic: "Topics", stream: "Streams", table: "Ta
 function List({ picture }: { picture: Picture }) {
     const leads = new Map<string, string[]>();
     for (const [f, t] of picture.edges) leads.set(f, [...(leads.get(f) ?? []), t.slice(t.indexOf(":") + 1)]);
+    const box = useRef<HTMLDivElement>(null);
+    useSteps("Parts", box, "a.item");
     void beat.value;
     return (
-        <div class="overview-list">
+        <div class="overview-list" ref={box}>
             {ORDER.map((kind) => ({ kind, parts: picture.parts.filter((p) => p.kind === kind) })).filter((g) => g.parts.length).map((g) => (
                 <section key={g.kind}>
                     <h2>{HEAD[g.kind]}</h2>

@@ -1,7 +1,7 @@
 /** A topic's messages: newest or oldest first, from an offset or a time, of one partition or all, found by text or by a
  * condition; pages come as the list is scrolled. Live: what comes, as it comes. All of it stands in the address bar. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Ago, BASE, Button, Check, Command, Empty, Failed, Icon, Input, Loading, Select, Side, Table, api, at, bytes, count, exact, href, listen, param, plural, setQuery, shell, toMs, useKeys, type Column, type Problem } from "../../kit";
+import { Ago, BASE, Button, Check, Command, Empty, Failed, Icon, Input, Loading, Select, Side, Table, api, at, bytes, count, exact, href, listen, param, plural, setQuery, shell, toMs, useKeys, useSettled, type Column, type Problem } from "../../kit";
 import { Detail, Preview, kindWord } from "./record";
 import { TOGETHER, onTop, placeOf, rangeOf, ranges, tailOf, type Message, type Page, type Tail, type Wanted } from "./shape";
 
@@ -148,22 +148,6 @@ function stamp(ms: number): string {
     return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.${String(d.getMilliseconds()).padStart(3, "0")}`;
 }
 
-/** Typing settles before it is asked for. */
-function useSettled(name: string): [string, (v: string) => void] {
-    const now = param(name);
-    const [text, setText] = useState(now);
-    const timer = useRef<ReturnType<typeof setTimeout>>();
-    const sent = useRef(now);
-    useEffect(() => {
-        if (now !== sent.current) setText((sent.current = now));
-    }, [now]);
-    return [text, (v) => {
-        setText(v);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => ((sent.current = v), setQuery({ [name]: v, row: null })), 250);
-    }];
-}
-
 export function Messages({ topic, partitions, internal, produce }: { topic: string; partitions: number; internal: boolean; produce: () => void }) {
     const a = asked(partitions);
     const live = param("live") === "1";
@@ -223,7 +207,7 @@ function Note({ of: f, searching, halt }: { of: Found; searching: boolean; halt:
 }
 
 function Tools({ topic, partitions, of: a, live, reload }: { topic: string; partitions: number; of: Asked; live: boolean; reload: () => void }) {
-    const [q, setQ] = useSettled("q");
+    const [q, setQ] = useSettled("q", { row: null });
     const [where, setWhere] = useState(a.where);
     const [more, setMore] = useState(a.where !== "" || a.committed);
     const bar = useRef<HTMLDivElement>(null);

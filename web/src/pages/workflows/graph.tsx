@@ -1,7 +1,7 @@
 /** The graph: what waits for what, in layers, groups as boxes that open and close, each task with its state in the
  * run that is chosen, or in the newest. */
 import { useMemo, useState } from "preact/hooks";
-import { Button, Empty, useKeys } from "../../kit";
+import { Button, Empty, Failed, useKeys } from "../../kit";
 import { curve, layout, type LayoutEdge, type LayoutNode } from "../../kit/layout";
 import type { Node, Run, Structure } from "./api";
 import { tasksOf } from "./grid";
@@ -54,7 +54,8 @@ export function Graph({ dag, structure, runs, run, task, choose }: Props) {
     const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set(structure.edges.length > 3000 || structure.nodes.flatMap(tasksOf).length > 300 ? structure.nodes.filter((n) => n.children).map((n) => n.id) : []));
     const [scale, setScale] = useState(1);
     const shown = run || runs[0]?.dag_run_id || "";
-    const states = useStates(dag, shown ? [shown] : []).of.get(shown);
+    const asked = useStates(dag, shown ? [shown] : []);
+    const states = asked.of.get(shown);
     const { nodes, edges, of } = useMemo(() => boxes(structure, closed), [structure, closed]);
     const placed = useMemo(() => (nodes.length > MOST ? null : layout(nodes, edges, { gap: 18, layerGap: 56, pad: 14 })), [nodes, edges]);
     useKeys("Graph", [
@@ -85,6 +86,7 @@ export function Graph({ dag, structure, runs, run, task, choose }: Props) {
                     <Button kind="bare" label="Larger" onClick={() => setScale(Math.min(2, scale * 1.25))}>+</Button>
                 </span>
             </div>
+            {asked.problem && <Failed problem={asked.problem} retry={asked.retry} />}
             <div class="wf-graph" tabIndex={0} role="group" aria-label={`Graph of ${dag}: ${nodes.length} boxes, ${edges.length} edges`}>
                 <svg viewBox={`-2 -2 ${width} ${height}`} width={width * scale} height={height * scale}>
                     <defs><marker id="wf-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="wf-edge-tip" d="M0 0L8 4L0 8z" /></marker></defs>

@@ -8,7 +8,6 @@ import { barHeight, cellState, gridRows, inOrder, inRing, inSight, type GridRow 
 import { lasted } from "./parts";
 import { over, tally, word } from "./states";
 
-
 export type Choose = (run: string | null, task?: string | null, more?: Record<string, string | number | null>) => void;
 interface Props {
     dag: string;
@@ -27,22 +26,23 @@ const COLS_AT_ONCE = 4; // columns come and go by so many, a block; and rows
 const ROWS_AT_ONCE = 4;
 
 /** States of runs, asked for as they come into sight, and again when the channel tells that a run has changed. */
-export function useStates(dag: string, wanted: readonly string[]): { of: Map<string, Map<string, Cell>>; problem: Problem | undefined } {
+export function useStates(dag: string, wanted: readonly string[]): { of: Map<string, Map<string, Cell>>; problem: Problem | undefined; retry: () => void } {
     const [known, setKnown] = useState<{ dag: string; of: Map<string, Map<string, Cell>> }>({ dag, of: new Map() });
     const [problem, setProblem] = useState<Problem>();
-    const at = useRef({ stale: new Set<string>(), busy: false, seen: new Map<string, number>(), wanted, again: () => undefined as void });
+    const at = useRef({ stale: new Set<string>(), busy: false, failed: false, seen: new Map<string, number>(), wanted, again: () => undefined as void });
     const w = at.current;
     w.wanted = wanted;
     const have = known.dag === dag ? known.of : new Map<string, Map<string, Cell>>();
     w.again = () => {
-        if (w.busy) return;
+        if (w.busy || w.failed) return;
         const ask = w.wanted.filter((r) => !have.has(r) || w.stale.has(r)).slice(0, BATCH);
         if (!ask.length) return;
         w.busy = true;
         ask.forEach((r) => w.stale.delete(r));
         void summaries(dag, ask).then((got) => {
             w.busy = false;
-            if (!got.ok) return setProblem(got.problem);
+            w.failed = !got.ok; // what the server refuses is asked again by a person, or when it talks again
+            if (!got.ok) return (ask.forEach((r) => w.stale.add(r)), setProblem(got.problem));
             setProblem(undefined);
             setKnown((k) => {
                 const of = new Map(k.dag === dag ? k.of : []);
@@ -53,6 +53,7 @@ export function useStates(dag: string, wanted: readonly string[]): { of: Map<str
     };
     useEffect(() => listen<Change>(channel("dag", dag), (c) => {
         const first = w.seen.size === 0;
+        w.failed = false;
         for (const [run, version] of Object.entries(c.runs ?? {})) {
             if (w.seen.get(run) === version) continue;
             w.seen.set(run, version);
@@ -61,7 +62,7 @@ export function useStates(dag: string, wanted: readonly string[]): { of: Map<str
         if (!first || w.stale.size) w.again();
     }), [dag]);
     useEffect(() => w.again());
-    return { of: have, problem };
+    return { of: have, problem, retry: () => ((w.failed = false), w.again()) };
 }
 
 function useRoom(deps: unknown[]) {
@@ -208,7 +209,7 @@ export function Grid({ dag, structure, runs, run, task, choose }: Props) {
                 <span class="wf-tip quiet" role="status">{tip || (columns.length > 1 ? `${columns.length}${runs.value.total > columns.length ? ` of ${runs.value.total}` : ""} runs, the newest at the right` : "")}</span>
                 {groups && <Button kind="bare" onClick={() => setClosed(closed.size ? new Set() : new Set(rows.filter((r) => r.group).map((r) => r.id)))}>{closed.size ? "Open all groups" : "Close all groups"}</Button>}
             </div>
-            {states.problem && <Failed problem={states.problem} />}
+            {states.problem && <Failed problem={states.problem} retry={states.retry} />}
             {!columns.length && <Empty title="It has not run yet.">Trigger it, or turn it on and wait for its schedule.</Empty>}
             <div class="wf-grid" ref={box} role="grid" aria-label={`Tasks and runs of ${dag}`} aria-rowcount={rows.length + 1} aria-colcount={columns.length + 1}
                 style={{ "--col": `${COL}px`, "--row": `${ROW}px`, "--bars": `${BARS}px`, "--line": `${columns.length * COL}px`, "--tall": `${rows.length * ROW}px` }}
