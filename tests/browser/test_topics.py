@@ -1,6 +1,7 @@
 """Topics, groups and schemas in a browser: made, watched while a real Kafka client writes, searched, written, moved."""
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 from urllib.parse import quote
@@ -292,6 +293,24 @@ def test_settings_change_and_go_back():
         page.get_by_label("New value").fill("a lot")
         page.get_by_role("button", name="Change", exact=True).click()
         page.wait_for_selector(".side .state-failed")
+
+
+def test_charts_grow_by_the_stream_and_nothing_is_polled():
+    with console() as c:
+        produce(c, "people", people(30))
+        page = c.open("/topics/people", ready="[role=row][data-key]")
+        asked = []
+        page.on("request", lambda r: asked.append(r.url.split("/api/")[-1]) if "/api/" in r.url else None)
+        page.locator(".tabs a", has_text="Rates and partitions").click()
+        rate = page.locator(".chart-box").first
+        wait_for("the last rate", lambda: (rate.get_attribute("aria-label") or "").endswith(" 0/s"))
+        produce(c, "people", people(400, 30))
+        wait_for("records in the chart", lambda: re.search(r" [1-9][\d,.]*/s$", rate.get_attribute("aria-label")), 20)
+        wait_for("none again", lambda: rate.get_attribute("aria-label").endswith(" 0/s"), 20)
+        told = next(s for s in c.get("history", part="topic:people")["series"] if s["metric"] == "rate")["values"]
+        check(sum(1 for v in told if v) >= 1, f"as the API says: {told}")
+        polled = [u for u in asked if not u.startswith("console/live?")]
+        check(len(polled) == 1 and polled[0].startswith("console/history?"), f"the past is asked for once: {polled}")
 
 
 def test_groups_are_behind_and_are_moved():

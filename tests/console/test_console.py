@@ -1,6 +1,7 @@
 """The console's door from outside: sessions, what changes need, roles of every route, answers against openapi.json,
 live streams, the application's files, and Airflow's API with the same session."""
 import contextlib
+import datetime
 import gzip
 import json
 import re
@@ -333,8 +334,47 @@ def test_console_live_is_bounded():
         c.login()
         check(Live(c).status == 400, "no channel")
         check(Live(c, *[f"c{i}" for i in range(33)]).status in (400, 413), "33 channels")
-        for name in ("x" * 5000, "a%0Ab"):
-            check(Live(c, name).status == 400, f"channel {name}: {Live(c, name).status}")
+        check(Live(c, "a%0Ab").status == 400, "a channel with a line's end in its name")
+        live = Live(c, "x" * 5000, "tail:" + "t" * 3100, "overview")  # one that can not be does not take the tab's others with it
+        first = dict(live.next() for _ in range(3))
+        live.close()
+        story(first["x" * 5000], "ERR_UNKNOWN_NAME")
+        story(first["tail:" + "t" * 3100], "ERR_TOO_BIG", "at most 3071 bytes")
+        check("parts" in first["overview"], first["overview"])
+
+
+def test_console_a_history_grows_by_its_channel():
+    """What the charts draw comes over the stream: each sample once, and the same as GET tells afterwards."""
+    with opened() as (s, c):
+        c.login()
+        wait_for("a history", lambda: c.get("history?part=stream:load&metric=rate")["series"], 30)
+        live = Live(c, "history:part=stream:load", "history:metric=memory", "history:part=no%2525such", "history:what")
+        samples, metrics, parts, told = {}, set(), set(), {}
+        while len(samples) < 4 or len(parts) < 3 or len(told) < 2:
+            name, value = live.next()
+            if name.endswith("such") or name.endswith("what"):
+                told[name] = value
+                continue
+            for x in value["series"]:
+                at = iso_ms(x["from"])
+                parts |= {x["part"]} if name.endswith("memory") else set()
+                metrics |= {x["metric"]} if name.endswith("load") else set()
+                check(x["step_ms"] == 2000 and (x["part"] == "stream:load" or name.endswith("memory")), x)
+                for i, v in enumerate(x["values"]):
+                    if (x["part"], x["metric"]) == ("stream:load", "memory") and name.endswith("load"):
+                        check(at + i * 2000 not in samples, f"told twice: {at}")
+                        samples[at + i * 2000] = v
+        live.close()
+        story(told["history:what"], "ERR_USAGE")
+        check(told["history:part=no%25such"] == {"series": []}, told)
+        check({"rate", "lag", "cpu", "memory"} <= metrics, metrics)
+        now = c.get("history?part=stream:load&metric=memory")["series"][0]
+        kept = {iso_ms(now["from"]) + i * 2000: v for i, v in enumerate(now["values"])}
+        check(all(kept[t] == v for t, v in samples.items()), f"{samples} {kept}")
+
+
+def iso_ms(text):
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
 def looks(s):

@@ -5,12 +5,13 @@
 #include "door/console/topics_kit.h"
 
 #include "base/vec.h"
+#include "os/http.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
-enum { COUNTERS_MAX = 4000, TABLES_MAX = 1000 };
+enum { COUNTERS_MAX = 4000, TABLES_MAX = 1000, SAMPLE_TAKES_MS = 500 };
 
 struct counter { /* a count that grows: its rate is what people look at */
     double value;
@@ -209,5 +210,50 @@ err_t console_history(struct ask *a)
     history_put(a->console->sampling->history, &ask, &a->out);
     js_close(&a->out, ']');
     js_close(&a->out, '}');
+    return ERR_OK;
+}
+
+/* The steps that are over since the last telling; the first one begins with the last of them. */
+struct told_steps {
+    int64_t next;
+};
+
+static err_t told_of(struct look *k, struct told_steps **out)
+{
+    *out = k->own;
+    if (*out) return ERR_OK;
+    *out = k->own = mem_take(sizeof(**out));
+    k->own_free = mem_give;
+    return *out ? ERR_OK : diag_fail(&k->d, ERR_NO_MEMORY, "no memory for a live history");
+}
+
+err_t live_history(struct look *k)
+{
+    int64_t over = (look_now_ms(k) - SAMPLE_TAKES_MS) / HISTORY_STEP_MS - 1;
+    struct told_steps *told;
+    struct slice value = k->arg;
+    bool part = slice_starts(k->arg, "part="), metric = slice_starts(k->arg, "metric=");
+    if (!part && !metric) {
+        (void)diag_fail(&k->d, ERR_USAGE, "'%.*s' is no history", SLICE_ARG(k->arg));
+        return diag_hint(&k->d, "history:part=KIND:NAME or history:metric=NAME");
+    }
+    uint32_t word = part ? 5 : 7;
+    value = slice_make(value.at + word, value.len - word);
+    if (!http_decode(k->arena, value, false, &value))
+        return diag_fail(&k->d, ERR_USAGE, "'%.*s' can not be read", SLICE_ARG(value));
+    err_t e = told_of(k, &told);
+    if (e || over < told->next) return e;
+    int64_t from = told->next ? MAX(told->next, over - HISTORY_STEPS + 1) : over;
+    struct history_ask ask = {.part = part ? value : (struct slice){0},
+                              .metric = metric ? value : (struct slice){0},
+                              .from_ms = from * HISTORY_STEP_MS,
+                              .now_ms = over * HISTORY_STEP_MS,
+                              .series_max = HISTORY_SERIES_MAX};
+    told->next = over + 1;
+    js_open(&k->out, '{');
+    js_put_open(&k->out, "series", '[');
+    history_put(k->console->sampling->history, &ask, &k->out);
+    js_close(&k->out, ']');
+    js_close(&k->out, '}');
     return ERR_OK;
 }

@@ -1,5 +1,6 @@
 /** All of the kit, for pages: import { Table, Page, … } from "../../kit". */
 export * from "./api";
+export { encodeWord } from "./channel";
 export * from "./chart";
 export * from "./command";
 export * from "./dialog";
@@ -7,7 +8,7 @@ export { Editor, type Completion } from "./editor";
 export { Finding, type PlanFinding } from "./findings";
 export * from "./form";
 export * from "./format";
-export { useHistory, type Past } from "./history";
+export { useHistory, useSeries, type Past } from "./history";
 export * from "./icon";
 export * from "./json";
 export { Kbd, useKeys, useSteps, type Key } from "./keys";

@@ -1,19 +1,13 @@
 /** Memory and processor: now and over time, by part, by stage, by thread. */
-import { useEffect } from "preact/hooks";
-import { Bars, Chart, Empty, Failed, Figures, Num, Section, Spark, Table, TimeRange, bytes, duration, linkTo, plural, useChannel, useGet, useHistory, type Past } from "../../kit";
+import { Bars, Chart, Empty, Failed, Figures, Num, Section, Spark, Table, TimeRange, bytes, duration, linkTo, plural, useChannel, useHistory, useSeries, type Past } from "../../kit";
 import { share, type Resources } from "./shape";
 
-const AGAIN_MS = 10_000;
 const SPARK_SECONDS = 300;
 
 /** The last minutes of a metric, of every part that has it. */
 function useSparks(metric: string): (part: string) => (number | null)[] | undefined {
-    const got = useGet<{ series: { part: string; values: (number | null)[] }[] }>("history", { metric, seconds: SPARK_SECONDS });
-    useEffect(() => {
-        const t = setInterval(() => !document.hidden && got.reload(), AGAIN_MS);
-        return () => clearInterval(t);
-    }, [got.reload]);
-    return (part) => got.value?.series.find((s) => s.part === part)?.values;
+    const of = new Map(useSeries("metric", metric, SPARK_SECONDS).map((s) => [s.part, s.values]));
+    return (part) => of.get(part);
 }
 
 export function ResourcesView() {

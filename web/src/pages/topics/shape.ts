@@ -1,5 +1,6 @@
 /** What the API tells of topics and their messages. */
 import type { Problem } from "../../kit/api";
+import { encodeWord } from "../../kit/channel";
 
 export interface TopicRow {
     name: string;
@@ -110,7 +111,7 @@ export function rangeOf(partition: string, partitions: number): string {
 /** The live channel of what is wanted, or why there is none. */
 export function tailOf(topic: string, w: Wanted): { channel: string } | { problem: Problem } {
     const words = [["partition", w.partition], ["q", w.q], ["where", w.where.trim()], ["committed", w.committed ? "true" : ""]] as const;
-    const said = words.filter(([, v]) => v !== "").map(([k, v]) => `${k}=${v.replace(/[%&+\u0000-\u001f\u007f]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0")}`)}`);
+    const said = words.filter(([, v]) => v !== "").map(([k, v]) => `${k}=${encodeWord(v)}`);
     const channel = `tail:${topic}${said.length ? "?" : ""}${said.join("&")}`;
     const over = encodeURIComponent(channel).length - CHANNEL_MAX;
     return over <= 0 ? { channel } : { problem: { status: 400, code: "ERR_TOO_BIG", what: `The filter is too long to be followed live, by ${over} letters.`, hint: "Shorten it, or look without Live." } };
