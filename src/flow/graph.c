@@ -494,6 +494,7 @@ err_t op_eval(struct op *o, const struct expr *e, const struct rows *r, struct c
     err_t err = ERR_OK;
     x.offsets = r->offsets;
     x.partitions = r->partitions;
+    x.active = r->active;
     if (!r->offsets) err = place_rows(o->graph, r->b, &x);
     if (!err) err = expr_eval(e, &x, r->b, out);
     return err ? diag_fail(d, err, "'%.*s' over %u rows", SLICE_ARG(o->graph->o.name), r->b->rows)

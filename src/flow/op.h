@@ -18,9 +18,10 @@ struct rows {
     struct column_batch *b;       /* its columns, in the graph's batch arena */
     const uint32_t *selected;     /* which rows go on */
     uint32_t count;
-    const int8_t *signs; /* by row: 1, or -1 for a row taken back; NULL: all are 1 */
-    struct chunk *chunk; /* each row of `b` is this chunk's record of the same place; NULL: not */
-    uint32_t topic;      /* plan_topic.number, where there is a chunk */
+    const uint8_t *active; /* by row: 0 where it does not go on; NULL: `selected` alone tells */
+    const int8_t *signs;   /* by row: 1, or -1 for a row taken back; NULL: all are 1 */
+    struct chunk *chunk;   /* each row of `b` is this chunk's record of the same place; NULL: not */
+    uint32_t topic;        /* plan_topic.number, where there is a chunk */
     /* By row: the record a row was made of; NULL: of several. */
     const int32_t *partitions;
     const int64_t *offsets, *times; /* times: the record's own (Kafka's timestamp) */

@@ -7,10 +7,10 @@ struct op_rows_self {
 struct run { /* of one batch */
     struct op *o;
     const struct plan_rows *plan;
-    const struct rows *r;
+    struct rows r; /* as given; `active` once a row has ended: only the others are computed */
     struct arena *arena;
     uint32_t *selected, count;
-    uint8_t *ended;  /* a row: it ended since `selected` was made; NULL: none has */
+    uint8_t *active;
     uint8_t **nulls; /* an output: the rows a CHECK … ELSE NULL has emptied; NULL: none */
     struct diag *d;
 };
@@ -38,34 +38,36 @@ static err_t rows_open(struct op *o, struct diag *d)
 
 static err_t end_row(struct run *r, uint32_t row)
 {
-    if (!r->ended) r->ended = arena_take(r->arena, r->r->b->rows);
-    if (!r->ended) return ERR_NO_MEMORY;
-    r->ended[row] = 1;
+    if (!r->active) {
+        r->r.active = r->active = arena_take(r->arena, r->r.b->rows);
+        if (!r->active) return ERR_NO_MEMORY;
+        for (uint32_t i = 0; i < r->count; i++) r->active[r->selected[i]] = 1;
+    }
+    r->active[row] = 0;
     return ERR_OK;
 }
 
 static bool has_ended(const struct run *r, uint32_t row)
 {
-    return r->ended && r->ended[row];
+    return r->active && !r->active[row];
 }
 
 /* Forgets the rows that have ended since the last time. */
 static void close_ranks(struct run *r)
 {
     uint32_t kept = 0;
-    if (!r->ended) return;
+    if (!r->active) return;
     for (uint32_t i = 0; i < r->count; i++) {
         uint32_t row = r->selected[i];
         r->selected[kept] = row;
-        kept += !r->ended[row];
+        kept += r->active[row];
     }
     r->count = kept;
-    r->ended = NULL;
 }
 
 static err_t drop(struct run *r, uint32_t row)
 {
-    if (r->r->chunk) op_count(r->o, TERM_FILTERED, 1);
+    if (r->r.chunk) op_count(r->o, TERM_FILTERED, 1);
     return end_row(r, row);
 }
 
@@ -73,12 +75,12 @@ static err_t kill_row(struct run *r, uint32_t row, err_t why, struct slice reaso
                       struct slice expression)
 {
     err_t e = end_row(r, row);
-    return e ? e : op_dead(r->o, r->r, row, why, reason, expression, r->d);
+    return e ? e : op_dead(r->o, &r->r, row, why, reason, expression, r->d);
 }
 
 static err_t kill_faulty(struct run *r, uint32_t row, struct slice expression)
 {
-    const struct row_fault *f = batch_fault_of(r->r->b, row);
+    const struct row_fault *f = batch_fault_of(r->r.b, row);
     return kill_row(r, row, f ? f->err : ERR_CAST,
                     f && f->text ? slice_of(f->text) : SLICE("the value can not be computed"),
                     expression);
@@ -96,7 +98,7 @@ static err_t run_where(struct run *r)
 {
     const struct op_rows_self *self = r->o->self;
     struct column col;
-    err_t e = op_eval(r->o, r->plan->where, r->r, &col, r->d);
+    err_t e = op_eval(r->o, r->plan->where, &r->r, &col, r->d);
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
         if (passes(&col, row)) continue;
@@ -108,7 +110,7 @@ static err_t run_where(struct run *r)
 
 static err_t check_failed(struct run *r, const struct plan_check *check, uint32_t row)
 {
-    const struct rows *in = r->r;
+    const struct rows *in = &r->r;
     const struct graph *g = r->o->graph;
     diag_fail(r->d, ERR_CONSTRAINT, "stream '%.*s': CHECK (%.*s) ELSE FAIL", SLICE_ARG(g->o.name),
               SLICE_ARG(check->text));
@@ -126,7 +128,7 @@ static err_t null_outputs(struct run *r, const struct plan_check *check, uint32_
 {
     for (uint32_t i = 0; i < check->null_count; i++) {
         uint8_t **rows = &r->nulls[check->nulls[i]];
-        if (!*rows) *rows = arena_take(r->arena, r->r->b->rows);
+        if (!*rows) *rows = arena_take(r->arena, r->r.b->rows);
         if (!*rows) return ERR_NO_MEMORY;
         (*rows)[row] = 1;
     }
@@ -136,10 +138,10 @@ static err_t null_outputs(struct run *r, const struct plan_check *check, uint32_
 static err_t run_check(struct run *r, const struct plan_check *check)
 {
     struct column col;
-    err_t e = op_eval(r->o, check->condition, r->r, &col, r->d);
+    err_t e = op_eval(r->o, check->condition, &r->r, &col, r->d);
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
-        bool taken_back = r->r->signs && r->r->signs[row] < 0;
+        bool taken_back = r->r.signs && r->r.signs[row] < 0;
         if (passes(&col, row)) continue;
         if (check->action == CHECK_NULL)
             e = null_outputs(r, check, row);
@@ -162,7 +164,7 @@ static err_t run_check(struct run *r, const struct plan_check *check)
 /* The output may be lent from an input: its states are copied before some become null. */
 static err_t apply_nulls(struct run *r, uint32_t output, struct column *col)
 {
-    uint32_t rows = r->r->b->rows;
+    uint32_t rows = r->r.b->rows;
     if (!r->nulls[output]) return ERR_OK;
     uint8_t *state = arena_take_raw(r->arena, rows);
     if (!state) return ERR_NO_MEMORY;
@@ -177,15 +179,15 @@ static err_t kill_output(struct run *r, uint32_t row, uint32_t output)
 {
     const struct op_rows_self *self = r->o->self;
     err_t e = kill_faulty(r, row, self->output_texts[output]);
-    if (!e) op_dead_column(r->r, row, r->plan->outputs[output].name);
+    if (!e) op_dead_column(&r->r, row, r->plan->outputs[output].name);
     return e;
 }
 
 static err_t run_output(struct run *r, uint32_t output, struct column *col)
 {
-    err_t e = op_eval(r->o, r->plan->outputs[output].value, r->r, col, r->d);
+    err_t e = op_eval(r->o, r->plan->outputs[output].value, &r->r, col, r->d);
     if (!e) e = apply_nulls(r, output, col);
-    if (e || !r->r->b->fault_count) return e;
+    if (e || !r->r.b->fault_count) return e;
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
         if (col->state[row] == ERROR_VALUE && !has_ended(r, row)) e = kill_output(r, row, output);
@@ -197,7 +199,7 @@ static err_t rows_push(struct op *o, uint32_t input, const struct rows *in, stru
 {
     const struct plan_rows *p = &o->node->rows;
     struct arena *a = in->b->arena; /* emptied with the batch, whoever gives it */
-    struct run r = {.o = o, .plan = p, .r = in, .arena = a, .count = in->count, .d = d};
+    struct run r = {.o = o, .plan = p, .r = *in, .arena = a, .count = in->count, .d = d};
     struct column_batch b = {0};
     err_t e = batch_init(&b, NULL, 0, in->b->rows, a);
     (void)input;
@@ -210,7 +212,8 @@ static err_t rows_push(struct op *o, uint32_t input, const struct rows *in, stru
     memcpy(r.selected, in->selected, in->count * sizeof(*r.selected));
     if (p->where) e = run_where(&r);
     for (uint32_t i = 0; !e && i < p->check_count; i++) e = run_check(&r, &p->checks[i]);
-    for (uint32_t i = 0; !e && i < p->output_count; i++) e = run_output(&r, i, &b.columns[i]);
+    for (uint32_t i = 0; !e && r.count && i < p->output_count; i++)
+        e = run_output(&r, i, &b.columns[i]);
     if (e == ERR_NO_MEMORY && d && !d->err)
         diag_fail(d, e, "'%.*s' over %u rows", SLICE_ARG(o->graph->o.name), in->count);
     if (e) return e;

@@ -306,7 +306,7 @@ static err_t spread(const struct operand *from, uint32_t rows, struct arena *a, 
 err_t expr_eval(const struct expr *e, const struct eval_context *x, struct column_batch *in,
                 struct column *out)
 {
-    struct frame f = {.x = x, .in = in};
+    struct frame f = {.x = x, .in = in, .active = x->active};
     struct operand result;
     err_t err = eval(&f, e, &result);
     if (err) return err;

@@ -99,8 +99,9 @@ struct eval_context { /* what is given, never taken: the same inputs give the sa
     const int64_t *offsets; /* a row; NULL in bounded queries */
     const int32_t *partitions;
     struct slice topic;
+    const uint8_t *active; /* a row: 0 is left out, its result means nothing; NULL: all */
 };
-/* Evaluates over all rows of `in` (its columns are the plan's inputs). `out` lives in in->arena, or
+/* Evaluates over the rows of `in` (its columns are the plan's inputs). `out` lives in in->arena, or
  * is an input's column itself: read it only. A row that fails gets ERROR_VALUE and a fault in `in`;
  * the others go on. A condition is boolean. A row is bad when a result's state is ERROR_VALUE
  * there; the fault only tells why: one may also stand for a branch that was not taken. */
