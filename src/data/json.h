@@ -25,6 +25,7 @@ struct json_want {
     uint32_t step_count;
     const struct type *type; /* json: the value's own text, whatever it is */
     bool cast; /* CAST(path AS type): convert scalars; otherwise a wrong kind is a fault */
+    bool late; /* json_decode_early may leave it to json_decode_late */
 };
 
 struct json_plan;
@@ -44,6 +45,19 @@ struct json_decoder *json_decoder_new(void);
 void json_decoder_free(struct json_decoder *j);
 MUST_CHECK err_t json_decode(struct json_decoder *j, const struct json_plan *p,
                              const struct slice *documents, uint32_t rows, struct column_batch *b);
+/* The same in two steps, for who drops most rows by a few of their values. In the first one, late
+ * wants whose type is dear to convert stay null; where they stand is noted, in the batch's arena.
+ * *notes == NULL: there are none, all is done. */
+struct json_note;
+MUST_CHECK err_t json_decode_early(struct json_decoder *j, const struct json_plan *p,
+                                   const struct slice *documents, uint32_t rows,
+                                   struct column_batch *b, struct json_note **notes);
+/* Then these rows become what json_decode makes of them, in columns and in what is told first of
+ * several faults; a fault that they have got between the steps stands behind the documents' own.
+ * Rows that are no JSON must not be among them. */
+MUST_CHECK err_t json_decode_late(struct json_decoder *j, const struct json_plan *p,
+                                  const struct slice *documents, const struct json_note *notes,
+                                  const uint32_t *selected, uint32_t count, struct column_batch *b);
 
 /* The items of a body: '$.results[*]', '$.data.items[*]', '$[*]', or '$' and '$.data' (that value
  * is the one item). Checks the whole body first; `each` gets every item's own text in order, and

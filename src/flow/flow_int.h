@@ -398,13 +398,19 @@ void chunk_reset(struct chunk *c);
 void chunk_kill(struct chunk *c, uint32_t row, err_t e, struct slice reason,
                 struct slice expression);
 
+/* `late`, an input each: it may wait until inputs_settle has been told which rows go on. NULL: none
+ * may. */
 struct inputs;
-MUST_CHECK err_t inputs_new(const struct plan_input *inputs, uint32_t count, struct inputs **out,
-                            struct diag *d);
+MUST_CHECK err_t inputs_new(const struct plan_input *inputs, uint32_t count, const bool *late,
+                            struct inputs **out, struct diag *d);
 void inputs_free(struct inputs *in);
 bool inputs_read_value(const struct inputs *in); /* some input needs the record's value */
 /* Columns of all rows, in `b`'s arena. Records that are no JSON are dead in the chunk. */
 MUST_CHECK err_t inputs_decode(struct inputs *in, struct slice topic, struct chunk *c,
+                               struct column_batch *b, struct diag *d);
+/* These rows of the last batch go on: what has waited is there for them, as if it never had. What
+ * waits in the next batch depends on how many they are. */
+MUST_CHECK err_t inputs_settle(struct inputs *in, const uint32_t *selected, uint32_t count,
                                struct column_batch *b, struct diag *d);
 
 /* --- reader.c: a partition's batches, record by record ------------------------------------------

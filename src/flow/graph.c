@@ -10,16 +10,38 @@ extern const struct op_kind op_rows;
 
 struct topic_leaf {
     struct inputs *inputs;
+    bool where;   /* whoever takes the rows drops some of them first */
     int64_t seen; /* the greatest event time of the last push */
 };
 
+static bool is_read(void *ctx, const struct expr_part *p)
+{
+    bool *late = ctx;
+    if (p->kind == EXPR_PART_COLUMN) late[p->column] = false;
+    return true;
+}
+
+/* What neither the rows' WHERE nor the event's time reads may wait for WHERE. */
 static err_t topic_open(struct op *o, struct diag *d)
 {
+    const struct plan_topic *t = &o->node->topic;
     struct topic_leaf *leaf = mem_take(sizeof(*leaf));
-    if (!leaf) return diag_fail(d, ERR_NO_MEMORY, "a topic's inputs");
+    bool *late = mem_take(t->input_count + 1);
+    err_t e = ERR_OK;
     o->self = leaf;
-    leaf->seen = INT64_MIN;
-    return inputs_new(o->node->topic.inputs, o->node->topic.input_count, &leaf->inputs, d);
+    if (leaf && late) {
+        leaf->seen = INT64_MIN;
+        leaf->where =
+            o->out && o->out->kind == &op_rows && o->out->node->rows.where && !o->graph->o.tap;
+        memset(late, leaf->where, t->input_count);
+        if (leaf->where) expr_parts(o->out->node->rows.where, is_read, late);
+        if (o->node->time >= 0) late[o->node->time] = false;
+        e = inputs_new(t->inputs, t->input_count, late, &leaf->inputs, d);
+    } else {
+        e = diag_fail(d, ERR_NO_MEMORY, "a topic's inputs");
+    }
+    mem_give(late);
+    return e;
 }
 
 static void topic_close(struct op *o)
@@ -196,6 +218,7 @@ err_t graph_push(struct graph *g, uint32_t topic, struct chunk *c, struct diag *
     struct slice name = o->node->topic.relation->name;
     struct rows r = {.b = &b,
                      .chunk = c,
+                     .late = leaf->where ? leaf->inputs : NULL,
                      .topic = topic,
                      .partitions = c->partitions,
                      .offsets = c->offsets,

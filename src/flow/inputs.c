@@ -11,6 +11,12 @@ struct inputs {
     uint32_t *path_of; /* an input: which want; UINT32_MAX: none */
     uint32_t path_count;
     bool reads_value;
+    bool may_wait; /* some inputs may */
+    bool few;      /* of the last batch's rows only few went on: waiting pays */
+    /* the batch at hand */
+    struct json_note *notes; /* of what waits; NULL: nothing does */
+    const struct slice *documents;
+    struct column *columns; /* one a path */
 };
 
 void chunk_reset(struct chunk *c)
@@ -64,8 +70,8 @@ static err_t check_input(const struct plan_input *in, struct diag *d)
                      SLICE_ARG(in->text), type_kind_name(in->type->kind));
 }
 
-err_t inputs_new(const struct plan_input *inputs, uint32_t count, struct inputs **out,
-                 struct diag *d)
+err_t inputs_new(const struct plan_input *inputs, uint32_t count, const bool *late,
+                 struct inputs **out, struct diag *d)
 {
     struct inputs *in = mem_take(sizeof(*in));
     struct json_want *wants = mem_take((count + 1) * sizeof(*wants));
@@ -88,6 +94,8 @@ err_t inputs_new(const struct plan_input *inputs, uint32_t count, struct inputs 
         wants[in->path_count] = inputs[i].kind == INPUT_PATH
                                     ? inputs[i].path
                                     : (struct json_want){.type = inputs[i].type};
+        wants[in->path_count].late = late && late[i];
+        in->may_wait |= late && late[i];
         in->path_count++;
     }
     if (!e && in->path_count) e = json_plan_new(wants, in->path_count, &in->paths, d);
@@ -198,16 +206,42 @@ static const struct slice *documents_of(const struct chunk *c, struct arena *a)
     return copy ? copy : c->values;
 }
 
+static err_t decode_paths(struct inputs *in, struct chunk *c, struct column_batch *paths)
+{
+    err_t e = batch_init(paths, in->path_types, in->path_count, c->rows, paths->arena);
+    in->documents = documents_of(c, paths->arena);
+    in->columns = paths->columns;
+    in->notes = NULL;
+    if (e || !in->documents) return ERR_NO_MEMORY;
+    if (!in->path_count) return ERR_OK;
+    e = in->may_wait && in->few
+            ? json_decode_early(in->decoder, in->paths, in->documents, c->rows, paths, &in->notes)
+            : json_decode(in->decoder, in->paths, in->documents, c->rows, paths);
+    if (!e) kill_documents(paths, c);
+    return e;
+}
+
+err_t inputs_settle(struct inputs *in, const uint32_t *selected, uint32_t count,
+                    struct column_batch *b, struct diag *d)
+{
+    struct column_batch paths = *b;
+    in->few = count * 2 < b->rows;
+    if (!in->notes) return ERR_OK;
+    paths.columns = in->columns;
+    paths.column_count = in->path_count;
+    err_t e =
+        json_decode_late(in->decoder, in->paths, in->documents, in->notes, selected, count, &paths);
+    b->fault_count = paths.fault_count;
+    in->notes = NULL;
+    return e ? diag_fail(d, e, "%u records could not be decoded", count) : ERR_OK;
+}
+
 err_t inputs_decode(struct inputs *in, struct slice topic, struct chunk *c, struct column_batch *b,
                     struct diag *d)
 {
     struct arena *a = b->arena;
-    struct column_batch paths = {0};
-    err_t e = batch_init(&paths, in->path_types, in->path_count, c->rows, a);
-    const struct slice *documents = documents_of(c, a);
-    if (!documents) e = ERR_NO_MEMORY;
-    if (!e && in->path_count) e = json_decode(in->decoder, in->paths, documents, c->rows, &paths);
-    if (!e) kill_documents(&paths, c);
+    struct column_batch paths = {.arena = a};
+    err_t e = decode_paths(in, c, &paths);
     *b = paths; /* with its faults */
     b->column_count = in->count;
     b->columns = arena_take(a, (in->count + 1) * sizeof(*b->columns));

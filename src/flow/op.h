@@ -20,6 +20,7 @@ struct rows {
     uint32_t count;
     const uint8_t *active; /* by row: 0 where it does not go on; NULL: `selected` alone tells */
     const int8_t *signs;   /* by row: 1, or -1 for a row taken back; NULL: all are 1 */
+    struct inputs *late;   /* some columns may wait for WHERE: inputs_settle; NULL: all are there */
     struct chunk *chunk;   /* each row of `b` is this chunk's record of the same place; NULL: not */
     uint32_t topic;        /* plan_topic.number, where there is a chunk */
     /* By row: the record a row was made of; NULL: of several. */

@@ -94,11 +94,25 @@ static bool passes(const struct column *c, uint32_t row)
 /* --- WHERE and CHECKs ---------------------------------------------------------------------------
  */
 
+/* What WHERE has not dropped is to have all its columns: also what WHERE itself fails on, since the
+ * letter tells the first fault of all. */
+static err_t settle_columns(struct run *r, const struct column *where)
+{
+    uint32_t *left = arena_take_raw(r->arena, (r->count + 1) * sizeof(*left)), count = 0;
+    if (!left) return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint32_t row = r->selected[i];
+        if (passes(where, row) || where->state[row] == ERROR_VALUE) left[count++] = row;
+    }
+    return inputs_settle(r->r.late, left, count, r->r.b, r->d);
+}
+
 static err_t run_where(struct run *r)
 {
     const struct op_rows_self *self = r->o->self;
     struct column col;
     err_t e = op_eval(r->o, r->plan->where, &r->r, &col, r->d);
+    if (!e && r->r.late) e = settle_columns(r, &col);
     for (uint32_t i = 0; !e && i < r->count; i++) {
         uint32_t row = r->selected[i];
         if (passes(&col, row)) continue;
@@ -220,6 +234,7 @@ static err_t rows_push(struct op *o, uint32_t input, const struct rows *in, stru
     close_ranks(&r);
     struct rows out = *in;
     out.b = &b;
+    out.late = NULL;
     out.selected = r.selected;
     out.count = r.count;
     return op_emit(o, &out, d);

@@ -41,7 +41,7 @@ static err_t bind(struct record_where *w, const struct sql_catalog *c, struct sl
     w->topic = &n->inputs[0]->topic;
     w->where = n->rows.where;
     if (!slice_equal(w->topic->relation->name, topic) || n->rows.check_count) return refuse(d);
-    return inputs_new(w->topic->inputs, w->topic->input_count, &w->inputs, d);
+    return inputs_new(w->topic->inputs, w->topic->input_count, NULL, &w->inputs, d);
 }
 
 err_t record_where_new(const struct sql_catalog *c, struct slice topic, struct slice condition,

@@ -9,7 +9,7 @@
 static bool plain_string(const struct json_cell *c, struct slice *out)
 {
     *out = (struct slice){c->text.at + 1, c->text.len - 2};
-    return c->text.at[0] == '"' && (!c->walk->escapes || !memchr(out->at, '\\', out->len));
+    return c->text.at[0] == '"' && (!c->escapes || !memchr(out->at, '\\', out->len));
 }
 
 static bool take_bytes(struct json_cell *c, struct slice s)
@@ -207,5 +207,21 @@ json_put_fn json_put_for(const struct type *t, bool cast)
     case TYPE_TIMEUUID: return take_uuid;
     case TYPE_TIMESTAMP: return take_timestamp;
     default: return NULL;
+    }
+}
+
+/* The others lend what stands in the document, or take a few digits. */
+bool json_put_is_dear(const struct type *t)
+{
+    switch (t->kind) {
+    case TYPE_TEXT:
+    case TYPE_JSON:
+    case TYPE_BOOLEAN:
+    case TYPE_TINYINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
+    case TYPE_COUNTER: return false;
+    default: return true;
     }
 }

@@ -39,22 +39,48 @@ static err_t put_general(const struct plan_want *w, struct json_cell *c, struct 
     return ERR_OK;
 }
 
-static err_t put_wants(struct json_decoder *j, const struct json_plan *p, uint32_t row,
-                       struct column_batch *b)
+static inline err_t put_want(const struct plan_want *w, struct json_cell *c, struct column_batch *b)
 {
-    struct json_cell c = {.walk = &j->walk, .row = row, .arena = b->arena};
+    if (c->text.at[0] == 'n') return ERR_OK; /* null */
+    return w->put && w->put(c) ? ERR_OK : put_general(w, c, b);
+}
+
+/* `notes`: the row's own, for its late wants; NULL: all are converted at once. */
+static err_t put_wants(struct json_decoder *j, const struct json_plan *p, struct slice document,
+                       uint32_t row, struct column_batch *b, struct json_note *notes)
+{
+    struct json_cell c = {.escapes = j->walk.escapes, .row = row, .arena = b->arena};
     for (uint32_t i = 0; i < p->want_count; i++) {
         const struct plan_want *w = &p->wants[i];
         struct json_spot spot = j->spots[w->node];
         if (!spot.at) continue;
         c.text = json_spot_text(&j->walk, spot);
+        if (notes && w->note) {
+            notes[w->note - 1] =
+                (struct json_note){(uint32_t)(c.text.at - document.at), c.text.len};
+            continue;
+        }
         c.column = &b->columns[i];
-        if (c.text.at[0] == 'n') continue; /* null */
-        if (w->put && w->put(&c)) continue;
-        err_t e = put_general(w, &c, b);
+        err_t e = put_want(w, &c, b);
         if (e) return e;
     }
     return ERR_OK;
+}
+
+static err_t put_late(const struct json_plan *p, struct slice document,
+                      const struct json_note *notes, uint32_t row, struct column_batch *b)
+{
+    struct json_cell c = {.escapes = true, .row = row, .arena = b->arena};
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; !e && i < p->want_count; i++) {
+        const struct plan_want *w = &p->wants[i];
+        const struct json_note *own = w->note ? &notes[w->note - 1] : NULL;
+        if (!own || !own->len) continue;
+        c.text = (struct slice){document.at + own->at, own->len};
+        c.column = &b->columns[i];
+        e = put_want(w, &c, b);
+    }
+    return e;
 }
 
 /* A piece of a known size is cleared without a call. */
@@ -93,8 +119,17 @@ void json_decoder_settle(struct json_decoder *j)
     j->biggest = 0;
 }
 
-err_t json_decode(struct json_decoder *j, const struct json_plan *p, const struct slice *documents,
-                  uint32_t rows, struct column_batch *b)
+static err_t walk_document(struct json_decoder *j, const struct json_plan *p, struct slice document)
+{
+    j->biggest = MAX(j->biggest, document.len);
+    forget_spots(j, p->node_count);
+    err_t e = json_walk_begin(&j->walk, j->indexer, document);
+    return e ? e : json_walk_all(&j->walk);
+}
+
+static err_t decode(struct json_decoder *j, const struct json_plan *p,
+                    const struct slice *documents, uint32_t rows, struct column_batch *b,
+                    struct json_note *notes)
 {
     err_t e = ready(j, p);
     INVARIANT(rows <= b->rows && p->want_count <= b->column_count);
@@ -103,16 +138,63 @@ err_t json_decode(struct json_decoder *j, const struct json_plan *p, const struc
             batch_fault(b, NULL, row, ERR_BAD_JSON, "the record has no value");
             continue;
         }
-        j->biggest = MAX(j->biggest, documents[row].len);
-        forget_spots(j, p->node_count);
-        e = json_walk_begin(&j->walk, j->indexer, documents[row]);
-        if (!e) e = json_walk_all(&j->walk);
+        e = walk_document(j, p, documents[row]);
         if (!e) {
-            e = put_wants(j, p, row, b);
+            e = put_wants(j, p, documents[row], row, b, notes);
         } else if (e != ERR_NO_MEMORY) {
             fault_document(j, b, row);
             e = ERR_OK;
         }
+        if (notes) notes += p->note_count;
+    }
+    json_decoder_settle(j);
+    return e;
+}
+
+err_t json_decode(struct json_decoder *j, const struct json_plan *p, const struct slice *documents,
+                  uint32_t rows, struct column_batch *b)
+{
+    return decode(j, p, documents, rows, b, NULL);
+}
+
+err_t json_decode_early(struct json_decoder *j, const struct json_plan *p,
+                        const struct slice *documents, uint32_t rows, struct column_batch *b,
+                        struct json_note **notes)
+{
+    *notes = NULL;
+    if (p->note_count) {
+        *notes = arena_take(b->arena, (size_t)rows * p->note_count * sizeof(**notes));
+        if (!*notes) return ERR_NO_MEMORY;
+    }
+    return decode(j, p, documents, rows, b, *notes);
+}
+
+/* A row that has a fault: the first of all its faults is to be found. */
+static err_t decode_again(struct json_decoder *j, const struct json_plan *p, struct slice document,
+                          uint32_t row, struct column_batch *b)
+{
+    struct row_fault since = b->fault_at[row];
+    b->bad[row] = 0;
+    b->fault_count--;
+    err_t e = walk_document(j, p, document);
+    if (!e) e = put_wants(j, p, document, row, b, NULL);
+    if (b->bad[row]) return e;
+    b->fault_at[row] = since;
+    b->bad[row] = 1;
+    b->fault_count++;
+    return e;
+}
+
+err_t json_decode_late(struct json_decoder *j, const struct json_plan *p,
+                       const struct slice *documents, const struct json_note *notes,
+                       const uint32_t *selected, uint32_t count, struct column_batch *b)
+{
+    err_t e = ready(j, p);
+    for (uint32_t i = 0; !e && i < count; i++) {
+        uint32_t row = selected[i];
+        const struct json_note *own = notes + (size_t)row * p->note_count;
+        e = b->bad[row] ? decode_again(j, p, documents[row], row, b)
+                        : put_late(p, documents[row], own, row, b);
     }
     json_decoder_settle(j);
     return e;

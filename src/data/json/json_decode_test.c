@@ -23,6 +23,43 @@ static void run_done(struct run *r)
     for (uint32_t i = 0; i < r->rows; i++) mem_give(r->copies[i]);
 }
 
+static bool is_no_json(const struct column_batch *b, uint32_t row)
+{
+    for (uint32_t i = 0; i < b->column_count; i++)
+        if (b->columns[i].state[row] == ERROR_VALUE) return false;
+    return b->bad[row];
+}
+
+static void check_same_row(const struct column_batch *x, const struct column_batch *y, uint32_t row)
+{
+    uint8_t rooms[2][16];
+    CHECK_INT(x->bad[row], y->bad[row]);
+    if (x->bad[row] && y->bad[row]) CHECK_TEXT(x->fault_at[row].text, y->fault_at[row].text);
+    for (uint32_t i = 0; i < x->column_count; i++) {
+        const struct column *a = &x->columns[i], *b = &y->columns[i];
+        CHECK_INT(a->state[row], b->state[row]);
+        if (a->state[row] == VALID_VALUE && b->state[row] == VALID_VALUE)
+            CHECK(slice_equal(column_binary(a, row, rooms[0]), column_binary(b, row, rooms[1])));
+    }
+}
+
+/* The same in two steps is the same, whatever waits. */
+static void check_two_steps(const struct run *r, const struct type *const *types,
+                            const struct slice *docs)
+{
+    struct column_batch b;
+    struct json_note *notes;
+    uint32_t selected[ROWS_MAX], count = 0;
+    CHECK_OK(batch_init(&b, types, r->batch.column_count, r->rows, r->a), NULL);
+    CHECK_OK(json_decode_early(r->decoder, r->plan, docs, r->rows, &b, &notes), NULL);
+    for (uint32_t row = 0; row < r->rows; row++)
+        if (!is_no_json(&r->batch, row)) selected[count++] = row;
+    if (notes)
+        CHECK_OK(json_decode_late(r->decoder, r->plan, docs, notes, selected, count, &b), NULL);
+    CHECK_INT(b.fault_count, r->batch.fault_count);
+    for (uint32_t row = 0; row < r->rows; row++) check_same_row(&r->batch, &b, row);
+}
+
 static struct run run_make(const char *const *wants, const char *const *documents)
 {
     struct run r = {.a = arena_new(MIB(4)), .decoder = json_decoder_new()};
@@ -40,6 +77,7 @@ static struct run run_make(const char *const *wants, const char *const *document
         w[count].steps = steps;
         w[count].type = types[count];
         w[count].cast = *split == '!';
+        w[count].late = count % 3 < 2; /* some wait, some do not */
     }
     struct slice docs[ROWS_MAX];
     for (; documents[r.rows]; r.rows++) { /* copies of exactly their size: no read past the end */
@@ -52,6 +90,7 @@ static struct run run_make(const char *const *wants, const char *const *document
     memset(w, 0, sizeof(w)); /* the plan keeps nothing of it */
     CHECK_OK(batch_init(&r.batch, types, count, r.rows, r.a), NULL);
     CHECK_OK(json_decode(r.decoder, r.plan, docs, r.rows, &r.batch), NULL);
+    check_two_steps(&r, types, docs);
     return r;
 }
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -423,13 +462,52 @@ TEST(rows_are_written_as_objects_and_read_back_the_same)
     run_done(&r);
 }
 
+TEST(what_waits_is_null_until_its_row_goes_on_and_the_first_fault_is_the_documents)
+{
+    const struct type *types[] = {type_of(TYPE_UUID), type_of(TYPE_INT), type_of(TYPE_TEXT)};
+    const struct json_step steps[] = {{.name = SLICE("u")}, {.name = SLICE("n")}};
+    const struct json_want wants[] = {{&steps[0], 1, types[0], .late = true},
+                                      {&steps[1], 1, types[1], .late = false},
+                                      {&steps[1], 1, types[2], .late = true}};
+    const struct slice docs[] = {
+        SLICE("\xef\xbb\xbf{\"n\":1,\"u\":\"c232ab00-9414-11ec-b3c8-9f6bdeced846\"}"),
+        SLICE("{\"n\":2,\"u\":\"c232ab00-9414-11ec-b3c8-9f6bdeced846\"}"),
+        SLICE("{\"n\":\"x\",\"u\":\"y\"}"),
+        SLICE("{\"n\":null,\"u\":\"y\"}"),
+    };
+    const uint32_t selected[] = {0, 2, 3};
+    struct arena *a = arena_new(MIB(1));
+    struct json_decoder *j = json_decoder_new();
+    struct json_plan *plan = NULL;
+    struct json_note *notes = NULL;
+    struct column_batch b;
+    CHECK_OK(json_plan_new(wants, 3, &plan, NULL), NULL);
+    CHECK_OK(batch_init(&b, types, 3, 4, a), NULL);
+    CHECK_OK(json_decode_early(j, plan, docs, 4, &b, &notes), NULL);
+    CHECK(notes != NULL);
+    for (int row = 0; row < 4; row++) CHECK_INT(b.columns[0].state[row], NULL_VALUE);
+    CHECK_INT(b.columns[2].state[0], ERROR_VALUE); /* a text does not wait: it costs nothing */
+    CHECK(b.columns[1].i32[0] == 1 && b.columns[1].i32[1] == 2);
+    CHECK(strstr(b.fault_at[2].text, "n: ") == b.fault_at[2].text);
+    batch_fault(&b, NULL, 3, ERR_RANGE, "told between the steps");
+    CHECK_OK(json_decode_late(j, plan, docs, notes, selected, 3, &b), NULL);
+    CHECK_INT(b.columns[0].state[0], VALID_VALUE);
+    CHECK_INT(b.columns[0].state[1], NULL_VALUE); /* its row does not go on */
+    CHECK(strstr(b.fault_at[2].text, "u: ") == b.fault_at[2].text);
+    CHECK(strstr(b.fault_at[3].text, "u: ") == b.fault_at[3].text);
+    CHECK_INT(b.fault_count, 4);
+    json_plan_free(plan);
+    json_decoder_free(j);
+    arena_free(a);
+}
+
 TEST(any_allocation_may_fail_while_documents_are_decoded)
 {
     size_t before = mem_held();
     const struct type *types[] = {type_of(TYPE_TEXT), type_of(TYPE_DECIMAL)};
     const struct json_step steps[] = {{.name = SLICE("a")}, {.name = SLICE("b")}};
     const struct json_want wants[] = {{&steps[0], 1, types[0], false},
-                                      {&steps[1], 1, types[1], false}};
+                                      {&steps[1], 1, types[1], .late = true}};
     const struct slice document = SLICE("{\"a\":\"x\\ny\",\"b\":1.25}");
     int whole = 0;
     for (uint64_t nth = 1; nth < 60; nth++) {
@@ -440,7 +518,11 @@ TEST(any_allocation_may_fail_while_documents_are_decoded)
         struct json_decoder *j = json_decoder_new();
         err_t e = a && j ? json_plan_new(wants, 2, &plan, NULL) : ERR_NO_MEMORY;
         if (!e) e = batch_init(&b, types, 2, 1, a);
-        if (!e) e = json_decode(j, plan, &document, 1, &b);
+        struct json_note *notes = NULL;
+        const uint32_t first = 0;
+        if (!e && nth % 2) e = json_decode(j, plan, &document, 1, &b);
+        if (!e && nth % 2 == 0) e = json_decode_early(j, plan, &document, 1, &b, &notes);
+        if (!e && notes) e = json_decode_late(j, plan, &document, notes, &first, 1, &b);
         mem_fail_at(0);
         CHECK(e == ERR_OK || e == ERR_NO_MEMORY);
         if (e == ERR_OK) CHECK(b.fault_count == 0 && slice_is(b.columns[0].bytes[0], "x\ny"));

@@ -240,6 +240,7 @@ static err_t add_want(struct json_plan *p, struct vec *nodes, const struct json_
     }
     json_path_print(w->steps, w->step_count, &path);
     *out = (struct plan_want){.node = at, .type = w->type, .cast = w->cast};
+    if (w->late && json_put_is_dear(w->type)) out->note = ++p->note_count;
     out->path = arena_text(p->arena, buf_view(&path));
     err_t e = path.err == ERR_NO_MEMORY || !out->path ? ERR_NO_MEMORY : ERR_OK;
     buf_done(&path);
