@@ -137,13 +137,23 @@ def test_the_users_dashboard_is_live_filtered_and_saved():
     with Console("users_records").filled(40) as c:
         page = c.open("/dashboards/users", ready=".result-number")
         page.wait_for_selector(".map path.map-some")
-        page.wait_for_selector(".cards img")
+        wait_for("the portraits, from this host", lambda: page.locator(".cards img").evaluate_all("l => l.length > 0 && l.every(i => i.naturalWidth > 0 && new URL(i.src).origin === location.origin)"))
+        titles = page.locator(".widget h2").all_inner_texts()
+        check(titles == ["People", "Gender", "Ages", "Arrivals a minute", "Where they live", "Latest"], f"{titles}")
         people = lambda: number(page.inner_text(".result-number").split()[0])
         first = people()
         wait_for("it follows the table", lambda: people() > first)
         check(people() <= rows(c), f"{people()} of {rows(c)}")
         countries = c.post("sql", {"text": "SELECT country, count(*) AS n FROM worldwide_users.user_records GROUP BY country"})["results"][0]["rows"]
         wait_for("each country has its shade", lambda: page.locator(".map path.map-some").count() >= len(countries) - 1)
+        genders = lambda: {r[0]: r[1] for r in c.post("sql", {"text": "SELECT gender, count(*) AS n FROM worldwide_users.user_records GROUP BY gender"})["results"][0]["rows"]}
+        shown = lambda: {li.inner_text().split("\n")[0]: number(li.inner_text().split("\n")[-1]) for li in page.locator(".widget", has_text="Gender").first.locator(".bars li").all()}
+        wait_for("bars of what the table has", lambda: (lambda before, now, after: before.keys() == now.keys() and all(int(before[k]) <= now[k] <= int(after[k]) for k in now))(genders(), shown(), genders()), 60)
+        page.get_by_role("button", name="Full screen").click()
+        wait_for("the board alone", lambda: page.evaluate("document.fullscreenElement?.classList.contains('board')"))
+        shot(page, "dashboard-full-screen", full=False)
+        page.keyboard.press("Escape")
+        page.evaluate("document.fullscreenElement && document.exitFullscreen()")
         page.locator(".board-filters select").select_option("female")
         wait_for("the filter stands in the address", lambda: "f.gender=female" in page.url)
         wait_for("fewer people", lambda: 0 < people() < rows(c) * 0.8)

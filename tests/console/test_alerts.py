@@ -102,6 +102,27 @@ receivers:
             check(s.stop() == 0, s.output()[-2000:])
 
 
+def test_slack_and_a_webhook_are_told_of_a_dag_that_failed_by_a_rule_that_is_ready():
+    """Nobody wrote a rule: the ready one fires for a real failed run, is told in Slack's form over HTTP, and is over when a run succeeds."""
+    slack, hook = Hook(), Hook()
+    with folder() as f:
+        p = project(f / "p", PIPELINE)
+        (p / "dags.yaml").write_text("load_it:\n  schedule: '@once'\n  start_date: 2024-01-01\n  tasks: {go: {bash: 'test -e $SLUICE_PROJECT/mended', retries: 0}}\n")
+        (p / "alerts.yaml").write_text(f"receivers:\n  - {{name: team, slack: '{slack.url}'}}\n  - {{name: hook, webhook: '{hook.url}'}}\n")
+        with Server(p, sets=("alerts.every=200",)) as s:
+            s.ready()
+            api = Api(s)
+            told = wait_for("Slack is told", lambda: next((b["text"] for b in slack.got if "a dag's last run failed" in b["text"]), None), 60)
+            check(told.startswith(":warning: ") and "load_it" in told and "runs list" in told and f"<http://127.0.0.1:{api.port}/alerts|open the console>" in told, told)
+            wait_for("the hook too", lambda: any(b["alerts"][0]["labels"]["alertname"] == "a dag's last run failed" for b in hook.got))
+            (p / "mended").write_text("")
+            check(s.command("dags", "trigger", "load_it").returncode == 0, "a run by hand")
+            over = wait_for("it is over", lambda: next((b["text"] for b in slack.got if b["text"].startswith(":white_check_mark:")), None), 60)
+            check("load_it" in over, over)
+            check("secret" not in json.dumps(api.get("/alerts/receivers")), "masked")
+            check(s.stop() == 0, s.output()[-2000:])
+
+
 def test_rules_and_receivers_are_made_tried_muted_and_removed_by_the_api():
     hook = Hook()
     with folder() as f:

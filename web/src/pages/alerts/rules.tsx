@@ -72,7 +72,8 @@ function span(ms: number): string {
 }
 
 function RuleForm({ of, done, close }: { of: Rule | null; done: () => void; close: () => void }) {
-    const measures = useGet<Measure[]>("alerts/measures").value;
+    const asked = useGet<Measure[]>("alerts/measures");
+    const measures = asked.value;
     const receivers = useGet<{ receivers: Receiver[] }>("alerts/receivers").value?.receivers;
     const [name, setName] = useState(of?.name ?? "");
     const [watch, setWatch] = useState(of?.watch ?? "lag");
@@ -93,7 +94,7 @@ function RuleForm({ of, done, close }: { of: Rule | null; done: () => void; clos
     return (
         <FormDialog title={of ? `Change ${of.name}` : "New rule"} act={act} done={() => (toast("The rule is kept."), done())} close={close}>
             <Input label="Name" value={name} set={setName} required {...(of ? { disabled: true } : { focus: true })} />
-            <Select label="Watches" value={watch} set={setWatch} of={(measures ?? []).map((m) => ({ value: m.name, label: m.name.replaceAll("_", " ") }))} hint={measure?.about} />
+            <Select label="Watches" value={watch} set={setWatch} of={(measures ?? []).map((m) => ({ value: m.name, label: m.name.replaceAll("_", " ") }))} hint={measure?.about} wrong={asked.problem?.what} />
             {watch === "sql" ? <TextArea label="Query" mono rows={4} value={what} set={setWhat} required /> : <Input label="Of" value={what} set={setWhat} mono placeholder="all" required={watch.startsWith("metric")} />}
             <div class="row">
                 <Select label="Wrong" value={side} set={setSide} of={["above", "below"]} />

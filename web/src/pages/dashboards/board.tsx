@@ -41,7 +41,7 @@ function View({ name, of, reload }: { name: string; of: Content; reload: () => v
     };
     return (
         <Page title={board.title || name} back={{ href: at("dashboards"), title: "Dashboards" }} answer={<code>{of.path}</code>}
-            acts={<><Button disabled={!allowed} title={allowed ? undefined : "This needs the role User"} pressed={edit} onClick={() => setQuery({ edit: edit ? null : 1 })}><Icon name="edit" /> Edit</Button><Button onClick={() => void whole.current?.requestFullscreen().catch((e: Error) => toast(e.message, "warn"))}>Full screen</Button></>}>
+            acts={<><Button disabled={!allowed} title={allowed ? undefined : "This needs the role User"} pressed={edit} onClick={() => setQuery({ edit: edit ? null : 1 })}><Icon name="edit" /> Edit</Button><Button onClick={() => void fullScreen(whole.current)}>Full screen</Button></>}>
             <div ref={whole} class="board">
                 {board.filters.length > 0 && <div class="board-filters">{board.filters.map((f) => <FilterField key={f.name} of={f} value={values[f.name] ?? ""} />)}</div>}
                 <div class="board-grid">
@@ -60,12 +60,26 @@ function View({ name, of, reload }: { name: string; of: Content; reload: () => v
 
 function FilterField({ of: f, value }: { of: Filter; value: string }) {
     const [choices, setChoices] = useState<string[]>();
+    const [wrong, setWrong] = useState<string>();
     useEffect(() => {
         if (!f.choices) return undefined;
         const stop = new AbortController();
-        void runSql(f.choices, 500, stop.signal).then((a) => a.ok && setChoices([...new Set((a.value.results[0]?.rows ?? []).map((r) => String(r[0] ?? "")))].filter(Boolean).sort()));
+        void runSql(f.choices, 500, stop.signal).then((a) => {
+            if (stop.signal.aborted) return;
+            setWrong(a.ok ? undefined : a.problem.what);
+            if (a.ok) setChoices([...new Set((a.value.results[0]?.rows ?? []).map((r) => String(r[0] ?? "")))].filter(Boolean).sort());
+        });
         return () => stop.abort();
     }, [f.choices]);
     const set = (v: string) => setQuery({ [`f.${f.name}`]: v || null });
-    return f.choices ? <Select label={f.label} value={value} set={set} of={[{ value: "", label: "all" }, ...(choices ?? (value ? [value] : []))]} /> : <Input label={f.label} value={value} set={set} placeholder="all" />;
+    return f.choices ? <Select label={f.label} value={value} set={set} wrong={wrong} of={[{ value: "", label: "all" }, ...(choices ?? (value ? [value] : []))]} /> : <Input label={f.label} value={value} set={set} placeholder="all" />;
+}
+
+async function fullScreen(of: HTMLElement | null): Promise<void> {
+    try {
+        if (!of?.requestFullscreen) throw new Error("This browser has no full screen for a part of a page.");
+        await of.requestFullscreen();
+    } catch (e) {
+        toast((e as Error).message, "warn");
+    }
 }
