@@ -60,7 +60,7 @@ def test_system_doors_and_resources_are_the_apis():
         check(number(cell(page, "log-writer", 2)) == threads["log-writer"] == 1, threads)
         check(cell(page, "log-writer", 1) == "log: appends", cell(page, "log-writer", 1))
         check(f"of {r['processors']} processor" in page.inner_text(".figures") and "of 1 GiB" in page.inner_text(".figures"), page.inner_text(".figures"))
-        page.wait_for_function("document.querySelectorAll('.spark-line').length >= 4 && document.querySelectorAll('.chart canvas').length === 2", timeout=60_000)
+        page.wait_for_function("() => document.querySelectorAll('.spark-line').length >= 4 && document.querySelectorAll('.chart canvas').length === 2", timeout=60_000)
         check(page.locator('[data-key="stream:load"] a').get_attribute("href") == "/streams/load", "a stage's link")
 
 
@@ -217,7 +217,7 @@ def test_system_odd_texts_stay_texts():
         page = c.open("/system?view=users", ready='[data-key="admin"]')
         there = {u["name"] for u in c.get("system/users")["users"]}
         check(set(names) <= there, "users")
-        page.wait_for_function(f"document.querySelectorAll('[aria-label=\"Users\"] .table-row').length >= {min(len(there), 10)}")
+        page.wait_for_function(f"() => document.querySelectorAll('[aria-label=\"Users\"] .table-row').length >= {min(len(there), 10)}")
         page.locator('[aria-label="Users"] .table-row').nth(0).click()
         page.wait_for_selector(".side")
         harmless(page)
@@ -265,6 +265,6 @@ def test_system_looks_right_everywhere():
         everywhere(c, "/system?view=users&users.row=eve", "system-users-panel", ready=".side .buttons")
         everywhere(c, "/system?view=users", "system-users-password", ready='[data-key="eve"]', act=lambda p: (button(p, "Change your password").click(), p.wait_for_selector("dialog[open]")))
         everywhere(c, "/system?view=configuration&row=kafka.port", "system-configuration", ready=".side .command")
-        everywhere(c, "/system?view=resources", "system-resources", ready='[data-key="log-writer"]', act=lambda p: p.wait_for_function("document.querySelectorAll('.chart canvas').length === 2"))
+        everywhere(c, "/system?view=resources", "system-resources", ready='[data-key="log-writer"]', act=lambda p: p.wait_for_function("() => document.querySelectorAll('.chart canvas').length === 2"))
         everywhere(c, "/system?view=logs&line=3", "system-logs", ready=".side .facts")
         everywhere(c, "/system?view=doctor", "system-doctor", ready=".system-finding")

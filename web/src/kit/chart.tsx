@@ -87,6 +87,12 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 const cut = (name: string) => (name.length > 18 ? name.slice(0, 17) + "…" : name);
 
+/** Samples between gaps: no line leads to them, so that each is a point. */
+function lone(values: ArrayLike<number | null | undefined>): number[] {
+    const there = (i: number) => values[i] !== null && values[i] !== undefined;
+    return Array.from(values, (_, i) => i).filter((i) => there(i) && !there(i - 1) && !there(i + 1));
+}
+
 export function Chart(p: ChartProps) {
     const box = useRef<HTMLDivElement>(null);
     const plot = useRef<uPlot>();
@@ -117,12 +123,15 @@ export function Chart(p: ChartProps) {
                 padding: [8, room, 0, 0],
                 legend: { show: false },
                 cursor: { sync: { key: "page", setSeries: false }, y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
-                scales: { x: { time: true, range: (_u, lo, hi) => [(live.current.from ?? lo * 1000) / 1000, (live.current.to ?? hi * 1000) / 1000] }, y: { range: (_u, _lo, hi) => [0, Math.max(hi, 0) * 1.08 || 1] } },
+                scales: { x: { time: true, range: (_u, lo, hi) => { // one sample alone stands in the middle of a minute
+                    const beside = lo === hi ? 30 : 0;
+                    return [live.current.from === undefined || live.current.from === null ? lo - beside : live.current.from / 1000, live.current.to === undefined || live.current.to === null ? hi + beside : live.current.to / 1000];
+                } }, y: { range: (_u, _lo, hi) => [0, Math.max(hi, 0) * 1.08 || 1] } },
                 axes: [
                     { stroke: quiet, grid: { show: false }, ticks: { stroke: grid.stroke, width: 1, size: 4 }, font: "11px system-ui", size: 26, space: 70, values: hours },
                     { stroke: quiet, grid, ticks: { show: false }, font: "11px system-ui", size: (_u, vs) => Math.max(34, ...(vs ?? []).map((v) => v.length * 6.5 + 12)), values: (_u, vs) => vs.map((v) => (v === null ? "" : live.current.say ? live.current.say(v) : short(v))), space: 32 },
                 ],
-                series: [{}, ...list.map((s, i) => ({ label: s.label, stroke: hues[i % HUES]!, width: 1.5, points: { show: false }, spanGaps: false, ...(live.current.fill && list.length === 1 && { fill: faint(hues[0]!) }) }))],
+                series: [{}, ...list.map((s, i) => ({ label: s.label, stroke: hues[i % HUES]!, width: 1.5, points: { show: true, size: 5, filter: (u: uPlot, s: number) => lone(u.data[s]!) }, spanGaps: false, ...(live.current.fill && list.length === 1 && { fill: faint(hues[0]!) }) }))],
                 hooks: {
                     draw: [(u) => direct && labels(u, list.map((s) => s.label), hues, window.devicePixelRatio || 1)],
                     setCursor: [(u) => {
