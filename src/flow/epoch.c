@@ -331,7 +331,6 @@ static void publish(struct lane *l)
     struct stage *s = l->stream->stage;
     const struct ledger *delta = &l->epoch.counter.now;
     int64_t took_us = (clock_mono_ns() - l->epoch.started_ns) / 1000;
-    const struct flow_options *o = &lane_flow(l)->o;
     if (l->epoch.form == STORE_LIVE) set_pace(l, took_us);
     metric_add(METRIC_flow_records_in_total, (int64_t)delta->in);
     metric_add(METRIC_flow_rows_out_total, (int64_t)delta->rows_out);
@@ -360,13 +359,7 @@ static void publish(struct lane *l)
     stage_rate(s, delta->in);
     gate_wake(&s->flow->gate);
     gate_leave(&s->flow->gate);
-    for (uint32_t i = 0; o->committed && !s->upgrade && i < l->partition_count; i++) {
-        struct lane_partition *p = &l->partitions[i];
-        if (p->told == p->durable.next) continue;
-        p->told = p->durable.next;
-        o->committed(o->committed_ctx, s->name, l->stream->topics[p->topic].name, p->index,
-                     p->told);
-    }
+    lane_tell(l);
 }
 
 /* The crash tests' other mutant: the state is durable before the epoch that made it. */

@@ -542,6 +542,7 @@ void stream_free(struct stream *s);
 void lane_run(void *lane);
 /* Cursors, ledger, epoch number as the store has them. */
 MUST_CHECK err_t lane_load(struct lane *l, struct diag *d);
+void lane_tell(struct lane *l); /* flow_options.committed: what has moved since it was told */
 /* The epoch that `r` records, once more: the same ranges in the same order, the same time, the same
  * watermark at its end. For a lane whose stream does not run. */
 MUST_CHECK err_t lane_replay(struct lane *l, const struct epoch_record *r, struct diag *d);

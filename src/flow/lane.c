@@ -90,9 +90,23 @@ static err_t load_ledger(struct lane *l, struct lane_ledger *sum, struct diag *d
              : ERR_OK;
 }
 
+void lane_tell(struct lane *l)
+{
+    const struct flow_options *o = &lane_flow(l)->o;
+    const struct stage *s = l->stream->stage;
+    for (uint32_t i = 0; o->committed && !s->upgrade && i < l->partition_count; i++) {
+        struct lane_partition *p = &l->partitions[i];
+        if (p->told == p->durable.next) continue;
+        p->told = p->durable.next;
+        o->committed(o->committed_ctx, s->name, l->stream->topics[p->topic].name, p->index,
+                     p->told);
+    }
+}
+
 err_t lane_load(struct lane *l, struct diag *d)
 {
     struct lane_ledger sum;
+    bool begun = false;
     err_t e = ERR_OK;
     arena_reset(l->arena);
     l->fresh = false;
@@ -110,11 +124,14 @@ err_t lane_load(struct lane *l, struct diag *d)
     l->last_epoch = sum.epoch;
     l->watermark = sum.watermark;
     l->closing = sum.closing;
-    for (uint32_t i = 0; i < l->partition_count; i++)
+    for (uint32_t i = 0; i < l->partition_count; i++) {
+        begun |= l->partitions[i].has_cursor;
         atomic_store(&l->partitions[i].kept, l->partitions[i].durable.next);
+    }
     atomic_store(&l->loaded, true); /* before who drains looks again: nothing else may wake him */
     gate_wake(&lane_flow(l)->gate);
     gate_leave(&lane_flow(l)->gate);
+    if (begun) lane_tell(l); /* a kill may have come before the last ones were shown */
     return ERR_OK;
 }
 

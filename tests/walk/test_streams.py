@@ -147,6 +147,13 @@ def test_consumer_groups_tell_the_true_lag():
         with Server(p) as s:
             s.ready()
             check(sum(x["lag"] for x in group(s, "sluice-load")) == 0, "what was told last is there after a start")
+            r = s.command("produce", "people", "--brokers", f"127.0.0.1:{s.field('kafka_port')}", stdin="{}\n{}\n")
+            check(r.returncode == 0, r.stderr)
+            wait_for("two more to be read", lambda: s.stage("load")["ledger"]["in"] == 205)
+            s.kill()
+        with Server(p) as s:
+            s.ready()
+            wait_for("lag 0 after a kill, without a new record", lambda: (g := group(s, "sluice-load")) and sum(x["lag"] for x in g) == 0)
             check(s.stop() == 0, s.output())
 
 
