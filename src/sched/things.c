@@ -112,10 +112,32 @@ err_t api_quota_refuse(struct meta *m, struct slice name, struct diag *d)
                      SLICE_ARG(name));
 }
 
+struct quotas_kept {
+    const struct api_quota *list;
+    uint32_t count, same, others;
+};
+
+static err_t compare_quota(void *ctx, const struct meta_row *row)
+{
+    struct quotas_kept *k = ctx;
+    bool same = false;
+    for (uint32_t i = 0; i < k->count && !same; i++)
+        same = slice_equal(k->list[i].name, row->at[0].text) &&
+               k->list[i].records == row->at[1].number && k->list[i].per_ms == row->at[2].number;
+    k->same += same;
+    k->others += !same;
+    return ERR_OK;
+}
+
+/* Every start sets them, and most find them as they are: those write nothing, and so wait for no
+ * sync. */
 err_t api_quotas_set(struct meta *m, const struct api_quota *list, uint32_t count, struct diag *d)
 {
     bool own = !meta_inside(m);
-    err_t e = own ? meta_begin(m, true, d) : ERR_OK;
+    struct quotas_kept kept = {list, count, 0, 0};
+    err_t e = meta_run(m, META_API_QUOTAS_ALL, NULL, 0, compare_quota, &kept, NULL, d);
+    if (e || (kept.same == count && !kept.others)) return e;
+    if (own) e = meta_begin(m, true, d);
     bool begun = own && !e;
     if (!e) e = meta_run(m, META_API_QUOTAS_CLEAR, NULL, 0, NULL, NULL, NULL, d);
     for (uint32_t i = 0; i < count && !e; i++) {

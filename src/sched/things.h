@@ -69,7 +69,7 @@ struct api_quota {
     struct slice name;
     int64_t records, per_ms;
 };
-/* These, in place of those that were. One transaction. */
+/* These, in place of those that were. One transaction, or none where nothing changes. */
 MUST_CHECK err_t api_quotas_set(struct meta *m, const struct api_quota *list, uint32_t count,
                                 struct diag *d);
 /* ERR_CONFIG, with its story, when the name is one's; fine otherwise. */
