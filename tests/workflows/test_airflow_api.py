@@ -290,6 +290,14 @@ def test_airflow_api_an_apis_quota_is_a_pool():
                     same((status, answer["detail"]), (want, said), f"v{v}")
             _, page = api.ask("GET", "/ui/pools", login=admin)
             same([(q["name"], q["quota"]) for q in page["pools"]], [("api", {"per_ms": 3600000}), ("default_pool", None)], "the page's")
+            taken = server.data / "quotas" / "api"
+            taken.rename(f / "aside")
+            taken.mkdir()  # what can not be read is told, and does not look unused
+            for path in ("/api/v1/pools", "/api/v2/pools/api", "/ui/pools"):
+                status, answer = api.ask("GET", path, login=admin)
+                check(status == 500 and "quotas/api" in answer["detail"], f"{path}: {status} {answer}")
+            taken.rmdir()
+            (f / "aside").rename(taken)
             server.stop()
         web.shutdown()
 

@@ -245,37 +245,47 @@ struct pool_quota {
     struct slice about;
 };
 
-/* NULL: a pool like any other. */
-static const struct pool_quota *quota_of(struct item *i)
+static err_t look_at_quota(struct item *i, struct pool_quota *q)
 {
     const struct airflow_port *port = &airflow_options(i->c->door)->sched;
-    if (i->quota || item_at(i, "per_ms")->kind == META_NULL) return i->quota;
-    struct pool_quota *q = arena_take(i->c->arena, sizeof(*q));
     struct buf about = buf_make(KIB(64));
     struct airflow_quota seen = {.about = &about};
-    err_t e = q && port->quota ? port->quota(port->ctx, item_at(i, "name")->text, &seen, &i->c->d)
-                               : ERR_OK;
-    if (q) *q = (struct pool_quota){seen.taken, seen.waiting, {0}};
-    if (q && about.len) q->about = arena_slice(i->c->arena, buf_view(&about));
+    err_t e =
+        port->quota ? port->quota(port->ctx, item_at(i, "name")->text, &seen, &i->c->d) : ERR_OK;
+    if (about.len == 0) buf_text(&about, "an API's quota"); /* nobody has taken of it yet */
+    if (!e) e = about.err;
+    *q = (struct pool_quota){seen.taken, seen.waiting, arena_slice(i->c->arena, buf_view(&about))};
     buf_done(&about);
-    static const struct pool_quota nothing;
-    i->quota = q && !e ? q : &nothing; /* what can not be looked at just now shows as unused */
+    return e || q->about.at ? e : ERR_NO_MEMORY;
+}
+
+/* NULL: a pool like any other. What can not be looked at is `out`'s error, and not unused. */
+static const struct pool_quota *quota_of(struct buf *out, struct item *i)
+{
+    static const struct pool_quota unseen;
+    if (i->quota || item_at(i, "per_ms")->kind == META_NULL) return i->quota;
+    struct pool_quota *q = arena_take(i->c->arena, sizeof(*q));
+    err_t e = q ? look_at_quota(i, q) : ERR_NO_MEMORY;
+    if (e) out->err = e;
+    i->quota = e ? &unseen : q;
     return i->quota;
 }
 
 static void put_slots(struct buf *out, struct item *i, const char *column, int64_t of_quota)
 {
-    buf_printf(out, "%" PRId64, quota_of(i) ? of_quota : item_at(i, column)->number);
+    buf_printf(out, "%" PRId64, quota_of(out, i) ? of_quota : item_at(i, column)->number);
 }
 
 void rest_put_running_slots(struct buf *out, struct item *i)
 {
-    put_slots(out, i, "running_slots", quota_of(i) ? quota_of(i)->taken : 0);
+    const struct pool_quota *q = quota_of(out, i);
+    put_slots(out, i, "running_slots", q ? q->taken : 0);
 }
 
 void rest_put_scheduled_slots(struct buf *out, struct item *i)
 {
-    put_slots(out, i, "scheduled_slots", quota_of(i) ? quota_of(i)->waiting : 0);
+    const struct pool_quota *q = quota_of(out, i);
+    put_slots(out, i, "scheduled_slots", q ? q->waiting : 0);
 }
 
 void rest_put_queued_slots(struct buf *out, struct item *i)
@@ -290,23 +300,22 @@ void rest_put_deferred_slots(struct buf *out, struct item *i)
 
 void rest_put_pool_about(struct buf *out, struct item *i)
 {
-    const struct pool_quota *q = quota_of(i);
-    rest_put_text(out, q ? q->about.at ? q->about : SLICE("an API's quota")
-                         : item_at(i, "description")->text);
+    const struct pool_quota *q = quota_of(out, i);
+    rest_put_text(out, q ? q->about : item_at(i, "description")->text);
 }
 
 /* {"per_ms": its span}, or null: of the console's pages. */
 void rest_put_pool_quota(struct buf *out, struct item *i)
 {
-    if (quota_of(i))
+    if (quota_of(out, i))
         buf_printf(out, "{\"per_ms\": %" PRId64 "}", item_at(i, "per_ms")->number);
     else
         buf_text(out, "null");
 }
 
-static int64_t occupied(struct item *i)
+static int64_t occupied(struct buf *out, struct item *i)
 {
-    const struct pool_quota *q = quota_of(i);
+    const struct pool_quota *q = quota_of(out, i);
     if (q) return q->taken;
     int64_t n = item_at(i, "running_slots")->number + item_at(i, "queued_slots")->number;
     return item_at(i, "include_deferred")->number ? n + item_at(i, "deferred_slots")->number : n;
@@ -314,7 +323,7 @@ static int64_t occupied(struct item *i)
 
 void rest_put_occupied(struct buf *out, struct item *i)
 {
-    buf_printf(out, "%" PRId64, occupied(i));
+    buf_printf(out, "%" PRId64, occupied(out, i));
 }
 
 void rest_put_open(struct buf *out, struct item *i)
@@ -322,10 +331,10 @@ void rest_put_open(struct buf *out, struct item *i)
     int64_t slots = item_at(i, "slots")->number;
     if (slots < 0 && i->c->api == API_V1)
         buf_text(out, "Infinity"); /* Python's json says so */
-    else if (quota_of(i))
-        buf_printf(out, "%" PRId64, MAX(slots - occupied(i), INT64_C(0)));
+    else if (quota_of(out, i))
+        buf_printf(out, "%" PRId64, MAX(slots - occupied(out, i), INT64_C(0)));
     else
-        buf_printf(out, "%" PRId64, slots < 0 ? -1 : slots - occupied(i));
+        buf_printf(out, "%" PRId64, slots < 0 ? -1 : slots - occupied(out, i));
 }
 
 /* --- what is sealed ------------------------------------------------------------------------------

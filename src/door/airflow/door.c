@@ -254,7 +254,9 @@ static void carry_out(struct crew_job *j, void **own)
     }
     if (!e && c->route->role != ROLE_NONE) e = rest_allowed(c);
     if (!e) e = c->route->run(c);
-    if (!e && c->out.err) e = diag_fail(&c->d, c->out.err, "the answer can not be written");
+    if (!e && c->out.err && c->d.err != c->out.err) /* otherwise who knew more has told it */
+        (void)diag_fail(&c->d, c->out.err, "the answer can not be written");
+    if (!e) e = c->out.err;
     if (c->meta && meta_inside(c->meta)) meta_rollback(c->meta);
     if (e == ERR_OFFLINE || e == ERR_IO) { /* another try begins with a connection of its own */
         meta_close(*own);
