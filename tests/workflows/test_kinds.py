@@ -312,7 +312,10 @@ asks:
             check(listed["api"]["slots"] == number and listed["default_pool"]["slots"] == 128, f"{listed}")
             check(listed["api"]["description"].startswith("an API's quota: 12/3s; taken by sources "), listed["api"])
             wait_for("who waits", lambda: "waiting: task back" in s.command("pools", "list").stdout, 60)
-            for verb in (("get", "api"), ("set", "api", "3"), ("delete", "api")):
+            got = json.loads(s.command("pools", "get", "api", "--json").stdout)
+            check(got["pool"] == "api" and got["slots"] == number and got["description"].startswith("an API's quota: 12/3s; taken by "), f"{got}")
+            check("Pool with name:'nope' not found" in s.command("pools", "get", "nope").stderr, "no such pool")
+            for verb in (("set", "api", "3"), ("delete", "api")):
                 refused = s.command("pools", *verb)
                 check(refused.returncode != 0 and "an API's quota, not a pool" in refused.stderr, f"{verb}: {refused}")
             check('"api"' not in s.command("pools", "export", "-").stdout, "a quota is exported as a pool")

@@ -121,9 +121,11 @@ struct pools {
     struct desk *k;
     struct sheet sheet;
     char quotas[PROJECT_PATH_MAX];
+    bool found;
     struct diag *d;
 };
 struct quota_seen {
+    bool is_quota; /* false: a pool like any other */
     int64_t taken, waiting;
     struct buf about;
 };
@@ -142,42 +144,63 @@ static const struct meta_value *pool_at(const struct meta_row *row, const char *
     return &row->at[list_place(LIST_POOLS, column)];
 }
 
-static void put_number(struct sheet *s, const struct meta_row *row, const char *column,
-                       const struct quota_seen *quota, int64_t number)
+/* An API's quota is a pool of as many slots as it allows in its span: those taken are in use. */
+static err_t look_at_pool(struct pools *p, const struct meta_row *row, struct quota_seen *out)
 {
-    sheet_number(s, quota ? number : pool_at(row, column)->number);
+    char id[POOL_NAME_MAX * 4 + 1];
+    struct connect_quota bare = {.number = pool_at(row, "slots")->number,
+                                 .per_ms = pool_at(row, "per_ms")->number};
+    *out = (struct quota_seen){.about = buf_make(KIB(64))};
+    out->is_quota = pool_at(row, "per_ms")->kind != META_NULL &&
+                    slice_to_cstr(pool_at(row, "name")->text, id, sizeof(id));
+    if (!out->is_quota) {
+        buf_slice(&out->about, pool_at(row, "description")->text);
+        return ERR_OK;
+    }
+    see_quota(out, &bare);
+    return connect_quotas_look(p->quotas, id, clock_wall_ms(), see_quota, out, p->d);
 }
 
-/* An API's quota is a pool of as many slots as it allows in its span: those taken are in use. */
+static void put_about(struct sheet *s, const struct meta_row *row, const struct quota_seen *seen)
+{
+    if (!seen->is_quota && pool_at(row, "description")->kind == META_NULL)
+        sheet_none(s);
+    else
+        sheet_text(s, buf_view(&seen->about));
+}
+
+static void put_deferred(struct sheet *s, const struct meta_row *row)
+{
+    sheet_text(s, slice_of(pool_at(row, "include_deferred")->number ? "True" : "False"));
+}
+
 static err_t list_pool(void *ctx, const struct meta_row *row)
 {
+    static const char *const counts[] = {"running_slots", "queued_slots", "scheduled_slots"};
     struct pools *p = ctx;
-    struct slice name = pool_at(row, "name")->text;
-    char id[POOL_NAME_MAX * 4 + 1];
-    struct quota_seen seen = {.about = buf_make(KIB(64))}, *quota = NULL;
-    err_t e = ERR_OK;
-    if (pool_at(row, "per_ms")->kind != META_NULL && slice_to_cstr(name, id, sizeof(id))) {
-        struct connect_quota bare = {.number = pool_at(row, "slots")->number,
-                                     .per_ms = pool_at(row, "per_ms")->number};
-        quota = &seen;
-        see_quota(quota, &bare);
-        e = connect_quotas_look(p->quotas, id, clock_wall_ms(), see_quota, quota, p->d);
-    }
-    struct slice about = quota ? buf_view(&quota->about) : pool_at(row, "description")->text;
-    sheet_text(&p->sheet, name);
+    struct quota_seen seen;
+    err_t e = look_at_pool(p, row, &seen);
+    const int64_t of_quota[] = {seen.taken, 0, seen.waiting};
+    sheet_text(&p->sheet, pool_at(row, "name")->text);
     sheet_number(&p->sheet, pool_at(row, "slots")->number);
-    if (!p->k->airflow) {
-        put_number(&p->sheet, row, "running_slots", quota, seen.taken);
-        put_number(&p->sheet, row, "queued_slots", quota, 0);
-        put_number(&p->sheet, row, "scheduled_slots", quota, seen.waiting);
-    }
-    if (about.at)
-        sheet_text(&p->sheet, about);
-    else
-        sheet_none(&p->sheet);
-    if (p->k->airflow)
-        sheet_text(&p->sheet,
-                   slice_of(pool_at(row, "include_deferred")->number ? "True" : "False"));
+    for (size_t i = 0; i < COUNT_OF(counts) && !p->k->airflow; i++)
+        sheet_number(&p->sheet, seen.is_quota ? of_quota[i] : pool_at(row, counts[i])->number);
+    put_about(&p->sheet, row, &seen);
+    if (p->k->airflow) put_deferred(&p->sheet, row);
+    buf_done(&seen.about);
+    return e;
+}
+
+static err_t show_pool(void *ctx, const struct meta_row *row)
+{
+    struct pools *p = ctx;
+    struct quota_seen seen;
+    err_t e = look_at_pool(p, row, &seen);
+    p->found = true;
+    sheet_text(&p->sheet, pool_at(row, "name")->text);
+    sheet_number(&p->sheet, pool_at(row, "slots")->number);
+    put_about(&p->sheet, row, &seen);
+    put_deferred(&p->sheet, row);
     buf_done(&seen.about);
     return e;
 }
@@ -198,24 +221,21 @@ static err_t pools_list(struct desk *k, struct diag *d)
     return e;
 }
 
-static err_t put_pool(struct desk *k, const struct pool_row *p)
-{
-    struct sheet s = sheet_make("pool slots# description include_deferred");
-    sheet_text(&s, p->name);
-    sheet_number(&s, p->slots);
-    sheet_text(&s, p->description);
-    sheet_text(&s, p->include_deferred ? SLICE("True") : SLICE("False"));
-    err_t e = desk_print(k, &s);
-    sheet_done(&s);
-    return e;
-}
-
 static err_t pool_get(struct desk *k, struct diag *d)
 {
-    struct pool_row p;
-    err_t e = pool_find(k->meta, slice_of(k->words[0]), k->arena, &p, d), is_quota = ERR_OK;
-    if (e == ERR_NOT_FOUND) is_quota = api_quota_refuse(k->meta, slice_of(k->words[0]), d);
-    return is_quota ? is_quota : e ? e : put_pool(k, &p);
+    struct pools p = {
+        .k = k, .sheet = sheet_make("pool slots# description include_deferred"), .d = d};
+    struct meta_value name = meta_text(slice_of(k->words[0]));
+    struct list_filter its_name = {"name", LIST_IN, &name, 1};
+    struct list_ask ask = {
+        .kind = LIST_POOLS, .filters = &its_name, .filter_count = 1, .limit = 1, .no_total = true};
+    err_t e = project_data_path(&k->project, "quotas", p.quotas, d);
+    if (!e) e = list_run(k->meta, &ask, show_pool, &p, NULL, d);
+    if (!e && !p.found)
+        e = diag_fail(d, ERR_NOT_FOUND, "Pool with name:'%s' not found", k->words[0]);
+    if (!e) e = desk_print(k, &p.sheet);
+    sheet_done(&p.sheet);
+    return e;
 }
 
 static err_t pool_set(struct desk *k, struct diag *d)
