@@ -151,14 +151,20 @@ static err_t index_tasks(struct dag_home *home, struct diag *d)
 }
 
 /* A zone that it does not name is part of what it means, too. */
-static void hash_it(struct dag *g, const struct doc *v)
+static err_t hash_it(struct reading *r, const struct doc *v)
 {
+    struct dag *g = r->dag;
     struct buf text = buf_make(DAG_FILE_MAX * (size_t)4);
     buf_slice(&text, g->id);
     if (!doc_get(v, "timezone") && !slice_is(g->zone, "UTC")) buf_slice(&text, g->zone);
     doc_put_json(&text, v);
     g->hash = hash64(buf_view(&text), 0) >> 1; /* a database's whole numbers have a sign */
+    err_t e = text.err;
     buf_done(&text);
+    if (!e) return ERR_OK;
+    if (e == ERR_NO_MEMORY) return reading_no_memory(r);
+    (void)diag_fail(r->d, e, "dag '%.*s' is too large", SLICE_ARG(g->id));
+    return wrong_at(r, g->line, 1);
 }
 
 static err_t read_dag(struct reading *r, const struct doc *v)
@@ -178,7 +184,7 @@ static err_t read_dag(struct reading *r, const struct doc *v)
     if (!e) e = read_schedule(r, v);
     if (!e) e = read_tasks(r, doc_get(v, "tasks"), -1);
     if (!e) e = read_graph(r);
-    if (!e) hash_it(r->dag, v);
+    if (!e) e = hash_it(r, v);
     return e;
 }
 
@@ -194,6 +200,25 @@ static void drop_drafts(struct reading *r)
     map_free(r->names);
 }
 
+/* What a dag is before its words are read; false: no memory. */
+static bool begin_dag(struct dag_home *home, struct arena *a, const char *file, struct slice id,
+                      struct slice text, const struct dag_defaults *defaults)
+{
+    *home = (struct dag_home){.holders = 1, .arena = a};
+    home->dag =
+        (struct dag){.id = arena_slice(a, id),
+                     .file = arena_slice(a, slice_of(file)),
+                     .text = arena_slice(a, text),
+                     .owner = SLICE("airflow"),
+                     .zone = arena_slice(a, slice_of(defaults->zone ? defaults->zone : "UTC")),
+                     .paused_at_first = defaults->paused_at_first,
+                     .start_us = INT64_MIN,
+                     .end_us = INT64_MAX,
+                     .max_active_runs = 16,
+                     .max_active_tasks = 16};
+    return home->dag.id.at && home->dag.file.at && home->dag.text.at && home->dag.zone.at;
+}
+
 /* A dag lives in an arena of its own, with a copy of what it is made of: others of its file may
  * change without it. */
 static err_t make_dag(const char *file, struct slice id, uint32_t line, struct slice text,
@@ -203,30 +228,19 @@ static err_t make_dag(const char *file, struct slice id, uint32_t line, struct s
     struct dag_home *home = a ? arena_take(a, sizeof *home) : NULL;
     struct doc *own = home ? arena_take(a, sizeof *own) : NULL;
     struct diag wrong = {0};
-    const char *zone = into->defaults.zone ? into->defaults.zone : "UTC";
     struct reading r = {.file = file, .arena = a, .d = &wrong};
     r.tasks = vec_make(sizeof(struct task_draft), DAG_TASKS_MAX);
     r.groups = vec_make(sizeof(struct group_draft), DAG_GROUPS_MAX);
     r.names = map_new(DAG_TASKS_MAX + DAG_GROUPS_MAX);
-    if (!own || !r.names || doc_copy(from, a, own)) {
+    if (!own || !r.names || !begin_dag(home, a, file, id, text, &into->defaults) ||
+        doc_copy(from, a, own)) {
         drop_drafts(&r);
         arena_free(a);
         return diag_fail(d, ERR_NO_MEMORY, "no memory to read dag '%.*s'", SLICE_ARG(id));
     }
-    *home = (struct dag_home){.holders = 1, .arena = a};
-    home->dag = (struct dag){.id = arena_slice(a, id),
-                             .file = slice_of(arena_text(a, slice_of(file))),
-                             .line = line,
-                             .text = arena_slice(a, text),
-                             .owner = SLICE("airflow"),
-                             .zone = slice_of(arena_text(a, slice_of(zone))),
-                             .paused_at_first = into->defaults.paused_at_first,
-                             .start_us = INT64_MIN,
-                             .end_us = INT64_MAX,
-                             .max_active_runs = 16,
-                             .max_active_tasks = 16};
+    home->dag.line = line;
     r.dag = &home->dag;
-    err_t e = zone_find(slice_of(zone), &r.zone, &wrong);
+    err_t e = zone_find(home->dag.zone, &r.zone, &wrong);
     if (!e) e = read_dag(&r, own);
     if (!e) e = index_tasks(home, &wrong);
     drop_drafts(&r);
