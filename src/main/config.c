@@ -3,6 +3,7 @@
 #include "base/say.h"
 #include "base/unit.h"
 #include "main/yaml.h"
+#include "sched/zone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,14 @@ static const char *const kind_wants[] = {
     [CONFIG_MS] = "a time, for example 500ms, 10s or 7d",
     [CONFIG_LEVEL] = "debug, info, warn, error or off",
     [CONFIG_PATH] = "a file's path, or nothing",
+    [CONFIG_ZONE] = "a time zone, for example UTC, Europe/Berlin or +05:30",
 };
+
+static bool parse_zone(struct slice text)
+{
+    const struct zone *z;
+    return zone_find(text, &z, NULL) == ERR_OK;
+}
 
 static bool parse_value(const struct config_row *row, struct slice text, int64_t *out)
 {
@@ -79,6 +87,7 @@ static bool parse_value(const struct config_row *row, struct slice text, int64_t
     switch (row->kind) {
     case CONFIG_TEXT: return text.len > 0;
     case CONFIG_PATH: return true;
+    case CONFIG_ZONE: return parse_zone(text);
     case CONFIG_ADDRESS: return parse_address(text);
     case CONFIG_BOOL: return parse_bool(text, out);
     case CONFIG_LEVEL: return parse_level(text, out);
@@ -119,16 +128,23 @@ static const char *fallback_text(const struct config_row *r)
     return r->fallback[0] ? r->fallback : "none";
 }
 
+static err_t wrong_value(const struct config_row *row, struct slice text, struct diag *d)
+{
+    struct diag zone = {0};
+    const struct zone *z;
+    (void)diag_fail(d, ERR_CONFIG, "%s can not be '%.*s'", row->key, SLICE_ARG(text));
+    if (row->kind == CONFIG_ZONE && zone_find(text, &z, &zone)) /* it knows the nearest name */
+        return diag_hint(d, "%s", zone.hint);
+    return diag_hint(d, "it takes %s; the default is %s", kind_wants[row->kind],
+                     fallback_text(row));
+}
+
 static err_t assign(struct config *c, size_t id, struct slice text, const char *source,
                     struct diag *d)
 {
     const struct config_row *row = &config_rows[id];
     struct config_value v = {.number = 0};
-    if (!parse_value(row, text, &v.number)) {
-        (void)diag_fail(d, ERR_CONFIG, "%s can not be '%.*s'", row->key, SLICE_ARG(text));
-        return diag_hint(d, "it takes %s; the default is %s", kind_wants[row->kind],
-                         fallback_text(row));
-    }
+    if (!parse_value(row, text, &v.number)) return wrong_value(row, text, d);
     if (has_range(row->kind) && (v.number < row->min || v.number > row->max)) {
         (void)diag_fail(d, ERR_RANGE, "%s can not be %.*s", row->key, SLICE_ARG(text));
         return diag_hint(d, "it takes %s, from %lld to %lld; the default is %s",

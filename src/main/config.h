@@ -16,7 +16,8 @@ enum config_kind {
     CONFIG_BYTES,
     CONFIG_MS,
     CONFIG_LEVEL,
-    CONFIG_PATH
+    CONFIG_PATH,
+    CONFIG_ZONE
 };
 enum config_when { CONFIG_START, CONFIG_LIVE };
 
@@ -31,7 +32,7 @@ extern const size_t config_row_count;
 
 struct config_value {
     const char *text; /* as given */
-    int64_t number;   /* every kind but TEXT, ADDRESS and PATH */
+    int64_t number;   /* every kind but TEXT, ADDRESS, PATH and ZONE */
     char source[64];  /* "default", "sluice.yaml:3", "SLUICE_API_PORT", "--set" */
 };
 

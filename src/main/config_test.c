@@ -61,6 +61,20 @@ TEST(config_takes_the_environment_between_the_file_and_set)
     config_done(&c);
 }
 
+TEST(config_tells_a_wrong_zone_with_its_place_and_the_nearest_name)
+{
+    struct config c;
+    struct diag d = {0};
+    CHECK_OK(load(&c, "workflows: {default_timezone: Europe/Berlin}\n", &d), &d);
+    config_done(&c);
+    CHECK_ERR(load(&c, "api.port: 8001\nworkflows:\n  default_timezone: Europe/Berlim\n", &d),
+              ERR_CONFIG);
+    CHECK_TEXT(d.what, "workflows.default_timezone can not be 'Europe/Berlim'");
+    CHECK_TEXT(d.hint, "did you mean 'Europe/Berlin'?");
+    CHECK(strstr(d.where, "sluice.yaml:3:21"));
+    config_done(&c);
+}
+
 TEST(config_shows_no_password)
 {
     static const char *const rows[][2] = {

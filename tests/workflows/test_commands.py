@@ -153,8 +153,9 @@ left: {schedule: "0 3 * * *", start_date: 2024-01-01, tasks: {a: }}
         (p / "mine.key").rename(path / "away")
         r = run("connections", "get", "api", "--show-values", "--project", p, *sets)
         check(r.returncode == 1 and "secret" not in r.stdout, f"another key opened it: {r}")
-        r = run("dags", "list-import-errors", "--project", p, "--set", "workflows.default_timezone=Mars/Base")
-        check(r.returncode == 1 and "Mars/Base" in r.stdout, r)
+        (p / "sluice.yaml").write_text("workflows:\n  default_timezone: Mars/Base\n")
+        r = run("dags", "list-import-errors", "--project", p)
+        check(r.returncode == 1 and "workflows.default_timezone can not be 'Mars/Base'" in r.stderr and "sluice.yaml:2:21" in r.stderr, r)
 
 
 def test_airflow_by_its_name():
