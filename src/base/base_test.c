@@ -140,6 +140,18 @@ TEST(a_story_is_told_over_four_lines_and_leaves_empty_parts_out)
     (void)diag_why(&d, "SELECT a FORM b\n         ^");
     diag_format(&d, text, sizeof(text));
     CHECK_TEXT(text, "error: what\n  because SELECT a FORM b\n                   ^");
+    CHECK_INT(diag_where(&d, "pipeline.sql:12:8"), ERR_SYNTAX);
+    CHECK_INT(diag_hint(&d, "FROM"), ERR_SYNTAX);
+    diag_format(&d, text, sizeof(text));
+    struct diag again = {.err = ERR_PEER, .what = "stays where the story has none"};
+    diag_parse(&again, "");
+    CHECK_TEXT(again.what, "stays where the story has none");
+    diag_parse(&again, text);
+    CHECK_INT(again.err, ERR_PEER);
+    CHECK_TEXT(again.what, d.what);
+    CHECK_TEXT(again.where, d.where);
+    CHECK_TEXT(again.why, d.why);
+    CHECK_TEXT(again.hint, d.hint);
     CHECK_INT(diag_fail(NULL, ERR_IO, "nobody listens"), ERR_IO);
     CHECK_INT(diag_where(NULL, "nowhere"), ERR_INTERNAL);
 }

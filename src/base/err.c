@@ -123,14 +123,14 @@ err_t diag_hint(struct diag *d, const char *hint, ...)
     DIAG_PART(hint);
 }
 
-/* A second line of a part stands under its first: SQL's mark under the place of a mistake. */
+static const char *const heads[] = {"error: ", "  at ", "  because ", "  hint: "};
+enum { SECOND_LINE = 10 }; /* under the words of "  because ": SQL's mark under a mistake's place */
+
 static size_t add_text(char *out, size_t len, size_t cap, const char *text)
 {
     for (const char *c = text; *c && len < cap - 1; c++) {
         out[len++] = *c;
-        bool inside = *c == '\n' && c > text;
-        for (size_t i = strlen("  because "); inside && i > 0 && len < cap - 1; i--)
-            out[len++] = ' ';
+        for (int i = 0; *c == '\n' && i < SECOND_LINE && len < cap - 1; i++) out[len++] = ' ';
     }
     out[len] = 0;
     return len;
@@ -140,15 +140,37 @@ void diag_format(const struct diag *d, char *out, size_t cap)
 {
     const char *hint = d->hint[0] ? d->hint : err_hint(d->err);
     const char *what = d->what[0] ? d->what : err_text(d->err);
-    const struct {
-        const char *head, *text;
-    } parts[] = {
-        {"error: ", what}, {"\n  at ", d->where}, {"\n  because ", d->why}, {"\n  hint: ", hint}};
+    const char *const texts[COUNT_OF(heads)] = {what, d->where, d->why, hint};
     size_t len = 0;
     out[0] = 0;
-    for (size_t i = 0; i < COUNT_OF(parts) && len < cap - 1; i++) {
-        if (!parts[i].text[0]) continue;
-        len = add_text(out, len, cap, parts[i].head);
-        len = add_text(out, len, cap, parts[i].text);
+    for (size_t i = 0; i < COUNT_OF(heads) && len < cap - 1; i++) {
+        if (!texts[i][0]) continue;
+        if (len) out[len++] = '\n';
+        len = add_text(out, len, cap, heads[i]);
+        len = add_text(out, len, cap, texts[i]);
+    }
+}
+
+void diag_parse(struct diag *d, const char *story)
+{
+    const struct {
+        char *at;
+        size_t cap;
+    } parts[COUNT_OF(heads)] = {{d->what, sizeof(d->what)},
+                                {d->where, sizeof(d->where)},
+                                {d->why, sizeof(d->why)},
+                                {d->hint, sizeof(d->hint)}};
+    size_t part = COUNT_OF(heads);
+    for (const char *line = story; *line;) {
+        size_t skip = 0, room = 0, len = strcspn(line, "\n");
+        for (size_t i = 0; i < COUNT_OF(heads) && !skip; i++)
+            if (strncmp(line, heads[i], strlen(heads[i])) == 0) skip = strlen(heads[part = i]);
+        bool first = skip > 0;
+        if (!first) skip = MIN((size_t)SECOND_LINE, strspn(line, " "));
+        if (part < COUNT_OF(heads)) room = first ? 0 : strlen(parts[part].at);
+        if (part < COUNT_OF(heads))
+            snprintf(parts[part].at + room, parts[part].cap - room, "%s%.*s", first ? "" : "\n",
+                     (int)(len - skip), line + skip);
+        line += len + (line[len] == '\n');
     }
 }

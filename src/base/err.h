@@ -62,3 +62,6 @@ static inline err_t diag_said(err_t e)
  *       hint: HINT
  * Empty parts are left out. `out` is always NUL-terminated. */
 void diag_format(const struct diag *d, char *out, size_t cap);
+/* Takes such a story apart again, as another process told it; d->err and what the story leaves out
+ * stay as they are. */
+void diag_parse(struct diag *d, const char *story);

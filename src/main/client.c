@@ -1,6 +1,7 @@
 #include "main/client.h"
 
 #include "connect/http/late.h"
+#include "door/control/control.h"
 #include "os/file.h"
 
 #include <curl/curl.h>
@@ -12,10 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum {
-    FAILURE_MAX = 64 << 10,
-    FAILURE_MARK = 0x1e /* door/control's: the rest of the stream is a failure's story */
-};
+enum { FAILURE_MAX = 64 << 10 };
 
 /* A socket's path has 107 bytes at most: a longer one goes by way of its directory's descriptor. */
 static err_t socket_path(const struct project *p, char out[108], int *dir_fd, struct diag *d)
@@ -76,11 +74,13 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct client_call *c = arg;
     size_t len = size * count;
-    const char *mark = c->failure.len ? bytes : memchr(bytes, FAILURE_MARK, len);
+    bool refused = c->status >= 400 && c->status != 503; /* all of it is the story */
+    const char *mark = refused || c->failed ? NULL : memchr(bytes, CONTROL_FAILURE_MARK, len);
     size_t fine = mark ? (size_t)(mark - bytes) : len;
-    if (c->status >= 400 && c->status != 503) fine = 0, mark = bytes;
+    if (refused || c->failed) fine = 0;
     if (fine && c->text(c->ctx, slice_make(bytes, fine))) return 0;
-    if (mark) buf_put(&c->failure, mark, len - fine);
+    c->failed |= refused || mark;
+    if (c->failed) buf_put(&c->failure, bytes + fine + (mark != NULL), len - fine - (mark != NULL));
     return len;
 }
 
@@ -174,8 +174,7 @@ static int print_call(const struct project *p, struct client_call *c)
         buf_done(&c->failure);
         return 1;
     }
-    const char *story = buf_cstr(&c->failure);
-    if (c->failure.len) fprintf(stderr, "%s\n", story + (*story == FAILURE_MARK));
+    if (c->failure.len) fprintf(stderr, "%s\n", buf_cstr(&c->failure));
     int code = c->failure.len || c->status >= 400;
     buf_done(&c->failure);
     return code;

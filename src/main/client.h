@@ -11,6 +11,7 @@ struct client_call {
     /* the answer */
     long status;
     struct buf failure; /* the story, when it is one; caller frees */
+    bool failed;        /* what comes is the story */
 };
 /* ERR_NOT_FOUND: no server runs on this data. */
 MUST_CHECK err_t client_run(const struct project *p, struct client_call *c, struct diag *d);

@@ -4,10 +4,6 @@
 #include "main/server.h"
 #include "os/file.h"
 
-#include <stdio.h>
-
-enum { FAILURE_MARK = 0x1e /* door/control's */ };
-
 err_t people_open(struct project *p, struct people *out, struct diag *d)
 {
     char path[PROJECT_PATH_MAX];
@@ -33,30 +29,6 @@ static err_t act_here(struct project *p, const struct users_act *act, struct dia
     return e;
 }
 
-/* A story as diag_format wrote it, taken apart again. */
-static err_t retell(const char *story, struct diag *d)
-{
-    (void)diag_fail(d, ERR_PEER, "the server refuses");
-    const struct {
-        const char *head;
-        char *to;
-        size_t size;
-    } parts[] = {{"error: ", d->what, sizeof(d->what)},
-                 {"  at ", d->where, sizeof(d->where)},
-                 {"  because ", d->why, sizeof(d->why)},
-                 {"  hint: ", d->hint, sizeof(d->hint)}};
-    for (const char *line = story; *line;) {
-        size_t len = strcspn(line, "\n");
-        for (size_t i = 0; i < COUNT_OF(parts); i++) {
-            size_t head = strlen(parts[i].head);
-            if (strncmp(line, parts[i].head, head) == 0)
-                snprintf(parts[i].to, parts[i].size, "%.*s", (int)(len - head), line + head);
-        }
-        line += len + (line[len] == '\n');
-    }
-    return ERR_PEER;
-}
-
 static err_t nothing(void *ctx, struct slice text)
 {
     (void)ctx, (void)text;
@@ -74,8 +46,8 @@ static err_t ask_server(struct project *p, const struct users_act *act, struct d
         .method = "POST", .path = buf_cstr(&path), .body = act->password, .text = nothing};
     err_t e = client_run(p, &call, d);
     if (!e && (call.failure.len || call.status >= 400)) {
-        const char *story = buf_cstr(&call.failure);
-        e = retell(story + (*story == FAILURE_MARK), d);
+        e = diag_fail(d, ERR_PEER, "the server refuses");
+        if (d) diag_parse(d, buf_cstr(&call.failure));
     }
     buf_done(&call.failure);
     buf_done(&path);

@@ -21,7 +21,12 @@
 #include "os/http.h"
 #include "users/users.h"
 
-enum { CONTROL_QUERIES_MAX = 8 };
+enum {
+    CONTROL_QUERIES_MAX = 8,
+    /* In a stream: what follows is the story of a failure. ASCII's record separator, which no text
+     * of ours holds. */
+    CONTROL_FAILURE_MARK = 0x1e
+};
 struct control;
 struct control_options {
     const char *socket_path;

@@ -4,10 +4,7 @@
 #include "os/thread.h"
 #include <stdatomic.h>
 
-enum {
-    CONTROL_ANSWER_MAX = 64 << 20,
-    CONTROL_FAILURE_MARK = 0x1e
-}; /* ASCII's record separator; no text of ours holds it */
+enum { CONTROL_ANSWER_MAX = 64 << 20 };
 
 struct query;
 struct control {

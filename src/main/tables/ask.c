@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 64 << 20, FAILURE_MARK = 0x1e /* door/control's */ };
+enum { LINE_MAX_BYTES = 64 << 20 };
 
 static err_t open_data(struct tables_session *s, struct diag *d)
 {
@@ -100,9 +100,7 @@ static err_t ask_server(struct tables_session *s, const struct tables_call *c)
     if (e) {
         diag_format(&d, s->story, sizeof(s->story));
     } else if (call.failure.len || call.status >= 400) {
-        const char *story = buf_cstr(&call.failure);
-        story += *story == FAILURE_MARK;
-        snprintf(s->story, sizeof(s->story), "%s", story);
+        snprintf(s->story, sizeof(s->story), "%s", buf_cstr(&call.failure));
         size_t len = strlen(s->story);
         while (len && s->story[len - 1] == '\n') s->story[--len] = 0;
         e = ERR_PEER;
