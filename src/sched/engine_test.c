@@ -202,6 +202,21 @@ TEST(engine_maps_groups_as_airflow_does)
          "g.b[0]=success g.b[1]=success g.u[0]=success g.u[1]=skipped g.v[0]=skipped "
          "g.v[1]=success g.w[0]=success g.w[1]=success",
          "success"},
+        {"who waits for one success at least is skipped over what a task gave, as in 2.10.5",
+         "    a: {bash: x}\n    g:\n      expand: a\n      tasks:\n        u: {bash: x}\n"
+         "        v: {bash: x, after: u, trigger_rule: none_failed_min_one_success}\n"
+         "        w: {bash: x, after: v}\n        z: {bash: x, after: v, trigger_rule: all_done}\n"
+         "    c: {bash: x, after: g.u, trigger_rule: none_failed_min_one_success}\n",
+         {{"a", "s", "[7, 8]"}},
+         "a=success c=success g.u[0]=success g.u[1]=success g.v=skipped g.w=skipped "
+         "g.z[0]=success g.z[1]=success",
+         "success"},
+        {"over a list that is written down it is not",
+         "    g:\n      expand: [7, 8]\n      tasks:\n        u: {bash: x}\n"
+         "        v: {bash: x, after: u, trigger_rule: none_failed_min_one_success}\n",
+         {{"g.u", "k", .only = 2}},
+         "g.u[0]=success g.u[1]=skipped g.v[0]=success g.v[1]=skipped",
+         "success"},
         {"a failed teardown that is to fail the run",
          "    s: {bash: x, setup: true}\n    w: {bash: x, after: [s]}\n"
          "    t: {bash: x, after: [s, w], teardown: true, on_failure_fail_dagrun: true}\n",

@@ -400,6 +400,15 @@ static enum task_state without_list(const struct graph *g, uint32_t task)
     return s;
 }
 
+/* In a mapped group an instance that is not expanded yet counts none of its upstreams there that
+ * are: so none of none was skipped, which is all that there are, and Airflow 2.10.5 skips it. */
+static bool skips_all_of_none(const struct dag_task *t, const struct rule_counts *up,
+                              int32_t map_index)
+{
+    return t->rule == RULE_NONE_FAILED_MIN_ONE_SUCCESS && t->mapped_group >= 0 && map_index < 0 &&
+           t->upstream_count > 0 && up->total == 0;
+}
+
 static struct rule_verdict judge(const struct graph *g, uint32_t task, int32_t map_index)
 {
     const struct dag_task *t = &g->plan->dag->tasks[task];
@@ -413,6 +422,7 @@ static struct rule_verdict judge(const struct graph *g, uint32_t task, int32_t m
         if (v.become) return v;
     }
     struct rule_counts up = at ? sum_of(&g->up[task], &at->up) : g->up[task];
+    if (skips_all_of_none(t, &up, map_index)) return (struct rule_verdict){TASK_SKIPPED, false};
     struct rule_verdict direct = rule_judge(t->rule, &up, map_index);
     direct.passes &= v.passes;
     return direct;

@@ -71,13 +71,12 @@ def draw_task(rng, tasks, name, group, plain):
     return t
 
 
-def join_mapped_group(rng, t, dynamic):
-    """What a task of a mapped group may be: not mapped itself, never `always`; what 2.10.5 does to it before it is expanded is left out (it skips what waits for
-    one success at least, since no upstream counts then)."""
+def join_mapped_group(rng, t):
+    """What a task of a mapped group may be: not mapped itself, never `always`."""
     t.mapped_group, t.gives = True, None
     if t.kind == "mapped":
         t.kind, t.expand = "plain", None
-    while t.rule == "always" or (dynamic and t.rule == "none_failed_min_one_success"):
+    while t.rule == "always":
         t.rule = rng.choice(RULES)
 
 
@@ -112,7 +111,7 @@ def draw_dag(rng, name):
             over = rng.choice(givers) if givers and rng.random() < 0.8 else [letters(rng, 2) for _ in range(rng.choice([0, 1, 2, 3, 3]))]
         tasks.append(draw_task(rng, tasks, f"t{i}", group, fast))
         if group and over is not None:
-            join_mapped_group(rng, tasks[-1], isinstance(over, str))
+            join_mapped_group(rng, tasks[-1])
         if grouped and i >= at + size and rng.random() < 0.5:
             tasks[-1].after_group = "g"
             tasks[-1].after = [u for u in tasks[-1].after if not u.startswith("g.")] if not isinstance(tasks[-1].expand, str) else tasks[-1].after
