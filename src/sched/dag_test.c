@@ -169,6 +169,8 @@ TEST(each_mistake_has_its_place_and_its_fix)
          ""},
         {"d: {tasks: {g: {expand: [1], tasks: {h: {expand: [1], tasks: {a: }}}}}}",
          "dags.yaml:1:38", "group 'g.h' is mapped inside of a mapped group", ""},
+        {"d: {tasks: {a: {bash: x, outlets: [{tabel: users}]}}}", "dags.yaml:1:35",
+         "outlets are what a task changes: [{table: NAME}, {topic: NAME}, NAME]", ""},
         {"d: {tasks: {a: {bash: x, on_failure_fail_dagrun: true}}}", "dags.yaml:1:50",
          "on_failure_fail_dagrun is for a teardown, and 'a' is none", ""},
         {"- x\n", "dags.yaml:1:1", "dags.yaml is not a map of dags", NULL},

@@ -356,7 +356,8 @@ static err_t finish_dag(struct engine *e, struct engine_dag *of, bool whole, str
     if (of->pending) {
         bool first = !of->dag || of->gone || of->dag->hash != of->pending->hash;
         swap_dag(e, of);
-        return first ? engine_next(e, of, d) : ERR_OK;
+        err_t err = first ? engine_data_declare(e, of->dag, d) : ERR_OK;
+        return first && !err ? engine_next(e, of, d) : err;
     }
     if (!whole || of->seen || (of->gone && of->hash == 0)) return ERR_OK;
     of->gone = true;

@@ -229,11 +229,13 @@ void engine_log_path(const struct engine *e, const struct run *r, const struct d
 MUST_CHECK err_t engine_apply(struct engine *e, struct order *o, struct diag *d);
 /* --- engine_make.c */
 MUST_CHECK err_t engine_make_due(struct engine *e, struct diag *d);
-/* *made is false when there is one at that date already. */
+/* *run is its number, or 0 when there is one at that date already. */
 MUST_CHECK err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_run *n,
-                                 bool *made, struct diag *d);
+                                 int64_t *run, struct diag *d);
 /* --- engine_data.c */
 MUST_CHECK err_t engine_make_by_data(struct engine *e, struct diag *d);
+/* What a dag waits for and changes is known from now on. */
+MUST_CHECK err_t engine_data_declare(struct engine *e, const struct dag *g, struct diag *d);
 MUST_CHECK err_t engine_outlets(struct engine *e, const struct run *r, const struct instance *i,
                                 struct diag *d);
 /* --- engine_make.c, on */

@@ -88,13 +88,13 @@ static err_t count(struct engine *e, enum meta_statement s, const struct meta_va
 /* --- runs by schedule -------------------------------------------------------------------------
  */
 
-err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_run *n, bool *made,
-                      struct diag *d)
+err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_run *n,
+                      int64_t *run, struct diag *d)
 {
     char text[2 * DAG_ID_MAX];
     struct buf id = buf_over(text, sizeof(text));
     run_id_put(&id, n->type, n->logical);
-    int64_t number = 0;
+    *run = 0;
     struct meta_value args[] = {
         meta_text(of->id),
         meta_text(buf_view(&id)),
@@ -112,10 +112,8 @@ err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_
         meta_int(of->dag_version),
         meta_int(0),
     };
-    err_t err =
-        meta_run(e->meta, META_RUN_INSERT, args, COUNT_OF(args), take_count, &number, NULL, d);
-    *made = number > 0;
-    if (err || !*made) return err;
+    err_t err = meta_run(e->meta, META_RUN_INSERT, args, COUNT_OF(args), take_count, run, NULL, d);
+    if (err || !*run) return err;
     e->figures.runs_made++;
     say_info(SAY_SCHED, "run made", "dag=%.*s run=%.*s", SLICE_ARG(of->id),
              SLICE_ARG(buf_view(&id)));
@@ -125,8 +123,8 @@ err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_
 
 static err_t make_scheduled(struct engine *e, struct engine_dag *of, struct diag *d)
 {
-    bool found = false, made = false;
-    int64_t active;
+    bool found = false;
+    int64_t active, run;
     err_t err = engine_dag_read(e, of, true, &found, d); /* others may have been faster */
     if (err || !found || of->paused || of->gone) return err;
     if (of->next_run_after != TIME_NONE && e->now - of->next_run_after > MISSED_AFTER_US &&
@@ -143,7 +141,7 @@ static err_t make_scheduled(struct engine *e, struct engine_dag *of, struct diag
         return write_next(e, of, true, &due, d);
     }
     struct new_run n = {RUN_SCHEDULED, of->next_logical, of->next_start, of->next_end, "timetable"};
-    err = engine_make_run(e, of, &n, &made, d);
+    err = engine_make_run(e, of, &n, &run, d);
     if (err) return err;
     struct last_interval last = {due.interval, true};
     bool any = due_after(e, of->dag, &last, &due);

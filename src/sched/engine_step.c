@@ -142,7 +142,7 @@ static err_t done_at_once(struct engine *e, struct run *r, uint32_t place, struc
 static bool has_no_work(const struct dag_task *t)
 {
     return t->kind->id == KIND_empty && !t->callbacks.count[ON_EXECUTE] &&
-           !t->callbacks.count[ON_SUCCESS];
+           !t->callbacks.count[ON_SUCCESS] && !t->outlet_count;
 }
 
 static err_t step(struct engine *e, struct run *r, uint32_t place, struct diag *d)

@@ -414,7 +414,7 @@ TEST(engine_starts_a_dag_after_the_data_that_it_waits_for)
     struct diag d = {0};
     int64_t event;
     if (!kit_open(&k, "d:\n  schedule: {after: [orders, users]}\n  tasks:\n    a: {bash: x}\n"
-                      "e:\n  tasks:\n    w: {bash: x, outlets: [{table: users}]}\n"))
+                      "e:\n  tasks:\n    w: {empty: , outlets: [{table: users}]}\n"))
         return;
     unpause(&k, "d");
     unpause(&k, "e");
@@ -429,5 +429,35 @@ TEST(engine_starts_a_dag_after_the_data_that_it_waits_for)
                                      "run_type = 'asset_triggered' AND state = 'success'"),
               1);
     CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(*) FROM asset_queue"), 0);
+    CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(*) FROM asset_event_run x JOIN dag_run r ON "
+                                     "r.id = x.run WHERE r.dag_id = 'd'"),
+              2);
+    kit_close(&k);
+}
+
+TEST(engine_starts_a_dag_by_every_event_since_its_last_run_and_by_no_kind_twice)
+{
+    struct kit k;
+    struct diag d = {0};
+    int64_t event;
+    if (!kit_open(&k, "d:\n  schedule: {after: [orders, users]}\n  tasks:\n    a: {bash: x}\n"))
+        return;
+    unpause(&k, "d");
+    const struct ops_change changes[] = {{.kind = "table", .name = SLICE("users")},
+                                         {.kind = "topic", .name = SLICE("users")},
+                                         {.kind = "table", .name = SLICE("users")},
+                                         {.kind = "asset", .name = SLICE("orders")},
+                                         {.kind = "asset", .name = SLICE("another")}};
+    for (int turn = 1; turn <= 2; turn++) {
+        for (size_t i = 0; i < COUNT_OF(changes); i++) {
+            kit_advance(&k, SECOND);
+            CHECK_OK(ops_data_changed(&k.ops, &changes[i], &event, &d), &d);
+            kit_turn(&k);
+            CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(*) FROM dag_run"),
+                      i < 3 ? turn - 1 : turn);
+        }
+        CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(*) FROM asset_event_run"), 4 * turn);
+    }
+    CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(DISTINCT event) FROM asset_event_run"), 8);
     kit_close(&k);
 }

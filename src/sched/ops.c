@@ -121,7 +121,8 @@ static err_t take_run(void *ctx, const struct meta_row *row)
 static err_t forget_run(struct ops *o, int64_t run, struct diag *d)
 {
     static const enum meta_statement ALL[] = {META_XCOMS_FORGET, META_TRIES_FORGET,
-                                              META_TASKS_FORGET, META_RUN_FORGET};
+                                              META_TASKS_FORGET, META_ASSET_EVENTS_OF_RUN_FORGET,
+                                              META_RUN_FORGET};
     struct meta_value args[] = {meta_int(run)};
     err_t err = ERR_OK;
     for (size_t i = 0; i < COUNT_OF(ALL) && !err; i++)

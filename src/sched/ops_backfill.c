@@ -358,7 +358,7 @@ static err_t change_body(struct ops *o, void *ctx, struct diag *d)
         c->source_run ? meta_int(c->source_map) : meta_null(),
     };
     int64_t asset;
-    err_t err = asset_put(o->meta, c->kind, c->name, o->now_us, &asset, d);
+    err_t err = asset_put(o->meta, slice_of(c->kind), c->name, o->now_us, &asset, d);
     if (!err)
         err = meta_run(o->meta, META_ASSET_EVENT_PUT, args, 7, take_number, &k->event, NULL, d);
     for (uint32_t i = 0; i < k->count && !err; i++) {

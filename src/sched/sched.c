@@ -151,7 +151,10 @@ static void keep_by_policy(struct sched *s)
     s->next_keep_us = mono + KEEP_EVERY_US;
     int64_t logs = now - s->o.keep_logs_us, runs = now - s->o.keep_runs_us;
     err_t err = ERR_OK;
+    struct meta_value before = meta_int(runs);
     if (s->o.keep_runs_us > 0) err = drop_old(s, INT64_MIN, runs, true, &d);
+    if (!err && s->o.keep_runs_us > 0)
+        err = meta_run(s->meta, META_ASSET_EVENTS_FORGET, &before, 1, NULL, NULL, NULL, &d);
     if (!err && s->o.keep_logs_us > 0) err = drop_old(s, s->logs_kept_from, logs, false, &d);
     if (err) say_diag(SAY_SCHED, SAY_WARN, "old runs are not removed", &d);
 }

@@ -421,9 +421,27 @@ err_t dag_tags_set(struct meta *m, struct slice dag_id, const struct slice *tags
     return end_own(m, own, e, d);
 }
 
-err_t asset_put(struct meta *m, const char *kind, struct slice name, int64_t now_us, int64_t *id,
+err_t asset_put(struct meta *m, struct slice kind, struct slice name, int64_t now_us, int64_t *id,
                 struct diag *d)
 {
-    struct meta_value args[] = {meta_text(slice_of(kind)), text_or_empty(name), meta_int(now_us)};
+    struct meta_value args[] = {meta_text(kind), text_or_empty(name), meta_int(now_us)};
     return meta_run(m, META_ASSET_PUT, args, COUNT_OF(args), take_number, id, NULL, d);
+}
+
+/* It was named before by who waits for it alone, who does not say what it is. */
+static err_t asset_adopt(struct meta *m, struct meta_value *args, struct diag *d)
+{
+    int64_t changed = 0;
+    err_t e = meta_run(m, META_ASSET_ADOPT, args, 3, NULL, NULL, &changed, d);
+    if (e || !changed) return e;
+    e = meta_run(m, META_ASSET_EVENTS_ADOPT, args, 2, NULL, NULL, NULL, d);
+    return e ? e : meta_run(m, META_ASSET_QUEUE_ADOPT, args, 2, NULL, NULL, NULL, d);
+}
+
+err_t asset_declare(struct meta *m, struct slice kind, struct slice name, int64_t now_us,
+                    struct diag *d)
+{
+    struct meta_value args[] = {meta_text(kind), text_or_empty(name), meta_int(now_us)};
+    err_t e = slice_is(kind, "asset") ? ERR_OK : asset_adopt(m, args, d);
+    return e ? e : meta_run(m, META_ASSET_DECLARE, args, 3, NULL, NULL, NULL, d);
 }

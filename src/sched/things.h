@@ -123,8 +123,12 @@ MUST_CHECK err_t jobs_lose(struct meta *m, int64_t since_us, struct diag *d);
 MUST_CHECK err_t dag_tags_set(struct meta *m, struct slice dag_id, const struct slice *tags,
                               uint32_t count, struct diag *d);
 /* Its number, for ever: made when it is first named; updated_at becomes now. */
-MUST_CHECK err_t asset_put(struct meta *m, const char *kind, struct slice name, int64_t now_us,
+MUST_CHECK err_t asset_put(struct meta *m, struct slice kind, struct slice name, int64_t now_us,
                            int64_t *id, struct diag *d);
+/* A dag names it: it is there from now on, if it was not. Who only waits for one says "asset",
+ * which is any kind of that name, and becomes the kind that who changes it says. */
+MUST_CHECK err_t asset_declare(struct meta *m, struct slice kind, struct slice name, int64_t now_us,
+                               struct diag *d);
 
 /* --- names ------------------------------------------------------------------------------------ */
 /* Airflow's validate_key: 1 to `most` of letters, digits, "_", "-", "."; ERR_USAGE in its words. */

@@ -438,10 +438,20 @@ TEST(results_import_errors_and_jobs_are_kept)
     CHECK_OK(dag_tags_set(m, SLICE("d"), tags, 3, &d), &d);
     CHECK_OK(dag_tags_set(m, SLICE("d"), tags, 2, &d), &d);
     CHECK_INT(meta_kit_number(m, "SELECT count(*) FROM dag_tag"), 2);
-    CHECK_OK(asset_put(m, "topic", SLICE("users"), 5, &id, &d), &d);
-    CHECK_OK(asset_put(m, "topic", SLICE("users"), 9, &at, &d), &d);
+    CHECK_OK(asset_put(m, SLICE("topic"), SLICE("users"), 5, &id, &d), &d);
+    CHECK_OK(asset_put(m, SLICE("topic"), SLICE("users"), 9, &at, &d), &d);
     CHECK_INT(id, at);
     CHECK_INT(meta_kit_number(m, "SELECT updated - created FROM asset"), 4);
+    /* who waits for it does not say what it is; who changes it does */
+    CHECK_OK(asset_declare(m, SLICE("asset"), SLICE("users"), 10, &d), &d);
+    CHECK_OK(asset_declare(m, SLICE("asset"), SLICE("orders"), 10, &d), &d);
+    CHECK_OK(asset_declare(m, SLICE("asset"), SLICE("orders"), 11, &d), &d);
+    CHECK_INT(meta_kit_number(m, "SELECT count(*) FROM asset"), 2);
+    meta_kit_do(m, "INSERT INTO asset_event (kind, name, at) VALUES ('asset', 'orders', 10)");
+    CHECK_OK(asset_declare(m, SLICE("table"), SLICE("orders"), 12, &d), &d);
+    CHECK_OK(asset_declare(m, SLICE("topic"), SLICE("orders"), 13, &d), &d);
+    CHECK_INT(meta_kit_number(m, "SELECT count(*) FROM asset WHERE name = 'orders'"), 2);
+    CHECK_INT(meta_kit_number(m, "SELECT count(*) FROM asset_event WHERE kind = 'table'"), 1);
     meta_close(m);
     arena_free(a);
 }

@@ -30,10 +30,23 @@ by_hand:
   schedule: none
   tasks:
     only: {empty: }
+makes:
+  schedule: none
+  tasks:
+    change: {bash: "true", outlets: [users]}
+waits:
+  schedule: {after: [users]}
+  tasks:
+    only: {empty: }
+waits_for_two:
+  schedule: {after: [users, others]}
+  tasks:
+    only: {empty: }
 """
 THEIRS = """
 import datetime
 from airflow import DAG
+from airflow.datasets import Dataset
 from airflow.operators.bash import BashOperator
 from airflow.operators.empty import EmptyOperator
 start = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
@@ -41,6 +54,12 @@ with DAG("nightly", schedule="0 3 * * *", start_date=start, catchup=False, descr
          default_args={"retries": 1, "retry_delay": datetime.timedelta(minutes=5), "owner": "ada"}, params={"n": 3}):
     BashOperator(task_id="extract", bash_command="echo hello; echo 42") >> BashOperator(task_id="load", bash_command="echo {{ params.n }}")
 with DAG("by_hand", schedule=None, start_date=start, params={"x": 1}):
+    EmptyOperator(task_id="only")
+with DAG("makes", schedule=None, start_date=start):
+    BashOperator(task_id="change", bash_command="true", outlets=[Dataset("users")])
+with DAG("waits", schedule=[Dataset("users")], start_date=start):
+    EmptyOperator(task_id="only")
+with DAG("waits_for_two", schedule=[Dataset("users"), Dataset("others")], start_date=start):
     EmptyOperator(task_id="only")
 """
 # Where ours differs, and why.

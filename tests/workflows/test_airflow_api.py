@@ -324,3 +324,74 @@ def test_airflow_api_some_fields():
         same(get("/dags/seen/dagRuns?fields=nope"), (400, "DAGRunCollectionSchema error", "nope not in DAGRunSchema"), "no such field of runs")
         same(get("/pools?fields=name")[0], 400, "of pools")
         same(api.ask("GET", "/api/v2/pools?fields=name", login=admin)[0], 200, "v2")
+
+
+DATA = """
+makes: {schedule: none, tasks: {users: {empty: , outlets: [{table: users}]}, orders: {empty: , outlets: [orders, {topic: lines}]}}}
+both: {schedule: {after: [users, orders]}, tasks: {only: {empty: }}}
+either: {schedule: {after: {any: [orders, told]}}, access_control: {analysts: [can_read]}, tasks: {only: {empty: }}}
+"""
+
+
+def test_airflow_api_assets():
+    """Goal: what dags wait for and change is there as soon as they are; who changed what, which run it started and what started a run is told both ways, in the words
+    of each API. Method: a task's outlets, and a change told from outside."""
+    admin, person = ("admin", "admin"), ("analysts", "a-long-secret")
+    with folder() as f:
+        p = project(f / "project", "-- nothing flows\n")
+        (p / "dags.yaml").write_text(DATA)
+        people(p, "add", ("analysts", "none", "a-long-secret"))
+        server, api = started(p)
+
+        def get(path, login=admin):
+            status, answer = api.ask("GET", path, login=login)
+            check(status == 200, f"{path}: {status} {answer}")
+            return answer
+
+        def run_of(dag, number=1):
+            wait_for(f"a run of {dag}", lambda: [r["state"] for r in get(f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]] == ["success"] * number)
+            return get(f"/api/v2/dags/{dag}/dagRuns?order_by=-run_after&limit=1")["dag_runs"][0]["dag_run_id"]
+        with server:
+            wait_for("the dags", lambda: get("/api/v2/dags")["total_entries"] == 3)
+            listed = {a["name"]: a for a in get("/api/v2/assets")["assets"]}
+            same({n: (a["group"], [d["dag_id"] for d in a["scheduled_dags"]], [(t["dag_id"], t["task_id"]) for t in a["producing_tasks"]], a["last_asset_event"])
+                  for n, a in listed.items()},
+                 {"users": ("table", ["both"], [("makes", "users")], None), "orders": ("asset", ["both", "either"], [("makes", "orders")], None),
+                  "lines": ("topic", [], [("makes", "orders")], None), "told": ("asset", ["either"], [], None)}, "before anything has changed")
+            same(sorted(d["uri"] for d in get("/api/v1/datasets?dag_ids=both,nope")["datasets"]), ["orders", "users"], "of a dag")
+            same(get("/api/v2/assets?dag_ids=either&dag_ids=both")["total_entries"], 3, "of two dags")
+            same(get("/api/v2/assets?dag_ids=nope")["total_entries"], 0, "of none")
+            same(api.ask("POST", f"/api/v2/assets/{listed['users']['id']}/materialize", login=admin)[1]["dag_id"], "makes", "a run that changes it")
+            made, both, either = run_of("makes"), run_of("both"), run_of("either")
+            events = get("/api/v1/datasets/events?order_by=timestamp")["dataset_events"]
+            same(sorted((e["dataset_uri"], e["source_dag_id"], e["source_task_id"], e["source_run_id"], e["source_map_index"]) for e in events),
+                 [("lines", "makes", "orders", made, -1), ("orders", "makes", "orders", made, -1), ("users", "makes", "users", made, -1)], "what was changed")
+            same({e["dataset_uri"]: sorted((r["dag_id"], r["dag_run_id"]) for r in e["created_dagruns"]) for e in events},
+                 {"lines": [], "orders": [("both", both), ("either", either)], "users": [("both", both)]}, "what that started")
+            for dag, run, want in (("both", both, ["orders", "users"]), ("either", either, ["orders"]), ("makes", made, [])):
+                old, new = get(f"/api/v1/dags/{dag}/dagRuns/{run}/upstreamDatasetEvents"), get(f"/api/v2/dags/{dag}/dagRuns/{run}/upstreamAssetEvents")
+                same((sorted(e["dataset_uri"] for e in old["dataset_events"]), sorted(e["name"] for e in new["asset_events"])), (want, want), f"what started {dag}")
+                same((old["total_entries"], new["total_entries"]), (len(want),) * 2, "how many")
+                check(all(run in [r["run_id"] for r in e["created_dagruns"]] for e in new["asset_events"]), f"{dag}: {new}")
+            same(api.ask("GET", "/api/v1/dags/both/dagRuns/nope/upstreamDatasetEvents", login=admin)[0], 404, "no such run")
+            last = get(f"/api/v2/assets/{listed['users']['id']}")["last_asset_event"]
+            same(last["id"], next(e["id"] for e in events if e["dataset_uri"] == "users"), "its last change")
+            same(get(f"/api/v2/assets/events?asset_id={listed['lines']['id']}")["total_entries"], 1, "those of one")
+
+            api.ask("PATCH", "/api/v2/dags/either", {"is_paused": True}, admin)  # what it waits for waits
+            for told in (api.ask("POST", "/api/v2/assets/events", {"asset_id": listed["told"]["id"], "extra": {"n": 1}}, admin),
+                         api.ask("POST", "/api/v1/datasets/events", {"dataset_uri": "told", "extra": {"n": 2}}, admin),
+                         api.ask("POST", "/api/v1/datasets/events", {"dataset_uri": "users", "extra": {}}, admin)):
+                same((told[0], told[1]["created_dagruns"]), (200, []), f"told from outside: {told}")
+            same([e["uri"] for e in get("/api/v1/dags/both/datasets/queuedEvent")["queued_events"]], ["users"], "what both has of two")
+            same(get("/api/v2/dags/either/assets/queuedEvents")["total_entries"], 1, "what waits")
+            same(get("/api/v1/dags/both/datasets/queuedEvent/users")["dag_id"], "both", "one of them")
+            api.ask("PATCH", "/api/v2/dags/either", {"is_paused": False}, admin)
+            second = run_of("either", 2)
+            same([e["extra"]["n"] for e in get(f"/api/v2/dags/either/dagRuns/{second}/upstreamAssetEvents")["asset_events"]], [1, 2], "each that came since its last run")
+            same(api.ask("GET", "/api/v2/dags/either/assets/queuedEvents", login=admin)[0], 404, "nothing waits any more")
+            same([e["name"] for e in get(f"/api/v2/dags/either/dagRuns/{second}/upstreamAssetEvents", person)["asset_events"]], ["told", "told"], "to who may read that dag")
+            same(api.ask("GET", f"/api/v2/dags/both/dagRuns/{both}/upstreamAssetEvents", login=person)[0], 403, "to who may not")
+            same(api.ask("DELETE", f"/api/v2/dags/either/dagRuns/{second}", login=admin)[0], 204, "the run goes")
+            same([e["created_dagruns"] for e in get(f"/api/v2/assets/events?asset_id={listed['told']['id']}")["asset_events"]], [[], []], "what it was started by stays")
+            server.stop()

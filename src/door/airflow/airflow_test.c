@@ -38,6 +38,7 @@ static const struct {
              {BODY_BACKFILL, LIST_BACKFILLS},
              {BODY_ASSET, LIST_ASSETS},
              {BODY_ASSET_EVENT, LIST_ASSET_EVENTS},
+             {BODY_RUN_REFERENCE, LIST_RUNS},
              {BODY_QUEUED, LIST_ASSET_QUEUE},
              {BODY_JOB, LIST_JOBS},
              {BODY_VERSION, LIST_DAG_VERSIONS}};

@@ -1,6 +1,7 @@
 /* Assets (Airflow 2's datasets): tables and topics that dags wait for and change. */
 #include "door/airflow/airflow_int.h"
 
+#include "base/vec.h"
 #include "data/json.h"
 #include "sched/things.h"
 
@@ -13,13 +14,54 @@ static struct listing assets(const struct call *c)
                             .also = also};
 }
 
+static err_t add_name(struct call *c, struct vec *names, struct slice name)
+{
+    struct meta_value v = meta_text(arena_slice(c->arena, name));
+    return v.kind == META_NULL ? ERR_NO_MEMORY : vec_push(names, &v);
+}
+
+/* What a dag waits for and what its tasks change. */
+static err_t add_names(struct call *c, struct vec *names, const struct dag *g)
+{
+    err_t e = ERR_OK;
+    for (uint32_t i = 0; i < g->schedule.after_count && !e; i++)
+        e = add_name(c, names, g->schedule.after[i]);
+    for (uint32_t t = 0; t < g->task_count; t++)
+        for (uint32_t n = 0; n < g->tasks[t].outlet_count && !e; n++)
+            e = add_name(c, names, g->tasks[t].outlets[n].name);
+    return e;
+}
+
+static err_t add_names_of(struct call *c, struct vec *names, struct slice dag_ids)
+{
+    const struct airflow_port *p = &airflow_options(c->door)->sched;
+    err_t e = ERR_OK;
+    while (dag_ids.len && !e) {
+        const uint8_t *comma = memchr(dag_ids.at, ',', dag_ids.len);
+        uint32_t len = comma ? (uint32_t)(comma - dag_ids.at) : dag_ids.len;
+        const struct dag *g = p->dag(p->ctx, slice_make(dag_ids.at, len));
+        if (g && dag_allows(c, g, DAG_READ)) e = add_names(c, names, g);
+        if (g) dag_give(g);
+        dag_ids =
+            slice_make(dag_ids.at + len + (comma != NULL), dag_ids.len - len - (comma != NULL));
+    }
+    return e;
+}
+
 err_t api_get_assets(struct call *c)
 {
     struct listing l = assets(c);
+    struct vec names = vec_make(sizeof(struct meta_value), LIST_VALUES_MAX);
     struct slice asked;
+    err_t e = ERR_OK;
+    for (uint32_t n = 0; n < c->param_count && !e; n++)
+        if (slice_is(c->params[n].name, "dag_ids")) e = add_names_of(c, &names, c->params[n].value);
     if (rest_param(c, "dag_ids", &asked))
-        return refuse(c, 501, "Not Implemented", "assets can not be asked for by dag_ids");
-    return answer_list(c, &l);
+        l.fixed[l.fixed_count++] = (struct list_filter){
+            "name", LIST_IN, (const struct meta_value *)(void *)names.items, (uint32_t)names.count};
+    if (!e) e = answer_list(c, &l);
+    vec_done(&names);
+    return e;
 }
 
 /* By v2's number or v1's name. */
@@ -61,21 +103,23 @@ err_t api_get_asset_events(struct call *c)
     return answer_list(c, &l);
 }
 
-/* What an event's run was made of: its run stands in the event that made it. */
+/* Which events have started a run; all of them, as Airflow has it. */
 err_t api_get_upstream_events(struct call *c)
 {
     struct run_row run;
+    int64_t total = 0;
     struct listing l = events(c);
     err_t e = or_missing(c,
                          run_row_find(c->meta, rest_part(c, "dag_id"), rest_part(c, "dag_run_id"),
                                       c->arena, &run, &c->d),
                          NO_RUN);
     if (e) return e;
-    if (run.type == RUN_ASSET_TRIGGERED)
-        return refuse(c, 501, "Not Implemented",
-                      "which events started a run is not kept in this version");
-    buf_printf(&c->out, "{\"%s\": [], \"total_entries\": 0}", l.name);
-    return ERR_OK;
+    listing_fix_int(c, &l, "of_run", run.id);
+    struct list_ask ask = {l.kind, l.fixed, l.fixed_count, {0}, LIST_WHOLE, 0, false};
+    buf_printf(&c->out, "{\"%s\": [", l.name);
+    e = rest_put_rows(c, &l, &ask, &total, &c->out);
+    buf_printf(&c->out, "], \"total_entries\": %lld}", (long long)total);
+    return e;
 }
 
 /* --- told from outside
@@ -172,17 +216,17 @@ err_t api_materialize(struct call *c)
 /* --- what waits for the rest of a schedule
  * --------------------------------------------------------- */
 
-static struct listing queue(const struct call *c)
+static struct listing queue(void)
 {
     return (struct listing){.kind = LIST_ASSET_QUEUE,
                             .body = BODY_QUEUED,
-                            .name = c->api == API_V1 ? "datasets" : "queued_events",
+                            .name = "queued_events",
                             .dag_column = "dag_id"};
 }
 
 static err_t queued(struct call *c, struct listing *l)
 {
-    *l = queue(c);
+    *l = queue();
     listing_fix_part(c, l, "dag_id", "dag_id");
     bool asset = rest_part(c, "uri").at || rest_part(c, "asset_id").at;
     return asset ? fix_asset(c, l, "asset_id", "name") : ERR_OK;

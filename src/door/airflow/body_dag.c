@@ -569,15 +569,12 @@ static void look_consumes(struct data_walk *w, const struct dag *g)
 
 static void look_produces(struct data_walk *w, const struct dag *g)
 {
-    struct slice name = item_at(w->i, "name")->text;
+    struct slice name = item_at(w->i, "name")->text, kind = item_at(w->i, "kind")->text;
     for (uint32_t t = 0; t < g->task_count; t++) {
-        const struct doc *o = g->tasks[t].outlets;
-        for (uint32_t n = 0; o && o->kind == DOC_LIST && n < o->count; n++) {
-            const struct doc *outlet = &o->items[n];
-            if (outlet->kind == DOC_MAP && outlet->count == 1 &&
-                slice_equal(doc_text(&outlet->entries[0].value), name))
-                rest_put_reference(w, g, &g->tasks[t]);
-        }
+        const struct dag_outlet *o = g->tasks[t].outlets;
+        uint32_t n = 0, count = g->tasks[t].outlet_count;
+        while (n < count && !(slice_equal(o[n].name, name) && slice_equal(o[n].kind, kind))) n++;
+        if (n < count) rest_put_reference(w, g, &g->tasks[t]);
     }
 }
 
@@ -591,4 +588,33 @@ void rest_put_producers(struct buf *out, struct item *i)
 {
     struct data_walk w = {out, i, true};
     walk_dags(&w, look_produces);
+}
+
+void rest_put_last_event(struct buf *out, struct item *i)
+{
+    const struct meta_value *id = item_at(i, "last_event_id");
+    if (id->kind == META_NULL) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_printf(out, "{\"id\": %lld, \"timestamp\": ", (long long)id->number);
+    rest_put_time(out, i->c, item_at(i, "last_event_at")->number);
+    buf_char(out, '}');
+}
+
+/* The runs that an event has started, of dags that may be read. */
+void rest_put_started_runs(struct buf *out, struct item *i)
+{
+    struct listing l = {.kind = LIST_RUNS, .body = BODY_RUN_REFERENCE};
+    struct meta_value *ids;
+    uint32_t count;
+    bool all;
+    err_t e = dags_readable(i->c, &all, &ids, &count);
+    listing_fix_int(i->c, &l, "of_event", item_at(i, "id")->number);
+    if (!e && !all) l.fixed[l.fixed_count++] = (struct list_filter){"dag_id", LIST_IN, ids, count};
+    struct list_ask ask = {LIST_RUNS, l.fixed, l.fixed_count, {0}, LIST_WHOLE, 0, true};
+    buf_char(out, '[');
+    if (!e) e = rest_put_rows(i->c, &l, &ask, NULL, out);
+    if (e) out->err = e;
+    buf_char(out, ']');
 }

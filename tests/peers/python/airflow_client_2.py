@@ -74,6 +74,17 @@ same(monitoring_api.MonitoringApi(api).get_health().scheduler.status is not None
 same(import_error_api.ImportErrorApi(api).get_import_errors().total_entries, 0)
 same(event_log_api.EventLogApi(api).get_event_logs(limit=2).total_entries > 2, True)
 same(dag_stats_api.DagStatsApi(api).get_dag_stats("nightly").total_entries, 1)
-same(dataset_api.DatasetApi(api).get_datasets().total_entries, 0)
+datasets = dataset_api.DatasetApi(api)
+same(sorted(d.uri for d in datasets.get_datasets().datasets), ["others", "users"])
+same([d.dag_id for d in datasets.get_dataset("users").consuming_dags], ["waits", "waits_for_two"])
+runs.post_dag_run("makes", DAGRun(dag_run_id="client_2"))
+for _ in range(240):
+    started = runs.get_dag_runs("waits", state=["success"]).dag_runs
+    if started:
+        break
+    time.sleep(0.25)
+caused = runs.get_upstream_dataset_events("waits", started[0].dag_run_id).dataset_events
+same([(e.dataset_uri, e.source_run_id, e.source_task_id) for e in caused], [("users", "client_2", "change")])
+same([e.created_dagruns[0].dag_id for e in datasets.get_dataset_events(source_dag_id="makes").dataset_events], ["waits"])
 refused(403, config_api.ConfigApi(api).get_config)
 print(f"{done} answers as wanted")

@@ -95,7 +95,23 @@ same(client.MonitorApi(api).get_health().scheduler.status, "healthy")
 same(client.ImportErrorApi(api).get_import_errors().total_entries, 0)
 same(client.EventLogApi(api).get_event_logs(limit=2).total_entries > 2, True)
 same(client.DagStatsApi(api).get_dag_stats().total_entries >= 2, True)
-same(client.AssetApi(api).get_assets().total_entries, 0)
+assets = client.AssetApi(api)
+listed = {a.name: a for a in assets.get_assets().assets}
+same(sorted(listed), ["others", "users"])
+same(([d.dag_id for d in listed["users"].scheduled_dags], listed["users"].last_asset_event), (["waits", "waits_for_two"], None))
+same(assets.get_assets(dag_ids=["makes"]).total_entries, 1)
+made = assets.materialize_asset(listed["users"].id)
+for _ in range(240):
+    started = runs.get_dag_runs("waits", state=["success"]).dag_runs
+    if started:
+        break
+    time.sleep(0.25)
+caused = runs.get_upstream_asset_events("waits", started[0].dag_run_id).asset_events
+same([(e.name, e.source_run_id, e.source_task_id) for e in caused], [("users", made.dag_run_id, "change")])
+same([e.created_dagruns[0].dag_id for e in assets.get_asset_events(source_dag_id="makes").asset_events], ["waits"])
+same(assets.get_asset(listed["users"].id).last_asset_event.id, caused[0].id)
+same([e.dag_id for e in assets.get_dag_asset_queued_events("waits_for_two").queued_events], ["waits_for_two"])
+same(assets.create_asset_event(m.CreateAssetEventsBody(asset_id=listed["others"].id, extra={"n": 1})).extra["n"], 1)
 same(client.JobApi(api).get_jobs(is_alive=True).jobs[0].job_type, "SchedulerJob")
 same(client.VersionApi(api).get_version().version[0], "3")
 same(client.PluginApi(api).get_plugins().total_entries, 0)
