@@ -210,6 +210,18 @@ static err_t adopt(struct engine *e, struct run *r, uint32_t place, struct diag 
     return vec_push(&e->fresh, &o);
 }
 
+/* Airflow's first look at a run finds nothing ended: who waits for nothing is looked at before what
+ * stands above it may be skipped. */
+static void consider_all(struct graph *g)
+{
+    for (int turn = 0; turn < 2; turn++)
+        for (uint32_t place = 0; place < g->instances.count; place++) {
+            const struct dag_task *t = &g->plan->dag->tasks[graph_at(g, place)->task];
+            bool early = t->upstream_count == 0 || t->rule == RULE_ALWAYS;
+            if (early == (turn == 0)) graph_consider(g, place);
+        }
+}
+
 static err_t load_graph(struct loading *l)
 {
     struct engine *e = l->e;
@@ -219,10 +231,10 @@ static err_t load_graph(struct loading *l)
     if (!err) err = remove_unknown(l);
     if (!err) err = add_missing(e, r, l->d);
     if (!err) err = meta_run(e->meta, META_XCOM_SKIPS, args, 1, load_skips, l, NULL, l->d);
+    if (!err) consider_all(&r->graph);
     size_t count = r->graph.instances.count;
     for (uint32_t place = 0; place < count && !err; place++) {
         struct instance *i = graph_at(&r->graph, place);
-        graph_consider(&r->graph, place);
         if (task_state_active((enum task_state)i->state) && !i->work)
             err = adopt(e, r, place, l->d);
     }

@@ -172,7 +172,7 @@ TEST(engine_ends_runs_as_airflow_does)
     for (size_t i = 0; i < COUNT_OF(SCENES); i++) play(&SCENES[i]);
 }
 
-TEST(engine_maps_groups_as_airflow_does)
+TEST(engine_maps_lists_and_groups_as_airflow_does)
 {
     static const struct scene SCENES[] = {
         {"a group over what a task gave: each index by itself",
@@ -182,6 +182,12 @@ TEST(engine_maps_groups_as_airflow_does)
          {{"a", "s", "[7, 8]"}, {"g.u", "f", .only = 2}},
          "a=success c=success g.u[0]=success g.u[1]=failed g.v[0]=success g.v[1]=upstream_failed",
          "success"},
+        {"over what is skipped as the run begins, by who waits for nothing",
+         "    a: {bash: x, expand: []}\n    b: {bash: x, expand: [1], after: [a]}\n"
+         "    c: {bash: x, expand: b, trigger_rule: always}\n",
+         {{0}},
+         "a=skipped b[0]=skipped c=upstream_failed",
+         "failed"},
         {"a group over an empty list",
          "    a: {bash: x}\n    g:\n      expand: {x: a}\n      tasks:\n"
          "        u: {bash: x}\n        v: {bash: x, after: u}\n    c: {bash: x, after: g}\n",
