@@ -36,10 +36,12 @@ makes:
     change: {bash: "true", outlets: [users]}
 waits:
   schedule: {after: [users]}
+  start_date: 2024-01-01
   tasks:
     only: {empty: }
 waits_for_two:
   schedule: {after: [users, others]}
+  start_date: 2024-01-01
   tasks:
     only: {empty: }
 """

@@ -360,6 +360,8 @@ def test_airflow_api_assets():
                   "lines": ("topic", [], [("makes", "orders")], None), "told": ("asset", ["either"], [], None)}, "before anything has changed")
             same(sorted(d["uri"] for d in get("/api/v1/datasets?dag_ids=both,nope")["datasets"]), ["orders", "users"], "of a dag")
             same(get("/api/v2/assets?dag_ids=either&dag_ids=both")["total_entries"], 3, "of two dags")
+            same([get(f"/api/v1/dags/{d}/details")["dataset_expression"] for d in ("both", "either", "makes")],
+                 [{"all": ["users", "orders"]}, {"any": ["orders", "told"]}, None], "what they wait for")
             same(get("/api/v2/assets?dag_ids=nope")["total_entries"], 0, "of none")
             same(api.ask("POST", f"/api/v2/assets/{listed['users']['id']}/materialize", login=admin)[1]["dag_id"], "makes", "a run that changes it")
             made, both, either = run_of("makes"), run_of("both"), run_of("either")

@@ -226,6 +226,22 @@ void rest_put_asset_expression(struct buf *out, struct item *i)
     buf_text(out, "]}");
 }
 
+/* Airflow 2's: uris and nothing else. */
+void rest_put_dataset_expression(struct buf *out, struct item *i)
+{
+    const struct schedule *s = i->dag ? &i->dag->schedule : NULL;
+    if (!s || s->kind != SCHEDULE_DATA) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_text(out, s->after_any ? "{\"any\": [" : "{\"all\": [");
+    for (uint32_t n = 0; n < s->after_count; n++) {
+        if (n) buf_text(out, ", ");
+        json_put_text(out, s->after[n]);
+    }
+    buf_text(out, "]}");
+}
+
 void rest_put_catchup(struct buf *out, struct item *i)
 {
     rest_put_bool(out, i->dag && i->dag->catchup);
