@@ -158,7 +158,7 @@ export function Messages({ topic, partitions, internal, produce }: { topic: stri
     const rows = live ? tail.rows : found.rows;
     const problem = live ? tail.problem : found.problem;
     const [p, o] = opened.split(":");
-    const state = live ? <LiveNote of={tail} /> : <Note of={found} searching={searching} halt={halt} />;
+    const state = live ? <LiveNote of={tail} /> : <Note of={found} within={a.partition} searching={searching} halt={halt} />;
     const all = <Button onClick={() => setQuery({ q: null, where: null })}>Show all messages</Button>;
     const empty = live ? <Empty title={searching ? "Waiting for the next record that matches." : "Waiting for the next record."} action={searching && all}>Records stand here as they come, newest first.</Empty> : searching ? (
         <Empty title={found.busy ? "Nothing found yet." : "No message matches."} action={all}>{found.unsure > 0 && `The condition could not be computed for ${plural(found.unsure, "message")}: ${found.why}`}</Empty>
@@ -192,13 +192,13 @@ function LiveNote({ of: t }: { of: Heard }) {
     );
 }
 
-function Note({ of: f, searching, halt }: { of: Found; searching: boolean; halt: () => void }) {
+function Note({ of: f, within, searching, halt }: { of: Found; within: string; searching: boolean; halt: () => void }) {
     const left = f.page?.left ?? 0;
     return (
         <span role="status" class="row">
             <span>
                 {searching ? <>{count(f.rows.length)} found in {plural(f.scanned, "message")}</> : plural(f.rows.length, "message")}
-                {f.busy ? ", looking on" : ""}{left > 0 ? `; ${count(left)} left` : f.busy ? "" : "; that is all"}.
+                {f.busy ? ", looking on" : ""}{left > 0 ? `; ${count(left)} left` : f.busy ? "" : `; that is all${within && ` of ${partitionsWord(within)}`}`}.
                 {f.unsure > 0 && <span title={f.why ?? undefined}> The condition could not be computed for {count(f.unsure)}: {f.why}</span>}
             </span>
             {f.busy && searching && <Button onClick={halt}>Stop</Button>}
