@@ -145,6 +145,26 @@ def test_http_asks_with_its_connection_and_takes_the_answer():
     check(post[0] == "POST" and json.loads(post[2]) == {"a": [1, "x"]} and post[3]["X-Own"] == "2024-01-01" and post[3]["Content-Type"] == "application/json", post)
 
 
+def test_sql_writes_reads_and_fails_by_a_false_row():
+    with up(f"""one:
+{ONCE}  tasks:
+    fill:
+      sql: ["INSERT INTO k.people (id, name) VALUES (1, 'ann')", "INSERT INTO people (id, name) VALUES (2, 'bo{{{{ ds_nodash }}}}')"]
+      keyspace: k
+    waits: {{sql_sensor: "SELECT count(*) > 1 FROM k.people", poke_interval: 1s}}
+    reads: {{sql: "SELECT id, name FROM k.people WHERE id = 2", after: fill}}
+    says: {{bash: "echo '{{{{ ti.xcom_pull(task_ids='reads') }}}}'", after: reads}}
+    holds: {{sql: "SELECT count(*) = 2 FROM k.people", after: fill}}
+    fails: {{sql: "SELECT count(*) = 3 FROM k.people", after: fill}}
+    wrong: {{sql: "SELECT nme FROM k.people", after: fill}}
+""", pipeline="CREATE TABLE k.people (id bigint PRIMARY KEY, name text);\n") as s:
+        wait_for("the run to end", lambda: run_state(s) == ["failed"], 60)
+        check(states(s) == {"fill": "success", "waits": "success", "reads": "success", "says": "success", "holds": "success", "fails": "failed", "wrong": "failed"},
+              {t: (state, log_of(s, t)[-300:]) for t, state in states(s).items()})
+        check("bo20240101" in log_of(s, "says"), log_of(s, "says"))
+        check("'name'" in log_of(s, "wrong"), log_of(s, "wrong"))
+
+
 def test_an_http_sensor_waits_until_the_answer_is_right():
     answers = iter([(404, ""), (200, '{"ready": false}'), (200, '{"ready": true}')])
     web = Web(lambda *_: next(answers))
