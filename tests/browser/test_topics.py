@@ -298,6 +298,7 @@ def test_settings_change_and_go_back():
 def test_charts_grow_by_the_stream_and_nothing_is_polled():
     with console() as c:
         produce(c, "people", people(30))
+        wait_for("all of its numbers to have a past", lambda: any(s["metric"] == "rate" and any(v is not None for v in s["values"]) for s in c.get("history", part="topic:people")["series"]))
         page = c.open("/topics/people", ready="[role=row][data-key]")
         asked = []
         page.on("request", lambda r: asked.append(r.url.split("/api/")[-1]) if "/api/" in r.url else None)
