@@ -208,26 +208,8 @@ void rest_put_timezone(struct buf *out, struct item *i)
         rest_put_text(out, i->dag && i->dag->zone.at ? i->dag->zone : SLICE("UTC"));
 }
 
-void rest_put_asset_expression(struct buf *out, struct item *i)
-{
-    const struct schedule *s = i->dag ? &i->dag->schedule : NULL;
-    if (!s || s->kind != SCHEDULE_DATA) {
-        buf_text(out, "null");
-        return;
-    }
-    buf_text(out, s->after_any ? "{\"any\": [" : "{\"all\": [");
-    for (uint32_t n = 0; n < s->after_count; n++) {
-        buf_text(out, n ? ", {\"asset\": {\"name\": " : "{\"asset\": {\"name\": ");
-        json_put_text(out, s->after[n]);
-        buf_text(out, ", \"uri\": ");
-        json_put_text(out, s->after[n]);
-        buf_text(out, ", \"group\": \"asset\"}}");
-    }
-    buf_text(out, "]}");
-}
-
-/* Airflow 2's: uris and nothing else. */
-void rest_put_dataset_expression(struct buf *out, struct item *i)
+static void put_expression(struct buf *out, const struct item *i,
+                           void (*put)(struct buf *out, struct slice name))
 {
     const struct schedule *s = i->dag ? &i->dag->schedule : NULL;
     if (!s || s->kind != SCHEDULE_DATA) {
@@ -237,9 +219,29 @@ void rest_put_dataset_expression(struct buf *out, struct item *i)
     buf_text(out, s->after_any ? "{\"any\": [" : "{\"all\": [");
     for (uint32_t n = 0; n < s->after_count; n++) {
         if (n) buf_text(out, ", ");
-        json_put_text(out, s->after[n]);
+        put(out, s->after[n]);
     }
     buf_text(out, "]}");
+}
+
+static void put_asset(struct buf *out, struct slice name)
+{
+    buf_text(out, "{\"asset\": {\"name\": ");
+    json_put_text(out, name);
+    buf_text(out, ", \"uri\": ");
+    json_put_text(out, name);
+    buf_text(out, ", \"group\": \"asset\"}}");
+}
+
+void rest_put_asset_expression(struct buf *out, struct item *i)
+{
+    put_expression(out, i, put_asset);
+}
+
+/* Airflow 2's: uris and nothing else. */
+void rest_put_dataset_expression(struct buf *out, struct item *i)
+{
+    put_expression(out, i, json_put_text);
 }
 
 void rest_put_catchup(struct buf *out, struct item *i)
