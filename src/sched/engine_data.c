@@ -53,7 +53,7 @@ static err_t make_after(struct engine *e, struct engine_dag *of, struct diag *d)
         err = engine_make_run(e, of, &n, &run, d);
         n.logical++; /* one at that very microsecond is there */
     }
-    return err ? err : take_events(e, of, run, d);
+    return err || !run ? err : take_events(e, of, run, d); /* without a run they go on waiting */
 }
 
 static err_t take_waiting(void *ctx, const struct meta_row *row)
