@@ -114,10 +114,6 @@ err_t engine_add_instance(struct engine *e, struct run *r, uint32_t task, int32_
                           uint32_t *place, struct diag *d)
 {
     const struct dag_task *t = &r->graph.plan->dag->tasks[task];
-    uint8_t random[10];
-    char uuid[37];
-    for (size_t i = 0; i < sizeof(random); i++) random[i] = (uint8_t)rng_next(&e->rng);
-    uuid_print(uuid_v7(e->now / 1000, random), uuid);
     *place = graph_add(&r->graph, task, map_index, TASK_NONE);
     if (*place == GRAPH_NONE)
         return diag_fail(d, ERR_TOO_BIG, "a run has more than %d task instances",
@@ -126,20 +122,8 @@ err_t engine_add_instance(struct engine *e, struct run *r, uint32_t task, int32_
     i->max_tries = t->retries;
     err_t err = engine_touch(e, r, d);
     if (err) return err;
-    struct meta_value args[] = {
-        meta_int(r->row.id),
-        meta_text(t->id),
-        meta_int(map_index),
-        meta_text(slice_of(uuid)),
-        meta_null(),
-        meta_int(t->retries),
-        meta_text(slice_of(t->kind->operator_name)),
-        meta_text(t->pool),
-        meta_int(t->pool_slots),
-        meta_int(MIN(t->weight, INT32_MAX)),
-        meta_int(r->of->dag_version),
-    };
-    return meta_run(e->meta, META_TASK_INSERT, args, COUNT_OF(args), NULL, NULL, NULL, d);
+    struct task_new n = {r->row.id, t, map_index, TASK_NONE, t->retries, r->of->dag_version};
+    return task_row_insert(e->meta, &n, e->now, &e->rng, d);
 }
 
 /* Instances that the run does not have: of a new run all, and of a dag that has grown. A task over

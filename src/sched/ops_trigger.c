@@ -141,24 +141,8 @@ static err_t stand_alone(struct ops *o, struct triggering *g, struct diag *d)
     for (uint32_t n = 0; n < g->dag->task_count && !err; n++) {
         const struct dag_task *t = &g->dag->tasks[n];
         bool it = slice_equal(t->id, g->t->only);
-        uint8_t random[10];
-        char uuid[37];
-        for (size_t i = 0; i < sizeof(random); i++) random[i] = (uint8_t)rng_next(&rng);
-        uuid_print(uuid_v7(o->now_us / 1000, random), uuid);
-        struct meta_value args[] = {
-            meta_int(g->out->id),
-            meta_text(t->id),
-            meta_int(-1),
-            meta_text(slice_of(uuid)),
-            it ? meta_null() : meta_text(slice_of(task_state_name(TASK_SUCCESS))),
-            meta_int(0),
-            meta_text(slice_of(t->kind->operator_name)),
-            meta_text(t->pool),
-            meta_int(t->pool_slots),
-            meta_int(MIN(t->weight, INT32_MAX)),
-            meta_int(g->dag_version),
-        };
-        err = meta_run(o->meta, META_TASK_INSERT, args, COUNT_OF(args), NULL, NULL, NULL, d);
+        struct task_new row = {g->out->id, t, -1, it ? TASK_NONE : TASK_SUCCESS, 0, g->dag_version};
+        err = task_row_insert(o->meta, &row, o->now_us, &rng, d);
     }
     return err;
 }

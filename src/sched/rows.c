@@ -1,5 +1,8 @@
 #include "sched/rows.h"
 
+#include "base/hash.h"
+#include "sched/dag.h"
+
 struct reader { /* a row's columns, one after another; the first failure stays */
     const struct meta_row *row;
     struct arena *arena;
@@ -239,4 +242,29 @@ err_t task_summaries(struct meta *m, int64_t run,
     struct summaries s = {each, ctx};
     struct meta_value args[] = {meta_int(run)};
     return meta_run(m, META_TASK_SUMMARIES, args, 1, take_summary, &s, NULL, d);
+}
+
+err_t task_row_insert(struct meta *m, const struct task_new *n, int64_t now_us, struct rng *rng,
+                      struct diag *d)
+{
+    const struct dag_task *t = n->task;
+    const char *state = task_state_name(n->state);
+    uint8_t random[10];
+    char uuid[37];
+    for (size_t i = 0; i < sizeof(random); i++) random[i] = (uint8_t)rng_next(rng);
+    uuid_print(uuid_v7(now_us / 1000, random), uuid);
+    struct meta_value args[] = {
+        meta_int(n->run),
+        meta_text(t->id),
+        meta_int(n->map_index),
+        meta_text(slice_of(uuid)),
+        state ? meta_text(slice_of(state)) : meta_null(),
+        meta_int(n->max_tries),
+        meta_text(slice_of(t->kind->operator_name)),
+        meta_text(t->pool),
+        meta_int(t->pool_slots),
+        meta_int(MIN(t->weight, INT32_MAX)),
+        meta_int(n->dag_version),
+    };
+    return meta_run(m, META_TASK_INSERT, args, COUNT_OF(args), NULL, NULL, NULL, d);
 }

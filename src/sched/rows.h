@@ -40,6 +40,18 @@ struct task_rows {
     uint32_t count, cap;
 };
 
+struct dag_task;
+struct rng;
+struct task_new { /* an instance that is not there yet */
+    int64_t run;
+    const struct dag_task *task;
+    int32_t map_index;
+    enum task_state state;
+    int32_t max_tries;
+    int64_t dag_version;
+};
+MUST_CHECK err_t task_row_insert(struct meta *m, const struct task_new *n, int64_t now_us,
+                                 struct rng *rng /* for its uuid */, struct diag *d);
 MUST_CHECK err_t task_rows_add(struct task_rows *rows, struct arena *a, const struct task_row *row);
 /* ERR_NOT_FOUND, in Airflow's words, when there is none such. */
 MUST_CHECK err_t run_row_find(struct meta *m, struct slice dag_id, struct slice run_id,
