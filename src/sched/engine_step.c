@@ -151,8 +151,8 @@ static err_t step(struct engine *e, struct run *r, uint32_t place, struct diag *
     const struct dag_task *t = &r->graph.plan->dag->tasks[i->task];
     if (!task_state_waiting((enum task_state)i->state)) return ERR_OK;
     if (i->not_before != TIME_NONE && i->not_before > e->mono) return ERR_OK;
+    bool alone = run_is_test(&r->row); /* what stands before it does not count */
     /* A sensor that looks again has passed the rules; its upstreams may have been cleared since. */
-    bool alone = run_is_test(&r->row);
     struct rule_verdict v =
         alone ? (struct rule_verdict){TASK_NONE, true} : graph_judge(&r->graph, place);
     bool waits = false, expanded = false;
