@@ -141,8 +141,8 @@ static err_t load_table(struct schema *m, struct slice keyspace, struct slice na
     if (!e) e = table_take(x->keyspace, x->name, value, m->arena, &t, d);
     if (e) return e;
     t->named = x;
-    t->marks = arena_take(m->arena, sizeof *t->marks);
-    if (!t->marks) return ERR_NO_MEMORY;
+    t->past = arena_take(m->arena, sizeof *t->past);
+    if (!t->past) return ERR_NO_MEMORY;
     atomic_store(&x->now, t);
     return ERR_OK;
 }
@@ -153,7 +153,7 @@ static err_t load_marks(struct schema *m, struct slice keyspace, struct slice na
     struct cursor c = cursor_of(value);
     uint32_t prefix = (uint32_t)cursor_be(&c, 4), marks = (uint32_t)cursor_be(&c, 4);
     const struct table *t = name_now(&m->tables, keyspace, name);
-    if (t && t->t.prefix == prefix) atomic_store(t->marks, marks);
+    if (t && t->t.prefix == prefix) atomic_store(&t->past->marks, marks);
     return c.err;
 }
 

@@ -57,6 +57,7 @@ void change_forget(struct catalog_change *c, uint32_t prefix)
     buf_be(&b, prefix + 1U, KEY_PREFIX_SIZE);
     rocksdb_writebatch_delete_range(c->batch, (const char *)from, sizeof from, (const char *)to,
                                     sizeof to);
+    written_forget(c->batch, prefix);
 }
 
 void table_marks_put(rocksdb_writebatch_t *b, const struct table *t)
@@ -69,7 +70,7 @@ void table_marks_put(rocksdb_writebatch_t *b, const struct table *t)
     buf_char(&k, 0);
     buf_slice(&k, t->t.name);
     buf_be(&v, t->t.prefix, 4);
-    buf_be(&v, atomic_load(t->marks), 4);
+    buf_be(&v, atomic_load(&t->past->marks), 4);
     rocksdb_writebatch_put(b, (const char *)k.at, k.len, (const char *)v.at, v.len);
 }
 
@@ -120,8 +121,8 @@ const struct table *change_table(struct catalog_change *c, const struct table *t
     if (!e) {
         bool same = old && old->t.prefix == t->t.prefix;
         made->named = x;
-        made->marks = same ? old->marks : arena_take(m->arena, sizeof *made->marks);
-        if (!made->marks) e = ERR_NO_MEMORY;
+        made->past = same ? old->past : arena_take(m->arena, sizeof *made->past);
+        if (!made->past) e = ERR_NO_MEMORY;
     }
     if (e) {
         c->err = e;

@@ -75,12 +75,18 @@ struct overlay_slot { /* a key that somebody looked at, or that was written in t
     const struct table *table; /* a row's that is written in this group, with indexes; or NULL */
 };
 enum { HEAT_SLOTS = 1 << 14, HEAT_MAX = 200, WHOLE_BYTES_MAX = 4096 };
+struct written_note {
+    const struct table *table;
+    uint64_t number; /* given with the write */
+};
 struct group {
     struct store *store;
     rocksdb_writebatch_t *batch;
     uint8_t heat[HEAT_SLOTS]; /* by a key's hash: blind writes since it was written whole */
     struct arena *arena;
-    struct vec marked; /* tables that got their first partition record in this group */
+    struct vec marked;  /* tables that got their first partition record in this group */
+    struct vec written; /* struct written_note: whose rows are in it */
+    uint64_t number;    /* of this group */
     /* only of groups in which someone decides: */
     bool deciding;
     struct group_entry *entries;

@@ -159,11 +159,11 @@ static err_t tables_checked(struct store_change *c)
 err_t group_mark(struct group *g, const struct store_table *t)
 {
     const struct table *table = table_of(t);
-    if (atomic_load_explicit(table->marks, memory_order_relaxed) & MARK_PARTITION_RECORDS)
+    if (atomic_load_explicit(&table->past->marks, memory_order_relaxed) & MARK_PARTITION_RECORDS)
         return ERR_OK;
     err_t e = vec_push(&g->marked, &table);
     if (e) return e;
-    atomic_fetch_or(table->marks, MARK_PARTITION_RECORDS);
+    atomic_fetch_or(&table->past->marks, MARK_PARTITION_RECORDS);
     table_marks_put(g->batch, table);
     return ERR_OK;
 }
@@ -172,7 +172,7 @@ static void marks_back(struct group *g)
 {
     for (size_t i = 0; i < g->marked.count; i++) {
         const struct table *t = *(const struct table **)vec_at(&g->marked, i);
-        atomic_fetch_and(t->marks, ~(uint32_t)MARK_PARTITION_RECORDS);
+        atomic_fetch_and(&t->past->marks, ~(uint32_t)MARK_PARTITION_RECORDS);
     }
 }
 
@@ -197,9 +197,22 @@ static err_t group_add(struct group *g, struct store_change *c, const struct cha
     return ERR_OK;
 }
 
+static err_t note_written(struct group *g, const struct store_table *t)
+{
+    struct written_note n = {.table = table_of(t)};
+    if (n.table->past->noted == g->number) return ERR_OK;
+    err_t err = vec_push(&g->written, &n);
+    if (!err) n.table->past->noted = g->number;
+    return err;
+}
+
 static err_t entries_take(struct group *g, struct store_change *c)
 {
     err_t err = ERR_OK;
+    for (uint32_t i = 0; i < c->entry_count && !err; i++)
+        if (c->entries[i].table != NO_TABLE) err = note_written(g, c->tables[c->entries[i].table]);
+    for (uint32_t i = 0; i < c->count_count && !err; i++)
+        err = note_written(g, c->tables[c->counts[i].table]);
     for (uint32_t i = 0; i < c->entry_count && !err; i++)
         if (c->entries[i].flags & CHANGE_PARTITION)
             err = group_mark(g, c->tables[c->entries[i].table]);
@@ -244,6 +257,14 @@ static void entries_give(struct group *g)
     }
 }
 
+static void group_written(const struct group *g)
+{
+    for (size_t i = 0; i < g->written.count; i++) {
+        const struct written_note *n = vec_at(&g->written, i);
+        written_durable(n->table, n->number);
+    }
+}
+
 static err_t group_write(struct group *g, struct diag *d)
 {
     struct store *s = g->store;
@@ -255,6 +276,11 @@ static err_t group_write(struct group *g, struct diag *d)
     }
     entries_give(g);
     if (rocksdb_writebatch_count(g->batch) == 0) return ERR_OK;
+    for (size_t i = 0; i < g->written.count; i++) {
+        struct written_note *n = vec_at(&g->written, i);
+        n->number = written_next(n->table);
+        written_put(g->batch, n->table->t.prefix, n->number);
+    }
     int64_t ceiling = clock_reserve(s, g->batch), begun = clock_mono_ns();
     char *message = rocks_write(
         s, s->mutant_answer_before_sync ? s->write_unsynced : s->write_synced, g->batch);
@@ -264,6 +290,7 @@ static err_t group_write(struct group *g, struct diag *d)
     commit_counted(s, e);
     if (!e) {
         clock_reserved(s, ceiling);
+        group_written(g);
         metric_add(METRIC_store_commits_total, 1);
         return ERR_OK;
     }
@@ -367,6 +394,8 @@ err_t committer_start(struct store *s, struct diag *d)
     k->group.store = s;
     k->group.batch = rocksdb_writebatch_create();
     k->group.marked = vec_make(sizeof(struct table *), 100000);
+    k->group.written = vec_make(sizeof(struct written_note), GROUP_BYTES_MAX);
+    k->group.number = 1;
     k->group.arena = arena_new(GROUP_ARENA_MAX);
     if (!k->group.arena) return diag_fail(d, ERR_NO_MEMORY, "no memory for the committer");
     return thread_start(&k->thread, "store commit", committer_run, k, d);
@@ -386,6 +415,7 @@ void committer_stop(struct store *s)
     rocksdb_writebatch_destroy(k->group.batch);
     arena_free(k->group.arena);
     vec_done(&k->group.marked);
+    vec_done(&k->group.written);
     mem_give(k->group.entries);
     mem_give(k->group.slots);
     gate_done(&k->gate);

@@ -283,11 +283,11 @@ TEST(in_one_group_each_sees_those_before_and_none_that_was_refused)
     CHECK_INT(value_now(&k, t, 1, 1, "v"), -1);
     kit_reopen(&k, (struct store_options){0}); /* that there are partition records is remembered */
     t = store_table_find(k.s, SLICE("ks"), SLICE("c"));
-    CHECK(atomic_load(table_of(t)->marks) & MARK_PARTITION_RECORDS);
+    CHECK(atomic_load(&table_of(t)->past->marks) & MARK_PARTITION_RECORDS);
     CHECK_INT(value_now(&k, t, 1, 1, "v"), -1);
     CHECK_OK(store_table_truncate(k.s, SLICE("ks"), SLICE("c"), &d), &d);
     t = store_table_find(k.s, SLICE("ks"), SLICE("c"));
-    CHECK_INT(atomic_load(table_of(t)->marks), 0);
+    CHECK_INT(atomic_load(&table_of(t)->past->marks), 0);
     kit_close(&k);
 }
 

@@ -13,7 +13,7 @@ static err_t floor_of(struct group *g, const struct table *t, struct slice key, 
     size_t partition = key_partition_size(t, key);
     *floor = INT64_MIN;
     if (!t->clustering_count || partition == key.len) return ERR_OK;
-    if (!(atomic_load(t->marks) & MARK_PARTITION_RECORDS)) return ERR_OK;
+    if (!(atomic_load(&t->past->marks) & MARK_PARTITION_RECORDS)) return ERR_OK;
     err_t e = group_value(g, slice_make(key.at, partition), &record, d);
     if (e || !record.at) return e;
     e = cells_read(&w, record, INT64_MIN, g->arena, &r);

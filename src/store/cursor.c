@@ -199,7 +199,7 @@ err_t store_rows_open(struct store *s, const struct store_snapshot *n, const str
     c->low = c->high = c->partition = c->key_bytes = c->seek = buf_make(CURSOR_KEY_MAX);
     c->records =
         c->table->clustering_count &&
-        atomic_load_explicit(c->table->marks, memory_order_acquire) & MARK_PARTITION_RECORDS;
+        atomic_load_explicit(&c->table->past->marks, memory_order_acquire) & MARK_PARTITION_RECORDS;
     err_t e = plan(c, r, a, d);
     if (!e) e = plan_iterator(c, n, r->partition || r->slice_count, d);
     if (!e) e = start(c, r, d);

@@ -215,7 +215,7 @@ static void op_write(struct kit *k, const struct store_table *t, const struct op
     keys_make(&keys, o->pk, o->c1, o->c2);
     bool row = o->kind == OP_ROW || o->kind == OP_ROW_DELETE;
     CHECK_OK(key_put_row(&key, t, keys.at, row ? 3 : 1), NULL);
-    if (!row) atomic_store(table_of(t)->marks, MARK_PARTITION_RECORDS);
+    if (!row) atomic_store(&table_of(t)->past->marks, MARK_PARTITION_RECORDS);
     write_cells(o, t, &value);
     CHECK(!key.err && !value.err);
     rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();

@@ -167,7 +167,7 @@ err_t store_row_get(struct store *s, const struct store_table *table, const stru
     if (t->clustering_count && key_count > t->partition_count) {
         partition = key_partition_size(t, k);
         suffix = slice_make(k.at + partition, k.len - partition);
-        if (atomic_load_explicit(t->marks, memory_order_acquire) & MARK_PARTITION_RECORDS)
+        if (atomic_load_explicit(&t->past->marks, memory_order_acquire) & MARK_PARTITION_RECORDS)
             e = get_both(s, k, partition, a, values, d);
         else
             e = get_one(s, k, a, &values[1], d);

@@ -232,6 +232,7 @@ err_t store_open(const struct store_options *o, struct store **out, struct diag 
     if (!e) e = fetcher_new(s, d);
     if (!e) e = format_check(s, d);
     if (!e) e = schema_load(s, d);
+    if (!e) e = written_load(s, d);
     if (!e) e = clock_load(s, d);
     if (!e && !s->read_only) e = committer_start(s, d);
     if (!e && !s->read_only) e = store_keeper_start(s, d);

@@ -95,6 +95,8 @@ void group_clear(struct group *g)
     if (g->slot_count) memset(g->slots, 0, g->slot_cap * sizeof *g->slots);
     g->slot_count = g->entry_count = 0;
     vec_clear(&g->marked);
+    vec_clear(&g->written);
+    g->number++;
     rocksdb_writebatch_clear(g->batch);
     arena_reset(g->arena);
 }
@@ -263,7 +265,7 @@ err_t store_peek_row(struct store_peek *p, const struct store_table *table, cons
         return diag_fail(d, e, "a key of %.*s.%.*s can not be looked up",
                          SLICE_ARG(table->keyspace), SLICE_ARG(table->name));
     if (!k.at) return diag_fail(d, ERR_NO_MEMORY, "no memory for a key");
-    bool records = atomic_load(t->marks) & MARK_PARTITION_RECORDS;
+    bool records = atomic_load(&t->past->marks) & MARK_PARTITION_RECORDS;
     if (t->clustering_count) {
         size_t partition = key_partition_size(t, k);
         suffix = slice_make(k.at + partition, k.len - partition);

@@ -270,7 +270,7 @@ enum purge_answer purge_value(struct purge *p, struct slice key, struct slice va
     struct purge_rule r = {
         .table = t, .before_s = p->now_s - t->t.gc_grace, .floor = INT64_MIN, .exposed = INT64_MAX};
     bool record = false;
-    if (t->clustering_count && atomic_load(t->marks) & MARK_PARTITION_RECORDS) {
+    if (t->clustering_count && atomic_load(&t->past->marks) & MARK_PARTITION_RECORDS) {
         record = key_partition_size(t, key) == key.len;
         if (record && !p->full) return PURGE_KEEP;
         if (!record && p->full) r.floor = floor_of_row(p, t, key);

@@ -203,7 +203,7 @@ TEST(rows_that_a_partitions_deletion_reaches_go_and_then_the_deletion)
     merge_at(&a, a.len, &value, 1);
     merge_at(&b, b.len, &value, 1);
     compact(&k, 2);
-    atomic_store(table_of(k.t)->marks, MARK_PARTITION_RECORDS);
+    atomic_store(&table_of(k.t)->past->marks, MARK_PARTITION_RECORDS);
     merge_at(&a, a.partition, &whole, 1);
     merge_at(&b, b.partition, &ranges, 1);
     CHECK_INT(asked(&a, a.partition, &whole, true, (int64_t)WROTE + GRACE + 1), PURGE_KEEP);
@@ -229,7 +229,7 @@ TEST(a_partitions_deletion_stays_while_a_row_of_it_came_late)
     kit_open(&k, (struct store_options){0});
     struct at a = at_row(&k, 1);
     struct cell late = value_at(&k, 15), whole = row_tombstone_at(20);
-    atomic_store(table_of(k.t)->marks, MARK_PARTITION_RECORDS);
+    atomic_store(&table_of(k.t)->past->marks, MARK_PARTITION_RECORDS);
     merge_at(&a, a.partition, &whole, 1);
     compact(&k, 2);
     merge_at(&a, a.len, &late, 1);

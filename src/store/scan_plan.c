@@ -109,7 +109,7 @@ static bool is_simple(const struct table *t)
 static bool has_records(const struct table *t)
 {
     return t->clustering_count &&
-           atomic_load_explicit(t->marks, memory_order_acquire) & MARK_PARTITION_RECORDS;
+           atomic_load_explicit(&t->past->marks, memory_order_acquire) & MARK_PARTITION_RECORDS;
 }
 
 static int id_compare(const void *pa, const void *pb)

@@ -158,6 +158,9 @@ const struct store_table *store_table_find(struct store *s, struct slice keyspac
                                            struct slice name); /* NULL: none */
 /* Is this value the table's newest? Lock-free: for everyone who keeps the pointer. */
 bool store_table_current(const struct store_table *t);
+/* Grows with every commit that puts or removes rows of the table, durable as these, and begins anew
+ * with the prefix: 0 as long as nothing was written. Lock-free. */
+uint64_t store_table_written(const struct store_table *t);
 const struct store_column *store_column_find(const struct store_table *t, struct slice name);
 MUST_CHECK err_t store_tables(struct store *s,
                               err_t (*each)(void *ctx, const struct store_table *t), void *ctx);

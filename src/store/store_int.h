@@ -199,10 +199,16 @@ void merge_seen(struct slice base, const char *const *list, const size_t *lens, 
 /* --- the store itself --------------------------------------------------------------------------
  */
 
-/* What a table's rows have ever had, since its prefix was given: set in the catalog, durably,
- * before the first such write; never cleared but by a new prefix. Shared by the table's versions.
- */
+/* What has happened to a table's rows since its prefix was given; a new prefix, and it is
+ * forgotten. Shared by the table's versions. */
 enum { MARK_PARTITION_RECORDS = 1 };
+struct table_past {
+    _Atomic uint32_t marks;         /* what its rows have ever had: in the catalog, durably, before
+                                       the first such write */
+    _Atomic uint64_t written_given; /* written.c: the last number given … */
+    _Atomic uint64_t written;       /* … and the greatest that is durable */
+    uint64_t noted;                 /* the committer's: the group it was last noted in */
+};
 struct column_info {         /* by column id */
     const struct type *type; /* NULL: no column of the table (now): its cells are not seen */
     int64_t dropped_us;      /* cells up to then are not seen; INT64_MIN: never dropped */
@@ -216,7 +222,7 @@ struct table { /* what the catalog keeps beside the public value */
     uint32_t next_column_id;
     uint16_t static_count;           /* how many columns are static */
     const struct column_info *by_id; /* next_column_id of them; table_index makes it */
-    _Atomic uint32_t *marks;
+    struct table_past *past;
     struct named *named; /* its name in the catalog, under which the value of now hangs */
 };
 /* key_row.c: fills by_id and static_count from columns and dropped. */
@@ -363,12 +369,23 @@ void commit_counted(struct store *s, err_t e);
 typedef err_t index_emit(void *ctx, uint32_t prefix, struct slice value, struct slice row);
 MUST_CHECK err_t index_entries(const struct table *t, struct slice key, struct slice value,
                                index_emit *emit, void *ctx, struct diag *d);
+struct store_write;
 /* clock.c */
 MUST_CHECK err_t clock_load(struct store *s, struct diag *d);
 /* Puts a new ceiling into the batch when the last one is reached; 0: not needed. clock_reserved
  * when it is durable. Only the committer does this. */
 int64_t clock_reserve(struct store *s, rocksdb_writebatch_t *b);
 void clock_reserved(struct store *s, int64_t ceiling);
+
+/* written.c */
+MUST_CHECK err_t written_load(struct store *s, struct diag *d);
+uint64_t written_next(const struct table *t);                 /* for one write … */
+void written_durable(const struct table *t, uint64_t number); /* … which is there */
+void written_put(rocksdb_writebatch_t *b, uint32_t prefix, uint64_t number);
+void written_forget(rocksdb_writebatch_t *b, uint32_t prefix);
+MUST_CHECK err_t written_note(struct store_write *w,
+                              struct diag *d); /* once, before it is sorted */
+void written_done(const struct store_write *w);
 
 /* rocks.c. Takes RocksDB's message (freed here) and tells it in our words. */
 /* A write of RocksDB's: NULL, or its message. */
@@ -406,6 +423,7 @@ struct entries { /* all of one prefix */
     const struct store_table *table; /* NULL: records */
     struct entry *at;
     size_t count, cap;
+    uint64_t written; /* its table's number of this write; 0: none yet */
 };
 struct store_write {
     struct store *store;

@@ -341,7 +341,8 @@ err_t store_write_commit(struct store_write *w, struct diag *d)
 {
     struct store *s = w->store;
     size_t records = 0;
-    err_t e = commit_ready(w, d);
+    err_t e = written_note(w, d);
+    if (!e) e = commit_ready(w, d);
     for (size_t i = 0; i < w->group_count; i++)
         if (!w->groups[i].table) records = i + 1; /* their prefixes are small: they come first */
     if (!e) {
@@ -356,6 +357,7 @@ err_t store_write_commit(struct store_write *w, struct diag *d)
     }
     commit_counted(s, e);
     if (!e) {
+        written_done(w);
         metric_add(METRIC_store_commits_total, 1);
         metric_add(METRIC_store_rows_total, (int64_t)w->rows);
     }
