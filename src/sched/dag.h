@@ -58,9 +58,6 @@ struct callbacks {
     uint32_t count[CALLBACK_TIMES];
 };
 
-struct dag_outlet { /* what a task changes */
-    struct slice kind /* table, topic, asset */, name;
-};
 struct dag_task {
     struct slice id; /* with its groups: "load.check" */
     uint32_t line;
@@ -85,8 +82,8 @@ struct dag_task {
     int32_t mapped_group; /* the mapped group it stands in, whose `expand` is the task's too: each
                            * of its instances goes with those of its index there; -1: none */
     struct callbacks callbacks;
-    const struct doc *slo; /* {lag: "< 1000"}, {deadline: 10m} … */
-    const struct dag_outlet *outlets;
+    const struct doc *slo;           /* {lag: "< 1000"}, {deadline: 10m} … */
+    const struct data_name *outlets; /* what it changes */
     uint32_t outlet_count;
     struct slice owner, doc_md, queue, display_name;
     bool is_setup, is_teardown, fails_run /* a teardown's failure is the run's too */;

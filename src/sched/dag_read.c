@@ -129,6 +129,10 @@ static err_t read_schedule(struct reading *r, const struct doc *v)
     const struct doc *schedule = doc_get(v, "schedule");
     if (!schedule) schedule = doc_get(v, "schedule_interval");
     err_t e = schedule_read(schedule, r->zone, r->arena, &r->dag->schedule, r->d);
+    if (e && r->d->where[0]) { /* a line and column within this file */
+        struct diag inside = *r->d;
+        return diag_where(r->d, "%s:%s", r->file, inside.where);
+    }
     if (e)
         return wrong_at(r, schedule ? schedule->line : r->dag->line,
                         schedule ? schedule->column : 1);

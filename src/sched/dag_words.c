@@ -155,30 +155,14 @@ static err_t own_task_slo(struct reading *r, void *target, const struct doc *v)
     return ERR_OK;
 }
 
-/* [{table: NAME}, {topic: NAME}, {asset: NAME}, NAME], or one of them. */
 static err_t own_task_outlets(struct reading *r, void *target, const struct doc *v)
 {
-    static const char *const kinds[] = {"table", "topic", "asset"};
     struct dag_task *t = target;
-    uint32_t count = v->kind == DOC_LIST ? v->count : v->kind == DOC_NULL ? 0 : 1;
-    const struct doc *items = v->kind == DOC_LIST ? v->items : v;
-    struct dag_outlet *list = arena_take(r->arena, (count + 1) * sizeof *list);
-    if (!list) return reading_no_memory(r);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct doc *name = items[i].kind == DOC_TEXT ? &items[i] : NULL;
-        list[i].kind = SLICE("asset");
-        for (size_t k = 0; k < COUNT_OF(kinds) && !name && items[i].count == 1; k++) {
-            list[i].kind = slice_of(kinds[k]);
-            name = doc_get(&items[i], kinds[k]);
-        }
-        if (!name || name->kind != DOC_TEXT || !name->text.len)
-            return wants(r,
-                         "outlets are what a task changes: [{table: NAME}, {topic: NAME}, NAME]");
-        list[i].name = name->text;
-    }
-    t->outlets = list;
-    t->outlet_count = count;
-    return ERR_OK;
+    const struct doc *none;
+    err_t e = data_names_read(v, r->arena, &t->outlets, &t->outlet_count, &none);
+    if (none)
+        return wants(r, "outlets are what a task changes: [{table: NAME}, {topic: NAME}, NAME]");
+    return e ? reading_no_memory(r) : ERR_OK;
 }
 
 static err_t read_callbacks(struct reading *r, struct callbacks *c, enum callback_when when,

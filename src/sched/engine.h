@@ -23,6 +23,9 @@ struct engine_options {
     int64_t (*wall_us)(void *ctx);
     int64_t (*mono_us)(void *ctx);
     void *clock;
+    /* Where a table or topic stands, at once; NULL: nobody looks. */
+    struct data_place (*data_at)(void *ctx, const struct data_name *n);
+    void *data_ctx;
     void (*wake)(void *ctx); /* any thread: turn soon; NULL: the caller turns anyway */
     void *wake_ctx;
     int32_t parallelism; /* 0: 32 */

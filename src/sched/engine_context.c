@@ -118,8 +118,65 @@ static void put_params(struct buf *out, const struct dag *g, const struct doc *c
     buf_char(out, '}');
 }
 
+/* --- which changes of data started it ----------------------------------------------------------
+ */
+
+struct events {
+    struct buf *out;
+    struct arena *arena;
+    struct slice name; /* of those before; at NULL: the first */
+};
+
+static err_t put_event(void *ctx, const struct meta_row *row)
+{
+    struct events *x = ctx;
+    struct slice name = row->at[0].text, extra = row->at[2].text;
+    if (!x->name.at || !slice_equal(x->name, name)) {
+        struct doc text = {.kind = DOC_TEXT, .text = name};
+        if (x->name.at) buf_text(x->out, "], ");
+        doc_put_json(x->out, &text);
+        buf_text(x->out, ": [");
+        x->name = arena_slice(x->arena, name);
+        if (!x->name.at) return ERR_NO_MEMORY;
+    } else {
+        buf_text(x->out, ", ");
+    }
+    buf_char(x->out, '{');
+    put_text(x->out, "uri", name);
+    put_time(x->out, "timestamp", row->at[1].number);
+    put_name(x->out, "extra");
+    buf_slice(x->out, row->at[2].kind == META_NULL || !extra.len ? SLICE("{}") : extra);
+    put_text(x->out, "source_dag_id", row->at[3].text);
+    put_text(x->out, "source_run_id", row->at[4].text);
+    put_text(x->out, "source_task_id", row->at[5].text);
+    put_number(x->out, "source_map_index", row->at[6].number);
+    buf_char(x->out, '}');
+    return ERR_OK;
+}
+
+/* By Airflow 2's name and by 3's: {name: [event, …]}. */
+static err_t put_events(struct engine *e, const struct run *r, struct buf *out, struct arena *a,
+                        struct diag *d)
+{
+    struct meta_value args[] = {meta_int(r->row.id)};
+    struct buf list = buf_make(ORDER_BYTES_MAX);
+    struct events x = {.out = &list, .arena = a};
+    err_t err = ERR_OK;
+    buf_char(&list, '{');
+    if (r->row.type == RUN_ASSET_TRIGGERED)
+        err = meta_run(e->meta, META_ASSET_EVENTS_OF_RUN, args, 1, put_event, &x, NULL, d);
+    buf_text(&list, x.name.at ? "]}" : "}");
+    put_name(out, "triggering_dataset_events");
+    buf_slice(out, buf_view(&list));
+    put_name(out, "triggering_asset_events");
+    buf_slice(out, buf_view(&list));
+    if (list.err) err = list.err;
+    buf_done(&list);
+    return err;
+}
+
 /* The run's part: once a loading. */
-static err_t run_context(struct run *r, struct arena *a)
+static err_t run_context(struct engine *e, struct run *r, struct arena *a, struct diag *d)
 {
     const struct dag *g = r->graph.plan->dag;
     const struct run_row *row = &r->row;
@@ -144,8 +201,9 @@ static err_t run_context(struct run *r, struct arena *a)
     put_text(&out, "fileloc", g->file);
     buf_char(&out, '}');
     put_bool(&out, "test_mode", false);
-    r->context = arena_slice(r->arena, buf_view(&out));
-    err_t err = out.err ? out.err : r->context.at ? ERR_OK : ERR_NO_MEMORY;
+    err_t err = put_events(e, r, &out, a, d);
+    if (!err && !out.err) r->context = arena_slice(r->arena, buf_view(&out));
+    if (!err) err = out.err ? out.err : r->context.at ? ERR_OK : ERR_NO_MEMORY;
     buf_done(&out);
     return err;
 }
@@ -181,8 +239,8 @@ static void put_instance(struct buf *out, const struct run *r, const struct inst
 err_t engine_context(struct engine *e, struct run *r, const struct instance *i, struct arena *a,
                      struct doc *out, struct diag *d)
 {
-    (void)e;
-    err_t err = r->context.at ? ERR_OK : run_context(r, a);
+    err_t err = r->context.at ? ERR_OK : run_context(e, r, a, d);
+    if (engine_failed(err)) return err;
     if (err) return diag_fail(d, err, "the values that templates see are too many");
     struct buf json = buf_make(ORDER_BYTES_MAX);
     buf_char(&json, '{');

@@ -103,6 +103,7 @@ void engine_dags_free(struct engine *e)
         if (of->dag) dag_give(of->dag);
         if (of->pending) dag_give(of->pending);
         vec_done(&of->past);
+        engine_watch_drop(of);
         mem_give((void *)(uintptr_t)of->id.at);
         mem_give(of);
     }
@@ -355,6 +356,7 @@ static err_t finish_dag(struct engine *e, struct engine_dag *of, bool whole, str
     struct meta_value args[] = {meta_text(of->id)};
     if (of->pending) {
         bool first = !of->dag || of->gone || of->dag->hash != of->pending->hash;
+        if (first) engine_watch_drop(of);
         swap_dag(e, of);
         err_t err = first ? engine_data_declare(e, of->dag, d) : ERR_OK;
         return first && !err ? engine_next(e, of, d) : err;
@@ -363,7 +365,9 @@ static err_t finish_dag(struct engine *e, struct engine_dag *of, bool whole, str
     of->gone = true;
     of->hash = 0;
     engine_due_set(e, of);
-    return meta_run(e->meta, META_DAG_GONE, args, 1, NULL, NULL, NULL, d);
+    engine_watch_drop(of);
+    err_t err = meta_run(e->meta, META_DATA_PLACES_FORGET, args, 1, NULL, NULL, NULL, d);
+    return err ? err : meta_run(e->meta, META_DAG_GONE, args, 1, NULL, NULL, NULL, d);
 }
 
 void engine_dags_abort(struct engine *e)
@@ -396,7 +400,7 @@ err_t engine_dags_end(struct engine *e, bool whole, struct diag *d)
     e->inside = false;
     engine_committed(e);
     mark_changed_runs(e);
-    e->must_look = e->must_sweep = true;
+    e->must_look = e->must_sweep = e->watch_anew = true;
     return ERR_OK;
 }
 

@@ -33,6 +33,7 @@ struct engine_dag {
     uint32_t due_at;                   /* place + 1 in engine.due; 0: not in it */
     uint32_t going_on, going_on_round; /* instances active in all its runs, as last counted */
     struct vec past;                   /* struct waiter: instances that wait for an earlier run */
+    struct data_watch *watch;          /* engine_watch.c's; NULL: not looked yet */
 };
 
 struct order { /* what the workshop has; the work_order comes first */
@@ -155,9 +156,11 @@ struct engine {
         last_wall, last_event;
     struct vec others;      /* struct other_scheduler */
     struct vec by_data;     /* struct engine_dag *: something they wait for has changed */
+    struct vec watching;    /* struct engine_dag *: whose data is looked at itself */
     struct vec undo;        /* struct dag_undo: dags as they were before this transaction */
     struct order *applying; /* answers of this transaction */
     int64_t next_full_mono;
+    bool watch_anew /* watching is to be listed again */;
     bool must_look, must_sweep, must_recompute, reput, whole_dags, inside, try_claim, beaten;
     int trouble; /* failures in a row of the database */
     struct engine_figures figures;
@@ -232,13 +235,37 @@ MUST_CHECK err_t engine_make_due(struct engine *e, struct diag *d);
 /* *run is its number, or 0 when there is one at that date already. */
 MUST_CHECK err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_run *n,
                                  int64_t *run, struct diag *d);
+/* --- engine_watch.c */
+/* Looks where tables and topics stand; what has moved becomes an event. */
+MUST_CHECK err_t engine_watch(struct engine *e, struct diag *d);
+/* It is looked at, and there: what a task says of it is seen already. */
+bool engine_watch_sees(const struct engine *e, const struct data_name *n);
+/* A run after its data has to wait: the last one was made just now, or the data still moves. */
+bool engine_watch_holds(const struct engine *e, const struct engine_dag *of);
+/* In the transaction that makes a run, before it and behind it; and what became of that. */
+void engine_watch_making(struct engine *e, struct engine_dag *of);
+MUST_CHECK err_t engine_watch_made(struct engine *e, struct engine_dag *of, struct diag *d);
+void engine_watch_done(struct engine *e, struct engine_dag *of, bool durable);
+void engine_watch_drop(struct engine_dag *of);
 /* --- engine_data.c */
+struct data_queued {  /* what has changed since a dag's last run */
+    bool *met;        /* of each of its schedule's `after` */
+    struct vec names; /* struct data_name: the changes that it means */
+    uint32_t met_count;
+    int64_t first, last;
+    bool enough;
+};
+/* In scratch memory; its names are vec_done by the caller. */
+MUST_CHECK err_t engine_data_queued(struct engine *e, const struct engine_dag *of,
+                                    struct data_queued *out, struct diag *d);
 MUST_CHECK err_t engine_make_by_data(struct engine *e, struct diag *d);
 /* What a dag waits for and changes is known from now on. */
 MUST_CHECK err_t engine_data_declare(struct engine *e, const struct dag *g, struct diag *d);
 MUST_CHECK err_t engine_outlets(struct engine *e, const struct run *r, const struct instance *i,
                                 struct diag *d);
 /* --- engine_make.c, on */
+MUST_CHECK err_t engine_runs_unfinished(struct engine *e, const struct engine_dag *of,
+                                        int64_t *count, struct diag *d);
 MUST_CHECK err_t engine_promote_all(struct engine *e, struct diag *d);
 /* When its next run is due, from the newest of schedule's; written. */
 MUST_CHECK err_t engine_next(struct engine *e, struct engine_dag *of, struct diag *d);

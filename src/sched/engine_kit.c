@@ -202,6 +202,14 @@ static uint32_t kit_dags_all(void *ctx, const struct dag **out, uint32_t max)
     return engine_dags(((struct kit *)ctx)->engine, out, max);
 }
 
+static struct data_place kit_data_at(void *ctx, const struct data_name *n)
+{
+    const struct kit *k = ctx;
+    for (size_t i = 0; i < COUNT_OF(k->data) && k->data[i].name; i++)
+        if (slice_is(n->name, k->data[i].name)) return k->data[i].at;
+    return (struct data_place){0};
+}
+
 static bool open_engine(struct kit *k)
 {
     struct diag d = {0};
@@ -216,6 +224,8 @@ static bool open_engine(struct kit *k)
                      .adopt = kit_adopt,
                      .stop = kit_stop,
                      .call_back = kit_call_back},
+        .data_at = kit_data_at,
+        .data_ctx = k,
         .wall_us = kit_wall,
         .mono_us = kit_mono,
         .clock = k->clock,

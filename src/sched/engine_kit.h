@@ -26,6 +26,10 @@ struct kit {
      * NULL: success. */
     bool (*outcome)(void *ctx, struct work_order *o, struct work_answer *a);
     void *ctx;
+    struct kit_data { /* where tables and topics stand */
+        const char *name;
+        struct data_place at;
+    } data[4];
     struct vec kept;    /* struct work_order * */
     struct vec stopped; /* struct work_order *: of kept ones */
     struct vec files;   /* struct slice: the dags' texts, owned */

@@ -176,6 +176,8 @@ err_t engine_look(struct engine *e, struct diag *d)
         e->try_claim = true; /* a pool that was made larger tells nobody */
     }
     e->next_look_mono = e->mono + e->o.look_us;
+    err = engine_watch(e, d);
+    if (err) return err;
     if (!changed && !e->must_look && !e->must_sweep && e->now < e->next_queued_at) return ERR_OK;
     e->must_look = false;
     e->try_claim = true; /* others may have made room */

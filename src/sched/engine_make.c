@@ -121,6 +121,13 @@ err_t engine_make_run(struct engine *e, struct engine_dag *of, const struct new_
     return ERR_OK;
 }
 
+err_t engine_runs_unfinished(struct engine *e, const struct engine_dag *of, int64_t *out,
+                             struct diag *d)
+{
+    struct meta_value args[] = {meta_text(of->id)};
+    return count(e, META_RUNS_UNFINISHED, args, 1, out, d);
+}
+
 static err_t make_scheduled(struct engine *e, struct engine_dag *of, struct diag *d)
 {
     bool found = false;
@@ -131,8 +138,7 @@ static err_t make_scheduled(struct engine *e, struct engine_dag *of, struct diag
         !all_missed(of->dag))
         err = engine_next(e, of, d); /* the newest of what was missed, or none */
     if (err || of->next_run_after == TIME_NONE || of->next_run_after > e->now) return err;
-    struct meta_value args[] = {meta_text(of->id)};
-    err = count(e, META_RUNS_UNFINISHED, args, 1, &active, d);
+    err = engine_runs_unfinished(e, of, &active, d);
     if (err) return err;
     struct run_due due = {of->next_run_after, {of->next_start, of->next_end}};
     if (active >= of->dag->max_active_runs && of->dag->max_active_runs > 0) {

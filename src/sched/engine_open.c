@@ -169,6 +169,7 @@ err_t engine_open(const struct engine_options *o, struct engine **out, struct di
     e->others = vec_make(sizeof(struct other_scheduler), 1024);
     e->undo = vec_make(sizeof(struct dag_undo), 4 * ENGINE_DAGS_MAX);
     e->by_data = vec_make(sizeof(struct engine_dag *), ENGINE_DAGS_MAX);
+    e->watching = vec_make(sizeof(struct engine_dag *), ENGINE_DAGS_MAX);
     err_t err = e->runs && e->dags && e->lanes && e->scratch ? start(e, d) : ERR_NO_MEMORY;
     if (err)
         engine_close(e);
@@ -197,9 +198,9 @@ void engine_close(struct engine *e)
     map_free(e->runs);
     engine_lanes_free(e);
     engine_dags_free(e);
-    struct vec *all[] = {&e->called_back, &e->dirty,   &e->touched, &e->fresh,  &e->scheduled,
-                         &e->calls,       &e->promote, &e->timers,  &e->due,    &e->open_lanes,
-                         &e->pools,       &e->others,  &e->undo,    &e->by_data};
+    struct vec *all[] = {&e->called_back, &e->dirty,   &e->touched, &e->fresh,   &e->scheduled,
+                         &e->calls,       &e->promote, &e->timers,  &e->due,     &e->open_lanes,
+                         &e->pools,       &e->others,  &e->undo,    &e->by_data, &e->watching};
     for (size_t i = 0; i < COUNT_OF(all); i++) vec_done(all[i]);
     arena_free(e->scratch);
     gate_done(&e->gate);

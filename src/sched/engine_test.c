@@ -424,7 +424,7 @@ TEST(engine_starts_a_dag_after_the_data_that_it_waits_for)
         return;
     unpause(&k, "d");
     unpause(&k, "e");
-    struct ops_change c = {.kind = "table", .name = SLICE("orders")};
+    struct asset_change c = {.kind = "table", .name = SLICE("orders")};
     CHECK_OK(ops_data_changed(&k.ops, &c, &event, &d), &d);
     kit_turn(&k);
     CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(*) FROM dag_run"), 0);
@@ -449,11 +449,11 @@ TEST(engine_starts_a_dag_by_every_event_since_its_last_run_and_by_no_kind_twice)
     if (!kit_open(&k, "d:\n  schedule: {after: [orders, users]}\n  tasks:\n    a: {bash: x}\n"))
         return;
     unpause(&k, "d");
-    const struct ops_change changes[] = {{.kind = "table", .name = SLICE("users")},
-                                         {.kind = "topic", .name = SLICE("users")},
-                                         {.kind = "table", .name = SLICE("users")},
-                                         {.kind = "asset", .name = SLICE("orders")},
-                                         {.kind = "asset", .name = SLICE("another")}};
+    const struct asset_change changes[] = {{.kind = "table", .name = SLICE("users")},
+                                           {.kind = "topic", .name = SLICE("users")},
+                                           {.kind = "table", .name = SLICE("users")},
+                                           {.kind = "asset", .name = SLICE("orders")},
+                                           {.kind = "asset", .name = SLICE("another")}};
     for (int turn = 1; turn <= 2; turn++) {
         for (size_t i = 0; i < COUNT_OF(changes); i++) {
             kit_advance(&k, SECOND);

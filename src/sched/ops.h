@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "sched/rows.h"
+#include "sched/things.h"
 
 struct dag;
 struct ops {
@@ -132,15 +133,8 @@ const char *backfill_reprocess_name(enum backfill_reprocess r); /* none, failed,
 bool backfill_reprocess_parse(struct slice text, enum backfill_reprocess *out);
 
 /* --- data that changed ----------------------------------------------------------------------- */
-struct ops_change {
-    const char *kind; /* "table", "topic", "asset" */
-    struct slice name, extra /* JSON */;
-    int64_t source_run; /* 0: from outside */
-    struct slice source_task;
-    int32_t source_map;
-};
 /* Dags whose schedule waits for it are told; *event: its id. */
-MUST_CHECK err_t ops_data_changed(struct ops *o, const struct ops_change *c, int64_t *event,
+MUST_CHECK err_t ops_data_changed(struct ops *o, const struct asset_change *c, int64_t *event,
                                   struct diag *d);
 /* --- events ---------------------------------------------------------------------------------- */
 struct ops_event {

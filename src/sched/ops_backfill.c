@@ -330,48 +330,24 @@ err_t ops_backfill_cancel(struct ops *o, int64_t id, struct arena *a, struct bac
  */
 
 struct change {
-    const struct ops_change *c;
+    const struct asset_change *c;
     const struct dag **dags;
     uint32_t count;
     int64_t event;
 };
 
-static bool waits_for(const struct dag *g, struct slice name)
-{
-    if (g->schedule.kind != SCHEDULE_DATA) return false;
-    for (uint32_t i = 0; i < g->schedule.after_count; i++)
-        if (slice_equal(g->schedule.after[i], name)) return true;
-    return false;
-}
-
 static err_t change_body(struct ops *o, void *ctx, struct diag *d)
 {
     struct change *k = ctx;
-    const struct ops_change *c = k->c;
-    struct meta_value args[] = {
-        meta_text(slice_of(c->kind)),
-        meta_text(c->name),
-        meta_int(o->now_us),
-        meta_text(c->extra),
-        c->source_run ? meta_int(c->source_run) : meta_null(),
-        meta_text(c->source_task),
-        c->source_run ? meta_int(c->source_map) : meta_null(),
-    };
-    int64_t asset;
-    err_t err = asset_put(o->meta, slice_of(c->kind), c->name, o->now_us, &asset, d);
-    if (!err)
-        err = meta_run(o->meta, META_ASSET_EVENT_PUT, args, 7, take_number, &k->event, NULL, d);
-    for (uint32_t i = 0; i < k->count && !err; i++) {
-        if (!waits_for(k->dags[i], c->name)) continue;
-        struct meta_value queue[] = {meta_text(k->dags[i]->id), meta_text(c->name),
-                                     meta_text(slice_of(c->kind)), meta_int(o->now_us),
-                                     meta_int(k->event)};
-        err = meta_run(o->meta, META_ASSET_QUEUE_PUT, queue, 5, NULL, NULL, NULL, d);
-    }
+    const struct asset_change *c = k->c;
+    err_t err = asset_changed(o->meta, c, o->now_us, &k->event, d);
+    for (uint32_t i = 0; i < k->count && !err; i++)
+        if (schedule_waits_for(&k->dags[i]->schedule, slice_of(c->kind), c->name) >= 0)
+            err = asset_queue_put(o->meta, k->dags[i]->id, c, k->event, o->now_us, d);
     return err;
 }
 
-err_t ops_data_changed(struct ops *o, const struct ops_change *c, int64_t *event, struct diag *d)
+err_t ops_data_changed(struct ops *o, const struct asset_change *c, int64_t *event, struct diag *d)
 {
     struct change k = {.c = c};
     uint32_t room = o->dags ? o->dags(o->ctx, NULL, 0) : 0;

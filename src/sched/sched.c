@@ -341,6 +341,8 @@ static err_t open_engine(struct sched *s, struct diag *d)
         .wall_us = sched_wall,
         .mono_us = sched_mono,
         .clock = s,
+        .data_at = s->o.port.data_at,
+        .data_ctx = s->o.port.ctx,
         .wake = turn_soon,
         .wake_ctx = s,
         .parallelism = s->o.parallelism,

@@ -1,6 +1,8 @@
 /* A schedule as people write it, and as Airflow shows it. */
 #include "sched/timetable.h"
 
+#define AT_MOST_EVERY_US (60 * SECOND_US) /* of what is looked at, where nothing is said */
+
 /* --- intervals of time ----------------------------------------------------------------------- */
 
 static bool delta_of(struct slice text, bool bare, struct delta *out)
@@ -79,7 +81,7 @@ static err_t wrong(const struct doc *v, struct diag *d, const char *why)
     (void)diag_fail(d, ERR_INVALID, "the schedule is not one: %s", why);
     if (v && v->line) (void)diag_where(d, "%u:%u", v->line, v->column);
     (void)diag_hint(d, "a cron expression, @daily, every 5m, none; {cron: …, timezone: …}, "
-                       "{every: …} or {after: [tables and topics]}");
+                       "{every: …} or {after: [{table: …}, {topic: …}, NAME]}");
     return ERR_INVALID;
 }
 
@@ -89,25 +91,54 @@ static err_t placed(const struct doc *v, err_t e, struct diag *d)
     return e;
 }
 
+static err_t read_pace(const struct doc *v, int64_t *out, struct diag *d)
+{
+    struct delta span;
+    if (!v || (v->kind == DOC_INT && v->number == 0)) return ERR_OK;
+    err_t e = delta_parse(doc_text(v), &span, d);
+    if (!e && span.months) e = wrong(v, d, "a month is no length of time here");
+    if (!e) *out = span.us;
+    return placed(v, e, d);
+}
+
+/* How often, and how long after the last change: of data that changes all the time. */
+static err_t read_paces(const struct doc *v, struct schedule *out, struct diag *d)
+{
+    const struct doc *every = doc_get(v, "at_most_every"), *quiet = doc_get(v, "quiet_for");
+    const struct doc *any = every ? every : quiet;
+    if (any && !out->looks)
+        return wrong(any, d, "`at_most_every` and `quiet_for` go with `after` a table or a topic");
+    out->at_most_every_us = every || !out->looks ? 0 : AT_MOST_EVERY_US;
+    err_t e = read_pace(every, &out->at_most_every_us, d);
+    return e ? e : read_pace(quiet, &out->quiet_us, d);
+}
+
+static bool has_keyspace(struct slice table)
+{
+    const uint8_t *dot = memchr(table.at, '.', table.len);
+    return dot && dot > table.at && dot < table.at + table.len - 1;
+}
+
 static err_t read_after(const struct doc *v, struct arena *a, struct schedule *out, struct diag *d)
 {
-    const struct doc *list = v, *any = doc_get(v, "any"), *all = doc_get(v, "all");
-    if (v->kind == DOC_MAP) {
+    const struct doc *list = v, *any = doc_get(v, "any"), *all = doc_get(v, "all"), *none;
+    if (v->kind == DOC_MAP && (any || all)) {
         list = any ? any : all;
-        if (!list || v->count != 1) return wrong(v, d, "`after` holds a list, or any: or all: one");
+        if (v->count != 1) return wrong(v, d, "`after` holds a list, or any: or all: one");
     }
-    uint32_t count = list->kind == DOC_LIST ? list->count : 1;
-    const struct doc *items = list->kind == DOC_LIST ? list->items : list;
-    struct slice *names = arena_take(a, MAX(count, 1u) * sizeof(*names));
-    if (!names) return diag_fail(d, ERR_NO_MEMORY, "no memory for the schedule");
-    for (uint32_t i = 0; i < count; i++) {
-        names[i] = doc_text(&items[i]);
-        if (!names[i].len) return wrong(&items[i], d, "`after` names tables and topics");
+    err_t e = data_names_read(list, a, &out->after, &out->after_count, &none);
+    if (none)
+        return wrong(none, d,
+                     "`after` names what changes: {table: KEYSPACE.TABLE}, {topic: NAME}, NAME");
+    if (e) return diag_fail(d, e, "no memory for the schedule");
+    if (!out->after_count) return wrong(v, d, "`after` names nothing");
+    for (uint32_t i = 0; i < out->after_count; i++) {
+        const struct data_name *n = &out->after[i];
+        if (slice_is(n->kind, "table") && !has_keyspace(n->name))
+            return wrong(list, d, "a table is named with its keyspace: {table: KEYSPACE.TABLE}");
+        out->looks |= data_name_looked_at(n);
     }
-    if (!count) return wrong(v, d, "`after` names nothing");
     out->kind = SCHEDULE_DATA;
-    out->after = names;
-    out->after_count = count;
     out->after_any = any != NULL;
     return ERR_OK;
 }
@@ -132,8 +163,8 @@ static err_t read_cron_map(const struct doc *v, struct schedule *out, struct dia
 err_t schedule_read(const struct doc *v, const struct zone *zone, struct arena *a,
                     struct schedule *out, struct diag *d)
 {
-    static const char *const words[] = {"cron",     "every",     "after",
-                                        "timezone", "timetable", "interval"};
+    static const char *const words[] = {"cron",      "every",    "after",         "timezone",
+                                        "timetable", "interval", "at_most_every", "quiet_for"};
     *out = (struct schedule){.zone = zone ? zone : zone_utc()};
     if (!v || v->kind == DOC_NULL) return ERR_OK;
     if (v->kind == DOC_TEXT) return placed(v, schedule_parse(v->text, zone, out, d), d);
@@ -155,9 +186,12 @@ err_t schedule_read(const struct doc *v, const struct zone *zone, struct arena *
         return wrong(v, d, "it needs one of cron, every and after");
     err_t e = named ? placed(named, zone_find(doc_text(named), &zone, d), d) : ERR_OK;
     if (e) return e;
+    if (after) e = read_after(after, a, out, d);
+    if (!e) e = read_paces(v, out, d);
+    if (e) return e;
     if (after) {
         out->zone = zone ? zone : zone_utc();
-        return read_after(after, a, out, d);
+        return ERR_OK;
     }
     const struct doc *when = cron ? cron : every;
     e = placed(when, schedule_parse(doc_text(when), zone, out, d), d);
@@ -195,6 +229,13 @@ void schedule_describe(const struct schedule *s, struct buf *out)
         return;
     case SCHEDULE_DATA: buf_text(out, "Triggered by datasets"); return;
     }
+}
+
+int32_t schedule_waits_for(const struct schedule *s, struct slice kind, struct slice name)
+{
+    for (uint32_t i = 0; s->kind == SCHEDULE_DATA && i < s->after_count; i++)
+        if (data_name_means(&s->after[i], kind, name)) return (int32_t)i;
+    return -1;
 }
 
 bool schedule_periodic(const struct schedule *s)

@@ -428,6 +428,30 @@ err_t asset_put(struct meta *m, struct slice kind, struct slice name, int64_t no
     return meta_run(m, META_ASSET_PUT, args, COUNT_OF(args), take_number, id, NULL, d);
 }
 
+err_t asset_changed(struct meta *m, const struct asset_change *c, int64_t now_us, int64_t *event,
+                    struct diag *d)
+{
+    int64_t asset;
+    struct meta_value args[] = {meta_text(slice_of(c->kind)),
+                                meta_text(c->name),
+                                meta_int(now_us),
+                                meta_text(c->extra),
+                                c->source_run ? meta_int(c->source_run) : meta_null(),
+                                meta_text(c->source_task),
+                                c->source_run ? meta_int(c->source_map) : meta_null()};
+    err_t e = asset_put(m, slice_of(c->kind), c->name, now_us, &asset, d);
+    return e ? e
+             : meta_run(m, META_ASSET_EVENT_PUT, args, COUNT_OF(args), take_number, event, NULL, d);
+}
+
+err_t asset_queue_put(struct meta *m, struct slice dag_id, const struct asset_change *c,
+                      int64_t event, int64_t now_us, struct diag *d)
+{
+    struct meta_value args[] = {meta_text(dag_id), meta_text(c->name), meta_text(slice_of(c->kind)),
+                                meta_int(now_us), meta_int(event)};
+    return meta_run(m, META_ASSET_QUEUE_PUT, args, COUNT_OF(args), NULL, NULL, NULL, d);
+}
+
 /* It was named before by who waits for it alone, who does not say what it is. */
 static err_t asset_adopt(struct meta *m, struct meta_value *args, struct diag *d)
 {

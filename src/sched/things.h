@@ -130,6 +130,19 @@ MUST_CHECK err_t asset_put(struct meta *m, struct slice kind, struct slice name,
 MUST_CHECK err_t asset_declare(struct meta *m, struct slice kind, struct slice name, int64_t now_us,
                                struct diag *d);
 
+struct asset_change {
+    const char *kind; /* "table", "topic", "asset" */
+    struct slice name, extra /* JSON */;
+    int64_t source_run; /* 0: no task's doing */
+    struct slice source_task;
+    int32_t source_map;
+};
+MUST_CHECK err_t asset_changed(struct meta *m, const struct asset_change *c, int64_t now_us,
+                               int64_t *event, struct diag *d);
+/* The dag has not run since. */
+MUST_CHECK err_t asset_queue_put(struct meta *m, struct slice dag_id, const struct asset_change *c,
+                                 int64_t event, int64_t now_us, struct diag *d);
+
 /* --- names ------------------------------------------------------------------------------------ */
 /* Airflow's validate_key: 1 to `most` of letters, digits, "_", "-", "."; ERR_USAGE in its words. */
 MUST_CHECK err_t key_check(struct slice key, uint32_t most, struct diag *d);

@@ -15,6 +15,7 @@
 #include "base/delta.h"
 #include "data/doc.h"
 #include "sched/cron.h"
+#include "sched/data_name.h"
 #include "sched/moment.h"
 #include "sched/state.h"
 
@@ -32,10 +33,12 @@ struct schedule {
     const struct zone *zone;
     struct slice text; /* of a cron, presets as what they stand for; else as written */
     struct cron cron;
-    struct delta every;        /* of a trigger: how far its interval reaches back */
-    const struct slice *after; /* of SCHEDULE_DATA: tables and topics */
+    struct delta every;            /* of a trigger: how far its interval reaches back */
+    const struct data_name *after; /* of SCHEDULE_DATA */
     uint32_t after_count;
     bool after_any; /* one of them is enough */
+    bool looks;     /* one of them is a table or topic that is looked at itself: */
+    int64_t at_most_every_us, quiet_us; /* between two runs; without a change before one */
 };
 
 /* "0 9 * * mon-fri", "@daily", "every 5m", "1h30m", "2 months", "PT5M", "@once", "@continuous",
@@ -43,7 +46,8 @@ struct schedule {
 MUST_CHECK err_t schedule_parse(struct slice text, const struct zone *zone, struct schedule *out,
                                 struct diag *d);
 /* The same as a dag's `schedule:` says it: a text, null, or a map: {cron: …, timezone: …,
- * timetable: trigger, interval: 1h}, {every: 5m}, {after: [a, b]}, {after: {any: [a, b]}}. */
+ * timetable: trigger, interval: 1h}, {every: 5m}, {after: [a, {table: k.t}]}, {after: {any:
+ * [{topic: t}, b]}, at_most_every: 5m, quiet_for: 30s}. */
 MUST_CHECK err_t schedule_read(const struct doc *v, const struct zone *zone, struct arena *a,
                                struct schedule *out, struct diag *d);
 /* "5m", "1h30m", "90 seconds", "PT1H", "1 month 2 days"; at least a microsecond. */
@@ -54,6 +58,8 @@ bool delta_add(struct delta by, int sign, int64_t us, int64_t *out);
 void schedule_summary(const struct schedule *s, struct buf *out);  /* timetable_summary */
 void schedule_describe(const struct schedule *s, struct buf *out); /* timetable_description */
 bool schedule_periodic(const struct schedule *s);
+/* Which of `after` a change of this data means; -1: none of them. */
+int32_t schedule_waits_for(const struct schedule *s, struct slice kind, struct slice name);
 
 struct data_interval {
     int64_t start_us, end_us;

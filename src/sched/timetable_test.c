@@ -261,6 +261,17 @@ TEST(a_dag_s_schedule_is_read_from_its_file)
         {"{after: [users, orders]}", ERR_OK, SCHEDULE_DATA, "UTC"},
         {"{after: {any: [users]}}", ERR_OK, SCHEDULE_DATA, "UTC"},
         {"{after: users}", ERR_OK, SCHEDULE_DATA, "UTC"},
+        {"{after: {topic: users}}", ERR_OK, SCHEDULE_DATA, "UTC"},
+        {"{after: {asset: users}}", ERR_OK, SCHEDULE_DATA, "UTC"},
+        {"{after: {all: [users, {table: k.t}]}, at_most_every: 0, quiet_for: 90s}", ERR_OK,
+         SCHEDULE_DATA, "UTC"},
+        {"{after: {topic: users}, at_most_every: 1 month}", ERR_INVALID, 0, NULL},
+        {"{after: {topic: users}, at_most_every: 5}", ERR_INVALID, 0, NULL},
+        {"{after: users, at_most_every: 5m}", ERR_INVALID, 0, NULL},
+        {"{after: {table: users}}", ERR_INVALID, 0, NULL},
+        {"{after: {table: .users}}", ERR_INVALID, 0, NULL},
+        {"{after: {table: k.}}", ERR_INVALID, 0, NULL},
+        {"{after: {topic: a, table: k.b}}", ERR_INVALID, 0, NULL},
         {"{after: []}", ERR_INVALID, 0, NULL},
         {"{after: {some: [a]}}", ERR_INVALID, 0, NULL},
         {"{after: [1]}", ERR_INVALID, 0, NULL},
@@ -288,7 +299,7 @@ TEST(a_dag_s_schedule_is_read_from_its_file)
         }
         CHECK_INT(s.kind, table[i].kind);
         CHECK_TEXT(zone_name(s.zone), table[i].zone);
-        if (s.kind == SCHEDULE_DATA) CHECK_SLICE(s.after[0], "users");
+        if (s.kind == SCHEDULE_DATA) CHECK_SLICE(s.after[0].name, "users");
     }
     arena_free(a);
 }

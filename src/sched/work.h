@@ -103,6 +103,9 @@ struct work_port {
                      struct diag *d);
     err_t (*topic_lag)(void *ctx, struct slice topic, struct slice group, uint64_t *lag,
                        uint64_t *records, struct diag *d);
+    /* Where a table's rows or a topic's records stand. Any thread, at once. NULL: schedules after
+     * them hear of tasks' outlets and events alone. */
+    struct data_place (*data_at)(void *ctx, const struct data_name *n);
     err_t (*http)(void *ctx, const struct doc *request /* method, url, headers, body, timeout, … */,
                   bool (*stop)(void *), void *stop_ctx, struct arena *a, int *status,
                   struct slice *body, struct diag *d);

@@ -25,7 +25,7 @@ static err_t add_names(struct call *c, struct vec *names, const struct dag *g)
 {
     err_t e = ERR_OK;
     for (uint32_t i = 0; i < g->schedule.after_count && !e; i++)
-        e = add_name(c, names, g->schedule.after[i]);
+        e = add_name(c, names, g->schedule.after[i].name);
     for (uint32_t t = 0; t < g->task_count; t++)
         for (uint32_t n = 0; n < g->tasks[t].outlet_count && !e; n++)
             e = add_name(c, names, g->tasks[t].outlets[n].name);
@@ -164,10 +164,10 @@ err_t api_post_asset_event(struct call *c)
         e = refuse(c, 404, NULL, "Asset with ID: `%lld` was not found",
                    (long long)body_int(c, "asset_id", 0));
     if (e) return e;
-    struct ops_change change = {.kind = arena_text(c->arena, f.kind),
-                                .name = f.name,
-                                .extra = body_json(c, "extra"),
-                                .source_map = -1};
+    struct asset_change change = {.kind = arena_text(c->arena, f.kind),
+                                  .name = f.name,
+                                  .extra = body_json(c, "extra"),
+                                  .source_map = -1};
     e = ops_data_changed(&c->ops, &change, &id, &c->d);
     if (e) return e;
     airflow_wake(c->door);

@@ -219,7 +219,7 @@ static void put_expression(struct buf *out, const struct item *i,
     buf_text(out, s->after_any ? "{\"any\": [" : "{\"all\": [");
     for (uint32_t n = 0; n < s->after_count; n++) {
         if (n) buf_text(out, ", ");
-        put(out, s->after[n]);
+        put(out, s->after[n].name);
     }
     buf_text(out, "]}");
 }
@@ -577,19 +577,15 @@ static void walk_dags(struct data_walk *w, void (*look)(struct data_walk *w, con
 
 static void look_consumes(struct data_walk *w, const struct dag *g)
 {
-    struct slice name = item_at(w->i, "name")->text;
-    for (uint32_t n = 0; n < g->schedule.after_count; n++) {
-        if (!slice_equal(g->schedule.after[n], name)) continue;
-        rest_put_reference(w, g, NULL);
-        return;
-    }
+    struct slice name = item_at(w->i, "name")->text, kind = item_at(w->i, "kind")->text;
+    if (schedule_waits_for(&g->schedule, kind, name) >= 0) rest_put_reference(w, g, NULL);
 }
 
 static void look_produces(struct data_walk *w, const struct dag *g)
 {
     struct slice name = item_at(w->i, "name")->text, kind = item_at(w->i, "kind")->text;
     for (uint32_t t = 0; t < g->task_count; t++) {
-        const struct dag_outlet *o = g->tasks[t].outlets;
+        const struct data_name *o = g->tasks[t].outlets;
         uint32_t n = 0, count = g->tasks[t].outlet_count;
         while (n < count && !(slice_equal(o[n].name, name) && slice_equal(o[n].kind, kind))) n++;
         if (n < count) rest_put_reference(w, g, &g->tasks[t]);

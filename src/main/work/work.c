@@ -286,6 +286,7 @@ struct work_port working_port(struct working *w)
                               .sql = work_statements,
                               .produce = work_produce,
                               .topic_lag = work_topic_lag,
+                              .data_at = work_data_at,
                               .http = work_http_ask,
                               .mail = work_mail};
 }

@@ -48,6 +48,8 @@ MUST_CHECK err_t work_http_ask(void *ctx, const struct doc *request, bool (*stop
                                void *stop_ctx, struct arena *a, int *status, struct slice *body,
                                struct diag *d);
 MUST_CHECK err_t work_mail(void *ctx, const struct doc *letter, struct diag *d);
+/* work_data.c */
+struct data_place work_data_at(void *ctx, const struct data_name *n);
 /* work_quota.c: what of APIs the project's sources share, held while the workflows are open. */
 MUST_CHECK err_t work_quotas_open(struct working *w, struct diag *d);
 void work_quotas_close(struct working *w);
