@@ -246,6 +246,32 @@ def test_workflows_an_apis_quota_stands_among_the_pools_and_nobody_changes_it():
     web.shutdown()
 
 
+def test_workflows_assets_tell_who_changed_them_and_what_that_started():
+    with folder() as f:
+        p = project(f / "project", "CREATE TOPIC orders;\nCREATE KEYSPACE k;\nCREATE TABLE k.rows (id INT PRIMARY KEY);\n")
+        (p / "dags.yaml").write_text("report: {schedule: {after: {any: [{topic: orders}, {table: k.rows}, word]}, at_most_every: 0}, tasks: {a: {empty: }}}\n"
+                                     "says: {tasks: {b: {empty: , outlets: word}}}\n")
+        with Console(directory=p) as c:
+            v2 = V2(c)
+            wait_for("the first look", lambda: {a["name"] for a in v2("GET", "/api/v2/assets")["assets"]} == {"orders", "k.rows", "word"}, 30)
+            page = c.open("/workflows?view=assets", ready=".table-row:has-text('orders')")
+            rows = lambda: sorted(tuple(r.locator("[role$=cell]").all_inner_texts()[:3]) for r in page.locator("[role=row].table-row").all())
+            check(rows() == [("asset", "says", "report"), ("table", "", "report"), ("topic", "", "report")], f"{rows()}")
+
+            def changes(name):
+                page.locator(".table-row", has_text=name).click()
+                return [" ".join(t.split()) for t in page.locator(".side .wf-events li").all_inner_texts()]
+            c.server.query("INSERT INTO k.rows (id) VALUES (1)")
+            wait_for("the table's event, live", lambda: any("written to · started report" in t for t in changes("k.rows")), 30)
+            v2("POST", "/api/v2/dags/says/dagRuns", {"dag_run_id": "r", "logical_date": None})
+            wait_for("the task's event, live", lambda: any("says.b · started report" in t for t in changes("word")), 30)
+            page.locator(".table-row", has_text="k.rows").click()
+            page.locator(".side .facts a", has_text="k.rows").click()
+            wait_for("the table's page", lambda: page.url.endswith("/tables/k/rows"))
+            axe(page, "an asset's table")
+            everywhere(c, "/workflows?view=assets", "workflows-assets", ready=".table-row")
+
+
 def test_workflows_backfill_pool_variable_connection_and_errors():
     with folder() as f, Workflows(f) as c:
         page = c.open("/workflows/each_day", ready=".wf-grid-frame, .state")
