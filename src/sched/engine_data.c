@@ -96,6 +96,8 @@ static err_t make_after(struct engine *e, struct engine_dag *of, struct diag *d)
     bool found = false, room = false;
     err_t err = engine_dag_read(e, of, true, &found, d);
     if (err || !found || of->paused) return err;
+    err = engine_watch_last(e, of, d); /* another scheduler may have been faster */
+    if (err || engine_watch_holds(e, of)) return err;
     err = engine_data_queued(e, of, &q, d);
     if (!err && q.enough) err = has_room(e, of, &room, d);
     if (!err && room) err = make_now(e, of, &q, d);

@@ -242,6 +242,8 @@ MUST_CHECK err_t engine_watch(struct engine *e, struct diag *d);
 bool engine_watch_sees(const struct engine *e, const struct data_name *n);
 /* A run after its data has to wait: the last one was made just now, or the data still moves. */
 bool engine_watch_holds(const struct engine *e, const struct engine_dag *of);
+/* When the last one was made, as the database has it. */
+MUST_CHECK err_t engine_watch_last(struct engine *e, struct engine_dag *of, struct diag *d);
 /* In the transaction that makes a run, before it and behind it; and what became of that. */
 void engine_watch_making(struct engine *e, struct engine_dag *of);
 MUST_CHECK err_t engine_watch_made(struct engine *e, struct engine_dag *of, struct diag *d);

@@ -70,20 +70,40 @@ static err_t take_place(void *ctx, const struct meta_row *row)
     return ERR_OK;
 }
 
+static err_t take_last(void *ctx, const struct meta_row *row)
+{
+    *(int64_t *)ctx = row->at[0].kind == META_NULL ? TIME_NONE : row->at[0].number;
+    return ERR_OK;
+}
+
+/* How long ago data made a run, for `at_most_every` over restarts and other schedulers: a clock
+ * that has jumped is not believed for longer than that. */
+err_t engine_watch_last(struct engine *e, struct engine_dag *of, struct diag *d)
+{
+    struct meta_value args[] = {meta_text(of->id)};
+    int64_t last = TIME_NONE, every = of->dag->schedule.at_most_every_us;
+    if (!of->watch || every == 0) return ERR_OK;
+    err_t err = meta_run(e->meta, META_RUN_LAST_BY_DATA, args, 1, take_last, &last, NULL, d);
+    if (!err && last != TIME_NONE && last <= e->now && e->now - last < every)
+        of->watch->made_mono = MAX(of->watch->made_mono, e->mono - (e->now - last));
+    return err;
+}
+
 static err_t watch_load(struct engine *e, struct engine_dag *of, struct diag *d)
 {
     const struct schedule *s = &of->dag->schedule;
     struct meta_value args[] = {meta_text(slice_of(e->o.identity)), meta_text(of->id)};
     size_t size = sizeof(*of->watch) + s->after_count * sizeof(of->watch->seen[0]);
     bool passed_over = of->watch && of->watch->passed_over;
-    int64_t made_mono = of->watch ? of->watch->made_mono : e->mono - s->at_most_every_us;
     if (!of->watch) of->watch = mem_take(size);
     if (!of->watch) return ERR_NO_MEMORY;
     memset(of->watch, 0, size);
-    *of->watch = (struct data_watch){.passed_over = passed_over, .made_mono = made_mono};
+    of->watch->passed_over = passed_over;
+    of->watch->made_mono = e->mono - s->at_most_every_us;
     if (of->paused) return ERR_OK;
     struct places p = {s, of->watch};
     err_t err = meta_run(e->meta, META_DATA_PLACES_OF, args, 2, take_place, &p, NULL, d);
+    if (!err) err = engine_watch_last(e, of, d);
     of->watch->loaded = !err;
     e->must_look = true; /* what was queued before the start was held until now */
     for (uint32_t i = 0; i < s->after_count; i++)
