@@ -158,6 +158,7 @@ static err_t look_at_dag(struct engine *e, struct engine_dag *of, struct diag *d
         x->last = now;
         x->must_put = !x->known || w->passed_over;
         x->put = now;
+        x->news = false;
         write |= x->must_put;
         ask |= x->waiting || (!x->must_put && data_place_moved(x->at, now));
     }
