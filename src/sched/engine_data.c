@@ -90,8 +90,9 @@ static err_t make_now(struct engine *e, struct engine_dag *of, const struct data
     return err ? err : engine_watch_made(e, of, d);
 }
 
-static err_t make_after(struct engine *e, struct engine_dag *of, struct diag *d)
+static err_t make_after(struct engine *e, struct engine_dag *of, void *ctx, struct diag *d)
 {
+    (void)ctx;
     struct data_queued q;
     bool found = false, room = false;
     err_t err = engine_dag_read(e, of, true, &found, d);
@@ -114,19 +115,25 @@ static err_t take_waiting(void *ctx, const struct meta_row *row)
     return vec_push(&e->by_data, &of);
 }
 
-err_t engine_make_by_data(struct engine *e, struct diag *d)
+err_t engine_by_data_write(struct engine *e, engine_dag_write *write, void *ctx, struct diag *d)
 {
-    vec_clear(&e->by_data);
-    err_t err = meta_run(e->meta, META_ASSET_QUEUE_DAGS, NULL, 0, take_waiting, e, NULL, d);
-    if (err || e->by_data.count == 0) return err;
-    err = meta_begin(e->meta, true, d);
+    err_t err = meta_begin(e->meta, true, d);
     for (size_t i = 0; i < e->by_data.count && !err; i++)
-        err = make_after(e, *(struct engine_dag **)vec_at(&e->by_data, i), d);
+        err = write(e, *(struct engine_dag **)vec_at(&e->by_data, i), ctx, d);
     if (!err) err = meta_commit(e->meta, d);
     if (err)
         engine_undone(e);
     else
         engine_committed(e);
+    return err;
+}
+
+err_t engine_make_by_data(struct engine *e, struct diag *d)
+{
+    vec_clear(&e->by_data);
+    err_t err = meta_run(e->meta, META_ASSET_QUEUE_DAGS, NULL, 0, take_waiting, e, NULL, d);
+    if (err || e->by_data.count == 0) return err;
+    err = engine_by_data_write(e, make_after, NULL, d);
     for (size_t i = 0; i < e->by_data.count; i++)
         engine_watch_done(e, *(struct engine_dag **)vec_at(&e->by_data, i), !err);
     return err;

@@ -257,6 +257,10 @@ struct data_queued {  /* what has changed since a dag's last run */
     int64_t first, last;
     bool enough;
 };
+typedef err_t engine_dag_write(struct engine *e, struct engine_dag *of, void *ctx, struct diag *d);
+/* One transaction for all of engine.by_data. */
+MUST_CHECK err_t engine_by_data_write(struct engine *e, engine_dag_write *write, void *ctx,
+                                      struct diag *d);
 /* In scratch memory; its names are vec_done by the caller. */
 MUST_CHECK err_t engine_data_queued(struct engine *e, const struct engine_dag *of,
                                     struct data_queued *out, struct diag *d);

@@ -207,7 +207,7 @@ static err_t put_news(struct engine *e, struct engine_dag *of, uint32_t i, struc
     return err ? err : asset_queue_put(e->meta, of->id, &c, event, e->now, d);
 }
 
-static err_t write_dag(struct engine *e, struct engine_dag *of, struct map *told, struct diag *d)
+static err_t write_dag(struct engine *e, struct engine_dag *of, void *told, struct diag *d)
 {
     err_t err = ERR_OK;
     for (uint32_t i = 0; i < of->dag->schedule.after_count && !err; i++) {
@@ -241,14 +241,7 @@ static void settle(struct engine *e, struct engine_dag *of, bool durable)
 static err_t write_all(struct engine *e, struct diag *d)
 {
     struct map *told = map_new(ENGINE_DAGS_MAX);
-    err_t err = told ? meta_begin(e->meta, true, d) : ERR_NO_MEMORY;
-    for (size_t i = 0; i < e->by_data.count && !err; i++)
-        err = write_dag(e, *(struct engine_dag **)vec_at(&e->by_data, i), told, d);
-    if (!err) err = meta_commit(e->meta, d);
-    if (err)
-        engine_undone(e);
-    else
-        engine_committed(e);
+    err_t err = told ? engine_by_data_write(e, write_dag, told, d) : ERR_NO_MEMORY;
     for (size_t i = 0; i < e->by_data.count; i++)
         settle(e, *(struct engine_dag **)vec_at(&e->by_data, i), !err);
     map_free(told);
