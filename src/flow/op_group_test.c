@@ -295,7 +295,8 @@ static bool naive_row(struct bed *b, const struct row *r)
         return true;
     }
     if (s->window == WINDOW_SESSION) return naive_session(b, r);
-    for (int64_t start = -100000 * slide + s->offset; start <= r->t; start += slide)
+    int64_t first = (r->t - s->size - s->offset) / slide - 1; /* none before it reaches to t */
+    for (int64_t start = first * slide + s->offset; start <= r->t; start += slide)
         if (start + s->size > r->t && start + s->size > b->watermark) {
             naive_take(naive_find(b, r->key, start, start + s->size), r->v, r->sign);
             open = true;
