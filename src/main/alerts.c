@@ -10,12 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    SQL_ARENA_MAX = 64 << 20,
-    META_ARENA_MAX = 16 << 20,
-    DAGS_MAX = 4096,
-    RUNS_LOOKED_AT = 100 /* of a dag, for the last that has ended */
-};
+enum { SQL_ARENA_MAX = 64 << 20, META_ARENA_MAX = 16 << 20 };
 static const int64_t SQL_MOST_NS = 10000000000;
 
 /* --- sources and streams ------------------------------------------------------------------------
@@ -95,46 +90,29 @@ static err_t meta_here(struct alerts *a, struct diag *d)
     return a->meta ? ERR_OK : rest_meta(&a->server->rest, &a->meta, d);
 }
 
-struct last_run {
-    bool known, failed;
+struct dag_walk {
+    struct slice of;
+    alert_value each;
+    void *to;
 };
 
-static err_t see_run(void *ctx, const struct run_row *run)
+static err_t see_last_run(void *ctx, struct slice dag_id, enum run_state state)
 {
-    struct last_run *l = ctx;
-    if (l->known || (run->state != RUN_FAILED && run->state != RUN_SUCCESS)) return ERR_OK;
-    l->known = true;
-    l->failed = run->state == RUN_FAILED;
-    return ERR_OK;
-}
-
-static err_t see_dag(struct alerts *a, const struct dag *g, struct arena *arena, alert_value each,
-                     void *to, struct diag *d)
-{
-    struct last_run last = {0};
-    gate_enter(&a->gate);
-    err_t e = meta_here(a, d);
-    if (!e) e = runs_newest(a->meta, g->id, RUNS_LOOKED_AT, arena, see_run, &last, d);
-    gate_leave(&a->gate);
-    return e || !last.known ? e : each(to, g->id, last.failed);
+    struct dag_walk *w = ctx;
+    bool failed = state == RUN_FAILED;
+    if (w->of.len ? !slice_equal(w->of, dag_id) : !failed)
+        return ERR_OK; /* ten thousand are well */
+    return w->each(w->to, dag_id, failed);
 }
 
 static err_t see_dags(struct alerts *a, struct slice of, alert_value each, void *to, struct diag *d)
 {
-    struct sched *s = atomic_load(&a->server->rest.sched);
-    const struct dag **dags = s ? mem_take(DAGS_MAX * sizeof(struct dag *)) : NULL;
-    struct arena *arena = arena_new(META_ARENA_MAX);
-    err_t e = ERR_OK;
-    if (s && (!dags || !arena)) e = diag_fail(d, ERR_NO_MEMORY, "no memory to look at dags");
-    uint32_t count = dags && arena ? sched_dags(s, dags, DAGS_MAX) : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        arena_reset(arena);
-        if (!e && (!of.len || slice_equal(of, dags[i]->id)))
-            e = see_dag(a, dags[i], arena, each, to, d);
-        dag_give(dags[i]);
-    }
-    arena_free(arena);
-    mem_give(dags);
+    struct dag_walk w = {of, each, to};
+    if (!atomic_load(&a->server->rest.sched)) return ERR_OK;
+    gate_enter(&a->gate);
+    err_t e = meta_here(a, d);
+    if (!e) e = runs_last_ended(a->meta, see_last_run, &w, d);
+    gate_leave(&a->gate);
     return e;
 }
 

@@ -53,7 +53,8 @@ MUST_CHECK err_t engine_dags_end(struct engine *e, bool whole, struct diag *d);
 void engine_dags_abort(struct engine *e); /* in place of the end: nothing has changed */
 /* NULL: none. Any thread: held. */
 const struct dag *engine_dag(struct engine *e, struct slice id);
-uint32_t engine_dags(struct engine *e, const struct dag **out, uint32_t max); /* held, by id */
+/* Held, by id: how many were given, at most `max`; without `out`: how many there are. */
+uint32_t engine_dags(struct engine *e, const struct dag **out, uint32_t max);
 
 struct engine_figures {
     uint64_t transactions, lost_races, tasks_started, tasks_ended, runs_made, runs_ended, reloads;

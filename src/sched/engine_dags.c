@@ -432,13 +432,14 @@ uint32_t engine_dags(struct engine *e, const struct dag **out, uint32_t max)
     for (size_t at = 0; map_next(e->dags, &at, &key, &value);) {
         const struct engine_dag *of = value;
         if (of->gone || !of->dag) continue;
-        if (count < max) {
+        if (out && count == max) break;
+        if (out) {
             out[count] = of->dag;
             dag_hold(of->dag);
         }
         count++;
     }
     gate_leave(&e->gate);
-    if (out) qsort(out, MIN(count, max), sizeof(*out), by_id);
+    if (out) qsort(out, count, sizeof(*out), by_id);
     return count;
 }

@@ -216,6 +216,27 @@ err_t runs_newest(struct meta *m, struct slice dag_id, int64_t most, struct aren
     return meta_run(m, META_RUNS_NEWEST, args, 2, take_newest, &n, NULL, d);
 }
 
+struct last_ended {
+    err_t (*each)(void *ctx, struct slice dag_id, enum run_state state);
+    void *ctx;
+};
+
+static err_t take_last_ended(void *ctx, const struct meta_row *row)
+{
+    const struct last_ended *l = ctx;
+    enum run_state state;
+    return run_state_parse(row->at[1].text, &state) ? l->each(l->ctx, row->at[0].text, state)
+                                                    : ERR_CORRUPT;
+}
+
+err_t runs_last_ended(struct meta *m,
+                      err_t (*each)(void *ctx, struct slice dag_id, enum run_state state),
+                      void *ctx, struct diag *d)
+{
+    struct last_ended l = {each, ctx};
+    return meta_run(m, META_RUNS_LAST_ENDED, NULL, 0, take_last_ended, &l, NULL, d);
+}
+
 struct summaries {
     err_t (*each)(void *ctx, const struct task_summary *t);
     void *ctx;

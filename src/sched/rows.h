@@ -71,6 +71,11 @@ MUST_CHECK err_t task_row_read(const struct meta_row *row, struct arena *a, stru
 MUST_CHECK err_t runs_newest(struct meta *m, struct slice dag_id, int64_t most, struct arena *a,
                              err_t (*each)(void *ctx, const struct run_row *run), void *ctx,
                              struct diag *d);
+/* Of each dag that is there, by id: how its last run that has ended did. */
+MUST_CHECK err_t runs_last_ended(struct meta *m,
+                                 err_t (*each)(void *ctx, struct slice dag_id,
+                                               enum run_state state),
+                                 void *ctx, struct diag *d);
 struct task_summary {     /* a task's instances of one state */
     struct slice task_id; /* borrowed until the next */
     enum task_state state;

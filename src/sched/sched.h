@@ -47,7 +47,8 @@ void sched_close(
 void sched_wake(struct sched *s); /* any thread: something in the database has changed */
 /* The dag as it is now; dag_give it. NULL: none. Any thread. */
 const struct dag *sched_dag(struct sched *s, struct slice id);
-uint32_t sched_dags(struct sched *s, const struct dag **out, uint32_t max); /* held, by id */
+/* Held, by id: how many were given, at most `max`; without `out`: how many there are. */
+uint32_t sched_dags(struct sched *s, const struct dag **out, uint32_t max);
 /* The workshop's answer to an order, once, from any thread; what it borrows is copied. */
 void sched_answer(struct sched *s, struct work_order *o, const struct work_answer *a);
 /* How it goes, for status; any thread. */

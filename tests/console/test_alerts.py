@@ -159,3 +159,18 @@ def test_rules_and_receivers_are_made_tried_muted_and_removed_by_the_api():
             bad = api.post("/alerts/receivers/hook/try", expect=None)
             check("answered 500" in bad["error"]["what"] and "secret" not in json.dumps(bad), f"{bad}")
             check(s.stop() == 0, s.output()[-2000:])
+
+
+def test_five_thousand_dags_are_looked_at_by_the_ready_rule_the_overview_and_the_search():
+    with folder() as f:
+        p = project(f / "p", "CREATE TOPIC t;\n")
+        (p / "dags.yaml").write_text("".join(f"d{i}: {{tasks: {{a: {{empty: }}}}}}\n" for i in range(5000))
+                                     + "zz_fails: {schedule: '@once', start_date: 2024-01-01, tasks: {a: {bash: 'exit 1'}}}\n")
+        with Server(p, sets=("alerts.every=200",)) as s:
+            s.ready()
+            api = Api(s)
+            wait_for("the rule fires", lambda: any(e["rule"] == "a dag's last run failed" and e["part"] == "zz_fails" and e["what"] == "firing"
+                                                   for e in api.get("/alerts/history?limit=1000")["events"]), 60)
+            check(api.get("/search?q=zz_fails")["results"], "the last of them is found")
+            check(api.get("/overview")["parts"], "the overview is told")
+            check(s.stop() == 0, s.output()[-2000:])

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FOUND_MAX = 4000, DAGS_MAX = 1000, NAME_TEXT = 400 };
+enum { FOUND_MAX = 4000, NAME_TEXT = 400 };
 enum { DOCS_FROM = 3 /* letters */, DOCS_FOUND = 20, ABOUT_MAX = 300 };
 
 struct found {
@@ -75,8 +75,9 @@ static err_t offer_table(void *ctx, const struct store_table *t)
 
 static void offer_dags(struct search *s, const struct console_port *port)
 {
-    const struct dag **dags = arena_take(s->arena, DAGS_MAX * sizeof(*dags));
-    uint32_t n = dags && port->dags ? port->dags(port->ctx, dags, DAGS_MAX) : 0;
+    uint32_t room = port->dags ? port->dags(port->ctx, NULL, 0) : 0;
+    const struct dag **dags = room ? arena_take(s->arena, room * sizeof(*dags)) : NULL;
+    uint32_t n = dags ? port->dags(port->ctx, dags, room) : 0;
     for (uint32_t i = 0; i < n; i++) {
         (void)offer(s, "dag", dags[i]->id, dags[i]->id);
         dag_give(dags[i]);
