@@ -80,6 +80,12 @@ static err_t names_of(DIR *dir, const char *path, struct arena *arena, struct ve
     return ERR_OK;
 }
 
+bool dir_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 err_t dir_list(const char *path, err_t (*each)(void *ctx, const char *name), void *ctx,
                struct diag *d)
 {

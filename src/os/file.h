@@ -51,6 +51,7 @@ MUST_CHECK err_t dir_make(const char *path,
 MUST_CHECK err_t dir_make_in(const char *path, struct diag *d);
 MUST_CHECK err_t dir_sync(const char *path,
                           struct diag *d); /* makes creations, renames, removals durable */
+bool dir_exists(const char *path);         /* and is one, or leads to one */
 MUST_CHECK err_t dir_remove_all(const char *path, struct diag *d);
 /* Calls `each` for every entry but "." and "..", in name order; stops at the first error. */
 MUST_CHECK err_t dir_list(const char *path, err_t (*each)(void *ctx, const char *name), void *ctx,

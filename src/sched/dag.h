@@ -82,6 +82,8 @@ struct dag_task {
     int32_t mapped_group; /* the mapped group it stands in, whose `expand` is the task's too: each
                            * of its instances goes with those of its index there; -1: none */
     struct callbacks callbacks;
+    const struct doc *email; /* whom failures and retries are mailed to; NULL: nobody */
+    bool mails_failure, mails_retry;
     const struct doc *slo;           /* {lag: "< 1000"}, {deadline: 10m} … */
     const struct data_name *outlets; /* what it changes */
     uint32_t outlet_count;

@@ -85,17 +85,18 @@ static void note(struct dag_file *file, struct slice dag_id, const char *story, 
     w->line = line;
 }
 
-static int64_t line_of(const struct diag *d)
+static int64_t line_of(const struct dag_file *file, const struct diag *d)
 {
-    const char *colon = strchr(d->where, ':');
-    return colon ? strtoll(colon + 1, NULL, 10) : 0;
+    size_t len = strlen(file->name);
+    bool here = strncmp(d->where, file->name, len) == 0 && d->where[len] == ':';
+    return here ? strtoll(d->where + len + 1, NULL, 10) : 0;
 }
 
 static void is_wrong(void *ctx, struct slice dag_id, const struct diag *d)
 {
     char text[1600];
     diag_format(d, text, sizeof(text));
-    note(ctx, dag_id, text, line_of(d));
+    note(ctx, dag_id, text, line_of(ctx, d));
 }
 
 static void is_right(void *ctx, struct dag *g)
@@ -124,12 +125,17 @@ static void read_file(struct dag_files *f, struct dag_file *file)
 /* --- all of them ------------------------------------------------------------------------------
  */
 
+enum { FOLDERS_DEEP = 16 }; /* a link to a folder above ends there */
+
 struct scanning {
     struct dag_files *f;
     const char *below; /* "dags/", or "" */
     bool changed;
+    int deep;
     struct diag *d;
 };
+
+static err_t see_folder(struct scanning *s, const char *name);
 
 static int name_order(const void *a, const void *b)
 {
@@ -154,9 +160,10 @@ static err_t see_file(void *ctx, const char *entry)
     size_t len = strlen(entry);
     bool yaml = (len > 5 && strcmp(entry + len - 5, ".yaml") == 0) ||
                 (len > 4 && strcmp(entry + len - 4, ".yml") == 0);
-    if (!yaml || entry[0] == '.') return ERR_OK;
+    if (entry[0] == '.') return ERR_OK;
     snprintf(name, sizeof(name), "%s%s", s->below, entry);
     snprintf(path, sizeof(path), "%s/%s", s->f->folder, name);
+    if (!yaml) return s->below[0] && dir_exists(path) ? see_folder(s, name) : ERR_OK;
     if (file_stamp(path, &stamp, NULL)) return ERR_OK; /* gone meanwhile */
     struct dag_file *file = file_find(s->f, name);
     if (!file) {
@@ -179,6 +186,18 @@ static err_t see_file(void *ctx, const char *entry)
     return ERR_OK;
 }
 
+static err_t see_folder(struct scanning *s, const char *name)
+{
+    char below[1024], path[4096];
+    struct scanning in = {s->f, below, s->changed, s->deep + 1, s->d};
+    if (in.deep > FOLDERS_DEEP) return ERR_OK;
+    snprintf(below, sizeof(below), "%s/", name);
+    snprintf(path, sizeof(path), "%s/%s", s->f->folder, name);
+    err_t err = dir_list(path, see_file, &in, s->d);
+    s->changed = in.changed;
+    return err;
+}
+
 static void drop_gone(struct scanning *s)
 {
     struct dag_files *f = s->f;
@@ -197,7 +216,7 @@ static void drop_gone(struct scanning *s)
 
 err_t dag_files_scan(struct dag_files *f, bool *changed, struct diag *d)
 {
-    struct scanning s = {f, "", f->first, d};
+    struct scanning s = {f, "", f->first, 0, d};
     char folder[4096];
     f->sorted = f->files.count;
     for (size_t i = 0; i < f->files.count; i++)
@@ -205,8 +224,7 @@ err_t dag_files_scan(struct dag_files *f, bool *changed, struct diag *d)
     err_t err = see_file(&s, "dags.yaml");
     if (!err) err = see_file(&s, "dags.yml");
     snprintf(folder, sizeof(folder), "%s/dags", f->folder);
-    s.below = "dags/";
-    if (!err && file_exists(folder)) err = dir_list(folder, see_file, &s, d);
+    if (!err && file_exists(folder)) err = see_folder(&s, "dags");
     if (!err) drop_gone(&s);
     if (f->files.count)
         qsort(f->files.items, f->files.count, sizeof(struct dag_file *), name_order);

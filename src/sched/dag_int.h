@@ -63,6 +63,7 @@ extern const struct words dag_words, task_words;
 const struct word *dag_word_find(const struct words *w, struct slice name);
 MUST_CHECK err_t word_set(struct reading *r, const struct word *w, void *target,
                           const struct doc_entry *entry);
+MUST_CHECK err_t read_defaults(struct reading *r, const struct doc *v);
 MUST_CHECK err_t read_tasks(struct reading *r, const struct doc *tasks, int32_t group);
 MUST_CHECK err_t read_graph(struct reading *r);
 /* The story of r->d gets its place. */

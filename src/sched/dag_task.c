@@ -120,6 +120,41 @@ static err_t needs(struct reading *r, const struct dag_task *t)
     return ERR_OK;
 }
 
+static err_t unknown_default(struct reading *r, const struct doc_entry *entry)
+{
+    const char *names[128], *near;
+    size_t n = 0;
+    for (uint32_t i = 0; i < task_words.count; i++) names[n++] = task_words.list[i].name;
+    (void)diag_fail(r->d, ERR_CONFIG, "no task has a word '%.*s'", SLICE_ARG(entry->name));
+    if (slice_is(entry->name, "sla"))
+        (void)diag_hint(r->d, "deadline of the dag says how long a run may take");
+    else if ((near = nearest_word(entry->name, names, n)))
+        (void)diag_hint(r->d, "did you mean '%s'?", near);
+    else
+        (void)diag_hint(r->d, "`sluice help words` and `sluice help kinds` list them");
+    return wrong_at(r, entry->line, entry->column);
+}
+
+/* Words of every task, options of some kind, and a dag's dates: whatever else would do nothing,
+ * and be believed in. */
+err_t read_defaults(struct reading *r, const struct doc *v)
+{
+    if (v->kind != DOC_MAP) {
+        (void)diag_fail(r->d, ERR_CONFIG, "default_args is a map of words of tasks");
+        return wrong_at(r, v->line, v->column);
+    }
+    for (uint32_t i = 0; i < v->count; i++) {
+        const struct doc_entry *entry = &v->entries[i];
+        bool known = dag_word_find(&task_words, entry->name) ||
+                     slice_is(entry->name, "start_date") || slice_is(entry->name, "end_date");
+        for (int k = 0; k < TASK_KINDS && !known; k++)
+            known = task_option_find(task_kind_at((enum task_kind_id)k), entry->name) != NULL;
+        if (!known) return unknown_default(r, entry);
+    }
+    r->defaults = v;
+    return ERR_OK;
+}
+
 /* default_args are words of tasks; what is no such word there is for all kinds that have it. */
 static err_t apply_defaults(struct reading *r, struct dag_task *t, struct doc *options,
                             const struct doc *own)
@@ -147,6 +182,8 @@ static struct dag_task plain_task(struct slice id, uint32_t line, int32_t group)
                              .priority_weight = 1,
                              .ignore_first_depends_on_past = true,
                              .keeps_result = true,
+                             .mails_failure = true,
+                             .mails_retry = true,
                              .queue = SLICE("default")};
 }
 
@@ -156,6 +193,23 @@ static const struct doc *after_of(const struct doc *v)
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (doc_get(v, names[i])) return doc_get(v, names[i]);
     return NULL;
+}
+
+/* `email`: one more callback of failures and retries. */
+static err_t add_mail(struct reading *r, struct dag_task *t, enum callback_when when)
+{
+    uint32_t count = t->callbacks.count[when];
+    struct callback *list = arena_take(r->arena, ((size_t)count + 1) * sizeof *list);
+    struct doc *what = arena_take(r->arena, sizeof *what);
+    struct doc_entry *mail = arena_take(r->arena, sizeof *mail);
+    if (!list || !what || !mail) return reading_no_memory(r);
+    if (count) memcpy(list, t->callbacks.list[when], count * sizeof *list);
+    *mail = (struct doc_entry){.name = SLICE("mail"), .value = *t->email};
+    *what = (struct doc){.kind = DOC_MAP, .count = 1, .entries = mail, .line = t->email->line};
+    list[count] = (struct callback){what, what->line};
+    t->callbacks.list[when] = list;
+    t->callbacks.count[when] = count + 1;
+    return ERR_OK;
 }
 
 static err_t fill_task(struct reading *r, struct dag_task *t, const struct doc *v)
@@ -175,6 +229,8 @@ static err_t fill_task(struct reading *r, struct dag_task *t, const struct doc *
         bool own = task_option_find(t->kind, entry->name) != NULL;
         e = w && !own ? word_set(r, w, t, entry) : add_option(r, t->kind, entry, options);
     }
+    if (!e && t->email && t->mails_failure) e = add_mail(r, t, ON_FAILURE);
+    if (!e && t->email && t->mails_retry) e = add_mail(r, t, ON_RETRY);
     if (t->wait_for_downstream) t->depends_on_past = true; /* as Airflow */
     /* as_teardown() of Airflow says so, whatever the defaults */
     if (t->is_teardown && !doc_get(v, "trigger_rule")) t->rule = RULE_ALL_DONE_SETUP_SUCCESS;
@@ -274,8 +330,7 @@ static err_t read_group(struct reading *r, const struct doc_entry *entry, int32_
         return diag_fail(r->d, ERR_TOO_BIG, "a dag has at most %d groups", DAG_GROUPS_MAX);
     err_t e = name_it(r, draft.group.id, -(intptr_t)place - 1, entry->line);
     if (!e) e = vec_push(&r->groups, &draft);
-    if (!e && own && own->kind == DOC_MAP)
-        r->defaults = own; /* as Airflow: its own alone, merged by `<<` */
+    if (!e && own) e = read_defaults(r, own); /* as Airflow: its own alone, merged by `<<` */
     if (!e) e = read_tasks(r, doc_get(v, "tasks"), place);
     r->defaults = outer;
     return e;

@@ -115,11 +115,8 @@ static err_t own_params(struct reading *r, void *target, const struct doc *v)
 
 static err_t own_defaults(struct reading *r, void *target, const struct doc *v)
 {
-    struct dag *g = target;
-    if (v->kind != DOC_MAP) return wants(r, "default_args is a map of words of tasks");
-    g->default_args = v;
-    r->defaults = v;
-    return ERR_OK;
+    ((struct dag *)target)->default_args = v;
+    return read_defaults(r, v);
 }
 
 /* {deadline: 10m}: said, and sla_miss_callback called, when a run takes longer. */
@@ -163,6 +160,16 @@ static err_t own_task_outlets(struct reading *r, void *target, const struct doc 
     if (none)
         return wants(r, "outlets are what a task changes: [{table: NAME}, {topic: NAME}, NAME]");
     return e ? reading_no_memory(r) : ERR_OK;
+}
+
+static err_t own_email(struct reading *r, void *target, const struct doc *v)
+{
+    bool fits = v->kind == DOC_NULL || v->kind == DOC_TEXT || v->kind == DOC_LIST;
+    for (uint32_t i = 0; v->kind == DOC_LIST && i < v->count; i++)
+        fits &= v->items[i].kind == DOC_TEXT;
+    if (!fits) return wants(r, "email is an address, or a list of them");
+    ((struct dag_task *)target)->email = v->kind == DOC_NULL ? NULL : v;
+    return ERR_OK;
 }
 
 static err_t read_callbacks(struct reading *r, struct callbacks *c, enum callback_when when,
