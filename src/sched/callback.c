@@ -70,7 +70,7 @@ static err_t make_body(struct call *c)
     put_part(&out, "map_index", look(x, "ti", "map_index"));
     put_part(&out, "try_number", look(x, "ti", "try_number"));
     put_part(&out, "state", &state);
-    put_part(&out, "exception", look(x, "reason", NULL));
+    put_part(&out, "exception", look(x, "exception", NULL));
     struct doc url = {.kind = DOC_NULL};
     const struct doc *number = look(x, "ti", "try_number");
     if (ti && number && number->kind == DOC_INT) {
@@ -214,10 +214,11 @@ static err_t by_mail(struct call *c, struct worker *t, struct diag *d)
     if (!port->mail) return diag_fail(d, ERR_UNSUPPORTED, "there is nobody who sends mail");
     err_t e = worker_meta(t, &m, d);
     if (e) return e;
-    struct slice title = slice_of(arena_printf(
-        c->arena, "Sluice: %.*s %.*s %s", SLICE_ARG(doc_text(look(&c->context, "dag", "dag_id"))),
-        SLICE_ARG(doc_text(look(&c->context, "ti", "task_id"))),
-        state_of(doc_text(look(&c->context, "event", NULL)))));
+    struct slice task = doc_text(look(&c->context, "ti", "task_id"));
+    struct slice title = slice_of(
+        arena_printf(c->arena, "Sluice: %.*s%s%.*s %s",
+                     SLICE_ARG(doc_text(look(&c->context, "dag", "dag_id"))), task.len ? " " : "",
+                     SLICE_ARG(task), state_of(doc_text(look(&c->context, "event", NULL)))));
     struct connection_mail mail = {.to = doc_get(&c->what, "mail"),
                                    .subject = subject ? doc_text(subject) : title,
                                    .text = text ? doc_text(text) : c->body};

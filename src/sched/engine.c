@@ -131,7 +131,7 @@ static void timer_due(struct engine *e, const struct timer *t)
         struct order *o = graph_at(&r->graph, t->who.place)->work;
         if (!o || o->stop_at_mono > e->mono) return;
         o->timed_out = true;
-        engine_order_stop(e, o);
+        engine_order_stop(e, o, "it took longer than execution_timeout");
         return;
     }
     case TIMER_RUN:

@@ -207,7 +207,9 @@ static err_t write_end(struct engine *e, struct run *r, uint32_t place, const st
     if (end->state == TASK_FAILED || end->state == TASK_UP_FOR_RETRY)
         e->decided[ENDED_TASK_FAILED]++;
     if (err || end->callbacks == CALLBACK_TIMES) return err;
-    return engine_call_back(e, r, i, &t->callbacks, end->callbacks, name, d);
+    bool well = end->state == TASK_SUCCESS;
+    struct call_why why = {name, well ? (struct slice){0} : end->message};
+    return engine_call_back(e, r, i, &t->callbacks, end->callbacks, &why, d);
 }
 
 /* fail_fast: nothing else of the run is worth its while (Airflow's fail_stop, which lets other
@@ -223,7 +225,7 @@ static err_t stop_the_rest(struct engine *e, struct run *r, uint32_t task, struc
             err = engine_move(e, r, at, TASK_SKIPPED, "fail_fast: another task has failed", d);
         else if (i->work)
             ((struct order *)i->work)->fail_for_good = true;
-        if (i->work) engine_order_stop(e, i->work);
+        if (i->work) engine_order_stop(e, i->work, "another task has failed (fail_fast)");
     }
     return err;
 }

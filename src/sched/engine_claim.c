@@ -208,7 +208,9 @@ static err_t claim_one(struct engine *e, struct run *r, uint32_t place, struct c
     o->fresh = true;
     err = vec_push(&e->fresh, &o);
     if (!err) err = engine_order_claim(e, r, place, o, d);
-    if (!err) err = engine_call_back(e, r, i, &t->callbacks, ON_EXECUTE, "execute", d);
+    if (!err)
+        err = engine_call_back(e, r, i, &t->callbacks, ON_EXECUTE,
+                               &(struct call_why){.reason = "execute"}, d);
     struct pool_use *p = pool_use_find(e, l->pool);
     if (p) p->used += l->slots;
     if (l->of->going_on_round != e->rounds) l->of->going_on = 0;

@@ -185,9 +185,13 @@ void engine_promote_later(struct engine *e, struct engine_dag *of);
 MUST_CHECK err_t engine_event(struct engine *e, const char *event, const struct run *r,
                               const struct instance *i, struct slice extra, struct diag *d);
 /* Rows of callbacks for this time, handed out when durable. */
+struct call_why {
+    const char *reason;     /* one word, as Airflow's for runs: task_failure, timed_out, … */
+    struct slice exception; /* what went wrong, in words; none: nothing */
+};
 MUST_CHECK err_t engine_call_back(struct engine *e, struct run *r, const struct instance *i,
                                   const struct callbacks *c, enum callback_when when,
-                                  const char *reason, struct diag *d);
+                                  const struct call_why *why, struct diag *d);
 void engine_committed(struct engine *e);
 void engine_undone(struct engine *e);
 /* --- engine_look.c */
@@ -222,7 +226,8 @@ MUST_CHECK err_t engine_order_make(struct engine *e, struct run *r, uint32_t pla
 MUST_CHECK err_t engine_order_claim(struct engine *e, struct run *r, uint32_t place,
                                     struct order *o, struct diag *d); /* its rows */
 void engine_order_start(struct engine *e, struct order *o);
-void engine_order_stop(struct engine *e, struct order *o);
+/* why: of a constant, for the try's log. */
+void engine_order_stop(struct engine *e, struct order *o, const char *why);
 void engine_order_free(struct engine *e, struct order *o);
 bool engine_order_out(const struct engine *e, int64_t run, const struct dag_task *t,
                       int32_t map_index); /* an older try is still ending */

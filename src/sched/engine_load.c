@@ -16,7 +16,7 @@ void engine_forget(struct engine *e, struct run *r)
     for (struct order *o = e->orders; o; o = o->next) {
         if (o->work.key.run != r->row.id || o->fresh) continue;
         o->wanted = false;
-        if (!o->answered) engine_order_stop(e, o);
+        if (!o->answered) engine_order_stop(e, o, "its run has ended, or is gone");
     }
     graph_done(&r->graph);
     arena_free(r->arena);
@@ -71,7 +71,7 @@ static void load_instance(struct loading *l, const struct task_row *t, uint32_t 
     o->place = place;
     o->wanted = true;
     i->work = o;
-    if (t->state == TASK_RESTARTING && !o->answered) engine_order_stop(e, o);
+    if (t->state == TASK_RESTARTING && !o->answered) engine_order_stop(e, o, "it was cleared");
 }
 
 static err_t load_task(void *ctx, const struct meta_row *row)
@@ -329,7 +329,8 @@ err_t engine_reload(struct engine *e, int64_t id, struct diag *d)
     err = engine_load(e, &row, d);
     struct run *now = engine_run(e, id);
     for (struct order *o = e->orders; o && !err; o = o->next)
-        if (o->work.key.run == id && !o->wanted && !o->answered) engine_order_stop(e, o);
+        if (o->work.key.run == id && !o->wanted && !o->answered)
+            engine_order_stop(e, o, "it was marked, or cleared");
     if (now) now->loaded = false;
     return err;
 }

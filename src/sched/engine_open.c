@@ -44,20 +44,24 @@ static err_t put_call(struct engine *e, struct run *r, struct slice what, struct
 }
 
 static err_t call_context(struct engine *e, struct run *r, const struct instance *i,
-                          const char *event, const char *reason, struct slice *out, struct diag *d)
+                          const char *event, const struct call_why *why, struct slice *out,
+                          struct diag *d)
 {
     struct doc context;
     err_t err = engine_context(e, r, i, e->scratch, &context, d);
+    struct doc_entry more[] = {
+        {.name = SLICE("reason"), .value = {.kind = DOC_TEXT, .text = slice_of(why->reason)}},
+        {.name = SLICE("event"), .value = {.kind = DOC_TEXT, .text = slice_of(event)}},
+        {.name = SLICE("exception"),
+         .value = {.kind = why->exception.len ? DOC_TEXT : DOC_NULL, .text = why->exception}}};
     if (err) return err;
-    struct doc_entry *all = arena_take(e->scratch, ((size_t)context.count + 2) * sizeof(*all));
+    struct doc_entry *all =
+        arena_take(e->scratch, ((size_t)context.count + COUNT_OF(more)) * sizeof(*all));
     if (!all) return ERR_NO_MEMORY;
     memcpy(all, context.entries, context.count * sizeof(*all));
-    all[context.count].name = SLICE("reason");
-    all[context.count].value = (struct doc){.kind = DOC_TEXT, .text = slice_of(reason)};
-    all[context.count + 1].name = SLICE("event");
-    all[context.count + 1].value = (struct doc){.kind = DOC_TEXT, .text = slice_of(event)};
+    memcpy(all + context.count, more, sizeof(more));
     context.entries = all;
-    context.count += 2;
+    context.count += COUNT_OF(more);
     struct buf json = buf_make(ORDER_BYTES_MAX);
     doc_put_json(&json, &context);
     *out = arena_slice(e->scratch, buf_view(&json));
@@ -67,15 +71,15 @@ static err_t call_context(struct engine *e, struct run *r, const struct instance
 }
 
 err_t engine_call_back(struct engine *e, struct run *r, const struct instance *i,
-                       const struct callbacks *c, enum callback_when when, const char *reason,
-                       struct diag *d)
+                       const struct callbacks *c, enum callback_when when,
+                       const struct call_why *why, struct diag *d)
 {
     static const char *const NAMES[CALLBACK_TIMES] = {"on_execute_callback", "on_success_callback",
                                                       "on_failure_callback", "on_retry_callback",
                                                       "on_skipped_callback", "sla_miss_callback"};
     struct slice context = {0};
     if (c->count[when] == 0 || (!i && run_is_test(&r->row))) return ERR_OK;
-    err_t err = call_context(e, r, i, NAMES[when], reason, &context, d);
+    err_t err = call_context(e, r, i, NAMES[when], why, &context, d);
     for (uint32_t n = 0; n < c->count[when] && !err; n++) {
         struct buf what = buf_make(MIB(1));
         doc_put_json(&what, c->list[when][n].what);

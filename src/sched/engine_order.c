@@ -1,8 +1,10 @@
 #include "sched/engine_int.h"
 
 #include "base/say.h"
-#include "os/file.h"
 #include "sched/secret.h"
+#include "sched/worklog.h"
+
+#include <stdio.h>
 
 /* --- an order is made -------------------------------------------------------------------------
  */
@@ -145,6 +147,13 @@ static void limit_order(struct engine *e, struct run *r, uint32_t place, struct 
     engine_timer(e, &timer);
 }
 
+/* Without the word in front: states and logs say that it failed. */
+static struct slice story_of(const struct diag *d, char text[1400])
+{
+    diag_format(d, text, 1400);
+    return slice_of(strncmp(text, "error: ", 7) == 0 ? text + 7 : text);
+}
+
 struct sensor_state {
     struct arena *arena;
     struct slice state;
@@ -190,10 +199,9 @@ err_t engine_order_make(struct engine *e, struct run *r, uint32_t place, struct 
     e->masking = NULL;
     if (err && !engine_failed(err)) { /* what a person wrote: the try fails with that story */
         char text[1400];
-        diag_format(&why, text, sizeof(text));
         o->failed_before = true;
         o->answer = (struct work_answer){.outcome = WORK_FAILED,
-                                         .message = arena_slice(o->arena, slice_of(text))};
+                                         .message = arena_slice(o->arena, story_of(&why, text))};
         err = ERR_OK;
     } else if (err && d) {
         *d = why;
@@ -249,21 +257,14 @@ err_t engine_order_claim(struct engine *e, struct run *r, uint32_t place, struct
 /* --- the workshop's side ----------------------------------------------------------------------
  */
 
-static void write_story(const struct order *o)
+static void write_story(const struct engine *e, const struct order *o)
 {
     struct diag d = {0};
-    char folder[4096];
-    int fd = -1;
-    uint64_t size = 0;
-    const char *path = o->work.log_path, *end = strrchr(path, '/');
-    if (!end || !slice_to_cstr(slice_make(path, (size_t)(end - path)), folder, sizeof(folder)))
-        return;
-    err_t err = dir_make(folder, &d);
-    if (!err) err = file_open(path, FILE_WRITE, &fd, &d);
-    if (!err) err = file_size(fd, &size, &d);
-    if (!err) err = file_pwrite(fd, o->answer.message.at, o->answer.message.len, size, &d);
-    if (fd >= 0) file_close(fd);
-    if (err) say_diag(SAY_SCHED, SAY_WARN, "a try's log can not be written", &d);
+    char line[1500];
+    snprintf(line, sizeof(line), "Task failed: %.*s", SLICE_ARG(o->answer.message));
+    if (worklog_line(o->work.log_path, e->now, o->work.task->kind->name, "ERROR", slice_of(line),
+                     o->work.mask, &d))
+        say_diag(SAY_SCHED, SAY_WARN, "a try's log can not be written", &d);
 }
 
 void engine_order_start(struct engine *e, struct order *o)
@@ -281,22 +282,22 @@ void engine_order_start(struct engine *e, struct order *o)
         return;
     }
     if (o->failed_before) {
-        write_story(o);
+        write_story(e, o);
         engine_answer(e, &o->work, &o->answer);
         return;
     }
     err_t err = e->o.workshop.start(e->o.workshop.ctx, &o->work, &d);
     if (!err) return;
     char text[1400];
-    diag_format(&d, text, sizeof(text));
-    struct work_answer failed = {.outcome = WORK_FAILED, .message = slice_of(text)};
+    struct work_answer failed = {.outcome = WORK_FAILED, .message = story_of(&d, text)};
     engine_answer(e, &o->work, &failed);
 }
 
-void engine_order_stop(struct engine *e, struct order *o)
+void engine_order_stop(struct engine *e, struct order *o, const char *why)
 {
     if (o->stopping || o->fresh || o->answered) return;
     o->stopping = true;
+    o->work.stop_why = why;
     e->o.workshop.stop(e->o.workshop.ctx, &o->work);
 }
 

@@ -23,8 +23,9 @@ err_t engine_move(struct engine *e, struct run *r, uint32_t place, enum task_sta
     };
     err = meta_run(e->meta, META_TASK_MOVE, args, COUNT_OF(args), NULL, NULL, NULL, d);
     graph_set(&r->graph, place, to);
+    struct call_why skipped = {"skipped", slice_of(why)};
     if (!err && to == TASK_SKIPPED)
-        err = engine_call_back(e, r, i, &t->callbacks, ON_SKIPPED, "skipped", d);
+        err = engine_call_back(e, r, i, &t->callbacks, ON_SKIPPED, &skipped, d);
     return err;
 }
 
@@ -192,9 +193,10 @@ static err_t end_run(struct engine *e, struct run *r, enum run_state state, cons
     if (!err)
         err = engine_event(e, state == RUN_SUCCESS ? "run_success" : "run_failed", r, NULL,
                            slice_of(reason), d);
+    struct call_why why = {reason, state == RUN_SUCCESS ? (struct slice){0} : slice_of(reason)};
     if (!err)
         err = engine_call_back(e, r, NULL, &r->graph.plan->dag->callbacks,
-                               state == RUN_SUCCESS ? ON_SUCCESS : ON_FAILURE, reason, d);
+                               state == RUN_SUCCESS ? ON_SUCCESS : ON_FAILURE, &why, d);
     return err ? err : engine_run_is_over(e, r, d);
 }
 
@@ -238,6 +240,7 @@ err_t engine_run_deadline(struct engine *e, struct run *r, struct diag *d)
              SLICE_ARG(r->row.run_id));
     err_t err = engine_touch(e, r, d);
     if (!err) err = engine_event(e, "sla_miss", r, NULL, SLICE("deadline"), d);
-    if (!err) err = engine_call_back(e, r, NULL, &g->callbacks, ON_SLA, "sla_miss", d);
+    struct call_why why = {"sla_miss", SLICE("the run takes longer than its deadline")};
+    if (!err) err = engine_call_back(e, r, NULL, &g->callbacks, ON_SLA, &why, d);
     return err;
 }

@@ -28,6 +28,7 @@ struct work_order { /* lives until the answer */
         state; /* of a sensor or service: what it said with the last WORK_AGAIN; {0} at first */
     struct mask *mask;    /* secrets that its templates saw: its log shows "***" instead */
     const char *log_path; /* its lines go here, live */
+    const char *stop_why; /* set before it is asked to end */
 };
 enum work_outcome {
     WORK_SUCCESS,

@@ -64,10 +64,23 @@ static void put_time(struct buf *out, int64_t us)
                (int)(ms % 1000));
 }
 
+static err_t put_end(const char *path, struct slice text, struct diag *d)
+{
+    int fd = -1;
+    err_t e = open_end(path, &fd, d);
+    for (size_t at = 0; !e && at < text.len;) {
+        ssize_t n = write(fd, text.at + at, text.len - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) e = diag_errno(d, n < 0 ? errno : EIO, "%s can not be written", path);
+        if (n > 0) at += (size_t)n;
+    }
+    if (fd >= 0) file_close(fd);
+    return e;
+}
+
 err_t worklog_line(const char *path, int64_t now_us, const char *who, const char *level,
                    struct slice text, const struct mask *mask, struct diag *d)
 {
-    int fd = -1;
     struct buf line = buf_make(2 * WORKLOG_LINE_MAX);
     text.len = MIN(text.len, (uint32_t)WORKLOG_LINE_MAX);
     put_time(&line, now_us);
@@ -78,16 +91,23 @@ err_t worklog_line(const char *path, int64_t now_us, const char *who, const char
         buf_slice(&line, text);
     buf_char(&line, '\n');
     err_t e = line.err ? diag_fail(d, line.err, "a line of a log does not fit in memory")
-                       : open_end(path, &fd, d);
-    for (size_t at = 0; !e && at < line.len;) {
-        ssize_t n = write(fd, line.at + at, line.len - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) e = diag_errno(d, n < 0 ? errno : EIO, "%s can not be written", path);
-        if (n > 0) at += (size_t)n;
-    }
-    if (fd >= 0) file_close(fd);
+                       : put_end(path, buf_view(&line), d);
     buf_done(&line);
     return e;
+}
+
+err_t worklog_break(const char *path, struct diag *d)
+{
+    int fd = -1;
+    uint64_t size = 0;
+    size_t got = 0;
+    char last = '\n';
+    err_t e = file_open(path, FILE_READ, &fd, d);
+    if (e == ERR_NOT_FOUND) return ERR_OK;
+    if (!e) e = file_size(fd, &size, d);
+    if (!e && size) e = file_pread(fd, &last, 1, size - 1, &got, d);
+    if (fd >= 0) file_close(fd);
+    return e || last == '\n' ? e : put_end(path, SLICE("\n"), d);
 }
 
 /* --- reading ----------------------------------------------------------------------------------

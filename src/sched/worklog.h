@@ -17,6 +17,8 @@ void worklog_path(struct buf *out, const char *logs_dir, const struct work_key *
  * text of several lines stays together. `mask` may be NULL. */
 MUST_CHECK err_t worklog_line(const char *path, int64_t now_us, const char *who, const char *level,
                               struct slice text, const struct mask *mask, struct diag *d);
+/* What a command said last may lack its line's end: the next line begins a line. */
+MUST_CHECK err_t worklog_break(const char *path, struct diag *d);
 /* Up to `most` bytes from `from` on, whole UTF-8 characters; *next: where to go on; what is there
  * is all: *next == *size. ERR_NOT_FOUND: there is no log (yet). */
 MUST_CHECK err_t worklog_read(const char *path, uint64_t from, size_t most, struct buf *out,

@@ -116,8 +116,13 @@ static void say_end(struct work *k, const struct work_answer *a)
         [WORK_STOPPED] = {"WARNING", "Task was stopped"},
         [WORK_LOST] = {"ERROR", "Task was lost"},
     };
-    work_say(k, WORDS[a->outcome].level, "%s%s%.*s", WORDS[a->outcome].text,
-             a->message.len ? (a->outcome == WORK_SUCCESS ? " " : ": ") : "",
+    bool whole = a->outcome == WORK_SUCCESS || a->outcome == WORK_SKIPPED; /* with a full stop */
+    const char *because = a->outcome == WORK_STOPPED ? k->order->stop_why : NULL;
+    work_say(k, WORDS[a->outcome].level, "%s%s%s%s%.*s", WORDS[a->outcome].text,
+             because ? ", since " : "", because ? because : "",
+             !a->message.len ? ""
+             : whole         ? " "
+                             : ": ",
              SLICE_ARG(a->message));
 }
 
@@ -280,7 +285,7 @@ static err_t shop_start(void *ctx, struct work_order *o, struct diag *d)
     if (!e) return ERR_OK;
     char story[1400];
     diag_format(d, story, sizeof(story));
-    say_text(k, "ERROR", slice_of(story));
+    work_say(k, "ERROR", "Task failed: %s", story + (strncmp(story, "error: ", 7) == 0 ? 7 : 0));
     work_free(k);
     return e;
 }

@@ -1,5 +1,6 @@
 /* Commands, under the keeper: what each is started with, and what its end means. */
 #include "sched/secret.h"
+#include "sched/worklog.h"
 #include "sched/workshop_int.h"
 
 #include "base/say.h"
@@ -112,7 +113,10 @@ static err_t make_environment(struct work *k, struct process *p, bool alone, con
 static err_t take_directory(struct work *k, struct process *p, struct diag *d)
 {
     p->directory = work_path(k, work_text(k, "cwd"));
-    return p->directory ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for cwd");
+    if (!p->directory) return diag_fail(d, ERR_NO_MEMORY, "no memory for cwd");
+    return dir_exists(p->directory)
+               ? ERR_OK
+               : diag_fail(d, ERR_NOT_FOUND, "cwd: there is no folder %s", p->directory);
 }
 
 static err_t plain_text(struct work *k, const char *what, struct slice text, const char **out,
@@ -310,11 +314,14 @@ static const struct doc *result_of(struct work *k, struct slice line)
 static void ended(struct work *k, const struct keeper_end *end)
 {
     struct work_answer a = {.outcome = WORK_SUCCESS, .exit_code = end->exit_code};
+    struct diag d = {0};
     if (k->ended) return;
     k->ended = true;
     if (end->left_behind)
         work_say(k, "WARNING", "The command left %u process%s behind; %s ended", end->left_behind,
                  end->left_behind == 1 ? "" : "es", end->left_behind == 1 ? "it was" : "they were");
+    if (worklog_break(k->order->log_path, &d))
+        say_diag(SAY_SCHED, SAY_WARN, "a try's log can not be written", &d);
     if (!end->lost) work_say(k, "INFO", "Command exited with return code %d", end->exit_code);
     if (end->lost) {
         a.outcome = WORK_LOST;
@@ -370,6 +377,18 @@ static void keep_found(struct workshop *w, const struct keeper_end *end)
     if (!f->id || map_set(w->found, end->id, f)) found_free(f);
 }
 
+/* The keeper says why; which program it was about is known here. */
+static void name_program(struct work *k, struct diag *d)
+{
+    const struct doc *v = work_option(k, "exec");
+    struct slice program = doc_text(v && v->kind == DOC_LIST && v->count ? &v->items[0] : v);
+    if (!program.len) return;
+    snprintf(d->what, sizeof(d->what), "'%.*s' can not be started", (int)MIN(program.len, 200u),
+             (const char *)program.at);
+    if (v->kind == DOC_TEXT && memchr(program.at, ' ', program.len))
+        (void)diag_hint(d, "exec takes a list, [program, argument]; bash takes a line");
+}
+
 static void on_refused(void *ctx, struct slice id, const struct diag *why)
 {
     struct workshop *w = ctx;
@@ -381,6 +400,7 @@ static void on_refused(void *ctx, struct slice id, const struct diag *why)
     if (!k || k->ended) return;
     k->in_keeper = false;
     k->ended = true;
+    name_program(k, &d);
     work_done(k, d.err ? d.err : ERR_INTERNAL, &a, &d);
 }
 

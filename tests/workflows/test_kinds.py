@@ -199,19 +199,22 @@ def test_callbacks_are_called_and_tried_again():
       bash: "exit 3"
       retries: 1
       retry_delay: 0
+      email: fail@example.org
+      email_on_retry: no
       on_retry_callback: {{http: "{hook}/retry"}}
       on_failure_callback: [{{http: "{hook}/shy", headers: {{X-Own: "1"}}}}, {{command: "cat > told; echo $AIRFLOW_CTX_TASK_ID >> told"}}]
       on_execute_callback: {{http: "{hook}/begins"}}
     well: {{bash: "true", on_success_callback: {{http: "{hook}/well"}}}}
     skipped: {{bash: "exit 99", on_skipped_callback: {{http: "{hook}/skipped"}}}}
     nobody: {{bash: "true", on_success_callback: {{http: "http://127.0.0.1:1/"}}}}
+    sly: {{bash: "true", on_success_callback: {{mail: "a@example.org>\\r\\nRCPT TO:<b@example.org"}}}}
 """
         with up(dags, env={"AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://127.0.0.1:{smtp}/?from_email=sluice%40example.org&disable_ssl=true&disable_tls=true"}) as s:
             wait_for("the run to end", lambda: run_state(s) == ["failed"])
-            wait_for("the callbacks", lambda: not rows(s, "SELECT id FROM callback") and mail.letters, 60)
+            wait_for("the callbacks", lambda: not rows(s, "SELECT id FROM callback") and len(mail.letters) == 2, 60)
             told = (s.directory / "told").read_text()
             events = rows(s, "SELECT task_id FROM event WHERE event = 'callback_failed'")
-            check(events == [("nobody",)], events)
+            check(sorted(events) == [("nobody",), ("sly",)], events)
     asked = {}
     for _, path, body, headers in web.asked:
         asked.setdefault(path, []).append((json.loads(body), headers))
@@ -219,9 +222,14 @@ def test_callbacks_are_called_and_tried_again():
     body, headers = asked["/shy"][2]
     check((body["dag_id"], body["task_id"], body["try_number"], body["state"]) == ("one", "fails", 2, "failed") and headers["X-Own"] == "1", body)
     check("/taskInstances/fails/logs/2" in body["log_url"], body)
+    check(body["exception"] == "exit code 3" and asked["/retry"][0][0]["exception"] == "exit code 3", f"what went wrong: {body}")
+    check(asked["/well"][0][0]["exception"] is None and asked["/begins"][0][0]["exception"] is None, "nothing went wrong")
+    check(asked["/skipped"][0][0]["exception"] == "exit code 99 means: skipped" and asked["/dag"][0][0]["exception"] == "task_failure", asked["/dag"])
     check(asked["/dag"][0][0]["dag_id"] == "one" and asked["/retry"][0][0]["try_number"] == 1, asked["/dag"])
     check('"task_id"' in told and told.endswith("fails\n"), told)
-    sender, to, text = mail.letters[0]
+    check(len(mail.letters) == 2, f"the run's and the task's, and none for the retry: {mail.letters}")
+    check([m[1] for m in mail.letters if "Subject: Sluice: one fails failed" in m[2]] == [["fail@example.org"]], mail.letters)
+    sender, to, text = next(m for m in mail.letters if "Subject: Sluice: one failed" in m[2])
     check("sluice@example.org" in sender and to == ["ann@example.org", "bob@example.org"] and "Subject: Sluice: one" in text, mail.letters)
 
 

@@ -202,6 +202,9 @@ static err_t add_recipient(struct asking *q, struct arena *a, struct slice to,
                            struct curl_slist **all, struct buf *line, struct diag *d)
 {
     const char *text = arena_text(a, slice_trim(to));
+    for (const char *c = text; c && *c; c++) /* a line's end would be a command of the sender's */
+        if ((unsigned char)*c <= ' ' || *c == '<' || *c == '>' || *c == 127)
+            return diag_fail(d, ERR_INVALID, "'%.100s' is no mail address", text);
     struct curl_slist *more = text ? curl_slist_append(*all, text) : NULL;
     (void)q;
     if (!more) return diag_fail(d, ERR_NO_MEMORY, "no memory for a letter");
