@@ -178,7 +178,7 @@ const struct verb verbs[] = {
              {"--follow", NULL, "for logs: and what comes"},
              {"--from", "DATE", "for clear: logical dates from"},
              {"--to", "DATE", "for clear: logical dates to"},
-             {"--task-regex", "TEXT", "for clear: tasks whose id holds it"},
+             {"--task-regex", "REGEX", "for clear: tasks in whose id it is found"},
              {"--downstream", NULL, "with what follows"},
              {"--upstream", NULL, "with what comes before"},
              {"--past", NULL, "in earlier runs too"}, {"--future", NULL, "in later runs too"},

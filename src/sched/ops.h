@@ -75,7 +75,7 @@ struct ops_clear {
     int64_t start, end;          /* logical dates, both included; TIME_NONE: open */
     const struct ops_task *tasks;
     uint32_t task_count;  /* 0: all */
-    struct slice pattern; /* instead of tasks: ids that contain it (the command line's regex) */
+    struct slice pattern; /* instead of tasks: a regular expression found in their ids */
     bool downstream, upstream, past, future, only_failed, only_running, keep_runs /* reset_dag_runs
                                                                                      = false */
         ,

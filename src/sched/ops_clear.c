@@ -1,5 +1,7 @@
 #include "sched/ops_int.h"
 
+#include <regex.h>
+
 /* --- one instance -----------------------------------------------------------------------------
  */
 
@@ -225,9 +227,22 @@ static bool has_setups(const struct dag *g)
     return false;
 }
 
-static bool contains(struct slice text, struct slice part)
+/* As re.findall: anywhere in the id. */
+static err_t choose_by_pattern(const struct dag *g, struct slice pattern, uint8_t *chosen,
+                               struct diag *d)
 {
-    return part.len > 0 && memmem(text.at, text.len, part.at, part.len) != NULL;
+    char text[1024], id[4096]; /* with its groups */
+    regex_t compiled;
+    if (!pattern.len) return ERR_OK;
+    if (!slice_to_cstr(pattern, text, sizeof(text)) ||
+        regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB))
+        return diag_fail(d, ERR_BAD_PATTERN, "'%.*s' is no regular expression", SLICE_ARG(pattern));
+    for (uint32_t i = 0; i < g->task_count; i++)
+        if (slice_to_cstr(g->tasks[i].id, id, sizeof(id)) &&
+            regexec(&compiled, id, 0, NULL, 0) == 0)
+            chosen[i] |= CHOSEN_ALL;
+    regfree(&compiled);
+    return ERR_OK;
 }
 
 struct choice {
@@ -246,10 +261,8 @@ static err_t choose_named(const struct dag *g, const struct ops_clear *c, uint8_
                              SLICE_ARG(c->tasks[i].id), SLICE_ARG(g->id));
         chosen[at] |= c->tasks[i].map_index == OPS_ALL_MAPPED ? CHOSEN_ALL : CHOSEN_SOME;
     }
-    for (uint32_t i = 0; i < g->task_count; i++)
-        if (contains(g->tasks[i].id, c->pattern)) chosen[i] |= CHOSEN_ALL;
     if (c->task_count == 0 && c->pattern.len == 0) memset(chosen, CHOSEN_ALL, g->task_count);
-    return ERR_OK;
+    return choose_by_pattern(g, c->pattern, chosen, d);
 }
 
 /* As dag.partial_subset of Airflow chooses. */

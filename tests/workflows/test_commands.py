@@ -125,6 +125,44 @@ def test_wrong_dags_are_told_with_their_place():
         found = json.loads(r.stdout)
         check(r.returncode == 1 and found["filepath"].startswith("dags.yaml:10") and "'bash'" in found["error"], r.stdout)
         check(len(rows(run("dags", "list", "--project", p, "--json"))) == 2, "its neighbours are there")
+        r = run("dags", "trigger", "bad", "--project", p)
+        check(r.returncode == 1 and "its file is wrong" in r.stderr and "dags.yaml:10" in r.stderr, r.stderr)
+        (p / "dags" / "team" / "deep").mkdir(parents=True)
+        (p / "dags" / "team" / "deep" / "x.yaml").write_text('inner: {tasks: {a: {empty: }}}\ncron: {schedule: "61 * * * *", tasks: {a: {empty: }}}\n')
+        (p / "dags" / ".git").mkdir()
+        (p / "dags" / ".git" / "y.yaml").write_text("hidden: {tasks: {a: {empty: }}}\n")
+        check([d["dag"] for d in rows(run("dags", "list", "--project", p, "--json"))] == ["by_hand", "hello", "inner"], "folders within dags/, none that is hidden")
+        told = [json.loads(line) for line in run("dags", "list-import-errors", "--project", p, "--json").stdout.splitlines()]
+        check([t["filepath"] for t in told] == ["dags.yaml:10", "dags/team/deep/x.yaml:2"], told)
+
+
+def test_what_is_not_there_is_said_by_its_name():
+    with folder() as path:
+        p = make(path)
+        for words, story in [(("runs", "show", "hello"), "dag 'hello' has no run yet"),
+                             (("runs", "show", "helo"), "Dag id helo not found"),
+                             (("runs", "show", "hello", "2024-01-05"), "dag 'hello' has no run of that date"),
+                             (("runs", "show", "hello", "mine"), "DagRun ID: 'mine' not found")]:
+            r = run(*words, "--project", p)
+            check(r.returncode == 1 and story in r.stderr, f"{words}: {r.stderr}")
+        (p / "dags.yaml").write_text(DAGS + "many: {tasks: {list: {bash: 'echo [1,2,3]'}, each: {bash: 'echo -n {{ item }}', expand: list},"
+                                     " wrong: {bash: 'echo {{ nosuch }}'}, after: {empty: , after: wrong}}}\n")
+        with Server(p) as s:
+            s.ready()
+            check(s.command("dags", "trigger", "many", "--wait").returncode == 1, "one fails")
+            r = s.command("tasks", "logs", "many", "each")
+            check(r.returncode == 1 and "task 'each' is mapped" in r.stderr and "--map-index 0 to 2" in r.stderr, r.stderr)
+            log = ok(s.command("tasks", "logs", "many", "each", "--map-index", 1))
+            check("\n2\n[" in log and log.endswith("\n"), f"a line's end, also where the command said none: {log}")
+            log = ok(s.command("tasks", "logs", "many", "wrong"))
+            check("{bash} ERROR - Task failed: template: 'nosuch' is undefined\n" in log and log.endswith("\n"), log)
+            r = s.command("tasks", "logs", "many", "after")
+            check(r.returncode == 1 and "task 'after' has had 0 tries, and is upstream_failed" in r.stderr, r.stderr)
+            check({t["map_index"] for t in rows(s.command("tasks", "states-for-dag-run", "many", "--json"))} == {-1, 0, 1, 2}, "mapped: which of them")
+            r = s.command("tasks", "clear", "many", "--task-regex", "^(ea|wr).*[hg]$", "--dry-run", "--json")
+            check({t["task"] for t in rows(r)} == {"each", "wrong"}, r.stdout)
+            r = s.command("tasks", "clear", "many", "--task-regex", "(")
+            check(r.returncode == 1 and "'(' is no regular expression" in r.stderr, r.stderr)
 
 
 def test_settings_of_airflow_s_core():
@@ -183,7 +221,39 @@ def test_airflow_by_its_name():
         check(r.returncode == 1 and r.stdout == "No alive jobs found.\n", r.stdout)
         r = tool(path, "airflow", "dags", "trgger", "hello", *at)
         check(r.returncode == 2 and "invalid choice: 'trgger'" in r.stderr, r.stderr)
+        check("users" not in r.stderr and "dags trigger" in r.stderr, "the group's commands, not all of them: " + r.stderr)
         check(tool(path, "airflow", "dags", "trigger", "hello", "--nope", *at).returncode == 2, "an unknown option")
+        r = tool(path, "airflow", "dags")
+        check(r.returncode == 2 and "the following arguments are required: COMMAND" in r.stderr, r.stderr)
+        r = tool(path, "airflow", "dags", "trigger", "--help")
+        check(r.returncode == 0 and "usage: airflow dags trigger [options] DAG" in r.stdout and "-c, --conf JSON" in r.stdout, r.stdout)
+        r = tool(path, "airflow", "dags", "list", "-o", "xml", *at)
+        check(r.returncode == 2 and "invalid choice: 'xml'" in r.stderr, r.stderr)
+        check(len(json.loads(ok(tool(path, "airflow", "dags", "list", "-o", "yaml", *at)))) == 2, "a list in YAML's flow form")
+        check(ok(tool(path, "airflow", "dags", "state", "hello", "2024-01-09", *at)) == "None\n", "no run: as there")
+        check(tool(path, "airflow", "dags", "list-runs", "-d", "helo", *at).returncode == 1, "no such dag")
+        check(json.loads(ok(tool(path, "airflow", "dags", "list-runs", "-d", "hello", "-s", "2020-01-01", "-e", "2020-01-02", "-o", "json", *at)) or "[]") == [], "by date")
+        (p / "dags.yaml").write_text("bad: {tasks: {a: {bsh: x}}}\nworse: {tasks: {}}\n")
+        r = tool(path, "airflow", "dags", "list-import-errors", "-o", "json", *at)
+        check(r.returncode == 1 and len(json.loads(r.stdout)) == 2, r.stdout)
+
+
+def test_airflow_s_daemons_go_on_by_themselves():
+    with folder() as path:
+        p = make(path)
+        (p / "sluice.yaml").write_text("".join(f"{name}: -1\n" for name in ("api.port", "kafka.port", "cql.port", "metrics.port", "console.port", "console.topics_port",
+                                                                         "console.streams_port", "console.notebooks_port")))
+        at = ("--project", p)
+        said = ok(tool(path, "airflow", "scheduler", "-D", *at))
+        try:
+            check("runs, pid " in said, said)
+            said_too = ok(tool(path, "airflow", "webserver", "-D", *at))
+            check("runs already" in said_too, said_too)
+            check(tool(path, "airflow", "jobs", "check", "--job-type", "SchedulerJob", *at).returncode == 0, "it beats")
+        finally:
+            os.kill(int(said.split("pid ")[1].split(";")[0]), 15)
+        wait_for("its end", lambda: tool(path, "airflow", "dags", "test", "hello", *at).returncode == 1)
+        check("up" in (p / ".sluice" / "up.log").read_text(), "its log")
 
 
 def test_spark_submit_needs_a_server():

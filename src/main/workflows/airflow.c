@@ -12,8 +12,10 @@
 #include "sched/things.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,7 +126,7 @@ static const struct spelled jobs[] = {
 };
 static const struct spelled servers[] = {
     SPELLED("-p", "--port", "--port", "PORT"),
-    SPELLED("-D", "--daemon", "--ignored", NULL),
+    SPELLED("-D", "--daemon", "--daemon", NULL),
     SPELLED("-w", "--workers", "--ignored", "N"),
     SPELLED("-d", "--debug", "--ignored", NULL),
     SPELLED("-n", "--num-runs", "--ignored", "N"),
@@ -300,20 +302,48 @@ static err_t info(struct desk *k, struct diag *d)
     return ERR_OK;
 }
 
+/* Only comes back with what went wrong. */
+static err_t become_up(const struct desk *k, struct diag *d)
+{
+    const char *argv[] = {"sluice",  "up", k->project.dir, "--data", k->project.data,
+                          "--plain", NULL};
+    (void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+    return diag_errno(d, errno, "sluice up can not be started");
+}
+
+/* -D: a process of its own, which says in DATA/up.log what it has to say. */
+static err_t serve_apart(struct desk *k, struct diag *d)
+{
+    char log[PROJECT_PATH_MAX];
+    err_t e = project_data_path(&k->project, "up.log", log, d);
+    if (e) return e;
+    pid_t child = fork();
+    if (child < 0) return diag_errno(d, errno, "a process can not be started");
+    if (child == 0) {
+        int in = open("/dev/null", O_RDONLY | O_CLOEXEC),
+            out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        bool set = in >= 0 && out >= 0 && setsid() > 0 && dup2(in, 0) == 0 && dup2(out, 1) == 1 &&
+                   dup2(out, 2) == 2;
+        if (set) (void)become_up(k, d);
+        _exit(1);
+    }
+    for (int status; !client_server_runs(&k->project); dial_rest(50))
+        if (waitpid(child, &status, WNOHANG) == child)
+            return diag_fail(d, ERR_CONFIG, "the server has not started: %s says why", log);
+    printf("%s: the server of %s runs, pid %d; %s is its log\n", k->command, k->project.dir,
+           (int)child, log);
+    return ERR_OK;
+}
+
 /* scheduler, webserver, api-server, standalone, triggerer: all of them are `sluice up`. A container
  * that starts several finds the first one running, and waits beside it as those processes would. */
 static err_t serve(struct desk *k, struct diag *d)
 {
-    (void)d;
-    if (!client_server_runs(&k->project)) {
-        const char *argv[] = {"sluice",  "up", k->project.dir, "--data", k->project.data,
-                              "--plain", NULL};
-        (void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
-        return diag_errno(d, errno, "sluice up can not be started");
-    }
+    bool apart = args_has(k->args, "--daemon");
+    if (!client_server_runs(&k->project)) return apart ? serve_apart(k, d) : become_up(k, d);
     printf("%s: the server of %s runs already, and does this too\n", k->command, k->project.dir);
     (void)fflush(stdout);
-    while (client_server_runs(&k->project)) dial_rest(1000);
+    while (!apart && client_server_runs(&k->project)) dial_rest(1000);
     return ERR_OK;
 }
 
@@ -398,15 +428,69 @@ static const struct airflow_command {
     {"standalone", NULL, servers, &serving, NULL, NULL},
 };
 
+/* group NULL: all of them. 2, as argparse ends when something is wrong. */
 static int say_commands(FILE *to, const char *group)
 {
-    fprintf(to, "usage: airflow %s\n",
-            group ? "GROUP COMMAND [options]" : "GROUP COMMAND [options]; groups and commands:");
+    fprintf(to, "usage: airflow %s COMMAND [options]%s\n", group ? group : "GROUP",
+            group ? "" : "; groups and commands:");
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         if (!group || strcmp(group, commands[i].group) == 0)
             fprintf(to, "  %s%s%s\n", commands[i].group, commands[i].name ? " " : "",
                     commands[i].name ? commands[i].name : "");
     return 2;
+}
+
+static void say_options(const struct spelled *list)
+{
+    for (; list && list->option.name; list++) {
+        const char *value = list->option.value;
+        bool both = list->names[0] && list->names[1];
+        printf("  %s%s%s%s%s\n", list->names[0] ? list->names[0] : "", both ? ", " : "",
+               list->names[1] ? list->names[1] : "", value ? " " : "", value ? value : "");
+    }
+}
+
+static const struct desk_command *ours_of(const struct airflow_command *c)
+{
+    return c->count ? desk_command(c->list, *c->count, c->ours ? c->ours : c->name) : c->list;
+}
+
+static int say_help(const struct airflow_command *c)
+{
+    const struct desk_command *ours = ours_of(c);
+    printf("usage: airflow %s%s%s [options]%s%s\n", c->group, c->name ? " " : "",
+           c->name ? c->name : "", *ours->words ? " " : "", ours->words);
+    if (*ours->about) printf("\n%s\n", ours->about);
+    printf("\noptions:\n");
+    say_options(c->options);
+    say_options(common);
+    return 0;
+}
+
+static bool group_known(const char *group)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (strcmp(group, commands[i].group) == 0) return true;
+    return false;
+}
+
+static bool is_help(const char *word)
+{
+    return word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0);
+}
+
+/* No such command: what there is, of the group where there is one. */
+static int refuse(const char *group, const char *name)
+{
+    bool known = group_known(group);
+    if (known && is_help(name)) return say_commands(stdout, group), 0;
+    if (known && !name)
+        fprintf(stderr, "airflow %s: error: the following arguments are required: COMMAND\n",
+                group);
+    else
+        fprintf(stderr, "airflow%s%s: error: invalid choice: '%s'\n", known ? " " : "",
+                known ? group : "", known ? name : group);
+    return say_commands(stderr, known ? group : NULL);
 }
 
 int tool_airflow(const struct verb *v, const struct args *raw)
@@ -418,9 +502,7 @@ int tool_airflow(const struct verb *v, const struct args *raw)
         printf("%s\n", SLUICE_VERSION);
         return 0;
     }
-    if (strcmp(group, "--help") == 0 || strcmp(group, "-h") == 0 ||
-        strcmp(group, "cheat-sheet") == 0)
-        return say_commands(stdout, NULL), 0;
+    if (is_help(group) || strcmp(group, "cheat-sheet") == 0) return say_commands(stdout, NULL), 0;
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         const struct airflow_command *c = &commands[i];
         if (strcmp(group, c->group) != 0 || (c->name && (!name || strcmp(name, c->name) != 0)))
@@ -428,14 +510,10 @@ int tool_airflow(const struct verb *v, const struct args *raw)
         struct args a;
         int skip = c->name ? 2 : 1;
         if (!read_args(c->options, raw->words + skip, raw->word_count - skip, &a)) return 2;
-        if (args_has(&a, "--help")) return say_commands(stdout, c->group), 0;
+        if (args_has(&a, "--help")) return say_help(c);
         const char *dag = args_value(&a, "--dag-id");
         if (dag && !a.word_count) a.words[a.word_count++] = dag;
-        const struct desk_command *found =
-            c->count ? desk_command(c->list, *c->count, c->ours ? c->ours : c->name) : c->list;
-        return desk_run(found, &a, a.words, a.word_count, true);
+        return desk_run(ours_of(c), &a, a.words, a.word_count, true);
     }
-    fprintf(stderr, "airflow %s: error: invalid choice: '%s'\n", name ? group : "",
-            name ? name : group);
-    return say_commands(stderr, NULL);
+    return refuse(group, name);
 }

@@ -14,35 +14,24 @@
  */
 
 struct kept { /* what the database knows of a dag */
-    struct slice id;
     bool paused;
     int64_t next;
 };
 
 struct known {
     struct desk *k;
-    struct vec rows; /* of struct kept */
+    struct map *rows; /* of struct kept, by dag */
 };
 
 static err_t keep_known(void *ctx, const struct meta_row *row)
 {
     struct known *n = ctx;
-    struct kept *kept = vec_add(&n->rows);
+    struct kept *kept = arena_take(n->k->arena, sizeof *kept);
     if (!kept) return ERR_NO_MEMORY;
-    kept->id = arena_slice(n->k->arena, row->at[list_place(LIST_DAGS, "dag_id")].text);
     kept->paused = row->at[list_place(LIST_DAGS, "is_paused")].number != 0;
     const struct meta_value *next = &row->at[list_place(LIST_DAGS, "next_dagrun_create_after")];
     kept->next = next->kind == META_NULL ? TIME_NONE : next->number;
-    return ERR_OK;
-}
-
-static const struct kept *find_known(const struct known *n, struct slice id)
-{
-    for (size_t i = 0; i < n->rows.count; i++) {
-        const struct kept *kept = vec_at(&n->rows, i);
-        if (slice_equal(kept->id, id)) return kept;
-    }
-    return NULL;
+    return map_set(n->rows, row->at[list_place(LIST_DAGS, "dag_id")].text, kept);
 }
 
 static void put_schedule(struct sheet *s, const struct dag *g)
@@ -56,15 +45,16 @@ static void put_schedule(struct sheet *s, const struct dag *g)
 static err_t list(struct desk *k, struct diag *d)
 {
     int64_t total;
-    struct known n = {k, vec_make(sizeof(struct kept), 1000000)};
+    struct known n = {k, map_new(1000000)};
     struct list_ask ask = {.kind = LIST_DAGS, .limit = LIST_WHOLE, .no_total = true};
+    if (!n.rows) return diag_fail(d, ERR_NO_MEMORY, "no memory for the dags");
     err_t e = desk_dags(k, d);
     if (!e) e = list_run(k->meta, &ask, keep_known, &n, &total, d);
     struct sheet s = sheet_make(k->airflow ? "dag_id fileloc owners is_paused"
                                            : "dag schedule paused tasks# next file");
     for (size_t i = 0; i < k->dags.count && !e; i++) {
         const struct dag *g = *(const struct dag **)vec_at(&k->dags, i);
-        const struct kept *kept = find_known(&n, g->id);
+        const struct kept *kept = map_get(n.rows, g->id);
         struct slice paused = kept && kept->paused ? SLICE("True") : SLICE("False");
         sheet_text(&s, g->id);
         if (k->airflow) {
@@ -86,7 +76,7 @@ static err_t list(struct desk *k, struct diag *d)
     if (!e && k->import_errors && !k->json)
         fprintf(stderr, "%u more are wrong: sluice dags list-import-errors\n", k->import_errors);
     sheet_done(&s);
-    vec_done(&n.rows);
+    map_free(n.rows);
     return e;
 }
 
@@ -122,7 +112,7 @@ static err_t import_errors(struct desk *k, struct diag *d)
     if (!e && !m.count && !k->json)
         printf("%s\n", k->airflow ? "No data found" : "no import errors");
     else if (!e)
-        e = sheet_print(&m.sheet, k->json);
+        e = desk_print(k, &m.sheet);
     sheet_done(&m.sheet);
     return !e && m.count ? ERR_STOPPED : e;
 }
@@ -325,9 +315,14 @@ static err_t test(struct desk *k, struct diag *d)
 static err_t state(struct desk *k, struct diag *d)
 {
     struct run_row r;
-    err_t e = desk_run_row(k, k->words[0], k->word_count > 1 ? k->words[1] : NULL, &r, d);
-    if (!e) printf("%s\n", run_state_name(r.state));
-    return e;
+    struct diag none = {0};
+    err_t e = desk_run_row(k, k->words[0], k->word_count > 1 ? k->words[1] : NULL, &r, &none);
+    if (e && !(k->airflow && e == ERR_NOT_FOUND && desk_dag(k, slice_of(k->words[0])))) {
+        *d = none;
+        return e;
+    }
+    printf("%s\n", e ? "None" : run_state_name(r.state)); /* no run: as Airflow says it */
+    return ERR_OK;
 }
 
 /* --- backfill -----------------------------------------------------------------------------------
@@ -405,10 +400,20 @@ int verb_dags(const struct verb *v, const struct args *a)
 static err_t list_runs(struct desk *k, struct diag *d)
 {
     const char *dag = k->word_count ? k->words[0] : desk_value(k, "--dag-id"),
-               *state = desk_value(k, "--state");
-    struct meta_value ids = meta_text(slice_of(dag)), states = meta_text(slice_of(state));
-    struct list_filter filters[2];
+               *state = desk_value(k, "--state"), *from = desk_value(k, "--from"),
+               *to = desk_value(k, "--to");
+    struct meta_value ids = meta_text(slice_of(dag)), states = meta_text(slice_of(state)),
+                      first = meta_null(), last = meta_null();
+    struct list_filter filters[4];
+    const struct dag *g;
     uint32_t n = 0;
+    err_t e = dag && k->airflow ? desk_known_dag(k, dag, &g, d) : ERR_OK;
+    if (!e && from) e = desk_time(from, &first.number, d);
+    if (!e && to) e = desk_time(to, &last.number, d);
+    if (e) return e;
+    first.kind = last.kind = META_INT;
+    if (from) filters[n++] = (struct list_filter){"logical_date", LIST_GTE, &first, 1};
+    if (to) filters[n++] = (struct list_filter){"logical_date", LIST_LTE, &last, 1};
     if (dag) filters[n++] = (struct list_filter){"dag_id", LIST_IN, &ids, 1};
     if (state) filters[n++] = (struct list_filter){"state", LIST_IN, &states, 1};
     return desk_list(k, LIST_RUNS,

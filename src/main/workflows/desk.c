@@ -118,6 +118,19 @@ static int words_needed(const char *words)
     return needed;
 }
 
+/* As Airflow's argparse refuses. */
+static bool output_known(const char *output)
+{
+    static const char *const forms[] = {"table", "json", "yaml", "plain"};
+    for (size_t i = 0; i < COUNT_OF(forms); i++)
+        if (!output || strcmp(output, forms[i]) == 0) return true;
+    fprintf(stderr,
+            "airflow: error: argument -o/--output: invalid choice: '%s' (choose from 'json', "
+            "'yaml', 'plain', 'table')\n",
+            output);
+    return false;
+}
+
 int desk_run(const struct desk_command *c, const struct args *a, const char *const *words,
              int count, bool airflow)
 {
@@ -128,11 +141,13 @@ int desk_run(const struct desk_command *c, const struct args *a, const char *con
         return 2;
     }
     const char *output = args_value(a, "--output");
+    if (!output_known(output)) return 2;
     k = (struct desk){.args = a,
                       .words = words,
                       .word_count = count,
                       .command = c->name,
-                      .json = args_has(a, "--json") || (output && strcmp(output, "json") == 0),
+                      .json = args_has(a, "--json") || (output && (strcmp(output, "json") == 0 ||
+                                                                   strcmp(output, "yaml") == 0)),
                       .yes = args_has(a, "--yes"),
                       .airflow = airflow};
     err_t e = open_desk(&k, &d);
@@ -178,8 +193,8 @@ static void take_dag(void *ctx, struct dag *g)
 static void take_mistake(void *ctx, struct slice id, const struct diag *d)
 {
     struct desk *k = ctx;
-    (void)id, (void)d;
     k->import_errors++;
+    if (k->sought && slice_is(id, k->sought)) k->trouble = arena_slice(k->arena, slice_of(d->what));
 }
 
 static int by_id(const void *a, const void *b)
@@ -211,8 +226,13 @@ err_t desk_known_dag(struct desk *k, const char *id, const struct dag **out, str
 {
     const char *names[1000];
     size_t n = 0;
+    k->sought = id;
     *out = desk_dag(k, slice_of(id));
     if (*out) return ERR_OK;
+    if (k->trouble.len) {
+        (void)diag_fail(d, ERR_NOT_FOUND, "Dag id %s not found", id);
+        return diag_why(d, "its file is wrong: %.*s", SLICE_ARG(k->trouble));
+    }
     for (size_t i = 0; i < k->dags.count && n < COUNT_OF(names); i++)
         if ((names[n] = arena_text(k->arena, (*(const struct dag **)vec_at(&k->dags, i))->id))) n++;
     const char *near = nearest_word(slice_of(id), names, n);
@@ -281,10 +301,13 @@ static err_t find_run(struct desk *k, struct slice dag_id, const int64_t *logica
     struct slice found = {0};
     int64_t total;
     err_t e = list_run(k->meta, &ask, keep_run, &found, &total, d);
+    bool there = found.at != NULL;
     *out = arena_slice(k->arena, found);
     mem_give((void *)(uintptr_t)found.at);
-    if (e || out->at) return e;
-    return diag_fail(d, ERR_NOT_FOUND, "dag '%.*s' has no such run", SLICE_ARG(dag_id));
+    if (e || there) return e;
+    (void)diag_fail(d, ERR_NOT_FOUND, "dag '%.*s' has no run%s", SLICE_ARG(dag_id),
+                    logical ? " of that date" : " yet");
+    return diag_hint(d, "sluice runs list %.*s", SLICE_ARG(dag_id));
 }
 
 err_t desk_run_row(struct desk *k, const char *dag_id, const char *which, struct run_row *out,
@@ -299,7 +322,11 @@ err_t desk_run_row(struct desk *k, const char *dag_id, const char *which, struct
         return ERR_OK;
     else if (!moment_parse(run, NULL, &logical, NULL))
         e = find_run(k, dag, &logical, &run, d);
-    return e ? e : run_row_find(k->meta, dag, run, k->arena, out, d);
+    if (!e) e = run_row_find(k->meta, dag, run, k->arena, out, d);
+    const struct dag *g;
+    struct diag none = {0};
+    if (e == ERR_NOT_FOUND && desk_known_dag(k, dag_id, &g, &none)) *d = none;
+    return e;
 }
 
 /* --- output -------------------------------------------------------------------------------------
@@ -377,11 +404,12 @@ err_t desk_list(struct desk *k, enum list_kind kind, const char *columns,
     int64_t total;
     struct listing l = {.sheet = sheet_make(columns), .kind = kind};
     const char *limit = desk_value(k, "--limit");
+    int64_t most = kind == LIST_RUNS ? DESK_ROWS_MAX : LIST_WHOLE;
     struct list_ask ask = {.kind = kind,
                            .filters = filters,
                            .filter_count = filter_count,
                            .order_by = slice_of(order),
-                           .limit = limit ? atoi(limit) : DESK_ROWS_MAX,
+                           .limit = limit ? atoi(limit) : most,
                            .no_total = true};
     for (const char *at = columns; *at && l.count < SHEET_COLUMNS;) {
         char name[64];

@@ -24,7 +24,9 @@ struct desk {
     struct vec dags; /* of const struct dag *, once they are asked for */
     bool dags_read;
     uint32_t import_errors;
-    bool told; /* the server, by desk_wake */
+    const char *sought;   /* a dag's id: what is wrong with it … */
+    struct slice trouble; /* … in words; none: nothing */
+    bool told;            /* the server, by desk_wake */
     int waking;
     struct ops ops;
 };

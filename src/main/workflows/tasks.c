@@ -34,14 +34,32 @@ static int32_t map_index(const struct desk *k)
     return text ? atoi(text) : -1;
 }
 
+/* There is no such instance: is there such a task, and is it mapped? */
+static err_t no_instance(struct desk *k, const struct run_row *run, struct diag *d)
+{
+    struct task_rows rows;
+    int32_t most = -1;
+    const char *task = k->words[1];
+    err_t e = task_rows_of_run(k->meta, run->id, k->arena, &rows, d);
+    for (uint32_t i = 0; !e && i < rows.count; i++)
+        if (slice_is(rows.at[i].task_id, task)) most = MAX(most, rows.at[i].map_index);
+    if (e) return e;
+    if (most >= 0) {
+        (void)diag_fail(d, ERR_NOT_FOUND, "task '%s' is mapped", task);
+        return diag_hint(d, "--map-index 0 to %d says which of its instances", most);
+    }
+    return ERR_NOT_FOUND;
+}
+
 /* DAG TASK [RUN]. */
 static err_t instance(struct desk *k, struct run_row *run, struct task_row *task, struct diag *d)
 {
     const char *which = k->word_count > 2 ? k->words[2] : desk_value(k, "--run");
     err_t e = desk_run_row(k, k->words[0], which, run, d);
-    return e ? e
-             : task_row_find(k->meta, run->dag_id, run->run_id, slice_of(k->words[1]), map_index(k),
-                             k->arena, task, d);
+    if (e) return e;
+    e = task_row_find(k->meta, run->dag_id, run->run_id, slice_of(k->words[1]), map_index(k),
+                      k->arena, task, d);
+    return e == ERR_NOT_FOUND ? no_instance(k, run, d) : e;
 }
 
 static err_t state(struct desk *k, struct diag *d)
@@ -61,8 +79,14 @@ static err_t states(struct desk *k, struct diag *d)
     err_t e = desk_run_row(k, k->words[0], k->word_count > 1 ? k->words[1] : NULL, &run, d);
     struct meta_value dag = meta_text(run.dag_id), id = meta_text(run.run_id);
     struct list_filter filters[] = {{"dag_id", LIST_IN, &dag, 1}, {"run_id", LIST_IN, &id, 1}};
+    struct task_rows rows = {0};
+    bool mapped = false;
+    if (!e) e = task_rows_of_run(k->meta, run.id, k->arena, &rows, d);
+    for (uint32_t i = 0; i < rows.count; i++) mapped |= rows.at[i].map_index >= 0;
     return e ? e
-             : desk_list(k, LIST_TASKS, "dag_id logical_date task_id state start_date end_date",
+             : desk_list(k, LIST_TASKS,
+                         mapped ? "dag_id logical_date task_id state start_date end_date map_index#"
+                                : "dag_id logical_date task_id state start_date end_date",
                          filters, 2, "start_date", d);
 }
 
@@ -121,10 +145,17 @@ static err_t logs(struct desk *k, struct diag *d)
     struct run_row run;
     struct task_row task;
     const char *try_text = desk_value(k, "--try");
+    bool follow = args_has(k->args, "--follow");
     err_t e = instance(k, &run, &task, d);
     if (e) return e;
-    return print_try(k, &run, &task, try_text ? atoi(try_text) : task.try_number,
-                     args_has(k->args, "--follow"), d);
+    int number = try_text ? atoi(try_text) : task.try_number;
+    e = print_try(k, &run, &task, number, follow, d);
+    if (e != ERR_NOT_FOUND || (number > 0 && number <= task.try_number)) return e;
+    const char *state = task_state_name(task.state);
+    (void)diag_fail(d, ERR_NOT_FOUND, "task '%s' has had %d tries, and is %s", k->words[1],
+                    task.try_number, state ? state : "not looked at yet");
+    d->where[0] = d->hint[0] = 0;
+    return task.message.len ? diag_why(d, "%.*s", SLICE_ARG(task.message)) : d->err;
 }
 
 /* --- clear and mark -----------------------------------------------------------------------------
