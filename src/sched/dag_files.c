@@ -152,6 +152,39 @@ static struct dag_file *file_find(struct dag_files *f, const char *name)
     return found ? *found : NULL;
 }
 
+/* The file of this name, which is there; NULL: no room. */
+static struct dag_file *file_seen(struct dag_files *f, const char *name)
+{
+    struct dag_file *file = file_find(f, name);
+    if (!file) {
+        file = mem_take(sizeof(*file));
+        char *own = mem_text(slice_of(name));
+        if (!file || !own || vec_push(&f->files, &file)) {
+            mem_give(file);
+            mem_give(own);
+            return NULL;
+        }
+        *file = (struct dag_file){.name = own,
+                                  .dags = vec_make(sizeof(const struct dag *), 1 << 17),
+                                  .wrong = vec_make(sizeof(struct wrong), 1000)};
+    }
+    file->seen = true;
+    return file;
+}
+
+/* A folder that can not be read is an import error, and no neighbour's. */
+static err_t folder_failed(struct scanning *s, const char *name, const struct diag *why)
+{
+    struct dag_file *file = file_seen(s->f, name);
+    struct file_stamp stamp = {.size = UINT64_MAX};
+    if (!file) return ERR_NO_MEMORY;
+    if (memcmp(&file->stamp, &stamp, sizeof(stamp)) == 0) return ERR_OK; /* told already */
+    file->stamp = stamp;
+    file->changed = s->changed = true;
+    is_wrong(file, (struct slice){0}, why);
+    return ERR_OK;
+}
+
 static err_t see_file(void *ctx, const char *entry)
 {
     struct scanning *s = ctx;
@@ -161,24 +194,16 @@ static err_t see_file(void *ctx, const char *entry)
     bool yaml = (len > 5 && strcmp(entry + len - 5, ".yaml") == 0) ||
                 (len > 4 && strcmp(entry + len - 4, ".yml") == 0);
     if (entry[0] == '.') return ERR_OK;
-    snprintf(name, sizeof(name), "%s%s", s->below, entry);
+    if ((size_t)snprintf(name, sizeof(name), "%s%s", s->below, entry) >= sizeof(name)) {
+        struct diag d = {0};
+        (void)diag_fail(&d, ERR_TOO_BIG, "a name of more than %zu bytes is in it", sizeof(name));
+        return folder_failed(s, s->below, &d);
+    }
     snprintf(path, sizeof(path), "%s/%s", s->f->folder, name);
     if (!yaml) return s->below[0] && dir_exists(path) ? see_folder(s, name) : ERR_OK;
     if (file_stamp(path, &stamp, NULL)) return ERR_OK; /* gone meanwhile */
-    struct dag_file *file = file_find(s->f, name);
-    if (!file) {
-        file = mem_take(sizeof(*file));
-        char *own = mem_text(slice_of(name));
-        if (!file || !own || vec_push(&s->f->files, &file)) {
-            mem_give(file);
-            mem_give(own);
-            return diag_fail(s->d, ERR_TOO_BIG, "more than %d files of dags", DAG_FILES_MAX);
-        }
-        *file = (struct dag_file){.name = own,
-                                  .dags = vec_make(sizeof(const struct dag *), 1 << 17),
-                                  .wrong = vec_make(sizeof(struct wrong), 1000)};
-    }
-    file->seen = true;
+    struct dag_file *file = file_seen(s->f, name);
+    if (!file) return diag_fail(s->d, ERR_TOO_BIG, "more than %d files of dags", DAG_FILES_MAX);
     if (memcmp(&file->stamp, &stamp, sizeof(stamp)) == 0) return ERR_OK;
     file->stamp = stamp;
     s->changed = true;
@@ -189,12 +214,15 @@ static err_t see_file(void *ctx, const char *entry)
 static err_t see_folder(struct scanning *s, const char *name)
 {
     char below[1024], path[4096];
-    struct scanning in = {s->f, below, s->changed, s->deep + 1, s->d};
+    struct diag d = {0};
+    struct scanning in = {s->f, below, s->changed, s->deep + 1, &d};
     if (in.deep > FOLDERS_DEEP) return ERR_OK;
     snprintf(below, sizeof(below), "%s/", name);
     snprintf(path, sizeof(path), "%s/%s", s->f->folder, name);
-    err_t err = dir_list(path, see_file, &in, s->d);
+    err_t err = dir_list(path, see_file, &in, &d);
     s->changed = in.changed;
+    if (err && err != ERR_TOO_BIG && err != ERR_NO_MEMORY) return folder_failed(s, name, &d);
+    if (err && s->d) *s->d = d;
     return err;
 }
 

@@ -4,11 +4,13 @@
 
 #include "os/file.h"
 #include "os/thread.h"
+#include "sched/meta_kit.h"
 #include "sched/ops.h"
 #include "sched/things.h"
 #include "test.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct fake {
@@ -88,6 +90,22 @@ static int64_t in_2030(void *ctx)
     return INT64_C(1900000000) * 1000000;
 }
 
+/* A file whose name, with its folders, is longer than we take: told, and no neighbour's mistake. */
+static void deep_folder(const char *folder)
+{
+    enum { LEVELS = 5, LETTERS = 250 };
+    char name[LETTERS + 1], home[600];
+    CHECK(getcwd(home, sizeof(home)) != NULL);
+    CHECK_INT(chdir(folder), 0);
+    memset(name, 'x', LETTERS);
+    name[LETTERS] = 0;
+    for (int i = 0; i < LEVELS; i++) {
+        CHECK_INT(mkdir(name, 0700), 0);
+        CHECK_INT(chdir(name), 0);
+    }
+    CHECK_INT(chdir(home), 0);
+}
+
 TEST(sched_reads_files_and_runs_what_is_triggered)
 {
     struct fake f = {0};
@@ -125,6 +143,7 @@ TEST(sched_reads_files_and_runs_what_is_triggered)
     char folder[600];
     snprintf(folder, sizeof(folder), "%s/dags", test_dir());
     CHECK_OK(dir_make(folder, &d), &d);
+    deep_folder(folder);
     write_file("dags/more.yaml", "second:\n  tasks:\n    a: {empty: }\n");
     write_file("dags/wrong.yaml", "third:\n  tasks:\n    a: {bsh: 'x'}\n");
     const struct dag *second = wait_for_dag(s, "second");
@@ -132,6 +151,10 @@ TEST(sched_reads_files_and_runs_what_is_triggered)
     if (second) dag_give(second);
     const struct dag *third = sched_dag(s, SLICE("third"));
     CHECK(third == NULL);
+    CHECK_INT(meta_kit_number(m,
+                              "SELECT COUNT(*) FROM import_error WHERE story LIKE '%name of more "
+                              "than 1024 bytes%'"),
+              1);
     arena_free(a);
     sched_close(s);
     /* started anew, it keeps no run longer than a second: that one is from 2023 */
