@@ -170,7 +170,7 @@ const struct verb verbs[] = {
      true, verb_runs},
     {"tasks",
      "[list DAG | state DAG TASK [RUN] | states-for-dag-run DAG [RUN] | logs DAG TASK [RUN] | "
-     "clear DAG [TASK] | mark DAG TASK RUN STATE]",
+     "clear DAG [TASK] | mark DAG TASK RUN STATE | run DAG TASK [RUN] | test DAG TASK [DATE]]",
      "tasks of dags: states, logs, clearing, marking, trying one alone",
      "RUN is a run's id, a logical date, or latest.",
      OPTIONS(JSON_OPTION, {"--run", "RUN", "for logs and clear: in this run"},
@@ -184,6 +184,8 @@ const struct verb verbs[] = {
              {"--past", NULL, "in earlier runs too"}, {"--future", NULL, "in later runs too"},
              {"--only-failed", NULL, "for clear: what has failed"},
              {"--only-running", NULL, "for clear: what runs"},
+             {"--force", NULL, "for run: also when it has ended"},
+             {"--mark-success", NULL, "for run: only say that it succeeded"},
              {"--dry-run", NULL, "only show what would be"}, {"--yes", NULL, "do not ask"}),
      true, verb_tasks},
     {"pools",

@@ -328,3 +328,44 @@ def test_a_task_is_tested_alone_and_nothing_of_it_is_kept():
                 r = s.command(*words)
                 check(r.returncode == 1 and "is paused" in r.stderr and "dags unpause alone" in r.stderr, r.stderr)
             check(rows(s.command("runs", "list", "--json")) == [], "and nothing waits")
+
+
+ONE = """
+one:
+  schedule: none
+  tasks:
+    first: {bash: "echo first >> order; echo said it"}
+    slow: {bash: "echo begins; while ! test -e go; do sleep 0.05; done; echo slow >> order", after: first}
+    last: {bash: "echo last >> order; test -e well", after: slow}
+"""
+
+
+def test_one_task_of_a_run_is_run_again():
+    with folder() as path:
+        p = project(path / "p", "CREATE TOPIC t;\n")
+        (p / "dags.yaml").write_text(ONE)
+        with Server(p) as s:
+            s.ready()
+            wait_for("the dag", lambda: len(rows(s.command("dags", "list", "--json"))) == 1, 20)
+            airflow = lambda *words: tool(path, "airflow", "tasks", "run", *words, "--project", p)
+            ok(s.command("dags", "trigger", "one", "--run-id", "r"))
+            wait_for("the slow one", lambda: ok(s.command("tasks", "state", "one", "slow", "r")).strip() == "running", 20)
+            (p / "go").touch()
+            r = airflow("one", "last", "r")  # it waits for what comes before it, and fails
+            check(r.returncode == 1 and "return code 1" in r.stdout and "last failed" in r.stdout, r.stdout + r.stderr)
+            r = airflow("one", "last", "r")
+            check(r.returncode == 1 and "Task is in the 'failed' state." in r.stderr and "--force" in r.stderr, r.stderr)
+            (p / "well").touch()
+            said = ok(airflow("one", "last", "r", "--force", "--local"))
+            check("last success" in said and "attempt 2" in said, said)
+            said = ok(s.command("tasks", "run", "one", "first", "r", "--force"))
+            check("said it" in said and "first success" in said, said)
+            check((p / "order").read_text().split() == ["first", "slow", "last", "last", "first"], (p / "order").read_text())
+            ok(s.command("tasks", "mark", "one", "last", "r", "failed"))
+            check("last success" in ok(airflow("one", "last", "r", "-m")), "marked")
+            check(ok(s.command("tasks", "state", "one", "last", "r")).strip() == "success", "it is marked")
+            r = airflow("one", "nobody", "r")
+            check(r.returncode == 1 and "nobody" in r.stderr, r.stderr)
+            ok(s.command("dags", "pause", "one"))
+            r = s.command("tasks", "run", "one", "last", "r", "--force")
+            check(r.returncode == 1 and "is paused" in r.stderr, r.stderr)

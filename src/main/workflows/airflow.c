@@ -77,6 +77,14 @@ static const struct spelled clear[] = {
     SPELLED("-u", "--upstream", "--upstream", NULL),
     {{NULL, NULL}, {NULL, NULL, NULL}},
 };
+static const struct spelled run_one[] = {
+    SPELLED("-f", "--force", "--force", NULL),
+    SPELLED("-m", "--mark-success", "--mark-success", NULL),
+    SPELLED(NULL, "--map-index", "--map-index", "N"),
+    SPELLED("-l", "--local", "--ignored", NULL),
+    SPELLED("-N", "--interactive", "--ignored", NULL),
+    {{NULL, NULL}, {NULL, NULL, NULL}},
+};
 static const struct spelled connections[] = {
     SPELLED(NULL, "--conn-type", "--conn-type", "TYPE"),
     SPELLED(NULL, "--conn-host", "--conn-host", "HOST"),
@@ -389,7 +397,7 @@ static const struct airflow_command {
     {"tasks", "clear", clear, task_commands, &task_command_count, NULL},
     {"tasks", "logs", NULL, task_commands, &task_command_count, NULL},
     {"tasks", "test", NULL, task_commands, &task_command_count, NULL},
-    {"tasks", "run", NULL, task_commands, &task_command_count, NULL},
+    {"tasks", "run", run_one, task_commands, &task_command_count, NULL},
     {"pools", "list", NULL, pool_commands, &pool_command_count, NULL},
     {"pools", "get", NULL, pool_commands, &pool_command_count, NULL},
     {"pools", "set", pools, pool_commands, &pool_command_count, NULL},

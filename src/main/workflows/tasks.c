@@ -309,14 +309,83 @@ static err_t test(struct desk *k, struct diag *d)
     return !e && failed ? ERR_STOPPED : e;
 }
 
-/* What Airflow's executors call. */
-static err_t no_loose_try(struct desk *k, struct diag *d)
+/* --- one instance of a run that is there ------------------------------------------------------ */
+
+/* Cleared, it alone, so that it runs again. */
+static err_t clear_one(struct desk *k, const struct run_row *run, const struct task_row *task,
+                       struct diag *d)
 {
-    (void)diag_fail(d, ERR_UNSUPPORTED, "tasks %s: a task runs only in a run of its dag",
-                    k->command);
-    return diag_hint(
-        d, "sluice tasks test %s %s runs it alone; sluice tasks clear %s %s runs it again",
-        k->words[0], k->words[1], k->words[0], k->words[1]);
+    struct task_rows rows;
+    struct ops_task one = {task->task_id, task->map_index};
+    struct ops_clear c = {.dag_id = run->dag_id,
+                          .run_id = run->run_id,
+                          .start = TIME_NONE,
+                          .end = TIME_NONE,
+                          .tasks = &one,
+                          .task_count = 1};
+    k->ops.now_us = clock_wall_us();
+    err_t e = ops_tasks_clear(&k->ops, &c, k->arena, &rows, d);
+    if (!e) desk_wake(k);
+    return e;
+}
+
+static err_t mark_one(struct desk *k, const struct run_row *run, const struct task_row *task,
+                      struct diag *d)
+{
+    struct task_rows rows;
+    struct ops_mark m = {.dag_id = run->dag_id,
+                         .run_id = run->run_id,
+                         .task = {task->task_id, task->map_index},
+                         .state = TASK_SUCCESS};
+    err_t e = ops_task_mark(&k->ops, &m, k->arena, &rows, d);
+    if (!e) desk_say(k, "%s success", k->words[1]);
+    return e;
+}
+
+/* Its tries from `next` on, one log after the other, until it has ended; exit code 1 when it has
+ * not succeeded. */
+static err_t watch_one(struct desk *k, const struct run_row *run, struct task_row *task, int next,
+                       struct diag *d)
+{
+    err_t e = ERR_OK;
+    for (; !e && !(task_state_finished(task->state) && task->try_number < next);) {
+        if (task->try_number < next) {
+            dial_rest(LOOK_MS / 2);
+            e = task_row_find(k->meta, run->dag_id, run->run_id, task->task_id, task->map_index,
+                              k->arena, task, d);
+            continue;
+        }
+        e = print_try(k, run, task, next++, true, d);
+        if (e == ERR_NOT_FOUND) e = ERR_OK; /* what takes no time says nothing */
+    }
+    const char *name = task_state_name(task->state);
+    if (!e) desk_say(k, "%s %s", k->words[1], name ? name : "none");
+    return !e && task->state != TASK_SUCCESS && task->state != TASK_SKIPPED ? ERR_STOPPED : e;
+}
+
+/* As Airflow's: what has ended runs again by --force alone. What comes before it is waited for. */
+static err_t run_one(struct desk *k, struct diag *d)
+{
+    struct run_row run;
+    struct task_row task;
+    const struct dag *g;
+    err_t e = instance(k, &run, &task, d);
+    if (e) return e;
+    if (args_has(k->args, "--mark-success")) return mark_one(k, &run, &task, d);
+    int next = task.try_number + 1;
+    bool over = task_state_finished(task.state);
+    if (over && !args_has(k->args, "--force")) {
+        (void)diag_fail(d, ERR_USAGE, "Task is in the '%s' state.", task_state_name(task.state));
+        return diag_hint(d, "--force runs it again; sluice tasks test %s %s tries it alone",
+                         k->words[0], k->words[1]);
+    }
+    e = desk_known_dag(k, k->words[0], &g, d);
+    if (!e) e = desk_runs_now(k, g, d);
+    if (!e && over) e = clear_one(k, &run, &task, d);
+    if (!e && over) task.state = TASK_NONE;
+    if (!e && !over && task.try_number > 0 && task.state == TASK_RUNNING)
+        next--; /* this very try */
+    return e ? e : watch_one(k, &run, &task, next, d);
 }
 
 const struct desk_command task_commands[] = {
@@ -333,7 +402,10 @@ const struct desk_command task_commands[] = {
      "run it alone, whatever comes before it, and show its log; nothing is kept; exit code 1 when "
      "it failed",
      test},
-    {"run", "DAG TASK [DATE]", "refused: says what does the same", no_loose_try},
+    {"run", "DAG TASK [RUN]",
+     "this one task of a run, with its log to its end: --force when it has ended, --mark-success; "
+     "exit code 1 when it failed",
+     run_one},
 };
 const size_t task_command_count = COUNT_OF(task_commands);
 
