@@ -204,7 +204,9 @@ TEST(what_is_made_anew_has_changed_what_comes_empty_or_goes_has_not)
     } table[] = {{{9, 0}, 1},  /* truncated */
                  {{0, 0}, 1},  /* dropped */
                  {{10, 0}, 2}, /* made anew: nothing of what the last run saw is there */
-                 {{10, 1}, 3}, {{0, 0}, 3}, {{11, 4}, 4}};
+                 {{10, 1}, 3},    {{0, 0}, 3},     {{11, 4}, 4},
+                 {{11, 5000}, 5}, {{11, 4990}, 5}, /* as a kill beside commits leaves it */
+                 {{11, 5001}, 6}, {{11, 9}, 7} /* an older copy of the data */};
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         k.data[0].at = table[i].at;
         kit_advance(&k, 3 * SECOND);
