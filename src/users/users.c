@@ -7,10 +7,10 @@
 #include <stdio.h>
 
 enum { FILE_MAX = 64 << 20 };
-/* 3: roles without login, memberships, permissions; lines begin with their kind. 2: salts of any
- * length, users with one kind of verifier only; 1 reads the same. */
-static const char head[] = "sluice-users 3\n", head_2[] = "sluice-users 2\n",
-                  head_1[] = "sluice-users 1\n";
+/* 4: what people say of users. 3: roles without login, memberships, permissions; lines begin with
+ * their kind. 2: salts of any length, users with one kind of verifier only; 1 reads the same. */
+static const char head[] = "sluice-users 4\n", head_3[] = "sluice-users 3\n",
+                  head_2[] = "sluice-users 2\n", head_1[] = "sluice-users 1\n";
 
 static const char *const roles[] = {"none", "viewer", "user", "op", "admin"};
 
@@ -80,20 +80,36 @@ static void put_user(struct buf *out, const struct user *u)
     buf_char(out, '\n');
 }
 
-static void put_resource(struct buf *out, const char *resource)
+static void put_coded(struct buf *out, const char *text)
 {
-    for (const char *c = resource; *c; c++)
+    for (const char *c = text; *c; c++)
         if (*c <= ' ' || *c == '%' || *c >= 0x7f)
             buf_printf(out, "%%%02X", (unsigned char)*c);
         else
             buf_char(out, *c);
 }
 
+/* Each word begins with a +, so that none is empty. */
+static void put_about(struct buf *out, const struct user *u)
+{
+    const char *words[] = {u->about.first, u->about.last, u->about.email};
+    if (!*words[0] && !*words[1] && !*words[2]) return;
+    buf_printf(out, "about %s", u->name);
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        buf_text(out, " +");
+        put_coded(out, words[i]);
+    }
+    buf_char(out, '\n');
+}
+
 err_t users_save(struct users *u, struct diag *d)
 {
     struct buf text = buf_make(FILE_MAX);
     buf_text(&text, head);
-    for (size_t i = 0; i < u->list.count; i++) put_user(&text, vec_at(&u->list, i));
+    for (size_t i = 0; i < u->list.count; i++) {
+        put_user(&text, vec_at(&u->list, i));
+        put_about(&text, vec_at(&u->list, i));
+    }
     for (size_t i = 0; i < u->members.count; i++) {
         const struct user_member *m = vec_at(&u->members, i);
         buf_printf(&text, "member %s %s\n", m->member, m->role);
@@ -101,7 +117,7 @@ err_t users_save(struct users *u, struct diag *d)
     for (size_t i = 0; i < u->permits.count; i++) {
         const struct user_permit *p = vec_at(&u->permits, i);
         buf_printf(&text, "permit %s ", p->role);
-        put_resource(&text, p->resource);
+        put_coded(&text, p->resource);
         buf_printf(&text, " %u\n", p->bits);
     }
     err_t e = text.err ? diag_fail(d, text.err, "the user table is too large")
@@ -160,7 +176,7 @@ static bool parse_member(struct slice line, struct user_member *m)
            slice_to_cstr(next_word(&line), m->role, sizeof(m->role)) && m->role[0] && line.len == 0;
 }
 
-static bool parse_resource(struct slice text, char *out, size_t cap)
+static bool parse_coded(struct slice text, char *out, size_t cap)
 {
     struct buf b = buf_over(out, cap);
     for (uint32_t i = 0; i < text.len; i++) {
@@ -174,14 +190,30 @@ static bool parse_resource(struct slice text, char *out, size_t cap)
         buf_char(&b, (char)c);
     }
     buf_char(&b, 0);
-    return !b.err && b.len > 1;
+    return !b.err;
+}
+
+/* Of the user whose line stands above. */
+static bool parse_about(struct users *u, struct slice line)
+{
+    struct user *user = u->list.count ? vec_at(&u->list, u->list.count - 1) : NULL;
+    if (!user || !slice_is(next_word(&line), user->name)) return false;
+    char *out[] = {user->about.first, user->about.last, user->about.email};
+    for (size_t i = 0; i < COUNT_OF(out); i++) {
+        struct slice word = next_word(&line);
+        if (word.len == 0 || word.at[0] != '+') return false;
+        if (!parse_coded(slice_make(word.at + 1, word.len - 1), out[i], USERS_WORDS_MAX + 1))
+            return false;
+    }
+    return line.len == 0;
 }
 
 static bool parse_permit(struct slice line, struct user_permit *p)
 {
     uint64_t bits = 0;
     if (!slice_to_cstr(next_word(&line), p->role, sizeof(p->role)) || !p->role[0]) return false;
-    if (!parse_resource(next_word(&line), p->resource, sizeof(p->resource))) return false;
+    if (!parse_coded(next_word(&line), p->resource, sizeof(p->resource))) return false;
+    if (!p->resource[0]) return false;
     if (!slice_to_u64(next_word(&line), &bits) || bits >= 1U << USER_PERMISSIONS) return false;
     p->bits = (uint32_t)bits;
     return line.len == 0;
@@ -195,6 +227,7 @@ static err_t parse_line(struct users *u, struct slice line, bool kinds)
     struct slice kind = kinds ? next_word(&line) : SLICE("user");
     if (slice_is(kind, "user"))
         return parse_user(line, &user) ? vec_push(&u->list, &user) : ERR_CORRUPT;
+    if (slice_is(kind, "about")) return parse_about(u, line) ? ERR_OK : ERR_CORRUPT;
     if (slice_is(kind, "member"))
         return parse_member(line, &member) ? vec_push(&u->members, &member) : ERR_CORRUPT;
     if (slice_is(kind, "permit"))
@@ -204,7 +237,7 @@ static err_t parse_line(struct users *u, struct slice line, bool kinds)
 
 static err_t load(struct users *u, struct slice text, struct diag *d)
 {
-    bool kinds = slice_starts(text, head);
+    bool kinds = slice_starts(text, head) || slice_starts(text, head_3);
     if (!kinds && !slice_starts(text, head_2) && !slice_starts(text, head_1)) {
         (void)diag_fail(d, ERR_VERSION, "the user table has a format this version does not know");
         return diag_where(d, "%s", u->path);
@@ -411,6 +444,7 @@ static err_t set_user(struct users *u, struct slice name, struct slice password,
         return diag_fail(d, ERR_INTERNAL, "the password can not be hashed");
     gate_enter(&u->gate);
     const struct user *there = users_named(u, name);
+    if (there) user.about = there->about;
     bool last = there && there->role == ROLE_ADMIN && role != ROLE_ADMIN && users_admins(u) == 1;
     err_t e;
     if (there && only_new)

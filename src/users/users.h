@@ -29,9 +29,14 @@ static inline size_t scram_key_size(enum scram kind)
     return kind == SCRAM_SHA_256 ? 32 : 64;
 }
 
+enum { USERS_WORDS_MAX = 256 };
+struct user_about { /* what people say of him; "": nothing */
+    char first[USERS_WORDS_MAX + 1], last[USERS_WORDS_MAX + 1], email[USERS_WORDS_MAX + 1];
+};
 struct user {
     char name[USERS_NAME_MAX + 1];
     enum user_role role;
+    struct user_about about;
     bool well_known; /* still has the password of the tutorials: loopback only */
     bool no_login;   /* a role for others to be members of */
     struct scram_verifier scram[SCRAM_KINDS];
@@ -69,6 +74,19 @@ struct users_act {
     struct slice name, password /* add, passwd */, role /* role; of add: at NULL for viewer */;
 };
 MUST_CHECK err_t users_act(struct users *u, const struct users_act *a, struct diag *d);
+/* Several things of one user at once, with one durable write. */
+struct user_change {
+    bool add; /* he must be new (ERR_EXISTS); otherwise he must be there (ERR_NOT_FOUND) */
+    struct slice password; /* at NULL: as it is; of a new one: none, nobody comes in with it */
+    int role;              /* -1: as it is */
+    const struct user_about *about; /* NULL: as it is; ERR_EXISTS: another has that email */
+    const struct slice *member_of;  /* all that he is a member of; NULL: as it is */
+    uint32_t member_count;
+};
+MUST_CHECK err_t users_change(struct users *u, struct slice name, const struct user_change *c,
+                              struct diag *d);
+/* There only for others to be members of: no login, no password. */
+bool user_is_group(const struct user *u);
 /* One mechanism's credential alone, as Kafka's clients give it: the salted password, which becomes
  * a verifier. Adds the user (ROLE_USER) when there is none. The password of the tutorials does not
  * live on in the other mechanism. ERR_CREDENTIAL: what can not be one. */

@@ -31,6 +31,9 @@ MUST_CHECK err_t users_save(struct users *u, struct diag *d);
 MUST_CHECK err_t users_put(struct users *u, const struct user *user, struct diag *d);
 bool users_name_is_fine(struct slice name);
 MUST_CHECK err_t users_scram_make(struct user *user, struct slice password);
+/* users_roles.c */
+bool users_member_of(struct users *u, struct slice member, struct slice role);
+MUST_CHECK err_t users_members_copy(struct vec *out, const struct users *u);
 /* users_roles.c: what a user that goes leaves behind is taken along; on a failure put back. */
 struct users_left {
     struct vec members, permits;

@@ -95,7 +95,7 @@ static void closure(struct users *u, struct slice name, struct vec *seen)
     }
 }
 
-static bool is_member(struct users *u, struct slice member, struct slice role)
+bool users_member_of(struct users *u, struct slice member, struct slice role)
 {
     struct vec seen = vec_make(sizeof(size_t), USERS_MAX);
     bool is = false;
@@ -111,7 +111,7 @@ static bool is_member(struct users *u, struct slice member, struct slice role)
 bool users_is_member(struct users *u, struct slice member, struct slice role)
 {
     gate_enter(&u->gate);
-    bool is = is_member(u, member, role);
+    bool is = users_member_of(u, member, role);
     gate_leave(&u->gate);
     return is;
 }
@@ -129,10 +129,10 @@ static size_t member_place(const struct users *u, struct slice role, struct slic
 static err_t member_add(struct users *u, struct slice role, struct slice member, struct diag *d)
 {
     struct user_member m;
-    if (is_member(u, member, role))
+    if (users_member_of(u, member, role))
         return diag_fail(d, ERR_EXISTS, "%.*s is a member of %.*s", SLICE_ARG(member),
                          SLICE_ARG(role));
-    if (is_member(u, role, member))
+    if (users_member_of(u, role, member))
         return diag_fail(d, ERR_EXISTS, "%.*s is a member of %.*s", SLICE_ARG(role),
                          SLICE_ARG(member));
     (void)slice_to_cstr(role, m.role, sizeof(m.role));
@@ -287,6 +287,11 @@ static err_t vec_copy(struct vec *out, const struct vec *from)
     err_t e = ERR_OK;
     for (size_t i = 0; i < from->count && !e; i++) e = vec_push(out, vec_at(from, i));
     return e;
+}
+
+err_t users_members_copy(struct vec *out, const struct users *u)
+{
+    return vec_copy(out, &u->members);
 }
 
 err_t users_resource_gone(struct users *u, struct slice resource, struct diag *d)

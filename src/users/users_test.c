@@ -195,6 +195,59 @@ TEST(an_older_user_table_is_read_and_written_anew)
     CHECK_OK(users_set(u, SLICE("bob"), SLICE("pw"), ROLE_USER, &d), &d);
     users_close(u);
     CHECK_OK(file_load(path(), 1 << 20, &file, &d), &d);
-    CHECK(slice_starts(file, "sluice-users 3\nuser ann admin - 0 0\n"));
+    CHECK(slice_starts(file, "sluice-users 4\nuser ann admin - 0 0\n"));
     mem_give((void *)(uintptr_t)file.at);
+}
+
+/* Goal: everything of one user changes at once, or nothing, and what people say of him survives.
+ * Method: changes that are refused in the middle, and a table that is opened again. */
+TEST(several_things_of_a_user_change_at_once)
+{
+    struct diag d;
+    struct users *u = NULL;
+    struct user user;
+    struct role_change plain = {.login = -1, .superuser = -1};
+    struct slice roles[] = {SLICE("readers"), SLICE("gone")};
+    struct user_about about = {"Ann B.", "", "ann+b@c%d"}, other = {"", "x", "ann+b@c%d"};
+    struct user_change c = {true, {0}, ROLE_VIEWER, &about, roles, 2};
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    if (!u) return;
+    CHECK_OK(users_role_create(u, SLICE("readers"), &plain, &d), &d);
+    CHECK_ERR(users_change(u, SLICE("ann"), &c, &d), ERR_UNKNOWN_NAME);
+    CHECK_ERR(users_find(u, SLICE("ann"), &user), ERR_NOT_FOUND);
+    c.member_count = 1;
+    CHECK_OK(users_change(u, SLICE("ann"), &c, &d), &d);
+    CHECK_ERR(users_change(u, SLICE("ann"), &c, &d), ERR_EXISTS);
+    CHECK_ERR(users_check(u, SLICE("ann"), SLICE(""), &user), ERR_LOGIN);
+    struct user_change eve = {true, SLICE("pw"), ROLE_USER, &other, NULL, 0};
+    CHECK_ERR(users_change(u, SLICE("eve"), &eve, &d), ERR_EXISTS);
+    CHECK(strstr(d.what, "email"));
+    eve.about = NULL;
+    CHECK_OK(users_change(u, SLICE("eve"), &eve, &d), &d);
+    c = (struct user_change){false, SLICE("pw"), ROLE_OP, NULL, &roles[1], 1};
+    CHECK_ERR(users_change(u, SLICE("ann"), &c, &d), ERR_UNKNOWN_NAME);
+    CHECK_OK(users_find(u, SLICE("ann"), &user), NULL);
+    CHECK(user.role == ROLE_VIEWER && users_is_member(u, SLICE("ann"), SLICE("readers")));
+    c.member_of = NULL;
+    CHECK_OK(users_change(u, SLICE("ann"), &c, &d), &d);
+    CHECK_ERR(users_change(u, SLICE("nobody"), &c, &d), ERR_NOT_FOUND);
+    struct user_change low = {.role = ROLE_USER}, alone = {.role = -1, .member_of = roles};
+    CHECK_OK(users_remove(u, SLICE("cassandra"), &d), &d);
+    CHECK_ERR(users_change(u, SLICE("admin"), &low, &d), ERR_FORBIDDEN);
+    CHECK_OK(users_set(u, SLICE("eve"), SLICE("other"), ROLE_USER, &d), &d);
+    users_close(u);
+    CHECK_OK(users_open(path(), &u, &d), &d);
+    CHECK_OK(users_check(u, SLICE("ann"), SLICE("pw"), &user), NULL);
+    CHECK(user.role == ROLE_OP && strcmp(user.about.first, "Ann B.") == 0 && !user.about.last[0]);
+    CHECK(strcmp(user.about.email, "ann+b@c%d") == 0 && !user_is_group(&user));
+    CHECK(users_is_member(u, SLICE("ann"), SLICE("readers")));
+    CHECK_OK(users_change(u, SLICE("ann"), &alone, &d), &d);
+    CHECK(!users_is_member(u, SLICE("ann"), SLICE("readers")));
+    CHECK_OK(users_find(u, SLICE("readers"), &user), NULL);
+    CHECK(user_is_group(&user));
+    users_close(u);
+    CHECK_OK(
+        file_store(path(), SLICE("sluice-users 4\nuser ann admin - 0 0\nabout bob + + +\n"), &d),
+        &d);
+    CHECK_ERR(users_open(path(), &u, &d), ERR_CORRUPT);
 }

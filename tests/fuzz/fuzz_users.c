@@ -11,7 +11,7 @@ static err_t look(void *ctx, const struct user *user)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static const char head[] = "sluice-users 2\n";
+    static const char head[] = "sluice-users 4\n";
     struct users *u;
     if (users_open(fuzz_file(head, sizeof(head) - 1, bytes, size), &u, NULL) == ERR_OK) {
         if (users_each(u, look, NULL)) abort();
