@@ -212,6 +212,63 @@ static err_t task_note_body(struct ops *o, void *ctx, struct diag *d)
     return err ? err : ops_event_put(o, &e, d);
 }
 
+static err_t forget_task(struct ops *o, const struct task_row *t, struct diag *d)
+{
+    static const enum meta_statement ALL[] = {META_XCOM_FORGET, META_TASK_TRIES_FORGET,
+                                              META_TASK_FORGET};
+    struct meta_value args[] = {meta_int(t->run), meta_text(t->task_id), meta_int(t->map_index)};
+    err_t err = ERR_OK;
+    for (size_t i = 0; i < COUNT_OF(ALL) && !err; i++)
+        err = meta_run(o->meta, ALL[i], args, 3, NULL, NULL, NULL, d);
+    return err;
+}
+
+static err_t take_instance(void *ctx, const struct meta_row *row)
+{
+    struct task_row t = {.map_index = (int32_t)row->at[0].number};
+    if (row->at[1].kind == META_TEXT && !task_state_parse(row->at[1].text, &t.state))
+        return ERR_CORRUPT;
+    return vec_push(ctx, &t);
+}
+
+static err_t delete_each(struct ops *o, const struct run_op *op, const struct run_row *r,
+                         struct vec *all, struct diag *d)
+{
+    uint32_t gone = 0;
+    struct meta_value args[] = {meta_int(r->id), meta_text(op->task_id)};
+    err_t err = meta_run(o->meta, META_TASK_INSTANCES_OF, args, 2, take_instance, all, NULL, d);
+    for (size_t i = 0; i < all->count && !err; i++) {
+        struct task_row *t = vec_at(all, i);
+        if (op->map_index != OPS_ALL_MAPPED && op->map_index != t->map_index) continue;
+        bool goes_on = r->state == RUN_RUNNING && task_state_active(t->state);
+        t->run = r->id;
+        t->task_id = op->task_id;
+        err = goes_on ? ops_clear_one(o, NULL, t, d) : forget_task(o, t, d);
+        gone++;
+    }
+    return err || gone ? err : diag_fail(d, ERR_NOT_FOUND, "Task instance not found");
+}
+
+/* What runs in a run that goes on would be made anew under the name of the work that is being
+ * stopped: it is restarted instead. */
+static err_t task_delete_body(struct ops *o, void *ctx, struct diag *d)
+{
+    struct run_op *op = ctx;
+    struct run_row r;
+    struct vec all = vec_make(sizeof(struct task_row), META_ROWS_MAX);
+    err_t err = run_row_find(o->meta, op->dag_id, op->run_id, op->arena, &r, d);
+    if (!err) err = ops_run_lock(o, r.id, d);
+    if (!err) err = delete_each(o, op, &r, &all, d);
+    vec_done(&all);
+    struct ops_event e = {.event = "delete_task_instance",
+                          .dag_id = op->dag_id,
+                          .run_id = op->run_id,
+                          .task_id = op->task_id,
+                          .map_index = MAX(op->map_index, -1),
+                          .logical = err ? TIME_NONE : r.logical};
+    return err ? err : ops_event_put(o, &e, d);
+}
+
 static err_t with_arena(struct ops *o, err_t (*body)(struct ops *, void *, struct diag *),
                         struct run_op *op, struct diag *d)
 {
@@ -240,6 +297,13 @@ err_t ops_task_note(struct ops *o, struct slice dag_id, struct slice run_id, str
 {
     struct run_op op = {dag_id, run_id, task_id, note, map_index, NULL};
     return with_arena(o, task_note_body, &op, d);
+}
+
+err_t ops_task_delete(struct ops *o, struct slice dag_id, struct slice run_id,
+                      const struct ops_task *t, struct diag *d)
+{
+    struct run_op op = {dag_id, run_id, t->id, {0}, t->map_index, NULL};
+    return with_arena(o, task_delete_body, &op, d);
 }
 
 err_t ops_run_wait(struct ops *o, struct slice dag_id, struct slice run_id,

@@ -95,6 +95,10 @@ MUST_CHECK err_t ops_task_mark(struct ops *o, const struct ops_mark *m, struct a
 MUST_CHECK err_t ops_task_note(struct ops *o, struct slice dag_id, struct slice run_id,
                                struct slice task_id, int32_t map_index, struct slice note,
                                struct diag *d);
+/* With its tries and results: ERR_NOT_FOUND. A run that goes on makes it anew; what runs there is
+ * stopped and runs again, with its tries kept. */
+MUST_CHECK err_t ops_task_delete(struct ops *o, struct slice dag_id, struct slice run_id,
+                                 const struct ops_task *t, struct diag *d);
 
 /* --- backfills ------------------------------------------------------------------------------- */
 enum backfill_reprocess { REPROCESS_NONE, REPROCESS_FAILED, REPROCESS_COMPLETED };

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import http.server
 import json
+import pathlib
 import re
 import threading
 import urllib.error
@@ -396,4 +397,152 @@ def test_airflow_api_assets():
             same(api.ask("GET", f"/api/v2/dags/both/dagRuns/{both}/upstreamAssetEvents", login=person)[0], 403, "to who may not")
             same(api.ask("DELETE", f"/api/v2/dags/either/dagRuns/{second}", login=admin)[0], 204, "the run goes")
             same([e["created_dagruns"] for e in get(f"/api/v2/assets/events?asset_id={listed['told']['id']}")["asset_events"]], [[], []], "what it was started by stays")
+            server.stop()
+
+
+def test_airflow_api_bulk_of_what_people_keep():
+    """v2's bulk changes of connections, variables and pools: actions one after the other in one transaction, what an action can not do told beside the rest, as Airflow 3.1."""
+    admin = ("admin", "admin")
+    with opened() as (server, api):
+        def bulk(kind, *actions, status=200, login=admin):
+            got, answer = api.ask("PATCH", f"/api/v2/{kind}", {"actions": list(actions)}, login)
+            same(got, status, f"{kind} {actions}: {answer}")
+            return answer
+
+        def well(*ids):
+            return {"success": list(ids), "errors": []}
+
+        def ill(status, said):
+            return {"success": [], "errors": [{"error": said, "status_code": status}]}
+        ones = {"connections": ("connection_id", "connection_ids", lambda k, x: {"connection_id": k, "conn_type": "http", "host": x}, "host"),
+                "variables": ("key", "keys", lambda k, x: {"key": k, "value": x}, "value"),
+                "pools": ("name", "pool names", lambda k, x: {"name": k, "slots": len(x)}, "slots")}
+        for kind, (key, keys, make, field) in ones.items():
+            def held(k, kind=kind, field=field):
+                return api.ask("GET", f"/api/v2/{kind}/{k}", login=admin)[1].get(field)
+            a, b = make("a", "1"), make("b", "22")
+            same(bulk(kind, {"action": "create", "entities": [a, b]}), {"create": well("a", "b"), "update": None, "delete": None}, f"{kind} made")
+            same(bulk(kind, {"action": "create", "entities": [b, make("c", "1"), a]})["create"],
+                 ill(409, f"The {kind} with these {keys}: {{'b', 'a'}} already exist."), f"{kind} there")
+            same(api.ask("GET", f"/api/v2/{kind}/c", login=admin)[0], 404, f"{kind}: nothing of it")
+            same(bulk(kind, {"action": "create", "action_on_existence": "skip", "entities": [make("a", "333"), make("c", "1")]})["create"], well("c"), f"{kind} passed over")
+            same((held("a"), held("c")), (a[field], a[field]), f"{kind} as they were")
+            same(bulk(kind, {"action": "create", "action_on_existence": "overwrite", "entities": [make("a", "333")]})["create"], well("a"), f"{kind} overwritten")
+            same(held("a"), make("a", "333")[field], f"{kind} overwritten")
+            same(bulk(kind, {"action": "update", "entities": [make("a", "22"), make("x", "1"), make("y", "1"), make("x", "2")]})["update"],
+                 ill(404, f"The {kind} with these {keys}: {{'x', 'y'}} were not found."), f"{kind} not there")
+            same(held("a"), make("a", "333")[field], f"{kind}: nothing of it")
+            both = bulk(kind, {"action": "update", "action_on_non_existence": "skip", "entities": [make("a", "22"), make("x", "1")]},
+                        {"action": "delete", "entities": ["nope"]}, {"action": "delete", "action_on_non_existence": "skip", "entities": ["b", "nope", "b"]})
+            same(both, {"create": None, "update": well("a"), "delete": {"success": ["b"], "errors": [
+                {"error": f"The {kind} with these {keys}: {{'nope'}} were not found.", "status_code": 404}]}}, f"{kind}: three actions")
+            same((held("a"), api.ask("GET", f"/api/v2/{kind}/b", login=admin)[0]), (make("a", "22")[field], 404), f"{kind}: what they did")
+            same(bulk(kind, {"action": "update", "update_mask": [key], "entities": [make("a", "4444")]})["update"], well("a"), f"{kind} masked")
+            same(held("a"), make("a", "22")[field], f"{kind} masked")
+            wrong = bulk(kind, {"action": "create", "entities": [make("d", "1"), {key: 7, "odd": 1}]}, {"action": "update", "action_on_existence": "skip", "entities": [7]},
+                         {"action": "delete", "action_on_non_existence": "overwrite", "entities": [{}]}, {"action": "mend", "entities": []}, status=422)["detail"]
+            at = [(m["type"], m["loc"][1:]) for m in wrong]
+            for want in (("extra_forbidden", ["actions", 0, "create", "entities", 1, "odd"]), ("string_type", ["actions", 0, "create", "entities", 1, key]),
+                         ("extra_forbidden", ["actions", 1, "update", "action_on_existence"]), ("model_attributes_type", ["actions", 1, "update", "entities", 0]),
+                         ("enum", ["actions", 2, "delete", "action_on_non_existence"]), ("string_type", ["actions", 2, "delete", "entities", 0]),
+                         ("union_tag_invalid", ["actions", 3])):
+                check(want in at, f"{kind}: {want} is not among {at}")
+            same(api.ask("GET", f"/api/v2/{kind}/d", login=admin)[0], 404, f"{kind}: nothing of a body that is wrong")
+            same(bulk(kind), {"create": None, "update": None, "delete": None}, f"{kind}: no actions")
+            bulk(kind, {"action": "delete", "entities": ["a"]}, status=403, login=("user", "secret-USER"))
+        same(bulk("pools", {"action": "delete", "entities": ["c", "default_pool", "a"]})["delete"],
+             {"success": ["c"], "errors": [{"error": "Default Pool can't be deleted", "status_code": 400}]}, "what can not be, after what could")
+        secret = {"connection_id": "s", "conn_type": "http", "password": "p", "extra": '{"a": 1}'}
+        bulk("connections", {"action": "create", "entities": [secret]})
+        bulk("connections", {"action": "create", "action_on_existence": "overwrite", "entities": [{"connection_id": "s", "conn_type": "ftp"}]})
+        got = api.ask("GET", "/api/v2/connections/s", login=admin)[1]
+        same((got["conn_type"], got["password"], got["extra"]), ("ftp", "***", None), "a password that is not said stays")
+        bulk("connections", {"action": "create", "entities": [{"connection_id": "t", "conn_type": "x"}, {"connection_id": "no spaces", "conn_type": "x"}]}, status=400)
+        same(api.ask("GET", "/api/v2/connections/t", login=admin)[0], 404, "none of a request that is refused")
+        events = [(e["event"], e["extra"]) for e in api.ask("GET", "/api/v1/eventLogs?limit=100", login=admin)[1]["event_logs"]]
+        for want in (("post_connection", "a"), ("patch_variable", "a"), ("delete_pool", "c")):
+            check(want in events, f"no event {want}: {events}")
+        server.stop()
+
+
+LISTS = """
+many:
+  schedule: none
+  tasks:
+    one: {empty: }
+    each: {bash: "exit {{ item }}", expand: [0, 0, 1], retries: 0}
+    last: {empty: , after: [one, each]}
+slow: {schedule: none, tasks: {sleeps: {bash: "echo $$ >> PIDS; exec sleep 600"}, then: {empty: , after: sleeps}}}
+"""
+
+
+def test_airflow_api_bulk_of_task_instances():
+    """v2's bulk change of a run's task instances, as Airflow 3.1, and one deleted; of a run that goes on it comes back."""
+    admin, person = ("admin", "admin"), ("analysts", "a-long-secret")
+    with folder() as f:
+        p = project(f / "project", "-- nothing flows\n")
+        (p / "dags.yaml").write_text(LISTS.replace("PIDS", str(f / "pids")))
+        people(p, "add", ("analysts", "none", "a-long-secret"), ("viewer", "viewer", "secret-VIEWER"))
+        server, api = started(p)
+
+        def runs(dag):
+            return f"/api/v2/dags/{dag}/dagRuns/r"
+
+        def states(dag):
+            listed = api.ask("GET", runs(dag) + "/taskInstances?order_by=task_id,map_index", login=admin)[1]["task_instances"]
+            return {t["task_id"] + (f"[{t['map_index']}]" if t["map_index"] >= 0 else ""): (t["state"], t["note"]) for t in listed}
+
+        def bulk(*actions, dag="many", status=200, login=admin):
+            got, answer = api.ask("PATCH", runs(dag) + "/taskInstances", {"actions": list(actions)}, login)
+            same(got, status, f"{actions}: {answer}")
+            return answer
+        with server:
+            for dag in ("many", "slow"):
+                same(api.ask("POST", f"/api/v2/dags/{dag}/dagRuns", {"dag_run_id": "r", "logical_date": None}, admin)[0], 200, "a run")
+            wait_for("its end", lambda: api.ask("GET", runs("many"), login=admin)[1]["state"] == "failed")
+            same(states("many")["each[2]"], ("failed", None), "before")
+            for who in (person, ("viewer", "secret-VIEWER")):
+                bulk({"action": "delete", "entities": ["one"]}, status=403, login=who)
+            same(bulk({"action": "update", "entities": [{"task_id": "one", "new_state": "failed", "note": "by hand"}, {"task_id": "each", "map_index": 1, "note": "n"}]}),
+                 {"create": None, "update": {"success": ["one", "each"], "errors": []}, "delete": None}, "a state and notes")
+            same((states("many")["one"], states("many")["each[1]"]), (("failed", "by hand"), ("success", "n")), "what that did")
+            found = "The Task Instance with dag_id: `many`, run_id: `r`, task_id: `%s` and map_index: `%s` was not found"
+            same(bulk({"action": "update", "entities": [{"task_id": "one", "note": "again"}, {"task_id": "each", "note": "n"}, {"task_id": "last", "note": "n"}]})["update"],
+                 {"success": ["one"], "errors": [{"error": found % ("each", "None"), "status_code": 404}]}, "a mapped one without its index")
+            same(states("many")["last"][1], None, "nothing behind what failed")
+            same(bulk({"action": "update", "action_on_non_existence": "skip", "entities": [{"task_id": "nope", "map_index": 3}, {"task_id": "last", "note": "n"}]})["update"],
+                 {"success": ["last"], "errors": []}, "passed over")
+            same(bulk({"action": "update", "entities": [{"task_id": "one", "new_state": "failed"}]})["update"],
+                 {"success": [], "errors": [{"error": "Task id one is already in failed state", "status_code": 409}]}, "so already")
+            same(bulk({"action": "create", "entities": [{"task_id": "one"}]})["create"],
+                 {"success": [], "errors": [{"error": "Task instances bulk create is not supported", "status_code": 405}]}, "created")
+            bulk({"action": "update", "entities": [{"task_id": "last", "note": "x"}, {"task_id": "one", "new_state": "running"}]}, status=422)
+            bulk({"action": "delete", "entities": [{"map_index": 1}]}, status=422)
+            same(states("many")["last"][1], "n", "nothing of a body that is wrong")
+            same(bulk({"action": "delete", "entities": [{"task_id": "each", "map_index": 7}, {"task_id": "each", "map_index": 0}, {"task_id": "nope", "map_index": 0}]})["delete"]["errors"],
+                 [{"error": "The task instances with these task_ids: ['each[7]', 'nope[0]'] were not found", "status_code": 404}], "not there")
+            same(bulk({"action": "delete", "entities": ["last", {"task_id": "each", "map_index": 0}, "nope", "one"]})["delete"],
+                 {"success": ["each[0]", "last"], "errors": [{"error": "No task instances found for task_id: nope", "status_code": 404}]}, "deleted")
+            same(bulk({"action": "delete", "action_on_non_existence": "skip", "entities": ["nope", {"task_id": "each", "map_index": 0}, {"task_id": "each"}]})["delete"],
+                 {"success": ["each"], "errors": []}, "all of a mapped one")
+            same(list(states("many")), ["one"], "what is left")
+            same(bulk({"action": "delete", "entities": ["one"]}, dag="gone")["delete"]["errors"][0]["status_code"], 404, "no such run")
+            same(api.ask("DELETE", runs("many") + "/taskInstances/each", login=admin), (404, {"detail": found % ("each", "-1")}), "not there any more")
+            same(api.ask("DELETE", runs("many") + "/taskInstances/one", login=admin), (200, None), "one")
+            same(states("many"), {}, "nothing is left")
+            same(api.ask("GET", runs("many"), login=admin)[1]["state"], "failed", "the run has ended")
+
+            def sleeps():
+                return states("slow").get("sleeps", ("",))[0]
+            wait_for("what sleeps", lambda: sleeps() == "running")
+            asked = runs("slow") + "/taskInstances/sleeps"
+            wait_for("its process", (f / "pids").exists)
+            same(api.ask("DELETE", asked, login=admin)[0], 200, "what runs")
+            wait_for("it again", lambda: sleeps() == "running" and len((f / "pids").read_text().split()) == 2)
+            same(api.ask("DELETE", runs("slow") + "/taskInstances/then", login=admin)[0], 200, "what waits")
+            wait_for("it too", lambda: "then" in states("slow"))
+            same(api.ask("PATCH", asked, {"new_state": "success"}, admin)[0], 200, "marked")
+            wait_for("the run's end", lambda: api.ask("GET", runs("slow"), login=admin)[1]["state"] == "success")
+            pids = (f / "pids").read_text().split()
+            wait_for("both to be stopped", lambda: not any(pathlib.Path("/proc", n).exists() for n in pids))
             server.stop()

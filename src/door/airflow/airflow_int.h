@@ -45,6 +45,7 @@ struct call {
     struct meta *meta;   /* the worker's */
     struct ops ops;
     struct doc body;       /* DOC_NULL: none */
+    struct slice body_at;  /* v2: where it stands in a whole one: ", \"actions\", 0" */
     const struct dag *dag; /* rest_dag's */
     bool dag_asked;
     struct buf out;
@@ -76,6 +77,7 @@ struct call {
  */
 struct slice rest_part(const struct call *c, const char *name); /* "{name}" of the route; {0} */
 bool rest_param(const struct call *c, const char *name, struct slice *out); /* the first */
+err_t rest_param_missing(struct call *c, const char *name);                 /* v2: refused */
 MUST_CHECK err_t rest_bool(struct call *c, const char *name, bool *out);
 MUST_CHECK err_t rest_int(struct call *c, const char *name, int64_t *out);
 MUST_CHECK err_t rest_path_int(struct call *c, const char *name, int64_t *out);
@@ -116,8 +118,14 @@ enum input_table {
 /* Unknown names, missing ones, wrong types: refused in the words of each API. */
 MUST_CHECK err_t body_check(struct call *c, enum input_table t);
 MUST_CHECK err_t body_check_partial(struct call *c, enum input_table t); /* nothing is a must */
-const struct doc *body_get(const struct call *c, const char *name);      /* NULL: absent or null */
-bool body_has(const struct call *c, const char *name);                   /* null too */
+/* v2: the mistakes of several bodies are gathered, c->out being empty at first, and refused
+ * together. name {0}: the body itself is wrong. */
+void body_gather(struct call *c, enum input_table t);
+void body_mistake(struct call *c, const char *kind, struct slice name, const char *said,
+                  const struct doc *given);
+MUST_CHECK err_t body_mistaken(struct call *c);
+const struct doc *body_get(const struct call *c, const char *name); /* NULL: absent or null */
+bool body_has(const struct call *c, const char *name);              /* null too */
 struct slice body_text(const struct call *c, const char *name);
 bool body_bool(const struct call *c, const char *name, bool fallback);
 int64_t body_int(const struct call *c, const char *name, int64_t fallback);
@@ -126,6 +134,7 @@ struct slice body_json(struct call *c, const char *name); /* of a map; {0}: abse
 /* update_mask: true when the field is to be changed. */
 MUST_CHECK err_t mask_check(struct call *c, enum input_table t);
 bool mask_has(const struct call *c, const char *name);
+bool mask_next(struct slice *rest, struct slice *out); /* "a,b" word by word */
 
 /* --- body.c: what answers hold ------------------------------------------------------------------
  */
@@ -192,11 +201,49 @@ MUST_CHECK err_t rest_put_one(struct call *c, struct listing *l, bool detail, st
 MUST_CHECK err_t rest_put_rows(struct call *c, struct listing *l, const struct list_ask *ask,
                                int64_t *total, struct buf *out);
 
+/* --- kept.c, bulk.c
+ * -------------------------------------------------------------------------------
+ */
+enum bulk_verb { BULK_CREATE, BULK_UPDATE, BULK_DELETE, BULK_VERBS };
+struct kept {                /* what people keep, as a bulk change sees it */
+    const char *what, *keys; /* "connections", "connection_ids" */
+    enum list_kind list;
+    const char *key; /* the body's field, and the list's column */
+    enum input_table inputs;
+    /* In the caller's transaction, by c->body; create replaces what is there. */
+    err_t (*change[BULK_VERBS])(struct call *c, struct slice id);
+};
+extern const struct kept kept_connections, kept_variables, kept_pools;
+struct bulk_outcome { /* of all actions of one verb */
+    bool asked;
+    struct buf success, errors; /* JSON's parts */
+};
+struct bulk { /* one action */
+    enum bulk_verb verb;
+    const struct doc *entities;
+    struct slice on;        /* fail, skip, overwrite */
+    const struct doc *mask; /* of fields, or NULL */
+    struct bulk_outcome *out;
+};
+/* Whether the body is well made; an entity is one of `inputs`, or (delete) a text, or one of
+ * `inputs` where `objects`. */
+MUST_CHECK err_t bulk_check(struct call *c, enum input_table inputs, bool objects);
+/* One action after the other, then the answer. */
+MUST_CHECK err_t bulk_run(struct call *c,
+                          err_t (*act)(struct call *c, const struct bulk *b, const void *ctx),
+                          const void *ctx);
+void bulk_done(const struct bulk *b, struct slice id);
+/* What an action says instead of a failure of the whole; ERR_OK. */
+MUST_CHECK err_t bulk_failed(const struct bulk *b, int status, struct slice said);
+
 /* --- tasks.c ------------------------------------------------------------------------------------
  */
 /* The map index that is asked for, or -1. */
 MUST_CHECK err_t rest_index(struct call *c, int64_t *index);
 struct listing rest_tries(struct call *c);
+/* By the body's new_state and include_…; m says which run and task. */
+MUST_CHECK err_t rest_mark(struct call *c, struct ops_mark *m, bool dry, struct task_rows *touched);
+bool task_state_may_be_marked(enum task_state state);
 /* The instances that a change touches, in each API's form. */
 MUST_CHECK err_t rest_put_touched(struct call *c, const struct task_rows *rows);
 

@@ -62,47 +62,67 @@ static const struct {
     [IN_ANY] = {"any", "any", "Input should be anything"},
 };
 
-static void rest_put_mistake(struct call *c, const char *kind, struct slice name, const char *said,
-                             const struct doc *given)
+void body_mistake(struct call *c, const char *kind, struct slice name, const char *said,
+                  const struct doc *given)
 {
     struct buf *b = &c->out;
     buf_text(b, b->len ? ", " : "{\"detail\": [");
-    buf_printf(b, "{\"type\": \"%s\", \"loc\": [\"body\", ", kind);
-    json_put_text(b, name);
+    buf_printf(b, "{\"type\": \"%s\", \"loc\": [\"body\"%.*s", kind, SLICE_ARG(c->body_at));
+    if (name.at) buf_text(b, ", ");
+    if (name.at) json_put_text(b, name);
     buf_text(b, "], \"msg\": ");
     json_put_text(b, slice_of(said));
     buf_text(b, ", \"input\": ");
     /* what was given may hold a password: only its outside is told back */
-    if (given && given->kind != DOC_MAP && !slice_is(name, "password"))
+    if (given && given->kind != DOC_MAP && given->kind != DOC_LIST && !slice_is(name, "password"))
         doc_put_json(b, given);
     else
-        buf_text(b, "{}");
+        buf_text(b, given && given->kind == DOC_LIST ? "[]" : "{}");
     buf_char(b, '}');
 }
 
-static err_t check_v2(struct call *c, enum input_table t, bool partial)
+err_t body_mistaken(struct call *c)
 {
-    struct buf *b = &c->out;
-    buf_reset(b);
+    if (c->out.len == 0) return ERR_OK;
+    buf_text(&c->out, "]}");
+    c->refused = true;
+    c->status = 422;
+    return ERR_USAGE;
+}
+
+static void gather(struct call *c, enum input_table t, bool partial)
+{
     for (uint32_t n = table_start(t); n < COUNT_OF(rows) && rows[n].in.name && !partial; n++) {
         const struct input *in = &rows[n].in;
         if ((in->apis & IN_V2) && in->must && !doc_get(&c->body, in->name))
-            rest_put_mistake(c, "missing", slice_of(in->name), "Field required", &c->body);
+            body_mistake(c, "missing", slice_of(in->name), "Field required", &c->body);
     }
     for (uint32_t n = 0; n < c->body.count; n++) {
         const struct doc_entry *e = &c->body.entries[n];
         const struct input *in = input_find(c, t, e->name);
         if (!in)
-            rest_put_mistake(c, "extra_forbidden", e->name, "Extra inputs are not permitted",
-                             &e->value);
+            body_mistake(c, "extra_forbidden", e->name, "Extra inputs are not permitted",
+                         &e->value);
         else if (!fits(in, &e->value))
-            rest_put_mistake(c, words[in->type].kind, e->name, words[in->type].said, &e->value);
+            body_mistake(c, words[in->type].kind, e->name, words[in->type].said, &e->value);
     }
-    if (b->len == 0) return ERR_OK;
-    buf_text(b, "]}");
-    c->refused = true;
-    c->status = 422;
-    return ERR_USAGE;
+}
+
+void body_gather(struct call *c, enum input_table t)
+{
+    if (c->body.kind == DOC_MAP)
+        gather(c, t, false);
+    else
+        body_mistake(c, "model_attributes_type", (struct slice){0},
+                     "Input should be a valid dictionary or object to extract fields from",
+                     &c->body);
+}
+
+static err_t check_v2(struct call *c, enum input_table t, bool partial)
+{
+    buf_reset(&c->out);
+    gather(c, t, partial);
+    return body_mistaken(c);
 }
 
 static err_t check_v1(struct call *c, enum input_table t, bool partial)
@@ -206,7 +226,7 @@ struct slice body_json(struct call *c, const char *name)
 /* --- update_mask
  * ---------------------------------------------------------------------------------- */
 
-static bool mask_next(struct slice *rest, struct slice *out)
+bool mask_next(struct slice *rest, struct slice *out)
 {
     if (!rest->len) return false;
     const uint8_t *comma = memchr(rest->at, ',', rest->len);

@@ -76,16 +76,20 @@ err_t api_post_connection(struct call *c)
     return answer_connection(c, body_text(c, "connection_id"));
 }
 
-static err_t change_patch_connection(struct call *c)
+static err_t change_connection(struct call *c, struct slice id)
 {
     struct connection k;
-    struct slice id = rest_part(c, "connection_id");
     err_t e = connection_find(c->meta, id, c->arena, &k, &c->d);
     if (e) return or_missing(c, e, NO_CONNECTION);
     read_connection(c, &k, false);
     k.id = id;
     e = connection_change(c->meta, &k, &c->d);
     return e ? e : rest_event(c, "patch_connection", id);
+}
+
+static err_t change_patch_connection(struct call *c)
+{
+    return change_connection(c, rest_part(c, "connection_id"));
 }
 
 err_t api_patch_connection(struct call *c)
@@ -102,11 +106,15 @@ err_t api_patch_connection(struct call *c)
     return e ? e : answer_connection(c, id);
 }
 
-static err_t change_delete_connection(struct call *c)
+static err_t remove_connection(struct call *c, struct slice id)
 {
-    struct slice id = rest_part(c, "connection_id");
     err_t e = or_missing(c, connection_delete(c->meta, id, &c->d), NO_CONNECTION);
     return e ? e : rest_event(c, "delete_connection", id);
+}
+
+static err_t change_delete_connection(struct call *c)
+{
+    return remove_connection(c, rest_part(c, "connection_id"));
 }
 
 err_t api_delete_connection(struct call *c)
@@ -114,6 +122,25 @@ err_t api_delete_connection(struct call *c)
     c->status = 204;
     return rest_transact(c, change_delete_connection);
 }
+
+/* As Airflow replaces one: whole, but for a password that is not said. */
+static err_t make_connection(struct call *c, struct slice id)
+{
+    struct connection k = {.port = -1}, before;
+    read_connection(c, &k, true);
+    err_t e = k.password.at ? ERR_OK : connection_find(c->meta, id, c->arena, &before, &c->d);
+    if (!e && !k.password.at) k.password = before.password;
+    if (!e || e == ERR_NOT_FOUND) e = connection_put(c->meta, &k, &c->d);
+    return e ? e : rest_event(c, "post_connection", id);
+}
+
+const struct kept kept_connections = {
+    .what = "connections",
+    .keys = "connection_ids",
+    .list = LIST_CONNECTIONS,
+    .key = "connection_id",
+    .inputs = INPUTS_CONNECTION,
+    .change = {make_connection, change_connection, remove_connection}};
 
 /* Airflow's own default as well: a connection is tested by nobody who has not allowed it. */
 err_t api_test_connection(struct call *c)
@@ -180,15 +207,20 @@ err_t api_post_variable(struct call *c)
     return answer_variable(c, body_text(c, "key"), NO_VARIABLE);
 }
 
-static err_t change_patch_variable(struct call *c)
+static err_t change_variable(struct call *c, struct slice key)
 {
     struct variable v;
-    err_t e = variable_find(c->meta, rest_part(c, "variable_key"), c->arena, &v, &c->d);
+    err_t e = variable_find(c->meta, key, c->arena, &v, &c->d);
     if (e) return or_missing(c, e, NO_VARIABLE);
     if (mask_has(c, "value")) v.value = variable_text(c);
     if (mask_has(c, "description")) v.description = body_text(c, "description");
     e = variable_change(c->meta, &v, &c->d);
     return e ? e : rest_event(c, "patch_variable", v.key);
+}
+
+static err_t change_patch_variable(struct call *c)
+{
+    return change_variable(c, rest_part(c, "variable_key"));
 }
 
 err_t api_patch_variable(struct call *c)
@@ -205,11 +237,15 @@ err_t api_patch_variable(struct call *c)
     return e ? e : answer_variable(c, key, NO_VARIABLE);
 }
 
-static err_t change_delete_variable(struct call *c)
+static err_t remove_variable(struct call *c, struct slice key)
 {
-    struct slice key = rest_part(c, "variable_key");
     err_t e = or_missing(c, variable_delete(c->meta, key, &c->d), NO_VARIABLE_BARE);
     return e ? e : rest_event(c, "delete_variable", key);
+}
+
+static err_t change_delete_variable(struct call *c)
+{
+    return remove_variable(c, rest_part(c, "variable_key"));
 }
 
 err_t api_delete_variable(struct call *c)
@@ -217,6 +253,21 @@ err_t api_delete_variable(struct call *c)
     c->status = 204;
     return rest_transact(c, change_delete_variable);
 }
+
+static err_t make_variable(struct call *c, struct slice key)
+{
+    struct variable v = {
+        .key = key, .value = variable_text(c), .description = body_text(c, "description")};
+    err_t e = variable_put(c->meta, &v, &c->d);
+    return e ? e : rest_event(c, "post_variable", key);
+}
+
+const struct kept kept_variables = {.what = "variables",
+                                    .keys = "keys",
+                                    .list = LIST_VARIABLES,
+                                    .key = "key",
+                                    .inputs = INPUTS_VARIABLE,
+                                    .change = {make_variable, change_variable, remove_variable}};
 
 /* --- pools
  * ------------------------------------------------------------------------------------------ */
@@ -254,14 +305,19 @@ static err_t not_a_quota(struct call *c, struct slice name, int status)
                   arena_text(c->arena, slice_of(c->d.hint)));
 }
 
+static struct pool_row read_pool(struct call *c)
+{
+    return (struct pool_row){.name = body_text(c, "name"),
+                             .description = body_text(c, "description"),
+                             .slots = body_int(c, "slots", 0),
+                             .include_deferred = body_bool(c, "include_deferred", false)};
+}
+
 static err_t change_post_pool(struct call *c)
 {
     err_t e = not_a_quota(c, body_text(c, "name"), 409);
     if (e) return e;
-    struct pool_row p = {.name = body_text(c, "name"),
-                         .description = body_text(c, "description"),
-                         .slots = body_int(c, "slots", 0),
-                         .include_deferred = body_bool(c, "include_deferred", false)};
+    struct pool_row p = read_pool(c);
     e = pool_create(c->meta, &p, &c->d);
     return e ? e : rest_event(c, "post_pool", p.name);
 }
@@ -327,9 +383,8 @@ err_t api_patch_pool(struct call *c)
     return answer_pool(c, renamed ? body_text(c, named) : name);
 }
 
-static err_t change_delete_pool(struct call *c)
+static err_t remove_pool(struct call *c, struct slice name)
 {
-    struct slice name = rest_part(c, "pool_name");
     if (slice_is(name, "default_pool"))
         return refuse(c, 400, "Bad Request", "Default Pool can't be deleted");
     err_t e = not_a_quota(c, name, 400);
@@ -337,8 +392,42 @@ static err_t change_delete_pool(struct call *c)
     return e ? e : rest_event(c, "delete_pool", name);
 }
 
+static err_t change_delete_pool(struct call *c)
+{
+    return remove_pool(c, rest_part(c, "pool_name"));
+}
+
 err_t api_delete_pool(struct call *c)
 {
     c->status = 204;
     return rest_transact(c, change_delete_pool);
 }
+
+static err_t make_pool(struct call *c, struct slice name)
+{
+    struct pool_row p = read_pool(c);
+    err_t e = not_a_quota(c, name, 409);
+    if (!e) e = pool_put(c->meta, &p, &c->d);
+    return e ? e : rest_event(c, "post_pool", name);
+}
+
+/* A name stays what it is; null is nothing said, as in Airflow. */
+static err_t change_pool(struct call *c, struct slice name)
+{
+    struct pool_row p;
+    err_t e = not_a_quota(c, name, 400);
+    if (!e) e = pool_find(c->meta, name, c->arena, &p, &c->d);
+    if (e) return e;
+    p.slots = body_int(c, "slots", p.slots);
+    p.include_deferred = body_bool(c, "include_deferred", p.include_deferred);
+    if (body_text(c, "description").at) p.description = body_text(c, "description");
+    e = pool_change(c->meta, name, &p, &c->d);
+    return e ? e : rest_event(c, "patch_pool", name);
+}
+
+const struct kept kept_pools = {.what = "pools",
+                                .keys = "pool names",
+                                .list = LIST_POOLS,
+                                .key = "name",
+                                .inputs = INPUTS_POOL,
+                                .change = {make_pool, change_pool, remove_pool}};

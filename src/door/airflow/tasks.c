@@ -214,7 +214,12 @@ err_t rest_put_touched(struct call *c, const struct task_rows *rows)
     return c->out.err;
 }
 
-static err_t mark(struct call *c, struct ops_mark *m, bool dry, struct task_rows *touched)
+bool task_state_may_be_marked(enum task_state state)
+{
+    return state == TASK_SUCCESS || state == TASK_FAILED || state == TASK_SKIPPED;
+}
+
+err_t rest_mark(struct call *c, struct ops_mark *m, bool dry, struct task_rows *touched)
 {
     struct slice said = body_text(c, "new_state");
     m->dag_id = rest_part(c, "dag_id");
@@ -223,8 +228,7 @@ static err_t mark(struct call *c, struct ops_mark *m, bool dry, struct task_rows
     m->future = body_bool(c, "include_future", false);
     m->past = body_bool(c, "include_past", false);
     m->dry = dry;
-    if (!task_state_parse(said, &m->state) ||
-        (m->state != TASK_SUCCESS && m->state != TASK_FAILED && m->state != TASK_SKIPPED)) {
+    if (!task_state_parse(said, &m->state) || !task_state_may_be_marked(m->state)) {
         if (c->api == API_V1)
             return refuse(c, 400, "Bad Request",
                           "'%.*s' is not one of ['success', 'failed', 'skipped'] - 'new_state'",
@@ -255,7 +259,8 @@ static err_t patch(struct call *c, bool dry)
     if (e) return e;
     struct ops_mark m = {.run_id = run_id, .task = {task_id, (int32_t)index}};
     bool marks = body_text(c, "new_state").at && (c->api == API_V1 || mask_has(c, "new_state"));
-    if (marks) e = mark(c, &m, c->api == API_V1 ? body_bool(c, "dry_run", true) : dry, &touched);
+    if (marks)
+        e = rest_mark(c, &m, c->api == API_V1 ? body_bool(c, "dry_run", true) : dry, &touched);
     if (!e && !dry && body_has(c, "note") && mask_has(c, "note"))
         e = ops_task_note(&c->ops, dag_id, run_id, task_id, (int32_t)index, body_text(c, "note"),
                           &c->d);
@@ -404,7 +409,7 @@ err_t api_update_tasks(struct call *c)
     if (dag_task_find(c->dag, task_id) < 0)
         return refuse(c, 404, rest_words(c, "Task ID %.*s not found", SLICE_ARG(task_id)), NULL);
     if (!m.run_id.at) e = run_at(c, logical, &m.run_id);
-    if (!e) e = mark(c, &m, body_bool(c, "dry_run", true), &touched);
+    if (!e) e = rest_mark(c, &m, body_bool(c, "dry_run", true), &touched);
     if (e == ERR_NOT_FOUND && !c->refused)
         return refuse(c, 404, "Not Found",
                       "Task instance not found for task '%.*s' on DAG run with ID '%.*s'",

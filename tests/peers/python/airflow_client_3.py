@@ -70,6 +70,13 @@ same(marked.total_entries >= 1, True)
 same(tis.patch_task_instance("nightly", "client_3", "extract", m.PatchTaskInstanceBody(note="n")).task_instances[0].note, "n")
 same(runs.patch_dag_run("nightly", "client_3", m.DAGRunPatchBody(note="again")).note, "again")
 same(runs.patch_dag_run("nightly", "client_3", m.DAGRunPatchBody(state="failed")).state.value, "failed")
+bulk = tis.bulk_task_instances("nightly", "client_3", m.BulkBodyBulkTaskInstanceBody.from_dict({"actions": [
+    {"action": "update", "entities": [{"task_id": "extract", "new_state": "failed", "note": "bulk"}]},
+    {"action": "delete", "entities": ["load", {"task_id": "nope"}]}]}))
+same((bulk.update.success, bulk.delete.success, bulk.delete.errors[0]["status_code"], bulk.create), (["extract"], ["load"], 404, None))
+same(tis.get_task_instance("nightly", "client_3", "extract").note, "bulk")
+tis.delete_task_instance("nightly", "client_3", "extract")
+same(tis.get_task_instances("nightly", "client_3").total_entries, 0)
 runs.delete_dag_run("nightly", "client_3")
 refused(404, runs.get_dag_run, "nightly", "client_3")
 
@@ -91,6 +98,13 @@ same(variables.post_variable(m.VariableBody(key="v3_password", value="x")).value
 variables.delete_variable("v3_password")
 same(connections.post_connection(m.ConnectionBody(connection_id="c3", conn_type="http", password="p")).password, "***")
 connections.delete_connection("c3")
+for call, body, key, one in ((connections.bulk_connections, m.BulkBodyConnectionBody, "connection_id", {"conn_type": "http"}),
+                             (variables.bulk_variables, m.BulkBodyVariableBody, "key", {"value": {"a": 1}}), (pools.bulk_pools, m.BulkBodyPoolBody, "name", {"slots": 2})):
+    made = [{key: f"bulk_{n}", **one} for n in range(2)]
+    result = call(body.from_dict({"actions": [{"action": "create", "entities": made}, {"action": "update", "entities": made[:1], "action_on_non_existence": "skip"},
+                                              {"action": "delete", "entities": ["bulk_0", "bulk_1"]}, {"action": "create", "entities": made[1:], "action_on_existence": "overwrite"}]}))
+    same((result.create.success, result.update.success, result.delete.success, result.create.errors), (["bulk_0", "bulk_1", "bulk_1"], ["bulk_0"], ["bulk_0", "bulk_1"], []))
+    same(call(body.from_dict({"actions": [{"action": "create", "entities": made}]})).create.errors[0]["status_code"], 409)
 same(client.MonitorApi(api).get_health().scheduler.status, "healthy")
 same(client.ImportErrorApi(api).get_import_errors().total_entries, 0)
 same(client.EventLogApi(api).get_event_logs(limit=2).total_entries > 2, True)
