@@ -68,6 +68,13 @@ with DAG("waits_for_two", schedule=[Dataset("users"), Dataset("others")], start_
 KNOWN = {
     "owners[]": "Airflow's details leave the owners of a serialised dag out",
     "pid": "a command's process is the keeper's: the instance has no pid once it has ended",
+    "changed_on": "when a user was made, changed and logged in is not kept: null, as the API's own description allows",
+    "created_on": "as above",
+    "users[].fail_login_count": "as above",
+    "users[].last_login": "as above",
+    "users[].login_count": "as above",
+    "role post: name": "Airflow answers {} to who makes a role",
+    "role post: actions": "Airflow answers {} to who makes a role",
     "dag_runs[].note": "which runs a page holds depends on what was asked before",
 }
 
@@ -148,7 +155,7 @@ def compared(mine, theirs):
             a, b = set(got[2].get(field, [])), set(fields.get(field, []))
             # what may be null is so now here, now there; a field that only one has is not
             fits = a and b and a <= b | {"NoneType"} and b <= a | {"NoneType"}
-            if a != b and not fits and not any(field.endswith(k) for k in KNOWN):
+            if a != b and not fits and not any(f"{name}: {field}".endswith(k) for k in KNOWN):
                 said.append(f"{name}: {field} is {sorted(a)} instead of {sorted(b)}")
     return said
 
@@ -158,7 +165,7 @@ def test_airflow_api_field_by_field():
         mine = json.loads(program("airflow_rest.py", url))
     with real() as url:
         theirs = json.loads(program("airflow_rest.py", url, timeout=900))
-    check(len(theirs) >= 85 and len(mine) == len(theirs), f"{len(mine)} and {len(theirs)} answers")
+    check(len(theirs) >= 120 and len(mine) == len(theirs), f"{len(mine)} and {len(theirs)} answers")
     said = compared(mine, theirs)
     check(not said, "\n".join(said))
     print(f"{len(theirs)} answers, {sum(len(r[2]) for r in theirs)} fields: as Airflow 2.10.5's")

@@ -546,3 +546,90 @@ def test_airflow_api_bulk_of_task_instances():
             pids = (f / "pids").read_text().split()
             wait_for("both to be stopped", lambda: not any(pathlib.Path("/proc", n).exists() for n in pids))
             server.stop()
+
+
+def test_airflow_api_people():
+    """v1's users and roles change the table of all doors: levels, memberships, what is said of a user; what the table can not hold is refused in words."""
+    admin = ("admin", "admin")
+    with opened() as (server, api):
+        def ask(method, path, body=None, status=200, login=admin):
+            got, answer = api.ask(method, "/api/v1" + path, body, login)
+            same(got, status, f"{method} {path} {body}: {answer}")
+            return answer
+
+        def roles(name):
+            return [r["name"] for r in ask("GET", f"/users/{name}")["roles"]]
+        ann = {"username": "ann", "first_name": "Ann", "last_name": "B", "email": "ann@example.org", "password": "a-long-secret", "roles": [{"name": "Viewer"}]}
+        made = ask("POST", "/users", ann)
+        same({k: made[k] for k in ("username", "first_name", "last_name", "email", "active", "roles")},
+             {"username": "ann", "first_name": "Ann", "last_name": "B", "email": "ann@example.org", "active": True, "roles": [{"name": "Viewer"}]}, "a user")
+        check("password" not in made, f"a password is told: {made}")
+        me = ("ann", "a-long-secret")
+        ask("GET", "/dags", login=me)
+        ask("GET", "/pools", login=me, status=403)
+        ask("GET", "/users", login=me, status=403)
+        same(ask("POST", "/users", ann, 409)["detail"], "Username `ann` already exists. Use PATCH to update.", "twice")
+        same(ask("POST", "/users", {**ann, "username": "eve"}, 409)["detail"], "The email `ann@example.org` is already taken.", "one email, two users")
+        same(ask("POST", "/users", {"username": "eve", "odd": 1}, 400)["title"], "Bad Request", "too little")
+        same(ask("POST", "/users", {**ann, "username": "eve", "email": "e", "roles": [{"name": "King"}, {"name": "Op"}, {"name": "x"}]}, 400)["detail"], "Unknown roles: 'King', 'x'", "roles")
+        same(ask("POST", "/users", {**ann, "username": "two words", "email": "e"}, 400)["detail"], "a user's name has 1 to 64 bytes and no spaces", "a name")
+        ask("POST", "/users", {"username": "nobody", "first_name": "", "last_name": "", "email": "n"})
+        same(roles("nobody"), ["Public"], "without a role")
+        bare = ask("GET", "/users/admin")
+        same(bare["email"], "admin@email.notfound", "who has none, as Airflow's login manager writes it")
+        ask("PATCH", "/users/admin?update_mask=email", {k: bare[k] for k in ("username", "first_name", "last_name", "email")})
+        check("email.notfound" not in (server.data / "users").read_text(), "what stands for none is kept")
+        same(api.ask("GET", "/api/v1/dags/seen", login=("nobody", ""))[0], 401, "without a password")
+
+        said = {k: ann[k] for k in ("username", "first_name", "last_name", "email")}
+        same(ask("PATCH", "/users/ann", {**said, "first_name": "Anna", "roles": [{"name": "Viewer"}, {"name": "Op"}]})["first_name"], "Anna", "changed")
+        same((roles("ann"), api.ask("GET", "/api/v1/pools", login=me)[0]), (["Op"], 200), "of several the highest")
+        ask("PATCH", "/users/ann?update_mask=last_name", {**said, "last_name": "C", "first_name": "no", "roles": []})
+        same([ask("GET", "/users/ann")[k] for k in ("first_name", "last_name")], ["Anna", "C"], "masked")
+        same(roles("ann"), ["Op"], "masked")
+        ask("PATCH", "/users/ann?update_mask=roles", said, 400)
+        ask("PATCH", "/users/ann", {**said, "username": "anna"}, 400)
+        ask("PATCH", "/users/ann", {"password": "x"}, 400)
+        ask("PATCH", "/users/nope", {**said, "username": "nope"}, 404)
+        ask("PATCH", "/users/ann?update_mask=password", {**said, "password": "another-secret"})
+        same((api.ask("GET", "/api/v1/dags", login=me)[0], api.ask("GET", "/api/v1/dags", login=("ann", "another-secret"))[0]), (401, 200), "a password")
+        me = ("ann", "another-secret")
+
+        same(ask("POST", "/roles", {"name": "analysts", "actions": []}), {"name": "analysts", "actions": []}, "a role of one's own")
+        ask("POST", "/roles", {"name": "analysts", "actions": []}, 409)
+        ask("POST", "/roles", {"name": "Admin", "actions": []}, 409)
+        check("access_control" in ask("POST", "/roles", {"name": "kings", "actions": [{"action": {"name": "can_read"}, "resource": {"name": "DAGs"}}]}, 400)["detail"], "a role with actions")
+        ask("PATCH", "/users/ann?update_mask=roles", {**said, "roles": [{"name": "analysts"}]})
+        same(roles("ann"), ["analysts"], "a member")
+        same([d["dag_id"] for d in ask("GET", "/dags", login=me)["dags"]], ["seen"], "what access_control gives the role")
+        listed = ask("GET", "/roles")
+        same(([r["name"] for r in listed["roles"]], listed["total_entries"]), (["Public", "Viewer", "User", "Op", "Admin", "analysts"], 6), "roles")
+        check({"action": {"name": "can_edit"}, "resource": {"name": "/pools/{pool_name}"}} in listed["roles"][3]["actions"], f"an Op: {listed['roles'][3]}")
+        same([r["name"] for r in ask("GET", "/roles?limit=1&offset=5")["roles"]], ["analysts"], "a page")
+        same({a["name"] for a in ask("GET", "/permissions")["actions"]}, {"can_create", "can_read", "can_edit", "can_delete"}, "actions")
+        same(ask("GET", "/roles/analysts"), {"name": "analysts", "actions": []}, "one")
+        same(ask("PATCH", "/roles/analysts", {"name": "analysts", "actions": []})["name"], "analysts", "nothing changed")
+        for path, body in (("/roles/analysts", {"name": "others"}), ("/roles/Viewer", {"name": "Viewer", "actions": []})):
+            ask("PATCH", path, body, 400)
+        ask("PATCH", "/roles/nope", {"name": "nope"}, 404)
+        for name in ("Admin", "Public"):
+            ask("DELETE", f"/roles/{name}", status=400)
+        for path in ("/roles/ann", "/roles/nope", "/users/analysts", "/users/nope"):
+            ask("DELETE", path, status=404)
+        check("analysts" not in [u["username"] for u in ask("GET", "/users")["users"]], "a role among the users")
+        ask("DELETE", "/roles/analysts", status=204)
+        same(roles("ann"), ["Public"], "a member of what is gone")
+        ask("DELETE", "/users/ann", status=204)
+        ask("GET", "/users/ann", status=404)
+        ask("DELETE", "/users/cassandra", status=204)
+        same(ask("DELETE", "/users/admin", status=403)["detail"], "admin is the last admin", "the last")
+        ask("PATCH", "/users/admin?update_mask=roles", {**said, "username": "admin", "email": "x", "roles": []}, 403)
+        events = [(e["event"], e["extra"]) for e in ask("GET", "/eventLogs?limit=100")["event_logs"]]
+        for want in (("post_user", "ann"), ("patch_user", "ann"), ("delete_user", "ann"), ("post_role", "analysts"), ("delete_role", "analysts")):
+            check(want in events, f"no event {want}: {events}")
+        ask("POST", "/users", {**ann, "first_name": "Ännchen 100%"})
+        server.stop()
+        again, other = started(server.directory)
+        with again:
+            same(other.ask("GET", "/api/v1/users/ann", login=admin)[1]["first_name"], "Ännchen 100%", "after a restart")
+            again.stop()

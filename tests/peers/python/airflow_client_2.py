@@ -4,13 +4,16 @@ import time
 
 import airflow_client.client as client
 from airflow_client.client.api import (config_api, connection_api, dag_api, dag_run_api, dag_stats_api, dataset_api, event_log_api,
-                                       import_error_api, monitoring_api, pool_api, task_instance_api, variable_api, x_com_api)
+                                       import_error_api, monitoring_api, permission_api, pool_api, role_api, task_instance_api, user_api, variable_api, x_com_api)
 from airflow_client.client.model.clear_task_instances import ClearTaskInstances
 from airflow_client.client.model.connection import Connection
 from airflow_client.client.model.dag import DAG
 from airflow_client.client.model.dag_run import DAGRun
 from airflow_client.client.model.list_dag_runs_form import ListDagRunsForm
 from airflow_client.client.model.pool import Pool
+from airflow_client.client.model.role import Role
+from airflow_client.client.model.user import User
+from airflow_client.client.model.user_collection_item_roles import UserCollectionItemRoles
 from airflow_client.client.model.variable import Variable
 
 api = client.ApiClient(client.Configuration(host=sys.argv[1] + "/api/v1", username="admin", password="admin"))
@@ -87,4 +90,20 @@ caused = runs.get_upstream_dataset_events("waits", started[0].dag_run_id).datase
 same([(e.dataset_uri, e.source_run_id, e.source_task_id) for e in caused], [("users", "client_2", "change")])
 same([e.created_dagruns[0].dag_id for e in datasets.get_dataset_events(source_dag_id="makes").dataset_events], ["waits"])
 refused(403, config_api.ConfigApi(api).get_config)
+users, roles = user_api.UserApi(api), role_api.RoleApi(api)
+ann = dict(username="ann", first_name="Ann", last_name="B", email="ann@example.org")
+made = users.post_user(User(**ann, password="a-long-secret", roles=[UserCollectionItemRoles(name="Viewer")]))
+same((made.first_name, made.email, made.roles[0].name, made.active), ("Ann", "ann@example.org", "Viewer", True))
+same(roles.post_role(Role(name="readers", actions=[])).name, "readers")
+same([r.name for r in users.patch_user("ann", User(**ann, roles=[UserCollectionItemRoles(name="readers"), UserCollectionItemRoles(name="User")]), update_mask=["roles"]).roles], ["User", "readers"])
+same(sorted(u.username for u in users.get_users().users), ["admin", "ann", "cassandra"])
+same({r.name for r in roles.get_roles().roles} >= {"Admin", "Op", "User", "Viewer", "Public", "readers"}, True)
+same(roles.get_role("Viewer").actions[0].action.name, "can_read")
+same(roles.patch_role("readers", Role(name="readers", actions=[])).name, "readers")
+same(permission_api.PermissionApi(api).get_permissions().total_entries, 4)
+refused(409, users.post_user, User(**ann))
+refused(400, roles.delete_role, "Admin")
+users.delete_user("ann")
+roles.delete_role("readers")
+refused(404, users.get_user, "ann")
 print(f"{done} answers as wanted")
