@@ -132,9 +132,9 @@ static err_t forget_run(struct ops *o, int64_t run, struct diag *d)
 
 static err_t delete_body(struct ops *o, void *ctx, struct diag *d)
 {
-    static const enum meta_statement ALL[] = {META_BACKFILLS_OF_DAG_FORGET, META_ASSET_QUEUE_CLEAR,
-                                              META_DATA_PLACES_FORGET, META_DAG_VERSIONS_FORGET,
-                                              META_DAG_FORGET};
+    static const enum meta_statement ALL[] = {
+        META_BACKFILLS_OF_DAG_FORGET, META_ASSET_QUEUE_CLEAR,       META_DATA_PLACES_FORGET,
+        META_DAG_VERSIONS_FORGET,     META_FAVORITES_OF_DAG_FORGET, META_DAG_FORGET};
     struct dag_op *op = ctx;
     struct meta_value args[] = {meta_text(op->id)};
     op->found = false;

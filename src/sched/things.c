@@ -406,6 +406,34 @@ err_t jobs_lose(struct meta *m, int64_t since_us, struct diag *d)
 
 /* --- tags and assets -------------------------------------------------------------------------- */
 
+err_t dag_favorite_set(struct meta *m, struct slice person, struct slice dag_id, bool is,
+                       struct diag *d)
+{
+    int64_t changed = 0;
+    struct meta_value args[] = {text_or_empty(person), text_or_empty(dag_id)};
+    enum meta_statement s = is ? META_FAVORITE_PUT : META_FAVORITE_DELETE;
+    err_t e = meta_run(m, s, args, 2, NULL, NULL, &changed, d);
+    if (e || changed) return e;
+    return diag_fail(d, ERR_EXISTS, "Dag is %s as favorite", is ? "already marked" : "not marked");
+}
+
+err_t dag_favorite_is(struct meta *m, struct slice person, struct slice dag_id, bool *is,
+                      struct diag *d)
+{
+    struct meta_value args[] = {text_or_empty(person), text_or_empty(dag_id)};
+    *is = false;
+    return meta_run(m, META_FAVORITE_FIND, args, 2, take_yes, is, NULL, d);
+}
+
+err_t asset_queue_drop(struct meta *m, const struct queue_drop *q, int64_t *gone, struct diag *d)
+{
+    struct meta_value args[] = {meta_text(q->dag_id), meta_text(q->name),
+                                q->asset ? meta_int(q->asset) : meta_null(),
+                                q->before == INT64_MAX ? meta_null() : meta_int(q->before)};
+    *gone = 0;
+    return meta_run(m, META_ASSET_QUEUE_DROP, args, COUNT_OF(args), NULL, NULL, gone, d);
+}
+
 err_t dag_tags_set(struct meta *m, struct slice dag_id, const struct slice *tags, uint32_t count,
                    struct diag *d)
 {

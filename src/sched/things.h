@@ -120,6 +120,11 @@ MUST_CHECK err_t jobs_alive(struct meta *m, const char *job_type, int64_t since_
 MUST_CHECK err_t jobs_lose(struct meta *m, int64_t since_us, struct diag *d);
 
 /* --- of dags and data ------------------------------------------------------------------------- */
+/* Of a person; ERR_EXISTS: it is so already. */
+MUST_CHECK err_t dag_favorite_set(struct meta *m, struct slice person, struct slice dag_id, bool is,
+                                  struct diag *d);
+MUST_CHECK err_t dag_favorite_is(struct meta *m, struct slice person, struct slice dag_id, bool *is,
+                                 struct diag *d);
 MUST_CHECK err_t dag_tags_set(struct meta *m, struct slice dag_id, const struct slice *tags,
                               uint32_t count, struct diag *d);
 /* Its number, for ever: made when it is first named; updated_at becomes now. */
@@ -142,6 +147,14 @@ MUST_CHECK err_t asset_changed(struct meta *m, const struct asset_change *c, int
 /* The dag has not run since. */
 MUST_CHECK err_t asset_queue_put(struct meta *m, struct slice dag_id, const struct asset_change *c,
                                  int64_t event, int64_t now_us, struct diag *d);
+
+struct queue_drop {            /* which events that wait for the rest of a schedule are forgotten */
+    struct slice dag_id, name; /* {0}: any */
+    int64_t asset;             /* its number; 0: any */
+    int64_t before;            /* INT64_MAX: whenever they came */
+};
+MUST_CHECK err_t asset_queue_drop(struct meta *m, const struct queue_drop *q, int64_t *gone,
+                                  struct diag *d);
 
 /* --- names ------------------------------------------------------------------------------------ */
 /* Airflow's validate_key: 1 to `most` of letters, digits, "_", "-", "."; ERR_USAGE in its words. */

@@ -633,3 +633,96 @@ def test_airflow_api_people():
         with again:
             same(other.ask("GET", "/api/v1/users/ann", login=admin)[1]["first_name"], "Ännchen 100%", "after a restart")
             again.stop()
+
+
+def test_airflow_api_favorites():
+    """Each person's own, told in details and on the page, and a filter."""
+    admin, viewer, person = ("admin", "admin"), ("viewer", "secret-VIEWER"), ("analysts", "a-long-secret")
+    with opened(("analysts", "none", "a-long-secret")) as (server, api):
+        def dags(query, login, path="/api/v2/dags"):
+            return [d["dag_id"] for d in api.ask("GET", path + query, login=login)[1]["dags"]]
+        same(api.ask("POST", "/api/v2/dags/seen/favorite", login=viewer), (204, None), "marked")
+        same(api.ask("POST", "/api/v2/dags/seen/favorite", login=viewer)[0], 409, "twice")
+        same(api.ask("POST", "/api/v2/dags/seen/favorite", login=person)[0], 204, "who may read it")
+        same(api.ask("POST", "/api/v2/dags/hidden/favorite", login=person)[0], 403, "who may not")
+        same(api.ask("POST", "/api/v2/dags/nope/favorite", login=admin), (404, {"detail": "Dag with id 'nope' not found"}), "none such")
+        same((dags("?is_favorite=true", viewer), dags("?is_favorite=false", viewer), dags("?is_favorite=true", admin), dags("?is_favorite=true", person)),
+             (["seen"], ["hidden"], [], ["seen"]), "filtered")
+        same(api.ask("GET", "/api/v2/dags?is_favorite=perhaps", login=viewer)[0], 422, "neither")
+        same([api.ask("GET", "/api/v2/dags/seen/details", login=who)[1]["is_favorite"] for who in (viewer, admin)], [True, False], "in details")
+        same({d["dag_id"]: d["is_favorite"] for d in api.ask("GET", "/ui/dags", login=viewer)[1]["dags"]}, {"seen": True, "hidden": False}, "on the page")
+        same(api.ask("POST", "/api/v2/dags/seen/unfavorite", login=viewer)[0], 204, "no more")
+        same(api.ask("POST", "/api/v2/dags/seen/unfavorite", login=viewer), (409, {"detail": "Dag is not marked as favorite"}), "not so")
+        same((dags("?is_favorite=true", viewer), dags("?is_favorite=true", person)), ([], ["seen"]), "one's own")
+        server.stop()
+
+
+def test_airflow_api_what_else_clients_ask():
+    """Default connections, reports of files, a file read anew, an external log, tasks that ask people, an alias, queued events forgotten."""
+    admin = ("admin", "admin")
+    with folder() as f:
+        p = project(f / "project", "-- nothing flows\n")
+        (p / "dags.yaml").write_text(DATA)
+        (p / "dags").mkdir()
+        (p / "dags" / "held.yaml").write_text("held: {schedule: {after: [held]}, max_active_runs: 1, tasks: {a: {bash: sleep 600}}}\n")
+        (p / "dags" / "more.yaml").write_text("more: {schedule: none, access_control: {analysts: [can_read]}, tasks: {a: {empty: }, b: {empty: }}}\n")
+        people(p, "add", ("analysts", "none", "a-long-secret"), ("viewer", "viewer", "secret-VIEWER"))
+        server, api = started(p)
+
+        def ask(method, path, status=200, body=None, login=admin):
+            got, answer = api.ask(method, path, body, login)
+            same(got, status, f"{method} {path}: {answer}")
+            return answer
+        with server:
+            wait_for("the dags", lambda: ask("GET", "/api/v2/dags")["total_entries"] == 5)
+            ask("POST", "/api/v2/connections", 201, {"connection_id": "http_default", "conn_type": "mine"})
+            ask("POST", "/api/v2/connections/defaults", 204)
+            kept = {k["connection_id"]: (k["conn_type"], k["host"], k["port"]) for k in ask("GET", "/api/v2/connections")["connections"]}
+            same(kept, {"http_default": ("mine", None, None), "cassandra_default": ("cassandra", "cassandra", 9042), "fs_default": ("fs", None, None),
+                        "kafka_default": ("kafka", None, None), "spark_default": ("spark", "yarn", None)}, "those that are there stay")
+
+            reports = {r["dag_num"]: r for r in ask("GET", "/api/v2/dagReports?subdir=")["dag_reports"] if "held" not in r["file"]}
+            same((reports[3]["task_num"], reports[3]["dags"], reports[1]["task_num"], reports[1]["dags"]), (4, "['both', 'either', 'makes']", 2, "['more']"), "files")
+            same(ask("GET", "/api/v2/dagReports?subdir=" + reports[1]["file"])["total_entries"], 1, "one of them")
+            same(ask("GET", "/api/v2/dagReports", 422)["detail"][0]["loc"], ["query", "subdir"], "of what")
+
+            token = ask("GET", "/api/v2/dags/both")["file_token"]
+            same((ask("PUT", f"/api/v2/parseDagFile/{token}", 201), ask("PUT", f"/api/v1/parseDagFile/{token}", 201)), (None, None), "a file")
+            same(ask("PUT", "/api/v2/parseDagFile/nope", 404), {"detail": "File not found"}, "no file")
+            ask("PUT", f"/api/v2/parseDagFile/{token}", 403, login=("viewer", "secret-VIEWER"))
+
+            ask("POST", "/api/v2/dags/more/dagRuns", 200, {"dag_run_id": "r", "logical_date": None})
+            wait_for("its end", lambda: ask("GET", "/api/v2/dags/more/dagRuns/r")["state"] == "success")
+            at = "/api/v2/dags/more/dagRuns/r"
+            same(ask("GET", at + "/taskInstances/a/externalLogUrl/1", 400)["detail"], "Task log handler does not support external logs.", "a log elsewhere")
+            for path in (at, "/api/v2/dags/~/dagRuns/~"):
+                same(ask("GET", path + "/hitlDetails"), {"hitl_details": [], "total_entries": 0}, "nobody is asked")
+            one = ask("GET", at + "/taskInstances/a")["id"]
+            for method, body in (("GET", None), ("PATCH", {"chosen_options": ["yes"]})):
+                same(ask(method, at + "/taskInstances/a/-1/hitlDetails", 404, body)["detail"],
+                     f"Human-in-the-loop detail does not exist for Task Instance with id {one}", "no question")
+                check("was not found" in ask(method, at + "/taskInstances/nope/-1/hitlDetails", 404, body)["detail"], "no instance")
+            same(ask("GET", "/api/v2/assets/aliases/7", 404)["detail"], "The Asset Alias with ID: `7` was not found", "an alias")
+
+            numbers = {a["name"]: a["id"] for a in ask("GET", "/api/v2/assets")["assets"]}
+
+            def change(name):
+                ask("POST", "/api/v2/assets/events", 200, {"asset_id": numbers[name]})
+                same([e["asset_id"] for e in ask("GET", "/api/v2/dags/both/assets/queuedEvents")["queued_events"]], [numbers[name]], "what waits")
+            for path in (f"/api/v2/dags/both/assets/{numbers['users']}/queuedEvents", "/api/v2/dags/both/assets/queuedEvents", f"/api/v2/assets/{numbers['users']}/queuedEvents",
+                         "/api/v1/dags/both/datasets/queuedEvent/users", "/api/v1/dags/both/datasets/queuedEvent", "/api/v1/datasets/queuedEvent/users"):
+                change("users")
+                ask("DELETE", path + "?before=2001-01-01T00:00:00Z", 404)
+                ask("DELETE", path.replace("users", "orders").replace(f"/{numbers['users']}/", f"/{numbers['orders']}/").replace("both", "either"), 404)
+                ask("DELETE", path + "?before=2999-01-01T00:00:00Z", 204)
+                ask("GET", "/api/v2/dags/both/assets/queuedEvents", 404)
+                check("was not found" in ask("DELETE", path, 404)["detail"], path)
+            ask("DELETE", "/api/v2/dags/both/assets/queuedEvents?before=x", 422)
+            for n in (1, 2):  # the second run waits until the first has ended
+                ask("POST", "/api/v2/assets/events", 200, {"asset_id": numbers["held"]})
+                wait_for("a run", lambda n=n: ask("GET", "/api/v2/dags/held/dagRuns")["total_entries"] == n)
+                wait_for("the first", lambda: ask("GET", "/api/v2/dags/held/dagRuns?state=running")["total_entries"] == 1)
+            for path in (f"/api/v2/assets/events?asset_id={numbers['held']}", f"/api/v1/datasets/events?dataset_id={numbers['held']}"):
+                caused = [r for e in next(iter(ask("GET", path).values())) for r in e["created_dagruns"]]
+                same(sorted((r["state"], r["start_date"] is None) for r in caused), [("queued", True), ("running", False)], "a run that has not begun")
+            server.stop()

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "data/json.h"
+#include "sched/things.h"
 
 #include <inttypes.h>
 
@@ -32,6 +33,17 @@ static void rest_put_number(struct buf *out, int64_t n)
 void rest_put_is_stale(struct buf *out, struct item *i)
 {
     rest_put_bool(out, item_at(i, "is_active")->number == 0);
+}
+
+void rest_put_is_favorite(struct buf *out, struct item *i)
+{
+    bool is;
+    err_t e = dag_favorite_is(i->c->meta, slice_of(i->c->user.name), item_at(i, "dag_id")->text,
+                              &is, &i->c->d);
+    if (e)
+        out->err = e;
+    else
+        rest_put_bool(out, is);
 }
 
 /* Opaque to clients: the dag's id, since a part of a file is what declares it. */

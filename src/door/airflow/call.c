@@ -66,6 +66,17 @@ static err_t bad_param(struct call *c, const char *where, const char *name, stru
     return ERR_USAGE;
 }
 
+err_t rest_param_missing(struct call *c, const char *name)
+{
+    refuse(c, 422, NULL, "Field required");
+    buf_reset(&c->out);
+    buf_printf(&c->out,
+               "{\"detail\": [{\"type\": \"missing\", \"loc\": [\"query\", \"%s\"], \"msg\": "
+               "\"Field required\", \"input\": null}]}",
+               name);
+    return ERR_USAGE;
+}
+
 err_t rest_bool(struct call *c, const char *name, bool *out)
 {
     struct slice s;

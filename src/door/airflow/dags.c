@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "data/json.h"
+#include "sched/things.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,10 +32,24 @@ static err_t dags_asked(struct call *c, struct listing *l)
     return only_there(c, l);
 }
 
+/* v2's is_favorite: of who asks. */
+static err_t favorites(struct call *c, struct listing *l)
+{
+    bool is;
+    struct slice said;
+    if (c->api != API_V2 || !rest_param(c, "is_favorite", &said)) return ERR_OK;
+    err_t e = rest_bool(c, "is_favorite", &is);
+    if (e) return e;
+    listing_fix(c, l, "favorite_of", slice_of(c->user.name));
+    if (!is) l->fixed[l->fixed_count - 1].op = LIST_NOT_IN;
+    return ERR_OK;
+}
+
 err_t api_get_dags(struct call *c)
 {
     struct listing l;
     err_t e = dags_asked(c, &l);
+    if (!e) e = favorites(c, &l);
     l.schema = "DAGCollectionSchema";
     return e ? e : answer_list(c, &l);
 }
@@ -386,4 +401,108 @@ err_t api_get_dag_version(struct call *c)
     if (e) return e;
     listing_fix_int(c, &l, "version_number", n);
     return answer_one(c, &l, NO_DAG_VERSION);
+}
+
+/* --- what a person wants to see first ------------------------------------------------------------
+ */
+
+static err_t favor(struct call *c, bool is)
+{
+    struct slice id = rest_part(c, "dag_id");
+    struct listing l = dags_listing();
+    struct buf seen = buf_make(AIRFLOW_ANSWER_MAX);
+    listing_fix(c, &l, "dag_id", id);
+    err_t e = or_missing(c, rest_put_one(c, &l, false, &seen), NO_DAG_FAVORITE);
+    buf_done(&seen);
+    if (!e) e = dag_favorite_set(c->meta, slice_of(c->user.name), id, is, &c->d);
+    if (e == ERR_EXISTS) {
+        const char *said = arena_text(c->arena, slice_of(c->d.what));
+        return refuse(c, 409, NULL, "%s", said);
+    }
+    if (!e) c->status = 204;
+    return e ? e : rest_event(c, is ? "favorite_dag" : "unfavorite_dag", (struct slice){0});
+}
+
+err_t api_favorite(struct call *c)
+{
+    return favor(c, true);
+}
+
+err_t api_unfavorite(struct call *c)
+{
+    return favor(c, false);
+}
+
+/* --- files ---------------------------------------------------------------------------------------
+ */
+
+/* A file is read as soon as it changes: there is nothing to be hurried. */
+err_t api_reparse(struct call *c)
+{
+    struct slice id = token_dag(c);
+    const struct airflow_port *p = &airflow_options(c->door)->sched;
+    const struct dag *g = id.at ? p->dag(p->ctx, id) : NULL;
+    if (!g) return refuse(c, 404, "File not found", c->api == API_V2 ? "File not found" : NULL);
+    bool may = dag_allows(c, g, DAG_EDIT);
+    dag_give(g);
+    if (!may) return refuse(c, 403, "Forbidden", NULL);
+    airflow_wake(c->door);
+    c->status = 201;
+    if (c->api == API_V2) buf_text(&c->out, "null");
+    return rest_event(c, "reparse_dag_file", id);
+}
+
+enum { REPORT_DAGS = 20000 };
+
+static int by_file(const void *a, const void *b)
+{
+    const struct dag *x = *(const struct dag *const *)a, *y = *(const struct dag *const *)b;
+    int order = slice_compare(x->file, y->file);
+    return order ? order : slice_compare(x->id, y->id);
+}
+
+/* One file's: dags[0] to dags[count - 1]. How long reading it took is not kept. */
+static void rest_put_report(struct call *c, const struct dag *const *dags, uint32_t count)
+{
+    struct buf names = buf_make(MIB(8));
+    uint32_t tasks = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        buf_printf(&names, "%s'%.*s'", i ? ", " : "[", SLICE_ARG(dags[i]->id));
+        tasks += dags[i]->task_count;
+    }
+    buf_char(&names, ']');
+    buf_text(&c->out, "{\"file\": ");
+    json_put_text(&c->out, dags[0]->file);
+    buf_printf(&c->out,
+               ", \"duration\": null, \"dag_num\": %u, \"task_num\": %u, \"dags\": ", count, tasks);
+    json_put_text(&c->out, buf_view(&names));
+    buf_char(&c->out, '}');
+    if (names.err) c->out.err = names.err;
+    buf_done(&names);
+}
+
+/* The files under `subdir` of which every dag may be read, as Airflow tells them. */
+err_t api_get_dag_reports(struct call *c)
+{
+    const struct airflow_port *p = &airflow_options(c->door)->sched;
+    struct slice under;
+    if (!rest_param(c, "subdir", &under)) return rest_param_missing(c, "subdir");
+    const struct dag **dags = arena_take(c->arena, REPORT_DAGS * sizeof(*dags));
+    if (!dags) return diag_fail(&c->d, ERR_NO_MEMORY, "no memory for the dags' names");
+    uint32_t count = p->dags(p->ctx, dags, REPORT_DAGS), shown = 0;
+    qsort(dags, count, sizeof(*dags), by_file);
+    buf_text(&c->out, "{\"dag_reports\": [");
+    for (uint32_t i = 0, next; i < count; i = next) {
+        bool may = true;
+        for (next = i; next < count && slice_equal(dags[next]->file, dags[i]->file); next++)
+            may = may && dag_allows(c, dags[next], DAG_READ);
+        bool lies =
+            dags[i]->file.len >= under.len && memcmp(dags[i]->file.at, under.at, under.len) == 0;
+        if (!may || !lies) continue;
+        if (shown++) buf_text(&c->out, ", ");
+        rest_put_report(c, dags + i, next - i);
+    }
+    buf_printf(&c->out, "], \"total_entries\": %u}", shown);
+    for (uint32_t i = 0; i < count; i++) dag_give(dags[i]);
+    return ERR_OK;
 }

@@ -142,6 +142,33 @@ const struct kept kept_connections = {
     .inputs = INPUTS_CONNECTION,
     .change = {make_connection, change_connection, remove_connection}};
 
+/* Airflow's own default connections, those of them that something here can use. */
+static err_t change_defaults(struct call *c)
+{
+    const struct connection all[] = {
+        {SLICE("cassandra_default"), SLICE("cassandra"), .host = SLICE("cassandra"), .port = 9042},
+        {SLICE("fs_default"), SLICE("fs"), .extra = SLICE("{\"path\": \"/\"}"), .port = -1},
+        {SLICE("http_default"), SLICE("http"), .host = SLICE("https://www.httpbin.org/"),
+         .port = -1},
+        {SLICE("kafka_default"), SLICE("kafka"),
+         .extra = SLICE("{\"bootstrap.servers\": \"broker:29092\", \"group.id\": \"my-group\"}"),
+         .port = -1},
+        {SLICE("spark_default"), SLICE("spark"), .host = SLICE("yarn"),
+         .extra = SLICE("{\"queue\": \"root.default\"}"), .port = -1}};
+    err_t e = ERR_OK;
+    for (size_t i = 0; i < COUNT_OF(all) && !e; i++) {
+        e = connection_create(c->meta, &all[i], &c->d);
+        if (e == ERR_EXISTS) e = ERR_OK; /* stays as it is */
+    }
+    return e ? e : rest_event(c, "create_default_connections", (struct slice){0});
+}
+
+err_t api_post_defaults(struct call *c)
+{
+    c->status = 204;
+    return rest_transact(c, change_defaults);
+}
+
 /* Airflow's own default as well: a connection is tested by nobody who has not allowed it. */
 err_t api_test_connection(struct call *c)
 {

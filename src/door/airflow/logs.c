@@ -151,6 +151,12 @@ static void rest_put_log(struct call *c, struct slice text, uint64_t next, bool 
     }
 }
 
+/* Logs stand here and nowhere else. */
+err_t api_get_external_log(struct call *c)
+{
+    return refuse(c, 400, NULL, "Task log handler does not support external logs.");
+}
+
 err_t api_get_log(struct call *c)
 {
     struct listing l = rest_tries(c);

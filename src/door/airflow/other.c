@@ -196,3 +196,28 @@ err_t api_get_plugin_errors(struct call *c)
     buf_text(&c->out, "{\"import_errors\": [], \"total_entries\": 0}");
     return ERR_OK;
 }
+
+/* --- tasks that ask a person: there are none -----------------------------------------------------
+ */
+
+err_t api_get_hitl_details(struct call *c)
+{
+    buf_text(&c->out, "{\"hitl_details\": [], \"total_entries\": 0}");
+    return ERR_OK;
+}
+
+/* None to be read, and none to be answered; of an instance that is there it says so. */
+err_t api_get_hitl_detail(struct call *c)
+{
+    struct task_row t;
+    int64_t index;
+    err_t e = rest_path_int(c, "map_index", &index);
+    if (e) return e;
+    e = task_row_find(c->meta, rest_part(c, "dag_id"), rest_part(c, "dag_run_id"),
+                      rest_part(c, "task_id"), (int32_t)index, c->arena, &t, &c->d);
+    if (e == ERR_NOT_FOUND) return missing(c, NO_INSTANCE_INDEXED);
+    if (e) return e;
+    return refuse(c, 404, NULL,
+                  "Human-in-the-loop detail does not exist for Task Instance with id %.*s",
+                  SLICE_ARG(t.uuid));
+}

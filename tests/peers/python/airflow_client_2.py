@@ -89,6 +89,9 @@ for _ in range(240):
 caused = runs.get_upstream_dataset_events("waits", started[0].dag_run_id).dataset_events
 same([(e.dataset_uri, e.source_run_id, e.source_task_id) for e in caused], [("users", "client_2", "change")])
 same([e.created_dagruns[0].dag_id for e in datasets.get_dataset_events(source_dag_id="makes").dataset_events], ["waits"])
+same(datasets.get_dag_dataset_queued_events("waits_for_two").queued_events[0]["uri"], "users")
+datasets.delete_dag_dataset_queued_event("waits_for_two", "users")
+refused(404, datasets.delete_dag_dataset_queued_events, "waits_for_two")
 refused(403, config_api.ConfigApi(api).get_config)
 users, roles = user_api.UserApi(api), role_api.RoleApi(api)
 ann = dict(username="ann", first_name="Ann", last_name="B", email="ann@example.org")
