@@ -15,6 +15,7 @@ enum {
     DAG_TASKS_MAX = 20000,
     DAG_GROUPS_MAX = 5000,
     DAG_TAGS_MAX = 64,
+    DAG_POOL_MAX = 256, /* of a pool's name, as Airflow's */
     DAG_FILE_MAX = 16 << 20,
     DAG_MAPPED_MAX = 1024 /* core.max_map_length; a dag may raise it */
 };

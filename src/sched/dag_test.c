@@ -191,6 +191,8 @@ TEST(each_mistake_has_its_place_and_its_fix)
          "deadline of the dag says how long a run may take"},
         {"d: {tasks: {g: {default_args: [x], tasks: {a: }}}}", "dags.yaml:1:31",
          "default_args is a map of words of tasks", ""},
+        {"d: {tasks: {a: {bash: x, pool: ''}}}", "dags.yaml:1:32",
+         "pool is a name of 1 to 256 bytes", ""},
         {"d: {default_args: {email: 5}, tasks: {a: }}", "dags.yaml:1:27",
          "email is an address, or a list of them", ""},
         {"d: {on_failure_callback: {htp: x}, tasks: {a: }}", "dags.yaml:1:26",

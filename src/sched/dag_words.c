@@ -162,6 +162,15 @@ static err_t own_task_outlets(struct reading *r, void *target, const struct doc 
     return e ? reading_no_memory(r) : ERR_OK;
 }
 
+static err_t own_pool(struct reading *r, void *target, const struct doc *v)
+{
+    if (v->kind == DOC_NULL) return ERR_OK;
+    if (v->kind != DOC_TEXT || !v->text.len || v->text.len > DAG_POOL_MAX)
+        return wants(r, "pool is a name of 1 to 256 bytes");
+    ((struct dag_task *)target)->pool = v->text;
+    return ERR_OK;
+}
+
 static err_t own_email(struct reading *r, void *target, const struct doc *v)
 {
     bool fits = v->kind == DOC_NULL || v->kind == DOC_TEXT || v->kind == DOC_LIST;

@@ -45,7 +45,7 @@ static struct lane *lane_of(struct engine *e, struct run *r, uint32_t task)
 {
     const struct dag_task *t = &r->graph.plan->dag->tasks[task];
     int32_t limited = t->max_active > 0 ? (int32_t)task : -1;
-    char text[2 * DAG_ID_MAX + 64];
+    char text[DAG_ID_MAX + DAG_POOL_MAX + 64];
     struct buf key = buf_over(text, sizeof(text));
     buf_printf(&key, "%d %d %.*s\n", limited, t->pool_slots, SLICE_ARG(r->row.dag_id));
     buf_slice(&key, t->pool);
@@ -161,11 +161,24 @@ static bool task_full(const struct counting *c, const struct lane *l)
     return t->max_active > 0 && n >= t->max_active;
 }
 
-static bool lane_has_room(const struct counting *c, const struct lane *l)
+/* What waits for ever is said, once, as Airflow says it. */
+static bool pool_has_room(const struct engine *e, struct lane *l)
 {
-    const struct pool_use *p = pool_use_find(c->e, l->pool);
-    return p && p->slots - p->used >= l->slots && !l->of->paused && !dag_full(c->e, l->of) &&
-           !task_full(c, l);
+    const struct pool_use *p = pool_use_find(e, l->pool);
+    bool never = !p || p->slots < l->slots;
+    if (never && !l->told)
+        say_warn(SAY_SCHED,
+                 p ? "tasks wait for more slots than their pool has"
+                   : "tasks wait for a pool that is not there",
+                 "dag=%.*s pool=\"%.*s\" slots=%d", SLICE_ARG(l->of->id), SLICE_ARG(l->pool),
+                 l->slots);
+    l->told = never;
+    return !never && p->slots - p->used >= l->slots;
+}
+
+static bool lane_has_room(const struct counting *c, struct lane *l)
+{
+    return pool_has_room(c->e, l) && !l->of->paused && !dag_full(c->e, l->of) && !task_full(c, l);
 }
 
 /* --- claiming ---------------------------------------------------------------------------------

@@ -61,12 +61,15 @@ struct run {
     struct engine_dag *of;
     struct graph graph;
     struct slice context; /* JSON: the run's part of what templates see */
-    uint32_t generation;  /* of this loading: older timers and waiters mean nothing */
-    bool touched;         /* compared and set in this transaction */
-    bool dirty;           /* stands in engine.dirty */
-    bool stale;           /* the database says otherwise: read it anew */
-    bool ended;           /* in this transaction */
-    bool loaded;          /* in this transaction, for the first time */
+    struct run_past {     /* of the last success before it; TIME_NONE: there is none */
+        int64_t interval_start, interval_end, started_at, ended_at;
+    } past;
+    uint32_t generation; /* of this loading: older timers and waiters mean nothing */
+    bool touched;        /* compared and set in this transaction */
+    bool dirty;          /* stands in engine.dirty */
+    bool stale;          /* the database says otherwise: read it anew */
+    bool ended;          /* in this transaction */
+    bool loaded;         /* in this transaction, for the first time */
     bool seen;
     int64_t timeout_at_mono, deadline_at_mono; /* INT64_MAX: none */
 };
@@ -92,7 +95,7 @@ struct lane { /* of what shares its limits */
     struct slice pool;
     int32_t slots, task; /* -1: any task without a limit of its own */
     struct vec heap;     /* struct ready */
-    bool listed;
+    bool listed, told;   /* told: that its pool never has room */
 };
 struct pool_use {
     struct slice name;

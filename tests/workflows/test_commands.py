@@ -369,3 +369,19 @@ def test_one_task_of_a_run_is_run_again():
             ok(s.command("dags", "pause", "one"))
             r = s.command("tasks", "run", "one", "last", "r", "--force")
             check(r.returncode == 1 and "is paused" in r.stderr, r.stderr)
+
+
+def test_what_waits_for_a_pool_for_ever_is_said():
+    with folder() as path:
+        p = make(path)
+        (p / "dags.yaml").write_text(DAGS + "waits: {tasks: {a: {bash: x, pool: none_such}, b: {bash: x, pool_slots: 999}}}\n"
+                                     f"long: {{tasks: {{a: {{bash: x, pool: {'p' * 700}}}}}}}\n")
+        with Server(p) as s:
+            s.ready()
+            ok(s.command("dags", "trigger", "waits"))
+            wait_for("both to be scheduled", lambda: [t["state"] for t in rows(s.command("runs", "show", "waits", "--json"))] == ["scheduled"] * 2)
+            told = [t["message"] for t in rows(s.command("runs", "show", "waits", "--json"))]
+            check(told == ["waits for pool 'none_such', which is not there: sluice pools set", "waits for 999 slots of pool 'default_pool', which has 128"], told)
+            wait_for("the log says so", lambda: "tasks wait for a pool that is not there" in s.output() and "tasks wait for more slots than their pool has" in s.output())
+            check("pool is a name of 1 to 256 bytes" in s.command("dags", "list-import-errors").stdout, "a name that is too long is refused, and stops nobody")
+            ok(s.command("dags", "trigger", "hello", "--wait"))

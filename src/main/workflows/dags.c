@@ -5,6 +5,7 @@
 
 #include "os/dial.h"
 #include "sched/moment.h"
+#include "sched/things.h"
 #include "sched/timetable.h"
 
 #include <stdio.h>
@@ -421,6 +422,22 @@ static err_t list_runs(struct desk *k, struct diag *d)
                      n, "-id", d);
 }
 
+/* Why what is scheduled waits for ever; {0}: it does not, or for what goes by. */
+static struct slice waits_for(struct desk *k, const struct task_row *t)
+{
+    struct pool_row pool;
+    const char *text = NULL;
+    if (t->state != TASK_SCHEDULED) return (struct slice){0};
+    err_t e = pool_find(k->meta, t->pool, k->arena, &pool, NULL);
+    if (e == ERR_NOT_FOUND)
+        text = arena_printf(k->arena, "waits for pool '%.*s', which is not there: sluice pools set",
+                            SLICE_ARG(t->pool));
+    else if (!e && pool.slots >= 0 && pool.slots < t->slots)
+        text = arena_printf(k->arena, "waits for %d slots of pool '%.*s', which has %lld", t->slots,
+                            SLICE_ARG(t->pool), (long long)pool.slots);
+    return slice_of(text);
+}
+
 static err_t show_run(struct desk *k, struct diag *d)
 {
     struct run_row r;
@@ -442,8 +459,9 @@ static err_t show_run(struct desk *k, struct diag *d)
         sheet_number(&s, t->try_number);
         desk_put_time(&s, t->started_at);
         desk_put_span(&s, t->started_at, t->ended_at);
-        if (t->message.len)
-            sheet_text(&s, t->message);
+        struct slice why = t->message.len ? t->message : waits_for(k, t);
+        if (why.len)
+            sheet_text(&s, why);
         else
             sheet_none(&s);
     }
