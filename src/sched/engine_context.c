@@ -1,5 +1,7 @@
 #include "sched/engine_int.h"
 
+#include <stdio.h>
+
 /* --- what templates see: Airflow's names ------------------------------------------------------
  */
 
@@ -47,15 +49,28 @@ static struct slice without_marks(struct slice text, const char *keep, char *out
     return slice_make(out, n);
 }
 
+/* The day by two names: ds and ds_nodash. */
+static void put_day(struct buf *out, const char *name, int64_t us)
+{
+    char text[64], bare[64], plain[40];
+    struct buf moment = buf_over(text, sizeof(text));
+    moment_put(&moment, us);
+    struct slice day = buf_view(&moment);
+    day.len = MIN(day.len, 10u);
+    snprintf(plain, sizeof(plain), "%s_nodash", name);
+    put_text(out, name, day);
+    put_text(out, plain, without_marks(day, "", bare));
+}
+
 static void put_stamps(struct buf *out, int64_t logical)
 {
     char text[64], bare[64];
     struct buf moment = buf_over(text, sizeof(text));
     moment_put(&moment, logical);
-    struct slice ts = buf_view(&moment), day = slice_make(ts.at, MIN(ts.len, 10u)),
-                 wall = slice_make(ts.at, MIN(ts.len, 19u));
-    put_text(out, "ds", day);
-    put_text(out, "ds_nodash", without_marks(day, "", bare));
+    struct slice ts = buf_view(&moment), wall = slice_make(ts.at, MIN(ts.len, 19u));
+    put_day(out, "ds", logical);
+    put_day(out, "yesterday_ds", logical - DAY_US);
+    put_day(out, "tomorrow_ds", logical + DAY_US);
     put_text(out, "ts", ts);
     put_text(out, "ts_nodash", without_marks(wall, "T", bare));
     put_text(out, "ts_nodash_with_tz", without_marks(ts, "T+", bare));
@@ -175,6 +190,28 @@ static err_t put_events(struct engine *e, const struct run *r, struct buf *out, 
     return err;
 }
 
+static err_t take_past(void *ctx, const struct meta_row *row)
+{
+    int64_t *times = ctx;
+    for (uint32_t i = 0; i < 4; i++)
+        if (row->at[i].kind != META_NULL) times[i] = row->at[i].number;
+    return ERR_OK;
+}
+
+static err_t put_past(struct engine *e, struct run *r, int64_t logical, struct buf *out,
+                      struct diag *d)
+{
+    int64_t times[] = {TIME_NONE, TIME_NONE, TIME_NONE, TIME_NONE};
+    struct meta_value args[] = {meta_text(r->row.dag_id), meta_int(logical)};
+    err_t err = meta_run(e->meta, META_RUN_SUCCESS_BEFORE, args, 2, take_past, times, NULL, d);
+    r->past = (struct run_past){times[0], times[1], times[2], times[3]};
+    put_time(out, "prev_data_interval_start_success", times[0]);
+    put_time(out, "prev_data_interval_end_success", times[1]);
+    put_time(out, "prev_start_date_success", times[2]);
+    put_time(out, "prev_end_date_success", times[3]);
+    return err;
+}
+
 /* The run's part: once a loading. */
 static err_t run_context(struct engine *e, struct run *r, struct arena *a, struct diag *d)
 {
@@ -202,6 +239,7 @@ static err_t run_context(struct engine *e, struct run *r, struct arena *a, struc
     buf_char(&out, '}');
     put_bool(&out, "test_mode", false);
     err_t err = put_events(e, r, &out, a, d);
+    if (!err) err = put_past(e, r, logical, &out, d);
     if (!err && !out.err) r->context = arena_slice(r->arena, buf_view(&out));
     if (!err) err = out.err ? out.err : r->context.at ? ERR_OK : ERR_NO_MEMORY;
     buf_done(&out);

@@ -149,6 +149,10 @@ err_t engine_render(struct engine *e, struct run *r, const struct instance *i,
         {"dag_run.start_date", row->started_at},
         {"dag_run.queued_at", row->queued_at},
         {"ti.start_date", i ? i->started_at : TIME_NONE},
+        {"prev_data_interval_start_success", r->past.interval_start},
+        {"prev_data_interval_end_success", r->past.interval_end},
+        {"prev_start_date_success", r->past.started_at},
+        {"prev_end_date_success", r->past.ended_at},
     };
     struct template_world w = {
         .names = context,

@@ -140,3 +140,29 @@ def test_dags_that_come_later_are_taken_and_none_cost_nothing():
             wait_for("the run to end", lambda: states(s) == {"hello": "success"})
             check("1 dag" in s.status()["workflows"], s.status()["workflows"])
             check(s.stop() == 0, s.output())
+
+
+def test_templates_see_the_last_success_and_the_days_around():
+    with folder() as f:
+        p = project(f / "p", "")
+        (p / "dags.yaml").write_text("""daily:
+  schedule: "@daily"
+  start_date: 2024-02-28
+  end_date: 2024-03-01
+  catchup: true
+  max_active_runs: 1
+  tasks:
+    say: {bash: "echo '{{ ds }} {{ yesterday_ds }} {{ tomorrow_ds_nodash }} {{ prev_data_interval_start_success | ds if prev_data_interval_start_success else none }} {{ prev_end_date_success is none }}'"}
+    fails: {bash: "test {{ ds }} != 2024-02-29", after: say}
+""")
+        with Server(p) as s:
+            s.ready()
+
+            def said():
+                path = s.data / "workflows" / "meta.db"
+                with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+                    ended = db.execute("SELECT count(*) FROM dag_run WHERE state IN ('success', 'failed')").fetchone()[0]
+                    return ended == 3 and [v for (v,) in db.execute("SELECT x.value FROM xcom x JOIN dag_run r ON r.id = x.run WHERE x.task_id = 'say' ORDER BY r.logical")]
+            told = wait_for("three runs", said)
+            check(told == ['"2024-02-28 2024-02-27 20240229 None True"', '"2024-02-29 2024-02-28 20240301 2024-02-28 False"',
+                           '"2024-03-01 2024-02-29 20240302 2024-02-28 False"'], f"the failed one does not count: {told}")
