@@ -66,7 +66,7 @@ static err_t status_stage(void *ctx, const struct flow_status *s)
 
 bool report_status(const struct exec_world *world, const struct report_facts *f, struct buf *out)
 {
-    struct status_walk w = {f, out, 0, true};
+    struct status_walk w = {f, out, 0, !f->workflows_stopped};
     buf_printf(out, "sluice %s  %s  pid %d  up ", f->version, f->project, f->pid);
     unit_put_ms(out, f->now_ms - f->started_ms);
     buf_text(out, "  memory ");
@@ -134,7 +134,7 @@ static err_t status_stage_json(void *ctx, const struct flow_status *s)
 bool report_status_json(const struct exec_world *world, const struct report_facts *f,
                         struct buf *out)
 {
-    struct status_walk w = {f, out, 0, true};
+    struct status_walk w = {f, out, 0, !f->workflows_stopped};
     buf_printf(out, "{\"version\": \"%s\", ", f->version);
     json_field(out, "project", slice_of(f->project));
     buf_text(out, ", ");
@@ -171,7 +171,7 @@ static err_t top_stage(void *ctx, const struct flow_status *s)
 
 void report_top(const struct exec_world *world, const struct report_facts *f, struct buf *out)
 {
-    struct status_walk w = {f, out, 0, true};
+    struct status_walk w = {f, out, 0, !f->workflows_stopped};
     struct store_stats stats = store_stats(world->store);
     buf_printf(out, "process %d: %.1f s of processor time, ", f->pid, (double)f->cpu_ns / 1e9);
     unit_put_bytes(out, f->memory_bytes);

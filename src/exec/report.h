@@ -14,6 +14,7 @@ struct report_facts { /* what exec can not know by itself */
     const char *kafka;     /* where Kafka clients find it; NULL or "": nowhere */
     const char *cql;       /* … and CQL clients */
     const char *workflows; /* how they go; NULL or "": there are none */
+    bool workflows_stopped;
 };
 
 /* The ledger's sum as people read it: "in 120 = applied 100 + filtered 20"; terms of 0 are left out
@@ -22,7 +23,8 @@ void report_ledger(struct buf *out, const struct ledger *l);
 void report_time(struct buf *out, int64_t ms);
 /* A line: since when a person has it paused, and what ends that. */
 void report_paused(struct buf *out, struct slice name, int64_t since_ms);
-/* Answers false when something is wrong: a stage failed, a ledger does not balance. */
+/* Answers false when something is wrong: a stage failed, a ledger does not balance, workflows stand
+ * still. */
 bool report_status(const struct exec_world *w, const struct report_facts *f, struct buf *out);
 bool report_status_json(const struct exec_world *w, const struct report_facts *f, struct buf *out);
 /* Each stream on a line, or one (name not empty) in full: lag, rows, time, state, every term of its

@@ -212,7 +212,7 @@ void server_facts(void *ctx, struct report_facts *out)
 {
     struct server *s = ctx;
     struct buf workflows = buf_over(s->workflows, sizeof(s->workflows) - 1);
-    working_report(&s->working, &workflows);
+    bool well = working_report(&s->working, &workflows);
     s->workflows[workflows.len] = 0;
     measure_memory(s);
     *out = (struct report_facts){
@@ -227,6 +227,7 @@ void server_facts(void *ctx, struct report_facts *out)
         .kafka = s->broker.line,
         .cql = s->cassandra.line,
         .workflows = s->workflows,
+        .workflows_stopped = !well,
     };
 }
 

@@ -3,7 +3,14 @@
 #include "base/metric.h"
 #include "base/say.h"
 
-enum { TROUBLE_LEAST_US = 50000, TROUBLE_MOST_US = 5000000, TURN_ROUNDS = 64 };
+#include <stdio.h>
+
+enum {
+    TROUBLE_LEAST_US = 50000,
+    TROUBLE_MOST_US = 5000000,
+    TURN_ROUNDS = 64,
+    BUSY_PATIENCE = 3 /* as often it is in somebody's way without being told */
+};
 
 /* --- runs, timers, what is to be done ---------------------------------------------------------
  */
@@ -283,6 +290,8 @@ void engine_committed(struct engine *e)
 {
     e->figures.transactions++;
     e->trouble = 0;
+    if (e->figures.trouble[0]) say_info(SAY_SCHED, "decisions are written again", "database=there");
+    e->figures.trouble[0] = 0;
     e->try_claim = false;
     if (e->beaten) e->next_beat_mono = e->mono + e->o.beat_us;
     metric_add(METRIC_sched_beats_total, e->beaten);
@@ -408,8 +417,10 @@ static void trouble(struct engine *e, err_t err, const struct diag *d)
     if (err == ERR_FENCED) return; /* read anew at once */
     struct diag told = *d;
     if (told.err == ERR_OK) (void)diag_fail(&told, err, "%s", err_text(err));
-    if (e->trouble++ == 0 && err != ERR_BUSY)
+    if (e->trouble++ >= (err == ERR_BUSY ? BUSY_PATIENCE : 0) && !e->figures.trouble[0]) {
         say_diag(SAY_SCHED, SAY_ERROR, "a decision could not be written, and is made anew", &told);
+        snprintf(e->figures.trouble, sizeof(e->figures.trouble), "%.199s", told.what);
+    }
     int64_t wait = TROUBLE_LEAST_US << MIN(e->trouble - 1, 7);
     e->retry_at_mono = e->mono + MIN(wait, TROUBLE_MOST_US);
     e->must_look = true;

@@ -60,5 +60,6 @@ struct engine_figures {
     uint64_t transactions, lost_races, tasks_started, tasks_ended, runs_made, runs_ended, reloads;
     uint32_t runs, going_on, ready;
     char failed_dag[DAG_ID_MAX + 8]; /* whose run failed last; "": none */
+    char trouble[200];               /* why decisions can not be written; "": they are */
 };
 struct engine_figures engine_figures(const struct engine *e);

@@ -183,6 +183,7 @@ static void note_figures(struct sched *s)
     gate_enter(&s->gate);
     s->figures = (struct sched_figures){.dags = s->dags, .runs = f.runs, .tasks = f.going_on};
     memcpy(s->figures.failed_dag, f.failed_dag, sizeof(s->figures.failed_dag));
+    memcpy(s->figures.trouble, f.trouble, sizeof(s->figures.trouble));
     gate_leave(&s->gate);
 }
 

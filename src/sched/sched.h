@@ -55,6 +55,7 @@ void sched_answer(struct sched *s, struct work_order *o, const struct work_answe
 struct sched_figures {
     uint32_t dags, runs, tasks;      /* runs that go on, and task instances of them */
     char failed_dag[DAG_ID_MAX + 8]; /* whose run failed last since the start; "": none */
+    char trouble[200];               /* why they stand still; "": they do not */
 };
 void sched_figures(struct sched *s, struct sched_figures *out);
 void sched_called_back(struct sched *s, int64_t id); /* any thread: a callback is done */

@@ -49,8 +49,11 @@ def test_workflows_postgres_restarted_under_a_server():
                 wait_for("runs to go on", lambda: ended(ask) >= before + 4, 120)
                 if how == "away":
                     postgres.ctl("-m immediate stop")
-                    time.sleep(4)  # how long it is away, not what is waited for
+                    wait_for("status says so", lambda: "; nothing goes on: " in s.command("status").stdout, 30)
+                    check(s.command("status").returncode == 1, "that is not healthy")
+                    time.sleep(2)  # how long it is away, not what is waited for
                     postgres.ctl("start")
+                    wait_for("it goes on", lambda: s.command("status").returncode == 0, 30)
                 else:
                     postgres.ctl(how)
             triggers.done.set()

@@ -367,6 +367,7 @@ err_t working_look(struct working *w, struct diag *d)
         if (!has_dags(w)) return ERR_OK;
         err_t e = open_sched(w, d);
         w->next_look_ms = e ? now + AGAIN_MS : 0;
+        atomic_store(&w->failed, e != ERR_OK);
         if (e) return e;
         say_info(SAY_SCHED, "workflows run", "database=%s", w->options.database ? "set" : "own");
     }
@@ -391,12 +392,18 @@ void working_close(struct working *w)
     w->server = NULL;
 }
 
-void working_report(struct working *w, struct buf *out)
+bool working_report(struct working *w, struct buf *out)
 {
     struct sched_figures f;
-    if (!w->sched) return;
+    if (!w->sched && atomic_load(&w->failed)) {
+        buf_text(out, "do not run, and are tried again: `sluice logs --level error`");
+        return false;
+    }
+    if (!w->sched) return true;
     sched_figures(w->sched, &f);
     buf_printf(out, "%u dag%s, %u run%s and %u task%s going on", f.dags, f.dags == 1 ? "" : "s",
                f.runs, f.runs == 1 ? "" : "s", f.tasks, f.tasks == 1 ? "" : "s");
     if (f.failed_dag[0]) buf_printf(out, "; last failed: %s", f.failed_dag);
+    if (f.trouble[0]) buf_printf(out, "; nothing goes on: %s", f.trouble);
+    return !f.trouble[0];
 }

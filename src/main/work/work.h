@@ -11,12 +11,15 @@
 #include "os/thread.h"
 #include "sched/workshop.h"
 
+#include <stdatomic.h>
+
 enum { WORK_STEP_MS = 50, WORK_BODY_MAX = 16 << 20, HELD_MAX = 4096 };
 
 struct server;
 struct working { /* lives as long as the server */
     struct server *server;
     struct sched *sched; /* NULL: no dags so far */
+    atomic_bool failed;  /* … or they could not be opened */
     struct gate gate;    /* guards held: which sources only tasks run */
     struct vec held;     /* struct held */
     uint64_t dags_hash;  /* of the dags that `held` was made of */
@@ -41,8 +44,8 @@ MUST_CHECK err_t working_hold(struct working *w, struct diag *d);
 MUST_CHECK err_t working_look(struct working *w, struct diag *d);
 void working_close(struct working *w);
 struct work_port working_port(struct working *w);
-/* "3 dags, 1 run running" … for status. */
-void working_report(struct working *w, struct buf *out);
+/* "3 dags, 1 run running" … for status; false: they stand still. */
+bool working_report(struct working *w, struct buf *out);
 /* work_http.c */
 MUST_CHECK err_t work_http_ask(void *ctx, const struct doc *request, bool (*stop)(void *),
                                void *stop_ctx, struct arena *a, int *status, struct slice *body,
