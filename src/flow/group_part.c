@@ -134,6 +134,8 @@ static err_t merge_window(struct merging *m, int64_t time, bool last)
     struct group_self *s = m->s;
     struct state *state = s->states[GROUP_PART];
     err_t e = state_find_many(state, time, m->keys, m->count, m->entries, m->made, m->d);
+    for (uint32_t k = 0; !e && k < m->count; k++)
+        if (!state_touched(m->entries[k])) state_touch(state, m->entries[k]);
     for (uint32_t i = 0; !e && i < s->plan->aggregate_count; i++) {
         const struct plan_aggregate *a = &s->aggregates[i];
         uint32_t at = s->fixed_at[i];
@@ -147,7 +149,7 @@ static err_t merge_window(struct merging *m, int64_t time, bool last)
         struct group *to = m->entries[k];
         to->rows += m->places[k].group->rows;
         if (last) to->held += m->places[k].group->held;
-        if (s->grows || !state_touched(to)) state_touch(state, to);
+        if (s->grows) state_touch(state, to);
     }
     return e;
 }

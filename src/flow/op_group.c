@@ -277,12 +277,14 @@ err_t op_group_add(struct group_run *u, uint8_t *const *groups, const uint32_t *
                    uint32_t count)
 {
     err_t e = ERR_OK;
+    for (uint32_t k = 0; k < count; k++)
+        if (!state_touched(groups[k])) state_touch(u->into, groups[k]);
     for (uint32_t i = 0; !e && i < u->s->plan->aggregate_count; i++)
         e = add_some(u, i, groups, rows, count);
     for (uint32_t k = 0; !e && k < count; k++) {
         struct group *g = (struct group *)(void *)groups[k];
         g->rows += u->r->signs ? u->r->signs[rows[k]] : 1;
-        if (u->s->grows || !state_touched(g)) state_touch(u->into, g);
+        if (u->s->grows) state_touch(u->into, g);
     }
     return e;
 }
@@ -299,6 +301,8 @@ static err_t take_back(struct group_run *u, void *const *entries, uint32_t count
         struct group *g = entries[k];
         if (!g->told) continue;
         e = group_out_add(&out, g, -1, u->d);
+        if (!state_touched(g))
+            state_touch(u->into, g); /* else a failing epoch does not forget it */
         g->told = 0;
     }
     return e ? e : group_out_emit(&out, u->d);
