@@ -4,7 +4,8 @@ A group is a folder of tests/ with test_*.py files, whose functions test_* are t
 programs. Without a group the quick ones run. WORD picks the tests whose name holds it.
 
 What only computes runs two at a time: the unit programs, and the tests of a file that says AT_ONCE = 2.
-The groups that ask a server, and wait a good deal, run two beside each other where all of them run.
+The groups that ask a server wait most of their time: where all of them run, two are beside the unit
+programs, and three beside each other when those have ended.
 """
 import concurrent.futures
 import importlib.util
@@ -12,6 +13,7 @@ import inspect
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -23,10 +25,11 @@ sys.path.insert(0, str(ROOT / "tests" / "kit"))
 import checked
 from harness import Failed, in_memory
 
-COMPUTE = ["house", "unit", "fuzz_short"]  # both cores, each for itself
+COMPUTE = ["house", "fuzz_short"]  # both cores, each for itself
 SLOW = ["unit_flow", "unit_sched", "unit_store", "unit_log"]  # these first: then nothing that takes long is left to run alone
-ASK = ["crash_short", "hostile", "workflows", "console", "walk", "examples", "tools", "bad", "queries", "kafka_quick", "plan", "imports"]  # the longest first
-QUICK = COMPUTE + ASK
+ASK = ["walk", "console", "crash_short", "workflows", "hostile", "tools", "bad", "examples", "kafka_quick", "queries", "plan", "imports"]
+BESIDE = ["unit", *ASK]  # the longest first
+QUICK = COMPUTE + BESIDE
 LONG = ["crash", "fuzz", "fresh", "peers", "browser", "nexmark", "tidy", "bank", "rows", "long"]
 
 
@@ -109,15 +112,21 @@ def run_test(name, test):
         say(f"passed {name} ({time.time() - start:.1f} s)")
 
 
+def processor_s():
+    """Of what we have started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run_group(group, word=None):
     say(f"-- {group}")
-    begun = time.time()
+    begun, before = time.time(), processor_s()
     run_unit(word) if group == "unit" else run_folder(group, word)
-    say(f"-- {group}: {time.time() - begun:.0f} s")
+    say(f"-- {group}: {time.time() - begun:.0f} s, {processor_s() - before:.0f} of a processor")
 
 
 def run_beside_each_other(groups):
-    """Two at a time, each in a process of its own; what one said is told whole when it has ended."""
+    """Three at a time, each in a process of its own; what one said is told whole when it has ended."""
     def one(group):
         p = subprocess.run([sys.executable, __file__, group], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         said, _, last = p.stdout.rstrip().rpartition("\n")
@@ -128,7 +137,7 @@ def run_beside_each_other(groups):
         else:
             say(f"FAILED {group}: ended with {p.returncode}")
             count(0, 1)
-    with concurrent.futures.ThreadPoolExecutor(2) as lanes:
+    with concurrent.futures.ThreadPoolExecutor(3) as lanes:
         list(lanes.map(one, groups))
 
 
@@ -143,7 +152,7 @@ def main():
         for g in [group] if group else COMPUTE:
             run_group(g, word)
         if not group:
-            run_beside_each_other(ASK)
+            run_beside_each_other(BESIDE)
     except KeyboardInterrupt:
         say("FAILED: interrupted")
         return closing(wrong=1)
