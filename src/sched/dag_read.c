@@ -127,7 +127,12 @@ static err_t dates_of_defaults(struct reading *r, const struct doc *v)
 static err_t read_schedule(struct reading *r, const struct doc *v)
 {
     const struct doc *schedule = doc_get(v, "schedule");
-    if (!schedule) schedule = doc_get(v, "schedule_interval");
+    const struct doc *older = doc_get(v, "schedule_interval");
+    if (schedule && older) {
+        (void)diag_fail(r->d, ERR_CONFIG, "`schedule` and `schedule_interval` are the same word");
+        return wrong_at(r, older->line, older->column);
+    }
+    if (!schedule) schedule = older;
     err_t e = schedule_read(schedule, r->zone, r->arena, &r->dag->schedule, r->d);
     if (e && r->d->where[0]) { /* a line and column within this file */
         struct diag inside = *r->d;

@@ -180,6 +180,8 @@ TEST(each_mistake_has_its_place_and_its_fix)
          "the schedule is not one: `at_most_every` and `quiet_for` go with `after` a table or a "
          "topic",
          NULL},
+        {"d: {schedule: none, schedule_interval: '@daily', tasks: {a: }}", "dags.yaml:1:40",
+         "`schedule` and `schedule_interval` are the same word", NULL},
         {"d: {tasks: {a: {bash: x, on_failure_fail_dagrun: true}}}", "dags.yaml:1:50",
          "on_failure_fail_dagrun is for a teardown, and 'a' is none", ""},
         {"- x\n", "dags.yaml:1:1", "dags.yaml is not a map of dags", NULL},

@@ -243,6 +243,8 @@ TEST(ops_backfill_makes_what_is_missing_within_its_limit)
     CHECK_OK(ops_backfill_create(&k.ops, &b, a, &row, &d), &d);
     kit_turn(&k);
     CHECK_INT(k.kept.count, 2);
+    CHECK_INT(meta_kit_number(k.own, "SELECT MIN(logical) FROM dag_run WHERE state = 'running'"),
+              b.to - DAY); /* the newest two */
     CHECK_OK(ops_backfill_cancel(&k.ops, row.id, a, &row, &d), &d);
     CHECK_INT(meta_kit_number(k.own, "SELECT COUNT(*) FROM dag_run WHERE state = 'failed'"), 3);
     CHECK_ERR(ops_backfill_cancel(&k.ops, row.id, a, &row, &d), ERR_EXISTS);

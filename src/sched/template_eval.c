@@ -6,20 +6,6 @@ enum { LOCALS_MAX = 256, PATH_MAX_BYTES = 128 };
 static err_t eval(struct tenv *n, const struct tnode *t, struct tv *out);
 static err_t write_node(struct tenv *n, const struct tnode *t, struct buf *out);
 
-static err_t undefined_used(struct tenv *n, const struct tv *v)
-{
-    (void)diag_fail(n->d, ERR_UNKNOWN_NAME, "template: '%.*s' is undefined", SLICE_ARG(v->name));
-    (void)diag_hint(n->d, "{{ %.*s | default('…') }} gives it a value", SLICE_ARG(v->name));
-    return ERR_UNKNOWN_NAME;
-}
-
-static err_t defined(struct tenv *n, const struct tnode *t, struct tv *out)
-{
-    err_t e = eval(n, t, out);
-    if (e || out->kind != TV_UNDEFINED) return e;
-    return template_wrong(n->d, n->text, t->at, undefined_used(n, out));
-}
-
 /* --- names --------------------------------------------------------------------------------------
  */
 
@@ -33,6 +19,31 @@ static bool path_of(const struct tnode *t, char *out, size_t cap)
     if (len + 1 + t->text.len >= cap) return false;
     out[len] = '.';
     return slice_to_cstr(t->text, out + len + 1, cap - len - 1);
+}
+
+static err_t undefined_used(struct tenv *n, const struct tnode *t, const struct tv *v)
+{
+    char path[PATH_MAX_BYTES];
+    if (!path_of(t, path, sizeof path)) {
+        (void)diag_fail(n->d, ERR_UNKNOWN_NAME, "template: '%.*s' is undefined",
+                        SLICE_ARG(v->name));
+        return diag_hint(n->d, "the filter default('…') gives it a value");
+    }
+    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
+    (void)diag_fail(n->d, ERR_UNKNOWN_NAME, "template: '%s' is undefined", path);
+    if (strncmp(path, "var.", 4) == 0)
+        return diag_hint(n->d, "sluice variables set %s VALUE; or {{ %s | default('…') }}", last,
+                         path);
+    if (strncmp(path, "conn.", 5) == 0)
+        return diag_hint(n->d, "sluice connections add %s --conn-uri URI", last);
+    return diag_hint(n->d, "{{ %s | default('…') }} gives it a value", path);
+}
+
+static err_t defined(struct tenv *n, const struct tnode *t, struct tv *out)
+{
+    err_t e = eval(n, t, out);
+    if (e || out->kind != TV_UNDEFINED) return e;
+    return template_wrong(n->d, n->text, t->at, undefined_used(n, t, out));
 }
 
 static bool is_date(struct tenv *n, const struct tnode *t, struct tv *out)

@@ -159,7 +159,9 @@ TEST(mistakes_are_told_with_their_place)
     } cases[] = {
         {"{{ zzz }}", ERR_UNKNOWN_NAME, "template: 'zzz' is undefined",
          "the template's line 1, column 4"},
-        {"x\n{{ params.zzz.y }}", ERR_UNKNOWN_NAME, "template: 'zzz' is undefined", NULL},
+        {"x\n{{ params.zzz.y }}", ERR_UNKNOWN_NAME, "template: 'params.zzz' is undefined", NULL},
+        {"{{ var.value.zzz }}", ERR_UNKNOWN_NAME, "template: 'var.value.zzz' is undefined", NULL},
+        {"{{ conn.zzz.host }}", ERR_UNKNOWN_NAME, "template: 'conn.zzz' is undefined", NULL},
         {"{{ 1 + }}", ERR_SYNTAX, "template: a value was expected",
          "the template's line 1, column 8"},
         {"{{ 1", ERR_SYNTAX, "template: '}}' was expected", NULL},
