@@ -138,6 +138,7 @@ def test_rules_and_receivers_are_made_tried_muted_and_removed_by_the_api():
             check(rule["origin"] == "console" and rule["above"] == 5 and rule["for"] == 3600000, f"{rule}")
             api.put("/alerts/rules/dead", {"watch": "sql", "of": "SELECT count(*) FROM dead_letters", "above": 1})
             wait_for("told", lambda: any(b["alerts"][0]["labels"]["alertname"] == "dead" for b in hook.got))
+            wait_for("told, and known so", lambda: any(e["what"] == "told" and e["rule"] == "dead" for e in api.get("/alerts/history?limit=1000")["events"]))
             told = len(hook.got)
             check(s.stop() == 0, s.output()[-2000:])
         with Server(p, sets=("alerts.every=200",)) as s:
