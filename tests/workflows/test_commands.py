@@ -336,7 +336,7 @@ one:
   tasks:
     first: {bash: "echo first >> order; echo said it"}
     slow: {bash: "echo begins; while ! test -e go; do sleep 0.05; done; echo slow >> order", after: first}
-    last: {bash: "echo last >> order; test -e well", after: slow}
+    last: {bash: "echo last >> order; echo last begins; while ! test -e end; do sleep 0.05; done; test -e well", after: slow}
 """
 
 
@@ -350,9 +350,14 @@ def test_one_task_of_a_run_is_run_again():
             airflow = lambda *words: tool(path, "airflow", "tasks", "run", *words, "--project", p)
             ok(s.command("dags", "trigger", "one", "--run-id", "r"))
             wait_for("the slow one", lambda: ok(s.command("tasks", "state", "one", "slow", "r")).strip() == "running", 20)
-            (p / "go").touch()
-            r = airflow("one", "last", "r")  # it waits for what comes before it, and fails
-            check(r.returncode == 1 and "return code 1" in r.stdout and "last failed" in r.stdout, r.stdout + r.stderr)
+            said = ""
+            with subprocess.Popen([SLUICE, "tasks", "run", "one", "last", "r", "--project", p], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as waiting:
+                (p / "go").touch()
+                for line in waiting.stdout:  # it ends when the command has shown that it began
+                    said += line
+                    if "last begins" in line:
+                        (p / "end").touch()
+            check(waiting.returncode == 1 and "return code 1" in said and "last failed" in said, said)
             r = airflow("one", "last", "r")
             check(r.returncode == 1 and "Task is in the 'failed' state." in r.stderr and "--force" in r.stderr, r.stderr)
             (p / "well").touch()
